@@ -1,0 +1,361 @@
+/**
+ * CLIP's frozen vision transformer: pixels → tokens.
+ *
+ * Shapes: B batch, S image size, P patch size, G = S/P patches a side, N = 1 + G² tokens (class token first), D width,
+ * E embedding width. Key names are open_clip's and OpenAI's.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { createRandom } from "../random.ts";
+import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "./layers.ts";
+import { tensorsOf } from "./tensors.ts";
+import { checkState, type StateDict } from "./weights.ts";
+
+/** The shape of a CLIP vision tower and how it is run. */
+export type ClipConfig = {
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Side of the input image in pixels. */
+  readonly imageSize: number;
+  /** Side of a patch in pixels. */
+  readonly patchSize: number;
+  readonly embedDim: number;
+  /** What the MLPs use: OpenAI's weights were trained with `quickgelu`. */
+  readonly activation: "quickgelu" | "gelu";
+  /**
+   * `tokens`: attention runs across the tokens of an image, as CLIP was trained. `batch`: across the images of a batch
+   * for each token position, which is what the reference notebook computes by permuting before batch-first blocks.
+   */
+  readonly attendAcross: "tokens" | "batch";
+};
+
+/** The weights of a CLIP vision tower. */
+export type ClipParams = {
+  readonly patchFilter: tf.Tensor4D; // [P, P, 3, D]
+  readonly classEmbedding: tf.Tensor1D; // [D]
+  readonly positionalEmbedding: tf.Tensor2D; // [N, D]
+  readonly lnPre: Norm;
+  readonly blocks: readonly ResidualBlock[];
+  readonly lnPost: Norm;
+  readonly proj: tf.Tensor2D; // [D, E]
+};
+
+/** A CLIP vision tower with its weights on the tensor backend; free it with `dispose()`. */
+export type Clip = { readonly config: ClipConfig; readonly params: ClipParams };
+
+/** CLIP's published per-channel mean of RGB in [0, 1]. */
+export const clipMean = [0.48145466, 0.4578275, 0.40821073] as const;
+/** CLIP's published per-channel standard deviation of RGB in [0, 1]. */
+export const clipStd = [0.26862954, 0.26130258, 0.27577711] as const;
+
+/**
+ * Bytes → CLIP-normalised pixels, [B, size, size, 3] float32: torchvision's `ToTensor` and `Normalize`, channels last.
+ *
+ * @throws when an image is not `size × size × 3` bytes.
+ */
+export function toPixels(images: readonly Uint8Array[], size: number): tf.Tensor4D {
+  const length = size * size * 3;
+  images.forEach((image, i) => {
+    if (image.length !== length) {
+      throw new Error(
+        `Cannot make pixels of image ${i}: expected ${size}×${size}×3 = ${length} bytes but found ${image.length}`,
+      );
+    }
+  });
+  const values = new Float32Array(images.length * length);
+  images.forEach((image, i) => {
+    for (let j = 0, at = i * length; j < length; j += 3, at += 3) {
+      values[at] = byteToPixel[0][image[j]];
+      values[at + 1] = byteToPixel[1][image[j + 1]];
+      values[at + 2] = byteToPixel[2][image[j + 2]];
+    }
+  });
+  return tf.tensor4d(values, [images.length, size, size, 3]);
+}
+
+// Divided, then normalised, each step rounded to float32 as torchvision does it.
+const byteToPixel = [0, 1, 2].map((channel) =>
+  Float32Array.from(
+    { length: 256 },
+    (_, byte) =>
+      Math.fround(Math.fround(byte / 255) - Math.fround(clipMean[channel])) / Math.fround(clipStd[channel]),
+  )
+);
+
+/**
+ * Binds a vision tower to a state dict with open_clip's or OpenAI's names.
+ *
+ * The prefixes `visual.` and `extractor.clip.visual.` are stripped. Text tower and `logit_scale` are ignored. Sizes are
+ * read from the weights; `heads` is width/64 unless given, and positional embeddings are interpolated when `imageSize`
+ * differs from theirs.
+ *
+ * @throws naming every missing, unexpected and misshaped key at once.
+ */
+export function bindClip(
+  dict: StateDict,
+  options: {
+    readonly activation: ClipConfig["activation"];
+    readonly attendAcross: ClipConfig["attendAcross"];
+    readonly heads?: number;
+    readonly imageSize?: number;
+  },
+): Clip {
+  const tower = visionTower(dict);
+  const [width = 0, , patchSize = 0] = tower.get("conv1.weight")?.shape ?? [];
+  const tokens = tower.get("positional_embedding")?.shape[0] ?? 0;
+  const layers = 1 +
+    Math.max(
+      -1,
+      ...[...tower.keys()].map((key) => Number(/^transformer\.resblocks\.(\d+)\./.exec(key)?.[1] ?? -1)),
+    );
+  const heads = options.heads ?? Math.max(1, Math.floor(width / 64));
+  const hidden = tower.get("transformer.resblocks.0.mlp.c_fc.weight")?.shape[0] ?? 4 * width;
+  const embedDim = tower.get("proj")?.shape[1] ?? 0;
+  checkState(tower, clipShapes({ width, layers, tokens, patchSize, embedDim, hidden }), {
+    what: "CLIP's vision tower",
+  });
+  const grid = Math.round(Math.sqrt(tokens - 1));
+  const imageSize = options.imageSize ?? grid * patchSize;
+  if (grid * grid !== tokens - 1 || imageSize % patchSize !== 0 || width % heads !== 0) {
+    throw new Error(
+      `Cannot bind CLIP's vision tower: expected a square grid of patches, an image size that is a multiple of the patch size and a width that is a multiple of the heads ` +
+        `but found ${
+          tokens - 1
+        } patches, image size ${imageSize}, patch size ${patchSize}, width ${width} and ${heads} heads`,
+    );
+  }
+  const position = tower.get("positional_embedding")!;
+  const resized: StateDict = new Map(tower).set("positional_embedding", {
+    ...position,
+    shape: [1 + (imageSize / patchSize) ** 2, width],
+    data: resizePositions(position.data as Float32Array, { width, from: grid, to: imageSize / patchSize }),
+  });
+  const config: ClipConfig = {
+    width,
+    layers,
+    heads,
+    imageSize,
+    patchSize,
+    embedDim,
+    activation: options.activation,
+    attendAcross: options.attendAcross,
+  };
+  return { config, params: clipParams(tensorsOf(resized), layers) };
+}
+
+/**
+ * The tokens after `ln_post`, class token first: pixels [B, S, S, 3] → [B, N, D], as the reference's
+ * `CLIPFeatureExtractor`.
+ */
+export function encodeTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
+  return tf.tidy(() => {
+    const { config, params: p } = clip;
+    const B = pixels.shape[0];
+    const patches = tf.conv2d(pixels, p.patchFilter, config.patchSize, "valid"); // [B, G, G, D]
+    const flat = tf.reshape(patches, [B, -1, config.width]); // [B, G², D]
+    const clsToken = tf.tile(tf.reshape(p.classEmbedding, [1, 1, config.width]), [B, 1, 1]); // [B, 1, D]
+    const embedded = tf.add(tf.concat([clsToken, flat], 1), p.positionalEmbedding); // [B, N, D]
+    let x = layerNorm(p.lnPre, embedded) as tf.Tensor3D;
+    if (config.attendAcross === "batch") x = tf.transpose(x, [1, 0, 2]); // [N, B, D]
+    for (const block of p.blocks) {
+      const previous = x;
+      x = residualBlock(block, previous, config);
+      previous.dispose();
+    }
+    if (config.attendAcross === "batch") x = tf.transpose(x, [1, 0, 2]); // [B, N, D]
+    return layerNorm(p.lnPost, x);
+  });
+}
+
+/** CLIP's image embedding: the projected class token, pixels [B, S, S, 3] → [B, E], not normalised. */
+export function embed(clip: Clip, pixels: tf.Tensor4D): tf.Tensor2D {
+  return tf.tidy(() => {
+    const tokens = encodeTokens(clip, pixels);
+    const clsToken = tf.reshape(tf.slice(tokens, [0, 0, 0], [-1, 1, -1]), [
+      -1,
+      clip.config.width,
+    ]) as tf.Tensor2D; // [B, D]
+    return tf.matMul(clsToken, clip.params.proj); // [B, E]
+  });
+}
+
+/** Sizes of the vision towers that OpenAI published. */
+export const clipModels = {
+  "ViT-B-16": { width: 768, layers: 12, heads: 12, imageSize: 224, patchSize: 16, embedDim: 512 },
+  "ViT-B-32": { width: 768, layers: 12, heads: 12, imageSize: 224, patchSize: 32, embedDim: 512 },
+  "ViT-L-14": { width: 1024, layers: 24, heads: 16, imageSize: 224, patchSize: 14, embedDim: 768 },
+} as const;
+
+/**
+ * A vision tower with seeded random weights, for plumbing and timing: its features mean nothing.
+ *
+ * Drawn as open_clip initialises a tower (standard deviations from width and depth); layer norms are 1 and 0.
+ */
+export function randomClip(
+  config: Pick<ClipConfig, "width" | "layers" | "heads" | "imageSize" | "patchSize" | "embedDim">,
+  seed: number,
+): StateDict {
+  const { width, layers, imageSize, patchSize, embedDim } = config;
+  const tokens = 1 + (imageSize / patchSize) ** 2;
+  const attnStd = width ** -0.5;
+  const shapes = clipShapes({ width, layers, tokens, patchSize, embedDim, hidden: 4 * width });
+  const dict: StateDict = new Map();
+  for (const [key, shape] of shapes) {
+    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    const std = key.endsWith("c_fc.weight")
+      ? (2 * width) ** -0.5
+      : /(out_proj|c_proj)\.weight$/.test(key)
+      ? attnStd * (2 * layers) ** -0.5
+      : key === "conv1.weight"
+      ? (3 * patchSize * patchSize) ** -0.5
+      : attnStd;
+    if (/ln_(pre|post|1|2)\.weight$/.test(key)) data.fill(1);
+    else if (!key.endsWith("bias")) {
+      const random = createRandom(seed, key);
+      for (let i = 0; i < data.length; i++) data[i] = std * random.normal();
+    }
+    dict.set(`visual.${key}`, { dtype: "float32", shape: [...shape], data });
+  }
+  return dict;
+}
+
+function visionTower(dict: StateDict): StateDict {
+  const keys = [...dict.keys()];
+  const prefix = ["extractor.clip.visual.", "visual."].find((p) => keys.some((key) => key.startsWith(p)));
+  if (prefix === undefined) return dict;
+  const tower: StateDict = new Map();
+  for (const [key, value] of dict) {
+    if (key.startsWith(prefix)) tower.set(key.slice(prefix.length), value);
+    else if (!textKey.test(key)) tower.set(key, value);
+  }
+  return tower;
+}
+
+// CLIP's text tower and scalars under their published names, and the rest of a whole ForgeLens checkpoint.
+const textKey =
+  /^(extractor\.clip\.)?(transformer\.resblocks\.|token_embedding\.|positional_embedding$|ln_final\.|text_projection|text\.|attn_mask$|logit_scale$|logit_bias$|input_resolution$|context_length$|vocab_size$)|^(wsgm|faformer|cls_head)\./;
+
+function clipShapes(sizes: {
+  readonly width: number;
+  readonly layers: number;
+  readonly tokens: number;
+  readonly patchSize: number;
+  readonly embedDim: number;
+  readonly hidden: number;
+}): Map<string, readonly number[]> {
+  const { width: D, layers, tokens, patchSize, embedDim, hidden } = sizes;
+  const shapes = new Map<string, readonly number[]>([
+    ["class_embedding", [D]],
+    ["positional_embedding", [tokens, D]],
+    ["proj", [D, embedDim]],
+    ["conv1.weight", [D, 3, patchSize, patchSize]],
+  ]);
+  const norm = (key: string) => shapes.set(`${key}.weight`, [D]).set(`${key}.bias`, [D]);
+  const linear = (key: string, out: number, width: number) =>
+    shapes.set(`${key}.weight`, [out, width]).set(`${key}.bias`, [out]);
+  norm("ln_pre");
+  norm("ln_post");
+  for (let i = 0; i < layers; i++) {
+    const block = `transformer.resblocks.${i}`;
+    norm(`${block}.ln_1`);
+    norm(`${block}.ln_2`);
+    shapes.set(`${block}.attn.in_proj_weight`, [3 * D, D]).set(`${block}.attn.in_proj_bias`, [3 * D]);
+    linear(`${block}.attn.out_proj`, D, D);
+    linear(`${block}.mlp.c_fc`, hidden, D);
+    linear(`${block}.mlp.c_proj`, D, hidden);
+  }
+  return shapes;
+}
+
+function clipParams(tensors: Map<string, tf.Tensor>, layers: number): ClipParams {
+  const vector = (key: string) => tensors.get(key) as tf.Tensor1D;
+  const matrix = (key: string) => tensors.get(key) as tf.Tensor2D;
+  const norm = (key: string): Norm => ({ weight: vector(`${key}.weight`), bias: vector(`${key}.bias`) });
+  const linear = (key: string) => ({ weight: matrix(`${key}.weight`), bias: vector(`${key}.bias`) });
+  const conv = tensors.get("conv1.weight")!;
+  const patchFilter = tf.transpose(conv, [2, 3, 1, 0]) as tf.Tensor4D; // [D, 3, P, P] → [P, P, 3, D]
+  conv.dispose();
+  const blocks = Array.from({ length: layers }, (_, i): ResidualBlock => {
+    const block = `transformer.resblocks.${i}`;
+    return {
+      ln1: norm(`${block}.ln_1`),
+      attn: {
+        inProj: {
+          weight: matrix(`${block}.attn.in_proj_weight`),
+          bias: vector(`${block}.attn.in_proj_bias`),
+        },
+        outProj: linear(`${block}.attn.out_proj`),
+      },
+      ln2: norm(`${block}.ln_2`),
+      cFc: linear(`${block}.mlp.c_fc`),
+      cProj: linear(`${block}.mlp.c_proj`),
+    };
+  });
+  return {
+    patchFilter,
+    classEmbedding: vector("class_embedding"),
+    positionalEmbedding: matrix("positional_embedding"),
+    lnPre: norm("ln_pre"),
+    blocks,
+    lnPost: norm("ln_post"),
+    proj: matrix("proj"),
+  };
+}
+
+/**
+ * Positional embeddings for another grid, as open_clip's `resize_pos_embed`: the class token's row kept, the rest by
+ * `F.interpolate(mode="bicubic", antialias=True, align_corners=False)`.
+ */
+function resizePositions(
+  data: Float32Array,
+  sizes: { readonly width: number; readonly from: number; readonly to: number },
+): Float32Array {
+  const { width, from, to } = sizes;
+  if (from === to) return data;
+  const taps = bicubicTaps(from, to);
+  const rows = new Float32Array(from * to * width); // columns resized
+  for (let y = 0; y < from; y++) {
+    taps.forEach(({ start, weights }, x) => {
+      weights.forEach((weight, t) => {
+        const source = (1 + y * from + start + t) * width;
+        for (let d = 0; d < width; d++) rows[(y * to + x) * width + d] += weight * data[source + d];
+      });
+    });
+  }
+  const resized = new Float32Array((1 + to * to) * width);
+  resized.set(data.subarray(0, width));
+  taps.forEach(({ start, weights }, y) => {
+    weights.forEach((weight, t) => {
+      const source = (start + t) * to * width;
+      const target = (1 + y * to) * width;
+      for (let i = 0; i < to * width; i++) resized[target + i] += weight * rows[source + i];
+    });
+  });
+  return resized;
+}
+
+function bicubicTaps(from: number, to: number): { start: number; weights: number[] }[] {
+  const scale = from / to;
+  const stretch = Math.max(scale, 1); // antialias: the kernel widens when shrinking
+  const support = 2 * stretch;
+  return Array.from({ length: to }, (_, i) => {
+    const centre = scale * (i + 0.5);
+    const start = Math.max(Math.trunc(centre - support + 0.5), 0);
+    const end = Math.min(Math.trunc(centre + support + 0.5), from);
+    const weights = Array.from(
+      { length: end - start },
+      (_, t) => cubic((start + t - centre + 0.5) / stretch),
+    );
+    const sum = weights.reduce((a, b) => a + b, 0);
+    return { start, weights: weights.map((weight) => weight / sum) };
+  });
+}
+
+// Keys' cubic with a = −0.5, which PyTorch takes when antialiasing.
+function cubic(distance: number): number {
+  const x = Math.abs(distance);
+  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+  return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
+}

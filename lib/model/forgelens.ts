@@ -1,0 +1,210 @@
+/**
+ * The notebook's ForgeLens head: frozen tokens → logits (real, fake).
+ *
+ * WSGM (a residual MLP with layer norm), FAFormer (`torch.nn.TransformerEncoderLayer`s) and a linear classifier on class
+ * token + mean of patch tokens. This is the reference notebook's head, not the published ForgeLens of arXiv 2408.13697.
+ * Shapes: B batch, N tokens (class token first), D width, F feed-forward width.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { createRandom, seedFrom } from "../random.ts";
+import {
+  type EncoderLayer,
+  encoderLayer,
+  gelu,
+  layerNorm,
+  type Linear,
+  linear,
+  type Norm,
+} from "./layers.ts";
+import { checkState, type StateDict } from "./weights.ts";
+
+/** The shape of a ForgeLens head. */
+export type ForgeLensConfig = {
+  /** Width D of the tokens. */
+  readonly dim: number;
+  /** Attention heads of a FAFormer layer; 8 in the reference. */
+  readonly heads: number;
+  /** FAFormer layers; 2 in the reference. */
+  readonly depth: number;
+  /** Feed-forward width of a FAFormer layer; 2048 in the reference (PyTorch's default). */
+  readonly feedForward: number;
+  /** Dropout rate in training, in [0, 1); 0.1 in the reference (PyTorch's default). */
+  readonly dropout: number;
+};
+
+/** A ForgeLens head: its trainable weights by PyTorch's key, in PyTorch's order; free it with `dispose()`. */
+export type ForgeLens = {
+  readonly config: ForgeLensConfig;
+  readonly weights: ReadonlyMap<string, tf.Variable>;
+};
+
+type ForgeLensParams = {
+  readonly guidance0: Linear;
+  readonly guidance2: Linear;
+  readonly norm: Norm;
+  readonly layers: readonly EncoderLayer[];
+  readonly clsHead: Linear;
+};
+
+/**
+ * A new head with PyTorch's initialisation: Kaiming-uniform (a = √5) for `nn.Linear`, Xavier-uniform for `in_proj_weight`,
+ * zeros for the attention's biases, 1 and 0 for layer norms. Each weight is a function of `seed` and its key.
+ */
+export function createForgeLens(config: ForgeLensConfig, seed: number): ForgeLens {
+  if (config.dim % config.heads !== 0) {
+    throw new Error(
+      `Cannot create ForgeLens: expected a width that ${config.heads} heads divide but found ${config.dim}`,
+    );
+  }
+  const weights = new Map<string, tf.Variable>();
+  for (const [key, shape] of forgeLensShapes(config)) {
+    weights.set(key, tf.variable(tf.tensor(initialValues(key, { shape, config, seed }), [...shape]), true));
+  }
+  return { config, weights };
+}
+
+/**
+ * A head from a state dict with PyTorch's names (`wsgm.guidance.0.weight` …); `extractor.clip.*` is ignored.
+ *
+ * Sizes are read from the weights; `dropout` is 0 unless given.
+ *
+ * @throws naming every missing, unexpected and misshaped key at once.
+ */
+export function bindForgeLens(
+  dict: StateDict,
+  options: { readonly heads: number; readonly dropout?: number },
+): ForgeLens {
+  const layer = /^faformer\.layers\.(\d+)\./;
+  const config: ForgeLensConfig = {
+    dim: dict.get("cls_head.weight")?.shape[1] ?? 0,
+    heads: options.heads,
+    depth: 1 + Math.max(-1, ...[...dict.keys()].map((key) => Number(layer.exec(key)?.[1] ?? -1))),
+    feedForward: dict.get("faformer.layers.0.linear1.weight")?.shape[0] ?? 2048,
+    dropout: options.dropout ?? 0,
+  };
+  const shapes = forgeLensShapes(config);
+  checkState(dict, shapes, { what: "ForgeLens", ignore: (key) => key.startsWith("extractor.clip.") });
+  if (config.dim % config.heads !== 0) {
+    throw new Error(
+      `Cannot bind ForgeLens: expected a width that ${config.heads} heads divide but found ${config.dim}`,
+    );
+  }
+  const weights = new Map<string, tf.Variable>();
+  for (const [key, shape] of shapes) {
+    weights.set(
+      key,
+      tf.variable(tf.tensor(dict.get(key)!.data as Float32Array, [...shape], "float32"), true),
+    );
+  }
+  return { config, weights };
+}
+
+/**
+ * The head's logits (real, fake): tokens [B, N, D] → [B, 2].
+ *
+ * Dropout is on only with `training`; its masks are a function of `seed` (default 0).
+ */
+export function logits(
+  model: ForgeLens,
+  tokens: tf.Tensor3D,
+  options: { readonly training?: boolean; readonly seed?: number } = {},
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const p = forgeLensParams(model);
+    const guidance = linear(p.guidance2, gelu(linear(p.guidance0, tokens)));
+    let x = layerNorm(p.norm, tf.add(tokens, guidance) as tf.Tensor3D);
+    p.layers.forEach((layer, i) => {
+      const dropout = options.training
+        ? { rate: model.config.dropout, seed: seedFrom(options.seed ?? 0, "dropout", i) }
+        : undefined;
+      x = encoderLayer(layer, x, { heads: model.config.heads, dropout });
+    });
+    const clsToken = tf.squeeze(tf.slice(x, [0, 0, 0], [-1, 1, -1]), [1]); // [B, D]
+    const patches = tf.mean(tf.slice(x, [0, 1, 0], [-1, -1, -1]), 1); // [B, D]
+    return linear(p.clsHead, tf.add(clsToken, patches) as tf.Tensor2D); // [B, 2]
+  });
+}
+
+/** The weights as a state dict with PyTorch's names, ready for `saveSafetensors()`; copies, independent of the model. */
+export function forgeLensState(model: ForgeLens): StateDict {
+  const dict: StateDict = new Map();
+  for (const [key, variable] of model.weights) {
+    dict.set(key, {
+      dtype: "float32",
+      shape: [...variable.shape],
+      data: Float32Array.from(variable.dataSync()),
+    });
+  }
+  return dict;
+}
+
+/** Key → shape of a ForgeLens state dict, in PyTorch's order. */
+export function forgeLensShapes(
+  config: Omit<ForgeLensConfig, "dropout" | "heads">,
+): Map<string, readonly number[]> {
+  const { dim: D, feedForward: F } = config;
+  const shapes = new Map<string, readonly number[]>();
+  const layer = (key: string, weight: readonly number[]) =>
+    shapes.set(`${key}.weight`, weight).set(`${key}.bias`, [weight[0]]);
+  layer("wsgm.guidance.0", [D, D]);
+  layer("wsgm.guidance.2", [D, D]);
+  layer("wsgm.norm", [D]);
+  for (let i = 0; i < config.depth; i++) {
+    const at = `faformer.layers.${i}`;
+    shapes.set(`${at}.self_attn.in_proj_weight`, [3 * D, D]).set(`${at}.self_attn.in_proj_bias`, [3 * D]);
+    layer(`${at}.self_attn.out_proj`, [D, D]);
+    layer(`${at}.linear1`, [F, D]);
+    layer(`${at}.linear2`, [D, F]);
+    layer(`${at}.norm1`, [D]);
+    layer(`${at}.norm2`, [D]);
+  }
+  layer("cls_head", [2, D]);
+  return shapes;
+}
+
+function forgeLensParams(model: ForgeLens): ForgeLensParams {
+  const vector = (key: string) => model.weights.get(key) as tf.Tensor as tf.Tensor1D;
+  const matrix = (key: string) => model.weights.get(key) as tf.Tensor as tf.Tensor2D;
+  const norm = (key: string): Norm => ({ weight: vector(`${key}.weight`), bias: vector(`${key}.bias`) });
+  const linear = (key: string): Linear => ({ weight: matrix(`${key}.weight`), bias: vector(`${key}.bias`) });
+  return {
+    guidance0: linear("wsgm.guidance.0"),
+    guidance2: linear("wsgm.guidance.2"),
+    norm: norm("wsgm.norm"),
+    layers: Array.from({ length: model.config.depth }, (_, i) => {
+      const at = `faformer.layers.${i}`;
+      return {
+        selfAttn: {
+          inProj: {
+            weight: matrix(`${at}.self_attn.in_proj_weight`),
+            bias: vector(`${at}.self_attn.in_proj_bias`),
+          },
+          outProj: linear(`${at}.self_attn.out_proj`),
+        },
+        linear1: linear(`${at}.linear1`),
+        linear2: linear(`${at}.linear2`),
+        norm1: norm(`${at}.norm1`),
+        norm2: norm(`${at}.norm2`),
+      };
+    }),
+    clsHead: linear("cls_head"),
+  };
+}
+
+function initialValues(
+  key: string,
+  options: { readonly shape: readonly number[]; readonly config: ForgeLensConfig; readonly seed: number },
+): Float32Array {
+  const { shape, config, seed } = options;
+  const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  if (/norm\d?\.weight$/.test(key)) return values.fill(1);
+  if (/norm\d?\.bias$|in_proj_bias$|out_proj\.bias$/.test(key)) return values;
+  // Kaiming-uniform with a = √5 has the bound 1/√fanIn, the same that PyTorch takes for the bias of a Linear.
+  const fanIn = key.endsWith("linear2.bias") ? config.feedForward : shape[1] ?? config.dim;
+  const bound = key.endsWith("in_proj_weight") ? Math.sqrt(6 / (shape[0] + shape[1])) : 1 / Math.sqrt(fanIn);
+  const random = createRandom(seed, key);
+  for (let i = 0; i < values.length; i++) values[i] = bound * (2 * random.uniform() - 1);
+  return values;
+}

@@ -1,0 +1,28 @@
+/**
+ * From named arrays to tensors on the backend, and back to nothing.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { StateDict } from "./weights.ts";
+
+/** Uploads every entry as a float32 tensor; the caller owns them. */
+export function tensorsOf(dict: StateDict): Map<string, tf.Tensor> {
+  const tensors = new Map<string, tf.Tensor>();
+  for (const [key, { data, shape }] of dict) {
+    const values = data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>);
+    tensors.set(key, tf.tensor(values, shape, "float32"));
+  }
+  return tensors;
+}
+
+/** Frees every tensor in what a `bind*`, `create*` or `adamW` call returned; doing it twice is harmless. */
+export function dispose(x: unknown): void {
+  if (x instanceof tf.Tensor) {
+    if (!x.isDisposed) x.dispose();
+  } else if (x instanceof Map || Array.isArray(x)) {
+    for (const value of x.values()) dispose(value);
+  } else if (x !== null && typeof x === "object" && !ArrayBuffer.isView(x)) {
+    for (const value of Object.values(x)) dispose(value);
+  }
+}
