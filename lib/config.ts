@@ -1,0 +1,217 @@
+/**
+ * One run's configuration: typed, validated, documented, and the presets.
+ *
+ * Every key is also a flag of the command line (`batchSize` is `--batch-size`), and stands in the `config.json` of a run.
+ *
+ * @module
+ */
+import { distance } from "fastest-levenshtein";
+import { z } from "zod";
+import { InputError } from "./errors.ts";
+
+const folder = z.string().min(1);
+const share = z.number().min(0).max(0.9);
+
+/** The schema of a run; defaults are the `corrected` preset's. */
+export const runSchema = z.strictObject({
+  preset: z.enum(["corrected", "reference"]).default("corrected").describe(
+    "corrected: the bench's protocol; reference: the notebook's, mistakes included",
+  ),
+
+  real: folder.optional().describe(
+    "folder of real training images (sub-folders too); none means the demo data",
+  ),
+  fake: folder.optional().describe("folder of fake training images"),
+  valReal: folder.optional().describe(
+    "folder of real validation images, instead of a share of the training videos",
+  ),
+  valFake: folder.optional().describe("folder of fake validation images"),
+  testReal: folder.optional().describe(
+    "folder of real test images, instead of a share of the training videos",
+  ),
+  testFake: folder.optional().describe("folder of fake test images"),
+  test: z.array(z.string().min(1)).default([]).describe(
+    "a further data set to test on, as NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times",
+  ),
+  manifest: folder.optional().describe(
+    "CSV file with the columns path,label[,split,set,video,method,source], instead of folders",
+  ),
+  set: z.string().min(1).default("data").describe("name of the training data set in tables and files"),
+  demoRoot: folder.default("data/demo").describe("where the demo data is written once"),
+  valShare: share.default(0.15).describe("share of the training videos held out for validation"),
+  testShare: share.default(0.15).describe(
+    "share of the training videos held out for the test, when no test set is given",
+  ),
+  strict: z.boolean().default(false).describe("refuse to start when any file is not a readable image"),
+
+  clip: z.enum(["auto", "demo", "ViT-B-16", "ViT-B-32", "ViT-L-14"]).default("auto").describe(
+    "image encoder; auto: ViT-B-16 for your data where its weights can be had, else the built-in demo encoder with a warning",
+  ),
+  clipWeights: folder.optional().describe("CLIP's weights: open_clip's .safetensors or OpenAI's .pt"),
+  randomClip: z.boolean().default(false).describe(
+    "full-size CLIP with seeded random weights, for plumbing and timing",
+  ),
+  activation: z.enum(["quickgelu", "gelu"]).default("quickgelu").describe("activation inside CLIP"),
+  attendAcross: z.enum(["tokens", "batch"]).default("tokens").describe(
+    "what CLIP's attention runs across; batch is the reference's mistake",
+  ),
+
+  heads: z.int().min(1).default(8).describe("attention heads of a FAFormer layer"),
+  depth: z.int().min(0).max(24).default(2).describe("FAFormer layers"),
+  feedForward: z.int().min(1).default(2048).describe("feed-forward width of a FAFormer layer"),
+  dropout: z.number().min(0).lt(1).default(0.1).describe("dropout rate in training"),
+
+  epochs: z.int().min(1).max(1000).default(5).describe("passes over the training images"),
+  batchSize: z.int().min(1).max(1024).default(8).describe("images per training step"),
+  learningRate: z.number().positive().max(1).default(1e-4).describe("AdamW's learning rate"),
+  weightDecay: z.number().min(0).max(1).default(0.01).describe("AdamW's decoupled weight decay"),
+  balance: z.boolean().default(true).describe(
+    "draw real and fake, and each method within the fakes, equally often",
+  ),
+  select: z.enum(["best", "last"]).default("best").describe(
+    "keep the epoch with the best validation AUC, or the last",
+  ),
+  seed: z.int().min(0).default(0).describe("seed of initial weights, order, dropout and splits"),
+  runs: z.int().min(1).max(100).default(1).describe(
+    "corrected: training runs with the seeds seed, seed+1, …; reference: repeats of the same evaluation",
+  ),
+
+  jpegQualities: z.array(z.int().min(1).max(100)).default([100, 90, 75, 50, 30]).describe(
+    "JPEG qualities that the test set is compressed with in memory",
+  ),
+  out: folder.default("checkpoints").describe("folder of runs"),
+  run: z.string().regex(/^[\w.-]+$/, "expected letters, digits, dots, dashes and underscores").optional()
+    .describe(
+      "name of this run's folder; by default made from data, preset and time",
+    ),
+  pth: z.boolean().default(false).describe("also write the weights as the reference's own .pth file"),
+  backend: z.enum(["auto", "tensorflow", "wasm"]).default("auto").describe(
+    "tensor backend; auto: TensorFlow where it can be set up, else WebAssembly",
+  ),
+});
+
+/** A whole, valid run configuration. */
+export type RunConfig = z.output<typeof runSchema>;
+
+/** What a user gives: any part of a configuration. */
+export type RunInput = z.input<typeof runSchema>;
+
+/** What each preset changes of the defaults. */
+export const presets: Readonly<Record<RunConfig["preset"], RunInput>> = {
+  corrected: {},
+  reference: { activation: "gelu", attendAcross: "batch", balance: false, select: "last", valShare: 0 },
+};
+
+/** What the demo data changes of the defaults: enough epochs for its few hundred images. */
+export const demoDefaults: RunInput = { set: "demo", epochs: 8 };
+
+/** True when no data is configured, so that the run takes the demo data. */
+export function isDemo(config: Pick<RunInput, "real" | "fake" | "manifest">): boolean {
+  return config.real === undefined && config.fake === undefined && config.manifest === undefined;
+}
+
+/**
+ * The whole configuration from what is given: later sources win over earlier ones, any of them over the preset, and the
+ * preset over the defaults.
+ *
+ * @throws InputError naming every bad key, and for an unknown one the nearest known name.
+ */
+export function resolveConfig(...sources: readonly Readonly<Record<string, unknown>>[]): RunConfig {
+  const given = Object.assign({}, ...sources.map(withoutUndefined)) as RunInput;
+  const preset = presets[given.preset ?? "corrected"] ?? {};
+  const demo = isDemo(given) ? demoDefaults : {};
+  const result = runSchema.safeParse({ ...demo, ...preset, ...given });
+  if (!result.success) {
+    throw new InputError(`Cannot use the configuration: ${result.error.issues.map(inWords).join("; ")}`);
+  }
+  const config = result.data;
+  const pairs = [["real", "fake"], ["valReal", "valFake"], ["testReal", "testFake"]] as const;
+  for (const [real, fake] of pairs) {
+    if ((config[real] === undefined) !== (config[fake] === undefined)) {
+      const [has, lacks] = config[real] === undefined ? [fake, real] : [real, fake];
+      throw new InputError(
+        `Cannot use the configuration: expected ${flagName(real)} and ${
+          flagName(fake)
+        } together but found only ${flagName(has)}; add ${flagName(lacks)} FOLDER`,
+      );
+    }
+  }
+  if (config.manifest !== undefined && config.real !== undefined) {
+    throw new InputError(
+      "Cannot use the configuration: expected either --manifest or --real and --fake but found both",
+    );
+  }
+  if (isDemo(config) && (config.valReal !== undefined || config.testReal !== undefined)) {
+    throw new InputError(
+      "Cannot use the configuration: expected --real and --fake beside validation or test folders but found neither",
+    );
+  }
+  if (config.clip === "demo" && (config.clipWeights !== undefined || config.randomClip)) {
+    throw new InputError(
+      "Cannot use the configuration: expected no --clip-weights or --random-clip with --clip demo",
+    );
+  }
+  if (config.clipWeights !== undefined && config.randomClip) {
+    throw new InputError(
+      "Cannot use the configuration: expected --clip-weights or --random-clip but found both",
+    );
+  }
+  if (
+    config.select === "best" && config.valShare === 0 && config.valReal === undefined && !isDemo(config) &&
+    config.manifest === undefined
+  ) {
+    throw new InputError(
+      "Cannot choose the best epoch: expected validation images but found --val-share 0; give --val-real and --val-fake, or --select last",
+    );
+  }
+  testSets(config); // refuses a malformed --test now, not after training
+  return config;
+}
+
+/** The further test sets that `test` names. @throws InputError when one is not NAME=REAL,FAKE or a name comes twice. */
+export function testSets(
+  config: Pick<RunConfig, "test" | "set">,
+): { name: string; real: string; fake: string }[] {
+  const names = new Set([config.set]);
+  return config.test.map((text) => {
+    const match = /^([^=,]+)=([^,]+),([^,]+)$/.exec(text);
+    if (!match) {
+      throw new InputError(`Cannot use --test: expected NAME=REAL_FOLDER,FAKE_FOLDER but found "${text}"`);
+    }
+    const [, name, real, fake] = match;
+    if (names.has(name)) {
+      throw new InputError(`Cannot use --test: expected names that differ but found "${name}" twice`);
+    }
+    names.add(name);
+    return { name, real, fake };
+  });
+}
+
+/** `batchSize` → `--batch-size`. */
+export function flagName(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** The known name with the fewest edits to `name`, if any is near. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const ranked = known.map((other) => ({ other, edits: distance(name.toLowerCase(), other.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  return ranked[0] && ranked[0].edits <= Math.max(2, name.length / 2) ? ranked[0].other : undefined;
+}
+
+function withoutUndefined(source: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined));
+}
+
+function inWords(issue: z.core.$ZodIssue): string {
+  const key = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((unknown) => {
+      const near = nearestName(unknown, Object.keys(runSchema.shape));
+      return `unknown key "${unknown}"${near ? `, did you mean "${near}"?` : ""}`;
+    }).join("; ");
+  }
+  return `${key}: ${
+    issue.message.replace(/^Invalid (input|option): /, "").replace(/, received /, " but found ")
+  }`;
+}

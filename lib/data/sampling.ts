@@ -1,0 +1,132 @@
+/**
+ * Samples → splits that keep a video together, the order of an epoch, and batches of pixels.
+ *
+ * @module
+ */
+import { basename } from "node:path";
+import { InputError } from "../errors.ts";
+import { createRandom } from "../random.ts";
+import { byName, type Sample } from "./dataset.ts";
+import { loadImage } from "./image.ts";
+
+/**
+ * Deals samples into named parts, a video wholly in one of them, with about the wanted share of each class's videos.
+ *
+ * Videos of the same name (the leaf folder's) stay together across classes and methods. The dealing is a function of the
+ * names and the seed.
+ *
+ * @throws InputError when a class has fewer videos than there are parts.
+ */
+export function splitByVideo(
+  samples: readonly Sample[],
+  options: { readonly shares: Readonly<Record<string, number>>; readonly seed: number },
+): Record<string, Sample[]> {
+  const groups = new Map<string, Sample[]>();
+  for (const sample of samples) {
+    const name = basename(sample.video ?? sample.path);
+    groups.set(name, [...(groups.get(name) ?? []), sample]);
+  }
+  const strata = new Map<string, string[]>();
+  for (const [name, members] of groups) {
+    const kind = [...new Set(members.map((member) => member.label))].sort().join();
+    strata.set(kind, [...(strata.get(kind) ?? []), name]);
+  }
+  const parts = Object.entries(options.shares).filter(([, share]) => share > 0);
+  const result: Record<string, Sample[]> = Object.fromEntries(
+    Object.keys(options.shares).map((name) => [name, []]),
+  );
+  for (const [kind, names] of strata) {
+    if (names.length < parts.length) {
+      const what = kind === "0" ? "real" : kind === "1" ? "fake" : "real and fake";
+      throw new InputError(
+        `Cannot split the ${what} images into ${
+          parts.map(([name]) => name).join(", ")
+        }: expected at least ${parts.length} videos but found ${names.length} ` +
+          `(${
+            names.join(", ")
+          }); give separate folders with --val-real, --val-fake, --test-real and --test-fake`,
+      );
+    }
+    const shuffled = createRandom(options.seed, "split", kind).shuffled(names.sort(byName));
+    const total = parts.reduce((sum, [, share]) => sum + share, 0);
+    let from = 0;
+    parts.forEach(([part, share], i) => {
+      const left = parts.length - 1 - i; // every later part gets at least one video
+      const wanted = Math.max(1, Math.round((shuffled.length * share) / total));
+      const to = left === 0 ? shuffled.length : Math.min(from + wanted, shuffled.length - left);
+      for (const name of shuffled.slice(from, to)) result[part].push(...groups.get(name)!);
+      from = to;
+    });
+  }
+  for (const part of Object.values(result)) {
+    part.sort((a, b) => a.label - b.label || byName(a.source ?? a.path, b.source ?? b.path));
+  }
+  return result;
+}
+
+/**
+ * The order in which an epoch visits samples, as indices; as many as there are samples, a function of seed and epoch.
+ *
+ * Plain: a permutation, as PyTorch's `shuffle=True`. Balanced: half real, half fake, and the fakes' half spread evenly over
+ * methods; a smaller group is cycled through before any of its samples comes again.
+ */
+export function epochOrder(
+  samples: readonly Sample[],
+  options: { readonly seed: number; readonly epoch: number; readonly balance: boolean },
+): number[] {
+  const random = createRandom(options.seed, "order", options.epoch);
+  const indices = samples.map((_, i) => i);
+  if (!options.balance) return random.shuffled(indices);
+  const half = Math.ceil(samples.length / 2);
+  const reals = indices.filter((i) => samples[i].label === 0);
+  const methods = new Map<string, number[]>();
+  for (const i of indices) {
+    if (samples[i].label === 0) continue;
+    const method = samples[i].method ?? "fake";
+    methods.set(method, [...(methods.get(method) ?? []), i]);
+  }
+  const take = (group: readonly number[], count: number): number[] => {
+    const taken: number[] = [];
+    while (taken.length < count) taken.push(...random.shuffled(group).slice(0, count - taken.length));
+    return taken;
+  };
+  const chosen = take(reals, half);
+  const fakes = samples.length - half;
+  const groups = random.shuffled([...methods.keys()].sort(byName)); // which methods get the odd ones changes by epoch
+  groups.forEach((method, i) => {
+    const count = Math.floor(fakes / groups.length) + (i < fakes % groups.length ? 1 : 0);
+    chosen.push(...take(methods.get(method)!, count));
+  });
+  return random.shuffled(chosen);
+}
+
+/** A batch of images: RGB bytes [size, size, 3] each, and their samples. */
+export type ImageBatch = { readonly images: readonly Uint8Array[]; readonly samples: readonly Sample[] };
+
+/** Loads batches in order, the next ones while the caller works on the current one; at most `ahead` (default 2) wait. */
+export async function* imageBatches(
+  samples: readonly Sample[],
+  options: {
+    readonly batchSize: number;
+    readonly size?: number;
+    readonly jpegQuality?: number;
+    readonly ahead?: number;
+  },
+): AsyncGenerator<ImageBatch> {
+  const { batchSize, size = 224, jpegQuality, ahead = 2 } = options;
+  const load = async (from: number): Promise<ImageBatch> => {
+    const batch = samples.slice(from, from + batchSize);
+    const images = await Promise.all(batch.map(({ path }) => loadImage(path, { size, jpegQuality })));
+    return { images, samples: batch };
+  };
+  const waiting: Promise<ImageBatch>[] = [];
+  for (let from = 0; from < samples.length || waiting.length > 0;) {
+    while (waiting.length <= ahead && from < samples.length) {
+      const batch = load(from);
+      batch.catch(() => {}); // seen when it is awaited below; a consumer that stops early must not crash on it
+      waiting.push(batch);
+      from += batchSize;
+    }
+    yield await waiting.shift()!;
+  }
+}
