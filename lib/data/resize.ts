@@ -1,0 +1,136 @@
+/**
+ * Pillow's bilinear resize, to the byte.
+ *
+ * @module
+ */
+
+/** Bits after the binary point of a filter coefficient: Pillow's `PRECISION_BITS`, 32 - 8 - 2. */
+const PRECISION = 22;
+
+/** Tables kept at a time; data sets of face crops come in many sizes, and a table is cheap to make again. */
+const MAX_TABLES = 256;
+
+/** One axis of the filter: output `i` is the sum of `taps[i]` inputs from `first[i]` on. */
+interface Filter {
+  readonly first: Int32Array; // [outSize]
+  readonly taps: Int32Array; // [outSize]
+  readonly stride: number;
+  readonly weights: Int32Array; // [outSize, stride], fixed point
+}
+
+const filters = new Map<string, Filter>();
+
+/** The triangle filter, widened by the scale when shrinking (Pillow's antialias), as fixed-point weights. */
+function triangleFilter(inSize: number, outSize: number): Filter {
+  const key = `${inSize}:${outSize}`;
+  const known = filters.get(key);
+  if (known) return known;
+
+  const scale = inSize / outSize;
+  const support = Math.max(scale, 1);
+  const stride = Math.ceil(support) * 2 + 1;
+  const first = new Int32Array(outSize);
+  const taps = new Int32Array(outSize);
+  const weights = new Int32Array(outSize * stride);
+  const exact = new Float64Array(stride);
+  for (let i = 0; i < outSize; i++) {
+    const center = (i + 0.5) * scale;
+    const start = Math.max(Math.trunc(center - support + 0.5), 0);
+    const count = Math.min(Math.trunc(center + support + 0.5), inSize) - start;
+    let total = 0;
+    for (let t = 0; t < count; t++) {
+      // Multiplied by 1 / support rather than divided by it: Pillow does, and the last bit can differ.
+      const distance = Math.abs((t + start - center + 0.5) * (1 / support));
+      exact[t] = distance < 1 ? 1 - distance : 0;
+      total += exact[t];
+    }
+    for (let t = 0; t < count; t++) {
+      const weight = total === 0 ? exact[t] : exact[t] / total;
+      weights[i * stride + t] = Math.trunc(0.5 + weight * (1 << PRECISION));
+    }
+    first[i] = start;
+    taps[i] = count;
+  }
+
+  if (filters.size >= MAX_TABLES) filters.clear();
+  const filter = { first, taps, stride, weights };
+  filters.set(key, filter);
+  return filter;
+}
+
+/** RGB [height, inWidth, 3] → [height, outWidth, 3]. */
+function resizeRows(source: Uint8Array, height: number, inWidth: number, outWidth: number): Uint8Array {
+  const { first, taps, stride, weights } = triangleFilter(inWidth, outWidth);
+  const target = new Uint8Array(height * outWidth * 3);
+  let out = 0;
+  for (let y = 0; y < height; y++) {
+    const row = y * inWidth * 3;
+    for (let x = 0; x < outWidth; x++) {
+      let red = 1 << (PRECISION - 1); // rounds to nearest when shifted back
+      let green = red;
+      let blue = red;
+      let at = row + first[x] * 3;
+      const end = x * stride + taps[x];
+      for (let w = x * stride; w < end; w++) {
+        const weight = weights[w];
+        red += Math.imul(source[at], weight);
+        green += Math.imul(source[at + 1], weight);
+        blue += Math.imul(source[at + 2], weight);
+        at += 3;
+      }
+      red >>= PRECISION;
+      green >>= PRECISION;
+      blue >>= PRECISION;
+      target[out] = red > 255 ? 255 : red;
+      target[out + 1] = green > 255 ? 255 : green;
+      target[out + 2] = blue > 255 ? 255 : blue;
+      out += 3;
+    }
+  }
+  return target;
+}
+
+/** RGB [inHeight, width, 3] → [outHeight, width, 3]. */
+function resizeColumns(source: Uint8Array, inHeight: number, width: number, outHeight: number): Uint8Array {
+  const { first, taps, stride, weights } = triangleFilter(inHeight, outHeight);
+  const rowLength = width * 3;
+  const target = new Uint8Array(outHeight * rowLength);
+  const sums = new Int32Array(rowLength);
+  for (let y = 0; y < outHeight; y++) {
+    sums.fill(1 << (PRECISION - 1));
+    for (let t = 0; t < taps[y]; t++) {
+      const weight = weights[y * stride + t];
+      const row = (first[y] + t) * rowLength;
+      for (let x = 0; x < rowLength; x++) sums[x] += Math.imul(source[row + x], weight);
+    }
+    const row = y * rowLength;
+    for (let x = 0; x < rowLength; x++) {
+      const value = sums[x] >> PRECISION;
+      target[row + x] = value > 255 ? 255 : value;
+    }
+  }
+  return target;
+}
+
+/** An 8-bit RGB image, row by row: `data` is [height, width, 3]. */
+export interface RgbImage {
+  data: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/**
+ * Resizes as Pillow's `Image.resize(…, BILINEAR)` does, byte for byte (versions up to 12): triangle filter with
+ * antialias, rows first, rounded to bytes between the two passes, no pass along a side that keeps its length.
+ *
+ * @param image RGB, any size.
+ * @param size Width and height of the result, in pixels.
+ * @returns A new image, or `image` itself when the size does not change.
+ */
+export function resizeBilinear(image: RgbImage, size: { width: number; height: number }): RgbImage {
+  const { width, height } = size;
+  let data = image.data;
+  if (width !== image.width) data = resizeRows(data, image.height, image.width, width);
+  if (height !== image.height) data = resizeColumns(data, image.height, width, height);
+  return data === image.data ? image : { data, width, height };
+}

@@ -1,0 +1,151 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import sharp from "sharp";
+import { decodeImage, jpegRoundTrip, loadImage } from "../../lib/data/image.ts";
+import { resizeBilinear } from "../../lib/data/resize.ts";
+
+const fixtures = new URL("../fixtures/", import.meta.url).pathname;
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)).toHex();
+}
+
+async function messageOf(promise: Promise<unknown>): Promise<string> {
+  return (await assertRejects(() => promise, Error)).message;
+}
+
+type Case = { file: string; jpegQuality: number | null; size: [number, number]; sha256: string };
+const { cases } = JSON.parse(await Deno.readTextFile(`${fixtures}images.json`)) as { cases: Case[] };
+
+for (const file of new Set(cases.map((c) => c.file))) {
+  Deno.test(`loadImage() gives Pillow's bytes for ${file} with and without a JPEG round trip`, async () => {
+    for (const { jpegQuality, sha256: expected } of cases.filter((c) => c.file === file)) {
+      const rgb = await loadImage(`${fixtures}images/${file}`, { jpegQuality: jpegQuality ?? undefined });
+      assertEquals(rgb.length, 224 * 224 * 3);
+      assertEquals(await sha256(rgb), expected, `JPEG quality ${jpegQuality}`);
+    }
+  });
+}
+
+Deno.test("loadImage() gives Pillow's bytes for 16-bit, palette, profile, CMYK, WebP, GIF and TIFF files", async () => {
+  const expected = JSON.parse(await Deno.readTextFile(`${fixtures}modes/modes.json`));
+  for (const [file, { native, size64 }] of Object.entries<{ native: string; size64: string }>(expected)) {
+    const path = `${fixtures}modes/${file}`;
+    assertEquals(await sha256((await decodeImage(path)).data), native, file);
+    assertEquals(await sha256(await loadImage(path, { size: 64 })), size64, file);
+  }
+});
+
+Deno.test("loadImage() reads bytes as it reads the file that holds them", async () => {
+  const path = `${fixtures}images/mixed.png`;
+  assertEquals(await loadImage(await Deno.readFile(path)), await loadImage(path));
+});
+
+Deno.test("decodeImage() keeps the size of the file and ignores its EXIF orientation", async () => {
+  const { data, width, height } = await decodeImage(`${fixtures}images/rotated.jpg`);
+  assertEquals([width, height, data.length], [420, 300, 420 * 300 * 3]);
+});
+
+Deno.test("decodeImage() removes alpha without blending", async () => {
+  const pixel = await sharp(Uint8Array.of(200, 100, 50, 0), { raw: { width: 1, height: 1, channels: 4 } })
+    .png()
+    .toBuffer();
+  assertEquals((await decodeImage(pixel)).data, Uint8Array.of(200, 100, 50));
+});
+
+Deno.test("loadImage() finds the format by content and takes any file name", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/Ünï côdé 图 #1%.TXT`;
+    await Deno.copyFile(`${fixtures}images/one.png`, path);
+    assertEquals(
+      await loadImage(path, { size: 2 }),
+      await loadImage(`${fixtures}images/one.png`, { size: 2 }),
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("resizeBilinear() halves two pixels to their mean and rounds halves up", () => {
+  const image = { data: Uint8Array.of(0, 10, 255, 1, 20, 255), width: 2, height: 1 };
+  assertEquals(resizeBilinear(image, { width: 1, height: 1 }).data, Uint8Array.of(1, 15, 255));
+});
+
+Deno.test("resizeBilinear() enlarges by interpolating between pixel centres", () => {
+  // Output centres fall at input positions -0.25, 0.25, 0.75, 1.25: weights 1, 3/4 : 1/4, 1/4 : 3/4, 1.
+  const image = { data: Uint8Array.of(0, 0, 0, 100, 200, 40), width: 2, height: 1 };
+  assertEquals(
+    resizeBilinear(image, { width: 4, height: 1 }).data,
+    Uint8Array.of(0, 0, 0, 25, 50, 10, 75, 150, 30, 100, 200, 40),
+  );
+});
+
+Deno.test("resizeBilinear() keeps a flat image flat and a range within its bounds at any size", () => {
+  const side = fc.integer({ min: 1, max: 90 });
+  fc.assert(
+    fc.property(side, side, side, side, fc.integer({ min: 0, max: 255 }), (w, h, width, height, value) => {
+      const flat = { data: new Uint8Array(w * h * 3).fill(value), width: w, height: h };
+      const resized = resizeBilinear(flat, { width, height });
+      assertEquals([resized.width, resized.height, resized.data.length], [width, height, width * height * 3]);
+      assert(resized.data.every((sample) => sample === value));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("resizeBilinear() returns the image itself when nothing changes", () => {
+  const image = { data: Uint8Array.of(1, 2, 3), width: 1, height: 1 };
+  assert(resizeBilinear(image, { width: 1, height: 1 }) === image);
+});
+
+Deno.test("jpegRoundTrip() keeps the size and does not touch its input", async () => {
+  const image = await decodeImage(`${fixtures}images/up.png`);
+  const before = image.data.slice();
+  const result = await jpegRoundTrip(image, 30);
+  assertEquals([result.width, result.height], [image.width, image.height]);
+  assertEquals(image.data, before);
+  for (const quality of [0, 101, 50.5, NaN]) {
+    assertStringIncludes(await messageOf(jpegRoundTrip(image, quality)), "quality from 1 to 100");
+  }
+});
+
+Deno.test("loadImage() refuses what it cannot read, with the path, what it expected and what it found", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const jpeg = await Deno.readFile(`${fixtures}images/down_q95.jpg`);
+    const png = await Deno.readFile(`${fixtures}images/down.png`);
+    const files: [name: string, content: Uint8Array, found: RegExp][] = [
+      ["empty.png", new Uint8Array(), /found an empty file$/],
+      ["notes.jpg", new TextEncoder().encode("not an image\n"), /found text$/],
+      ["half.jpg", jpeg.subarray(0, jpeg.length / 2), /found a JPEG that is truncated or damaged/],
+      ["no_end.jpg", jpeg.subarray(0, jpeg.length - 2), /found a JPEG that is truncated or damaged/],
+      ["head.jpg", jpeg.subarray(0, 20), /found a JPEG that is truncated or damaged/],
+      ["half.png", png.subarray(0, png.length / 2), /found a PNG that is truncated or damaged/],
+      ["bytes.png", Uint8Array.of(1, 2, 3, 200), /found 4 bytes of no known image format$/],
+      ["paint.bmp", new TextEncoder().encode("BM\0\0\0\0\0\0"), /found a BMP file$/],
+    ];
+    for (const [name, content, found] of files) {
+      const path = `${folder}/${name}`;
+      await Deno.writeFile(path, content);
+      const message = await messageOf(loadImage(path));
+      assertStringIncludes(
+        message,
+        `Cannot read image ${path}: expected a JPEG, PNG, WebP, GIF or TIFF image but`,
+      );
+      assertMatch(message, found);
+      assert(!message.includes("\n"), "one line");
+    }
+    assertMatch(await messageOf(loadImage(`${folder}/none.png`)), /expected a file but found no such file$/);
+    assertMatch(await messageOf(loadImage(folder)), /expected a file but found a folder$/);
+    assertMatch(
+      await messageOf(loadImage(new Uint8Array())),
+      /^Cannot read image \(bytes\): .* an empty file$/,
+    );
+    for (const size of [0, -1, 1.5, NaN]) {
+      assertStringIncludes(await messageOf(loadImage(jpeg, { size })), "positive integer size");
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
