@@ -225,6 +225,33 @@ export function shiftPrior(
   });
 }
 
+/** How well scores serve as probabilities. */
+export type Calibration = { readonly brier: number; readonly logLoss: number; readonly ece: number };
+
+/**
+ * Brier score, log loss and expected calibration error, as the scores are and with the prior of the data put back.
+ *
+ * The prior put back is the data's own share of fakes, which a deployed detector would have to know or guess.
+ *
+ * @param options.from the share of fakes in training; 0.5 (balanced) unless given
+ * @returns `shifted` is null with one class only, where there is no prior to put back
+ * @throws when the input is malformed (see {@link evaluateScores})
+ */
+export function compareCalibration(
+  labels: ArrayLike<number>,
+  scores: ArrayLike<number>,
+  { from = 0.5 }: { from?: number } = {},
+): { readonly prior: number; readonly raw: Calibration; readonly shifted: Calibration | null } {
+  const measure = (probabilities: ArrayLike<number>): Calibration => {
+    const { brier, logLoss } = evaluateScores(labels, probabilities);
+    return { brier, logLoss, ece: calibrationError(labels, probabilities) };
+  };
+  const raw = measure(scores);
+  const prior = Array.from(labels).reduce((sum, label) => sum + label, 0) / labels.length;
+  const shifted = prior > 0 && prior < 1 ? measure(shiftPrior(scores, { from, to: prior })) : null;
+  return { prior, raw, shifted };
+}
+
 /** Throws, naming what cannot be done, unless labels are 0 or 1 and scores are finite, as many, and at least one. */
 export function checkInput(labels: ArrayLike<number>, scores: ArrayLike<number>, purpose: string): void {
   if (labels.length !== scores.length) {

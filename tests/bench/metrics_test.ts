@@ -9,7 +9,14 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { bootstrapIntervals } from "../../lib/bench/bootstrap.ts";
-import { calibrationError, evaluateScores, prCurve, rocCurve, shiftPrior } from "../../lib/bench/metrics.ts";
+import {
+  calibrationError,
+  compareCalibration,
+  evaluateScores,
+  prCurve,
+  rocCurve,
+  shiftPrior,
+} from "../../lib/bench/metrics.ts";
 import reference from "../fixtures/metrics.json" with { type: "json" };
 
 // Both sides add the same float64 numbers in another order.
@@ -182,16 +189,19 @@ Deno.test("shiftPrior() mends Brier score, log loss and calibration of a detecto
   const labels: number[] = [];
   const scores: number[] = [];
   for (const level of levels) {
-    for (let i = 0; i < 1000 * (1 - level) * 0.2; i++) labels.push(0), scores.push(level);
-    for (let i = 0; i < 1000 * level * 0.8; i++) labels.push(1), scores.push(level);
+    for (let i = 0; i < Math.round(1000 * (1 - level) * 0.2); i++) labels.push(0), scores.push(level);
+    for (let i = 0; i < Math.round(1000 * level * 0.8); i++) labels.push(1), scores.push(level);
   }
   const shifted = shiftPrior(scores, { to: 0.8 });
-  const [before, after] = [evaluateScores(labels, scores), evaluateScores(labels, shifted)];
-  assertLess(after.brier, before.brier);
-  assertLess(after.logLoss, before.logLoss);
-  assertLess(calibrationError(labels, shifted), 0.01);
-  assertGreater(calibrationError(labels, scores), 0.1);
-  assertAlmostEquals(after.auc!, before.auc!, rounding);
+  const compared = compareCalibration(labels, scores);
+  assertAlmostEquals(compared.prior, 0.8, rounding);
+  assertLess(compared.shifted!.brier, compared.raw.brier);
+  assertLess(compared.shifted!.logLoss, compared.raw.logLoss);
+  assertLess(compared.shifted!.ece, 0.01);
+  assertGreater(compared.raw.ece, 0.1);
+  assertAlmostEquals(evaluateScores(labels, shifted).brier, compared.shifted!.brier, rounding);
+  assertAlmostEquals(evaluateScores(labels, shifted).auc!, evaluateScores(labels, scores).auc!, rounding);
+  assertEquals(compareCalibration([1, 1], [0.2, 0.7]).shifted, null);
 });
 
 Deno.test("bootstrapIntervals() gives the same intervals from the same seed, around the estimate", () => {
