@@ -1,0 +1,138 @@
+/**
+ * How far the numbers might move with another test set of the same kind: bootstrap percentile intervals.
+ *
+ * @module
+ */
+import { checkProbabilities, orderByScore } from "./metrics.ts";
+
+/** The two ends of an interval. */
+export type Interval = { readonly low: number; readonly high: number };
+
+/** 95 % intervals of three metrics; null where no resample defined the metric (one class only). */
+export type Intervals = {
+  readonly auc: Interval | null;
+  readonly ap: Interval | null;
+  readonly accuracy: Interval;
+  /** Number of resamples drawn. */
+  readonly samples: number;
+  /** Number of things resampled: groups where groups are given, else predictions. */
+  readonly units: number;
+};
+
+/**
+ * 95 % percentile bootstrap intervals of AUC, AP and accuracy (fake when the score is at least the threshold).
+ *
+ * Frames of one video are not independent: with `groups` whole groups are drawn with replacement, otherwise single
+ * predictions (Efron and Tibshirani 1993, chapters 13 and 8). A resample that happens to hold one class only says
+ * nothing of AUC and AP and is left out of theirs. The ends are linearly interpolated, as `numpy.percentile` does.
+ *
+ * @param options.groups one per score, for instance its data set and video
+ * @param options.samples number of resamples; 1000 unless given
+ * @param options.seed the same seed gives the same intervals; 0 unless given
+ * @param options.threshold 0.5 unless given
+ * @throws when labels or scores are malformed, `groups` has another length, or `samples` is not a positive integer
+ */
+export function bootstrapIntervals(
+  labels: ArrayLike<number>,
+  scores: ArrayLike<number>,
+  { groups, samples = 1000, seed = 0, threshold = 0.5 }: {
+    groups?: ArrayLike<string | number>;
+    samples?: number;
+    seed?: number;
+    threshold?: number;
+  } = {},
+): Intervals {
+  checkProbabilities(labels, scores, "bootstrap the intervals");
+  const n = labels.length;
+  if (groups && groups.length !== n) {
+    throw new Error(
+      `Cannot bootstrap the intervals: expected one group per score but found ${groups.length} groups and ${n} scores`,
+    );
+  }
+  if (!Number.isInteger(samples) || samples < 1) {
+    throw new Error(
+      `Cannot bootstrap the intervals: expected a positive number of samples but found ${samples}`,
+    );
+  }
+
+  // Sorted once: a resample only changes how often each prediction counts.
+  const order = orderByScore(scores);
+  const sortedLabels = Uint8Array.from(order, (i) => labels[i]);
+  const isCorrect = Uint8Array.from(order, (i) => Number((scores[i] >= threshold) === (labels[i] === 1)));
+  const endsTie = Uint8Array.from(order, (i, rank) => Number(scores[order[rank + 1]] !== scores[i]));
+  const { unitOf, units } = groups ? numberGroups(groups, order) : { unitOf: order, units: n };
+
+  const random = randomNumbers(seed);
+  const counts = new Uint32Array(units);
+  const aucs: number[] = [];
+  const aps: number[] = [];
+  const accuracies: number[] = [];
+  for (let sample = 0; sample < samples; sample++) {
+    counts.fill(0);
+    for (let draw = 0; draw < units; draw++) counts[Math.floor(random() * units)]++;
+    let correct = 0;
+    let fp = 0;
+    let tp = 0;
+    let tieFp = 0;
+    let tieTp = 0;
+    let doubledArea = 0;
+    let precisionSum = 0;
+    for (let rank = 0; rank < n; rank++) {
+      const count = counts[unitOf[rank]];
+      correct += count * isCorrect[rank];
+      if (sortedLabels[rank] === 1) tp += count;
+      else fp += count;
+      if (endsTie[rank] === 0) continue;
+      doubledArea += (fp - tieFp) * (tp + tieTp);
+      if (tp > tieTp) precisionSum += (tp - tieTp) * (tp / (tp + fp));
+      tieFp = fp;
+      tieTp = tp;
+    }
+    accuracies.push(correct / (fp + tp));
+    if (fp === 0 || tp === 0) continue;
+    aucs.push(doubledArea / (2 * fp * tp));
+    aps.push(precisionSum / tp);
+  }
+  return {
+    auc: aucs.length > 0 ? middle95(aucs) : null,
+    ap: aps.length > 0 ? middle95(aps) : null,
+    accuracy: middle95(accuracies),
+    samples,
+    units,
+  };
+}
+
+function numberGroups(groups: ArrayLike<string | number>, order: Uint32Array) {
+  const numbers = new Map<string | number, number>();
+  const byIndex = Uint32Array.from(groups as ArrayLike<unknown>, (group) => {
+    const key = group as string | number;
+    const known = numbers.get(key);
+    if (known !== undefined) return known;
+    numbers.set(key, numbers.size);
+    return numbers.size - 1;
+  });
+  return { unitOf: order.map((i) => byIndex[i]), units: numbers.size };
+}
+
+function middle95(values: number[]): Interval {
+  const sorted = Float64Array.from(values).sort();
+  return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
+}
+
+function quantile(sorted: Float64Array, q: number): number {
+  const position = q * (sorted.length - 1);
+  const below = Math.floor(position);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (sorted[above] - sorted[below]) * (position - below);
+}
+
+/** Mulberry32: uniform numbers in [0, 1), the same from the same seed on every machine. */
+function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
