@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
+import { createRandom } from "./random.ts";
 
 /** The backends that this project runs on. */
 export type BackendName = "tensorflow" | "wasm";
@@ -235,6 +236,30 @@ export function fromRaw(raw: RawTensor): tf.Tensor {
 /** Frees outputs of {@linkcode executeOp}. */
 export function disposeRaw(...raws: RawTensor[]): void {
   for (const raw of raws) node().binding.deleteTensor(raw.id);
+}
+
+/**
+ * Numbers uniform in [0, 1) that are a function of shape and seed alone: TensorFlow's stateless generator (Philox), or
+ * on WebAssembly one in JavaScript, so the numbers differ between the backends. The caller owns the tensor.
+ */
+export function seededUniform(shape: number[], seed: number): tf.Tensor {
+  if (!isTensorFlow()) {
+    const random = createRandom(seed);
+    const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
+    for (let i = 0; i < values.length; i++) values[i] = (random.bits() >>> 8) / 2 ** 24;
+    return tf.tensor(values, shape);
+  }
+  return tf.tidy(() => {
+    const inputs = [tf.tensor1d(shape, "int32"), tf.tensor1d([seed, 0], "int32")];
+    const [raw] = executeOp("StatelessRandomUniform", inputs, {
+      attrs: {
+        dtype: { type: DTYPE.float32 },
+        T: { type: DTYPE.int32 },
+        Tseed: { type: DTYPE.int32 },
+      },
+    });
+    return fromRaw(raw);
+  });
 }
 
 function toAttr(name: string, attr: OpAttr): { name: string; type: number; value: unknown } {
