@@ -239,6 +239,44 @@ export function disposeRaw(...raws: RawTensor[]): void {
 }
 
 /**
+ * Matrix product over the last two axes, with gradients: [..., n, k] · [..., k, m] → [..., n, m], or with `transposeB`
+ * a second factor [..., m, k]. The caller owns the tensor.
+ *
+ * tfjs's WebAssembly kernels are fast for two plain matrices and some thirty times slower for transposed or batched ones,
+ * so there each product is made of plain ones.
+ */
+export function matMul<T extends tf.Tensor>(a: T, b: tf.Tensor, options: { transposeB?: boolean } = {}): T {
+  const { transposeB = false } = options;
+  if (isTensorFlow()) return tf.matMul(a, b, false, transposeB);
+  const product = tf.customGrad((...inputs) => {
+    const [a, b] = inputs as tf.Tensor[];
+    const save = inputs[2] as (tensors: tf.Tensor[]) => void;
+    save([a, b]);
+    const gradFunc = (dy: tf.Tensor, [a, b]: tf.Tensor[]) =>
+      transposeB
+        ? [plainMatMul(dy, b), plainMatMul(swapLastAxes(dy), a)]
+        : [plainMatMul(dy, swapLastAxes(b)), plainMatMul(swapLastAxes(a), dy)];
+    return { value: plainMatMul(a, transposeB ? swapLastAxes(b) : b), gradFunc };
+  });
+  return product(a, b) as T;
+}
+
+function swapLastAxes(x: tf.Tensor): tf.Tensor {
+  const last = x.rank - 1;
+  return tf.transpose(x, [...Array(last - 1).keys(), last, last - 1]); // [..., m, k] → [..., k, m]
+}
+
+function plainMatMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  if (a.rank === 2) return tf.matMul(a, b);
+  return tf.tidy(() => {
+    const matrices = (x: tf.Tensor) => tf.unstack(tf.reshape(x, [-1, ...x.shape.slice(-2)])); // each [n, k]
+    const others = matrices(b);
+    const products = matrices(a).map((matrix, i) => tf.matMul(matrix, others[i]));
+    return tf.reshape(tf.stack(products), [...a.shape.slice(0, -1), b.shape[b.rank - 1]]);
+  });
+}
+
+/**
  * Numbers uniform in [0, 1) that are a function of shape and seed alone: TensorFlow's stateless generator (Philox), or
  * on WebAssembly one in JavaScript, so the numbers differ between the backends. The caller owns the tensor.
  */

@@ -7,7 +7,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { seededUniform } from "../backend.ts";
+import { matMul, seededUniform } from "../backend.ts";
 import { seedFrom } from "../random.ts";
 
 /** Weights of `torch.nn.Linear`: `weight` [out, in], `bias` [out]. */
@@ -47,7 +47,7 @@ export function linear(p: Linear, x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const [out, width] = p.weight.shape;
     const rows = tf.reshape(x, [-1, width]) as tf.Tensor2D; // [B·N, in]
-    const y = tf.add(tf.matMul(rows, p.weight, false, true), p.bias); // [B·N, out]
+    const y = tf.add(matMul(rows, p.weight, { transposeB: true }), p.bias); // [B·N, out]
     return tf.reshape(y, [...x.shape.slice(0, -1), out]); // [B, N, out]
   });
 }
@@ -102,8 +102,8 @@ export function attention(
     ); // [B, 3H, N, K]
     const [q, k, v] = tf.split(qkv, 3, 1) as tf.Tensor4D[]; // each [B, H, N, K]
     const scaled = tf.mul(q, 1 / Math.sqrt(D / heads));
-    const weights = tf.softmax(tf.matMul(scaled, k, false, true)); // [B, H, N, N]
-    const mixed = tf.matMul(dropout(weights, options.dropout), v); // [B, H, N, K]
+    const weights = tf.softmax(matMul(scaled, k, { transposeB: true })); // [B, H, N, N]
+    const mixed = matMul(dropout(weights, options.dropout), v); // [B, H, N, K]
     const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B, N, D]) as tf.Tensor3D; // [B, N, D]
     return linear(p.outProj, joined);
   });
