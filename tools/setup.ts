@@ -10,6 +10,7 @@
  */
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
+import { parseArgs } from "node:util";
 
 /** The release of TensorFlow whose Python wheel is used. */
 export const TENSORFLOW_VERSION = "2.21.0";
@@ -62,7 +63,7 @@ const require = createRequire(import.meta.url);
  * was missing and what to install, and nothing half-made is left behind. Safe when several processes call it at once.
  *
  * @param options.log takes one line of progress at a time; silent when everything is in place
- * @param options.variant which build; by default `cuda` where there is an NVIDIA GPU, else `cpu`
+ * @param options.variant which build; by default `cuda` where there is an NVIDIA GPU (`cpu` if that fails), else `cpu`
  */
 export async function setup(
   { log = () => {}, variant }: { log?: Log; variant?: Variant } = {},
@@ -75,32 +76,48 @@ export async function setup(
         advice: "Use Linux, or Windows with WSL 2",
       };
     }
-    const chosen = variant ?? (await hasNvidiaGpu() ? "cuda" : "cpu");
-    const home = join(cacheRoot(), `tensorflow-${TENSORFLOW_VERSION}-${chosen}-${Deno.build.arch}`);
     const tfjs = tfjsPackage();
-    let record = await readRecord(home, tfjs.version);
-    const measuredNow = record === undefined;
-    if (record === undefined) {
-      const pip = await firstThatRuns(PIP);
-      const compiler = await firstThatRuns(compilers());
-      if (!pip || !compiler) {
-        const missing = [pip ? "" : "pip", compiler ? "" : "a C++ compiler"].filter(Boolean).join(" and ");
-        return { ok: false, reason: `${missing} not found`, advice: INSTALL };
-      }
-      await Deno.mkdir(dirname(home), { recursive: true });
-      record = await withLock(`${home}.lock`, async () => {
-        // Another process may have finished while this one waited.
-        const made = await readRecord(home, tfjs.version);
-        return made ?? await build({ home, variant: chosen, pip, compiler, tfjs, log });
-      }, () => log("Waiting for another process that is setting up TensorFlow"));
+    const variants: Variant[] = variant ? [variant] : await hasNvidiaGpu() ? ["cuda", "cpu"] : ["cpu"];
+    for (const ready of variants) {
+      const home = homeOf(ready);
+      const record = await readRecord(home, tfjs.version);
+      if (record) return await finish(home, record, { variant: ready, measuredNow: false, tfjs });
     }
-    const addon = await placeAddon(join(home, ADDON), tfjs.folder);
-    const { version, gpu, gflops } = record;
-    const libraries = join(home, "tensorflow");
-    return { ok: true, version, variant: chosen, gpu, gflops, measuredNow, addon, libraries };
+    const pip = await firstThatRuns(PIP);
+    const compiler = await firstThatRuns(compilers());
+    if (!pip || !compiler) {
+      const missing = [pip ? "" : "pip", compiler ? "" : "a C++ compiler"].filter(Boolean).join(" and ");
+      return { ok: false, reason: `${missing} not found`, advice: INSTALL };
+    }
+    const failures: string[] = [];
+    for (const next of variants) {
+      const home = homeOf(next);
+      try {
+        await Deno.mkdir(dirname(home), { recursive: true });
+        const record = await withLock(`${home}.lock`, async () => {
+          // Another process may have finished while this one waited.
+          const made = await readRecord(home, tfjs.version);
+          return made ?? await build({ home, variant: next, pip, compiler, tfjs, log });
+        }, () => log("Waiting for another process that is setting up TensorFlow"));
+        return await finish(home, record, { variant: next, measuredNow: true, tfjs });
+      } catch (error) {
+        failures.push(oneLine(error));
+        if (next !== variants.at(-1)) log(`The ${next} build failed: ${failures.at(-1)}`);
+      }
+    }
+    return { ok: false, reason: failures.join("; "), advice: INSTALL };
   } catch (error) {
     return { ok: false, reason: oneLine(error), advice: INSTALL };
   }
+}
+
+async function finish(
+  home: string,
+  { version, gpu, gflops }: Record,
+  { variant, measuredNow, tfjs }: { variant: Variant; measuredNow: boolean; tfjs: { folder: string } },
+): Promise<SetupResult> {
+  const addon = await placeAddon(join(home, ADDON), tfjs.folder);
+  return { ok: true, version, variant, gpu, gflops, measuredNow, addon, libraries: join(home, "tensorflow") };
 }
 
 /** Says a result of {@linkcode setup} in one line. */
@@ -114,6 +131,11 @@ export function describeSetup(result: SetupResult): string {
   const when = result.measuredNow ? "" : " (measured at set-up)";
   return `TensorFlow ${result.version} on ${device}${silent}, ` +
     `${Math.round(result.gflops)} GFLOP/s float32 matmul${when}`;
+}
+
+/** Where one build of TensorFlow lives; a home folder may be shared by machines of several kinds. */
+function homeOf(variant: Variant): string {
+  return join(cacheRoot(), `tensorflow-${TENSORFLOW_VERSION}-${variant}-${Deno.build.arch}`);
 }
 
 /** The folder that holds what is built once per machine and user. */
@@ -238,7 +260,10 @@ async function pipInstall(
   const errors = `${stderr}\n${stdout}`.split("\n").filter((line) => /^\s*ERROR: /.test(line));
   const offline = /NewConnectionError|NameResolutionError|ConnectTimeout|Failed to establish/.test(stderr);
   const why = offline ? "the package index cannot be reached" : errors.at(-1)?.replace(/^\s*ERROR: /, "");
-  throw new Error(`pip could not install ${wheels[0]}: ${why ?? stderr.trim().split("\n").at(-1)}`);
+  const hint = why?.includes("No matching distribution")
+    ? " (it needs pip 20.3 and glibc 2.27, or newer)"
+    : "";
+  throw new Error(`pip could not install ${wheels[0]}: ${why ?? stderr.trim().split("\n").at(-1)}${hint}`);
 }
 
 /** NVIDIA's wheels in the versions that TensorFlow's own wheel asks for. */
@@ -323,9 +348,9 @@ function measure(addon: string): { version: string; gpu: boolean; gflops: number
 
 /**
  * Copies the addon to where tfjs-node-gpu looks for it. A new file renamed into place: what is there may be linked
- * from elsewhere and is never written to.
+ * from elsewhere and is never written to. Returns the copy's path.
  */
-async function placeAddon(source: string, tfjsFolder: string): Promise<string> {
+export async function placeAddon(source: string, tfjsFolder: string): Promise<string> {
   const target = join(tfjsFolder, "lib", "napi-v8", ADDON);
   const wanted = await Deno.readFile(source);
   const present = await Deno.readFile(target).catch(ignoreNotFound);
@@ -443,5 +468,12 @@ function oneLine(error: unknown): string {
 
 if (import.meta.main) {
   if (Deno.args[0] === "--measure") console.log(JSON.stringify(measure(Deno.args[1])));
-  else console.log(describeSetup(await setup({ log: (line) => console.error(line) })));
+  else {
+    const { values } = parseArgs({ options: { variant: { type: "string" } } });
+    if (values.variant !== undefined && values.variant !== "cpu" && values.variant !== "cuda") {
+      console.error(`Cannot set up TensorFlow: expected --variant cpu or cuda but found ${values.variant}`);
+      Deno.exit(2);
+    }
+    console.log(describeSetup(await setup({ log: console.error, variant: values.variant })));
+  }
 }
