@@ -1,0 +1,285 @@
+/**
+ * The embedded default: a procedural data set of portraits and fakes made from them, written once as real image files.
+ *
+ * `demo` stands where FaceForensics++ will (train, val, test); `demo-shift-a` and `demo-shift-b` (test only), with a
+ * family that training never saw, other strengths and worse cameras, where Celeb-DF and DFDC will. Every video is one
+ * person, and no person appears twice. Both classes take the same road: camera → JPEG → (manipulation) → JPEG.
+ */
+
+import sharp from "sharp";
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { type Camera, manipulate, type Method, photograph, type Strength } from "./demo_fakes.ts";
+import { between, seededRandom } from "./demo_noise.ts";
+import { drawPerson, drawView, nextView } from "./demo_person.ts";
+import { renderPortrait } from "./demo_portrait.ts";
+
+/** Raised whenever the same seed would give other bytes; older data is then written anew. */
+export const DEMO_VERSION = 1;
+
+const SIZE = 224;
+/** Frames per video, in turn. */
+const FRAMES = [3, 2, 4];
+
+type Range = readonly [number, number];
+type DemoSet = {
+  readonly set: "demo" | "demo-shift-a" | "demo-shift-b";
+  /** Videos per split, real and fake; the fake ones go round the methods. */
+  readonly splits: Readonly<Record<string, { readonly real: number; readonly fake: number }>>;
+  readonly methods: readonly Method[];
+  readonly strength: Strength;
+  readonly read: Range;
+  readonly shot: Range;
+  readonly blur: Range;
+  readonly dimness: Range;
+  readonly cameraQuality: Range;
+  readonly finalQuality: Range;
+};
+
+const SETS: readonly DemoSet[] = [
+  {
+    set: "demo",
+    splits: { train: { real: 80, fake: 120 }, val: { real: 16, fake: 24 }, test: { real: 27, fake: 39 } },
+    methods: ["self-blend", "resample", "warp"],
+    strength: { colour: 0.14, soft: 0.3, checker: 0.03, bend: 3, reach: [0.85, 1.1] },
+    read: [0.004, 0.009],
+    shot: [0.012, 0.022],
+    blur: [0.04, 0.12],
+    dimness: [0, 0.3],
+    cameraQuality: [92, 98],
+    finalQuality: [88, 96],
+  },
+  {
+    set: "demo-shift-a",
+    splits: { test: { real: 21, fake: 33 } },
+    methods: ["face-swap", "self-blend", "warp"],
+    strength: { colour: 0.09, soft: 0.45, checker: 0.02, bend: 2, reach: [0.75, 1] },
+    read: [0.006, 0.014],
+    shot: [0.016, 0.03],
+    blur: [0.06, 0.16],
+    dimness: [0.2, 0.6],
+    cameraQuality: [86, 95],
+    finalQuality: [80, 92],
+  },
+  {
+    set: "demo-shift-b",
+    splits: { test: { real: 21, fake: 33 } },
+    methods: ["regenerate", "resample", "face-swap"],
+    strength: { colour: 0.1, soft: 0.4, checker: 0.015, bend: 2, reach: [0.65, 0.95] },
+    read: [0.01, 0.024],
+    shot: [0.02, 0.04],
+    blur: [0.1, 0.22],
+    dimness: [0.4, 1],
+    cameraQuality: [75, 92],
+    finalQuality: [65, 88],
+  },
+];
+
+/** One synthetic person's frames, and where they go. */
+type Video = { demoSet: DemoSet; split: string; method: Method | null; id: number; frames: number };
+
+/** Every video of the data set, in the order of their ids. */
+export function demoVideos(): Video[] {
+  const videos: Video[] = [];
+  for (const demoSet of SETS) {
+    for (const [split, { real, fake }] of Object.entries(demoSet.splits)) {
+      for (let i = 0; i < real + fake; i++) {
+        const method = i < real ? null : demoSet.methods[(i - real) % demoSet.methods.length];
+        videos.push({ demoSet, split, method, id: videos.length, frames: FRAMES[i % FRAMES.length] });
+      }
+    }
+  }
+  return videos;
+}
+
+const jpeg = (bytes: Uint8Array, quality: number) =>
+  sharp(bytes, { raw: { width: SIZE, height: SIZE, channels: 3 } })
+    .jpeg({ quality, chromaSubsampling: "4:2:0", mozjpeg: false, optimiseCoding: false });
+
+/** The files of one video: paths below the root, and their bytes. */
+export async function renderVideo(video: Video, seed: number): Promise<DemoFile[]> {
+  const { demoSet, split, method, id } = video;
+  const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(id + 1, 0x85ebca6b));
+  const person = drawPerson(random), other = drawPerson(random);
+  const range = ([low, high]: Range) => between(random, low, high);
+  let view = drawView(random, { dimness: range(demoSet.dimness) });
+  const camera: Camera = {
+    read: range(demoSet.read),
+    shot: range(demoSet.shot),
+    blur: range(demoSet.blur),
+    demosaic: between(random, 0.08, 0.14),
+  };
+  const cameraQuality = Math.round(range(demoSet.cameraQuality)),
+    finalQuality = Math.round(range(demoSet.finalQuality));
+  const folder = (kind: string) =>
+    [demoSet.set, split, kind, ...(method ? [method] : []), `id${String(id).padStart(3, "0")}`].join("/");
+  const shoot = async (portrait: ReturnType<typeof renderPortrait>) =>
+    new Uint8Array(
+      await sharp(await jpeg(photograph(portrait, camera, random), cameraQuality).toBuffer()).raw()
+        .toBuffer(),
+    );
+  const files: DemoFile[] = [];
+  for (let frame = 0; frame < video.frames; frame++) {
+    if (frame > 0) view = nextView(view, random);
+    const portrait = renderPortrait(person, view, { size: SIZE });
+    let photo = await shoot(portrait);
+    const name = `${String(frame).padStart(3, "0")}`;
+    if (method) {
+      const donor = method === "face-swap"
+        ? await shoot(renderPortrait(other, view, { size: SIZE }))
+        : undefined;
+      const fake = manipulate(photo, portrait, { method, strength: demoSet.strength, random, donor });
+      const mask = sharp(fake.mask, { raw: { width: SIZE, height: SIZE, channels: 1 } })
+        .toColourspace("b-w").png({ compressionLevel: 6, adaptiveFiltering: false });
+      files.push({ path: `${folder("mask")}/${name}.png`, bytes: new Uint8Array(await mask.toBuffer()) });
+      photo = fake.photo;
+    }
+    files.push({
+      path: `${folder(method ? "fake" : "real")}/${name}.jpg`,
+      bytes: new Uint8Array(await jpeg(photo, finalQuality).toBuffer()),
+    });
+  }
+  return files;
+}
+
+/**
+ * Writes the demo data set below `root`, once: with the same generator version and seed in place it returns at once.
+ * The files go to a temporary folder first, which is then renamed, so what is in place is always whole. About 1,200
+ * images of 224×224. `onProgress` hears the images written so far and their total; `signal` stops the work and throws.
+ * Throws if `root` holds something other than demo data.
+ */
+export async function writeDemoData(
+  { root = "data/demo", seed = 0, onProgress, signal }: {
+    root?: string;
+    seed?: number;
+    onProgress?: (done: number, total: number) => void;
+    signal?: AbortSignal;
+  } = {},
+): Promise<DemoData & { written: number }> {
+  const found = await readMarker(root);
+  if (found && found.version === DEMO_VERSION && found.seed === seed) return { ...found, written: 0 };
+  if (!found && await holdsFiles(root)) {
+    throw new Error(
+      `Cannot write demo data: expected ${root} to be missing, empty or earlier demo data but found other files; ` +
+        `name another folder or move them`,
+    );
+  }
+  const videos = demoVideos();
+  const images = videos.reduce((sum, video) => sum + video.frames, 0);
+  await Deno.mkdir(dirname(root), { recursive: true });
+  const work = await Deno.makeTempDir({ dir: dirname(root), prefix: ".demo-" });
+  try {
+    const hashes: string[] = new Array(videos.length);
+    let done = 0;
+    await renderAll(videos.length, seed, signal, async (index, files) => {
+      const hash = createHash("sha256");
+      for (const { path, bytes } of files) {
+        const target = join(work, path);
+        await Deno.mkdir(dirname(target), { recursive: true });
+        await Deno.writeFile(target, bytes);
+        hash.update(path).update(bytes);
+      }
+      hashes[index] = hash.digest("hex");
+      done += videos[index].frames;
+      onProgress?.(done, images);
+    });
+    const sha256 = createHash("sha256").update(hashes.join("")).digest("hex");
+    const data: DemoData = { version: DEMO_VERSION, seed, images, sha256 };
+    await Deno.writeTextFile(join(work, MARKER), JSON.stringify(data, null, 2) + "\n");
+    await replaceFolder(work, root);
+    return { ...data, written: images };
+  } finally {
+    await Deno.remove(work, { recursive: true }).catch(() => {});
+  }
+}
+
+/** Has every video rendered, on as many threads as there are cores (4 at most), and hands over each one's files. */
+async function renderAll(
+  count: number,
+  seed: number,
+  signal: AbortSignal | undefined,
+  receive: (index: number, files: DemoFile[]) => Promise<void>,
+): Promise<void> {
+  const threads = Math.min(4, navigator.hardwareConcurrency);
+  const workers = Array.from(
+    { length: threads },
+    () => new Worker(new URL("./demo_worker.ts", import.meta.url), { type: "module" }),
+  );
+  let next = 0;
+  try {
+    await Promise.all(workers.map((worker) =>
+      new Promise<void>((resolve, reject) => {
+        const stop = () => reject(signal!.reason);
+        signal?.addEventListener("abort", stop);
+        const ask = () => next < count && worker.postMessage({ index: next++, seed });
+        let open = 0;
+        // Two questions at a time: JPEG and PNG are made beside the drawing of the next video.
+        for (let i = 0; i < 2; i++) if (ask() !== false) open++;
+        if (open === 0) resolve();
+        worker.onerror = (event) => {
+          event.preventDefault();
+          reject(new Error(`Cannot draw the demo data: ${event.message}`));
+        };
+        worker.onmessage = async ({ data }) => {
+          try {
+            await receive(data.index, data.files);
+            if (ask() === false && --open === 0) resolve();
+          } catch (error) {
+            reject(error);
+          }
+        };
+        if (signal?.aborted) stop();
+      })
+    ));
+  } finally {
+    for (const worker of workers) worker.terminate();
+  }
+}
+
+/** The file that says what is below `root`; written last, before the folder is put in place. */
+const MARKER = "demo.json";
+
+type DemoFile = { path: string; bytes: Uint8Array<ArrayBuffer> };
+
+/** What `demo.json` holds: generator version, seed, number of images (masks apart), and a hash over every path and byte. */
+export type DemoData = {
+  readonly version: number;
+  readonly seed: number;
+  readonly images: number;
+  readonly sha256: string;
+};
+
+async function readMarker(root: string): Promise<DemoData | null> {
+  try {
+    return JSON.parse(await Deno.readTextFile(join(root, MARKER)));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new Error(
+      `Cannot read ${join(root, MARKER)}: ${
+        (error as Error).message
+      }; remove ${root} to have it written anew`,
+    );
+  }
+}
+
+async function holdsFiles(folder: string): Promise<boolean> {
+  try {
+    for await (const _ of Deno.readDir(folder)) return true;
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Puts `work` where `root` is. When another process was faster, its folder holds the same bytes and stays. */
+async function replaceFolder(work: string, root: string): Promise<void> {
+  const old = `${work}-old`;
+  await Deno.rename(root, old).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  await Deno.rename(work, root);
+  await Deno.remove(old, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}

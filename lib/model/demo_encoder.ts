@@ -1,0 +1,257 @@
+/**
+ * A small encoder for the demo: CLIP's vision transformer with weights that are constructed, not trained.
+ *
+ * Each patch becomes 40 log band energies of its discrete cosine transform and its mean colour (43 features), then the
+ * same features against their neighbourhood and against the whole image. Traces of manipulation are differences in
+ * noise and sharpness between one region and the rest, and these tokens show them to the head.
+ *
+ * The transformer computes it as follows. The patch embedding is the transform, whitened by frequency. One channel of
+ * the residual stream holds a large constant and another the negated sum of all the others, so that every layer norm is
+ * (nearly) the identity. Block 0's MLP takes magnitudes, |x| = f(x) + f(−x) for a steep quickGELU f, pools them into
+ * bands and erases the coefficients, x = f(x) − f(−x); block 1's takes the logarithm, one hinge an interval; block 2's
+ * attention averages over a near and a wide Gaussian neighbourhood, by positional channels, and over the image.
+ *
+ * @module
+ */
+import { clipMean, clipStd } from "./clip.ts";
+import type { StateDict } from "./weights.ts";
+
+/** The demo encoder's sizes. */
+export const demoEncoderConfig = {
+  width: 192,
+  layers: 3,
+  heads: 3,
+  imageSize: 224,
+  patchSize: 16,
+  embedDim: 192,
+} as const;
+
+/** How pixels become features: numbers that the weights and their test share. */
+export const spectrum = {
+  coefficients: 180,
+  bands: 40,
+  /** Typical magnitude of a coefficient at radius r (cycles per two patches), for whitening: floor + slope / r². */
+  floor: 0.006,
+  slope: 0.6,
+  /** Gain of the mean colour, about its middle grey. */
+  colourGain: 4,
+  /** Smallest and largest band energy whose logarithm is followed, and the ratio between two hinges. */
+  energies: { low: 0.04, ratio: 2.2, hinges: 8 },
+  /** Standard deviations of the neighbourhoods, in patches. */
+  near: 0.8,
+  wide: 2.5,
+} as const;
+
+const { width: D, layers, heads, imageSize, patchSize: P, embedDim } = demoEncoderConfig;
+const G = imageSize / P;
+const HIDDEN = 2 * D;
+const HEAD = D / heads;
+const FEATURES = spectrum.bands + 3;
+/** Channels of the residual stream: features in four groups, position, the constant and the balance. */
+const POSITION = D - 6, CONSTANT = D - 2, BALANCE = D - 1;
+const C = 2000;
+const LUMA = [0.299, 0.587, 0.114];
+
+/** The coefficients used, by vertical and horizontal frequency, in order of radius: an even choice of the 255 that have one. */
+export function spectrumCoefficients(): { v: number; h: number; radius: number; band: number }[] {
+  const all = Array.from({ length: P * P - 1 }, (_, i) => ({ v: Math.floor((i + 1) / P), h: (i + 1) % P }))
+    .map(({ v, h }) => ({ v, h, radius: Math.sqrt(v * v + h * h) }))
+    .sort((a, b) => a.radius - b.radius || a.v - b.v);
+  const { coefficients: K, bands } = spectrum;
+  return Array.from({ length: K }, (_, k) => ({
+    ...all[Math.floor((k + 1) * all.length / K) - 1],
+    band: Math.floor(k * bands / K),
+  }));
+}
+
+/** The sizes of the demo encoder and its weights under open_clip's names; bind with `activation: "quickgelu"` and `heads: 3`. */
+export function demoEncoder(): { dict: StateDict; config: typeof demoEncoderConfig } {
+  const dict: StateDict = new Map();
+  const put = (
+    key: string,
+    shape: readonly number[],
+    data = new Float32Array(shape.reduce((a, b) => a * b, 1)),
+  ) => {
+    dict.set(`visual.${key}`, { dtype: "float32", shape: [...shape], data });
+    return data;
+  };
+  // With the constant C and a stream whose mean is 0, a layer norm divides by C·√(2/D): its weight undoes that.
+  const norm = (key: string, scale: (channel: number) => number = () => 1) => {
+    put(`${key}.weight`, [D], Float32Array.from({ length: D }, (_, d) => C * Math.sqrt(2 / D) * scale(d)));
+    put(`${key}.bias`, [D]);
+  };
+
+  embedPatches(put);
+  norm("ln_pre");
+  for (let layer = 0; layer < layers; layer++) {
+    const block = `transformer.resblocks.${layer}`;
+    norm(`${block}.ln_1`);
+    norm(`${block}.ln_2`);
+    const attn = {
+      inProj: put(`${block}.attn.in_proj_weight`, [3 * D, D]),
+      outProj: put(`${block}.attn.out_proj.weight`, [D, D]),
+    };
+    put(`${block}.attn.in_proj_bias`, [3 * D]);
+    put(`${block}.attn.out_proj.bias`, [D]);
+    const mlp: Mlp = {
+      fc: put(`${block}.mlp.c_fc.weight`, [HIDDEN, D]),
+      fcBias: put(`${block}.mlp.c_fc.bias`, [HIDDEN]),
+      proj: put(`${block}.mlp.c_proj.weight`, [D, HIDDEN]),
+      projBias: put(`${block}.mlp.c_proj.bias`, [D]),
+    };
+    if (layer === 0) poolMagnitudes(mlp);
+    if (layer === 1) takeLogarithms(mlp);
+    if (layer === 2) {
+      averageNeighbours(attn);
+      copyFeatures(mlp);
+    }
+    balance(attn.outProj, D);
+    balance(mlp.proj, HIDDEN);
+    balance(mlp.projBias, 1);
+  }
+  norm("ln_post", (channel) => channel >= CONSTANT ? 0 : channel < FEATURES || channel >= POSITION ? 1 : 2);
+  const proj = put("proj", [D, embedDim]);
+  for (let d = 0; d < D; d++) proj[d * embedDim + d] = 1;
+  return { dict, config: demoEncoderConfig };
+}
+
+type Put = (key: string, shape: readonly number[], data?: Float32Array) => Float32Array;
+type Mlp = { fc: Float32Array; fcBias: Float32Array; proj: Float32Array; projBias: Float32Array };
+
+/** Makes the balance channel's row the negated sum of the others, so that what is added to the stream has mean 0. */
+function balance(weight: Float32Array, columns: number): void {
+  for (let i = 0; i < columns; i++) {
+    let sum = 0;
+    for (let d = 0; d < BALANCE; d++) sum += weight[d * columns + i];
+    weight[BALANCE * columns + i] = -sum;
+  }
+}
+
+function embedPatches(put: Put): void {
+  const conv = put("conv1.weight", [D, 3, P, P]); // undoes CLIP's normalisation on the way
+  const wave = (frequency: number, i: number) =>
+    Math.sqrt((frequency === 0 ? 1 : 2) / P) * Math.cos(Math.PI * frequency * (2 * i + 1) / (2 * P));
+  spectrumCoefficients().forEach(({ v, h, radius }, k) => {
+    const gain = 1 / (spectrum.floor + spectrum.slope / (radius * radius));
+    for (let c = 0; c < 3; c++) {
+      for (let i = 0; i < P * P; i++) {
+        conv[(k * 3 + c) * P * P + i] = gain * LUMA[c] * clipStd[c] * wave(v, Math.floor(i / P)) *
+          wave(h, i % P);
+      }
+    }
+  });
+  for (let c = 0; c < 3; c++) {
+    const channel = spectrum.coefficients + c;
+    conv.fill(
+      spectrum.colourGain * clipStd[c] / (P * P),
+      (channel * 3 + c) * P * P,
+      (channel * 3 + c + 1) * P * P,
+    );
+  }
+  balance(conv, 3 * P * P);
+
+  put("class_embedding", [D]);
+  const position = put("positional_embedding", [1 + G * G, D]);
+  for (let n = 0; n <= G * G; n++) {
+    const row = position.subarray(n * D, (n + 1) * D);
+    row[CONSTANT] = C;
+    if (n > 0) {
+      for (let c = 0; c < 3; c++) row[spectrum.coefficients + c] = spectrum.colourGain * (clipMean[c] - 0.5);
+      const y = Math.floor((n - 1) / G), x = (n - 1) % G;
+      const turn = Math.PI / (G - 1);
+      row.set([Math.cos(turn * y), Math.sin(turn * y), Math.cos(turn * x), Math.sin(turn * x)], POSITION);
+    }
+    balance(row, 1);
+  }
+}
+
+/** Adds f(scale·x) to the hidden layer, f(x) = x·σ(1.702x), and its result times `gain/scale` to the stream's channels. */
+function hidden(
+  mlp: Mlp,
+  unit: number,
+  { from, sign, scale, shift = 0, to }: {
+    from: number;
+    sign: 1 | -1;
+    scale: number;
+    shift?: number;
+    to: readonly (readonly [channel: number, gain: number])[];
+  },
+): void {
+  mlp.fc[unit * D + from] = sign * scale;
+  mlp.fcBias[unit] = scale * shift;
+  for (const [channel, gain] of to) mlp.proj[channel * HIDDEN + unit] += gain / scale;
+}
+
+/** Coefficients → mean magnitude per band in channels 0 .. bands−1; the colours follow; the coefficients go. */
+function poolMagnitudes(mlp: Mlp): void {
+  const coefficients = spectrumCoefficients();
+  const perBand = new Array(spectrum.bands).fill(0);
+  for (const { band } of coefficients) perBand[band]++;
+  let unit = 0;
+  coefficients.forEach(({ band }, k) => {
+    const mean = 1 / perBand[band];
+    for (const sign of [1, -1] as const) {
+      hidden(mlp, unit++, { from: k, sign, scale: 60, to: [[band, mean], [k, -sign]] });
+    }
+  });
+  for (let c = 0; c < 3; c++) {
+    const from = spectrum.coefficients + c;
+    for (const sign of [1, -1] as const) {
+      hidden(mlp, unit++, { from, sign, scale: 60, to: [[spectrum.bands + c, sign], [from, -sign]] });
+    }
+  }
+}
+
+/** Band energy e → log e, piecewise linear between the hinges, in place. */
+function takeLogarithms(mlp: Mlp): void {
+  const { low, ratio, hinges } = spectrum.energies;
+  const knots = Array.from({ length: hinges }, (_, j) => low * ratio ** j);
+  const slopes = knots.map((knot) => Math.log(ratio) / (knot * (ratio - 1)));
+  for (let band = 0; band < spectrum.bands; band++) {
+    mlp.projBias[band] = Math.log(low);
+    for (let j = 0; j < hinges; j++) {
+      const gain = slopes[j] - (j > 0 ? slopes[j - 1] : 0);
+      hidden(mlp, band * hinges + j, {
+        from: band,
+        sign: 1,
+        scale: 6 / knots[j],
+        shift: -knots[j],
+        to: [[band, gain]],
+      });
+    }
+    // The logarithm takes the place of e itself, which is never negative.
+    hidden(mlp, spectrum.bands * hinges + band, { from: band, sign: 1, scale: 60, to: [[band, -1]] });
+  }
+}
+
+/**
+ * Group 1 of the stream gets −wide, group 2 near − wide, group 3 near − image: means of the features with Gaussian
+ * weights around the patch, or over the image. A query made of cos and sin of the patch's row and column finds its
+ * neighbours; the class token has no position, so all its means are over the image.
+ */
+function averageNeighbours({ inProj, outProj }: { inProj: Float32Array; outProj: Float32Array }): void {
+  const turn = Math.PI / (G - 1);
+  [spectrum.near, spectrum.wide, Infinity].forEach((sigma, head) => {
+    for (let i = 0; i < 4; i++) {
+      inProj[(head * HEAD + i) * D + POSITION + i] = Math.sqrt(HEAD) / (sigma * turn) ** 2;
+      inProj[(D + head * HEAD + i) * D + POSITION + i] = 1;
+    }
+    const gains = [[0, 1, 1], [-1, -1, 0], [0, 0, -1]][head];
+    for (let feature = 0; feature < FEATURES; feature++) {
+      inProj[(2 * D + head * HEAD + feature) * D + feature] = 1;
+      gains.forEach((gain, i) => {
+        outProj[((i + 1) * FEATURES + feature) * D + head * HEAD + feature] = gain;
+      });
+    }
+  });
+}
+
+/** Adds the features themselves to group 1, which then holds their difference to the wide neighbourhood. */
+function copyFeatures(mlp: Mlp): void {
+  for (let feature = 0; feature < FEATURES; feature++) {
+    for (const sign of [1, -1] as const) {
+      const unit = 2 * feature + (sign > 0 ? 0 : 1);
+      hidden(mlp, unit, { from: feature, sign, scale: 1, to: [[FEATURES + feature, sign]] });
+    }
+  }
+}
