@@ -89,7 +89,7 @@ export function optimizerState(optimizer: Optimizer): StateDict {
 }
 
 /** Puts what `optimizerState()` gave back into a new optimizer. */
-export function restoreOptimizer(dict: StateDict, config: AdamWConfig): Optimizer {
+export function restoreOptimizer(dict: StateDict, config: Partial<AdamWConfig> = {}): Optimizer {
   const optimizer = adamW(config);
   const step = dict.get("step");
   if (!step) {

@@ -26,8 +26,13 @@ export type Sample = {
   readonly source?: string;
 };
 
-/** A file that is not used, and why. */
-export type SkippedFile = { readonly path: string; readonly reason: string };
+/** A file that is not used, why, and the set and split that it would have been in. */
+export type SkippedFile = {
+  readonly path: string;
+  readonly reason: string;
+  readonly set: string;
+  readonly split?: string;
+};
 
 /** Samples, the files that are not among them, and what a user should know about both. */
 export type SampleList = {
@@ -87,7 +92,7 @@ export async function readFolders(
   const warnings: string[] = [];
   for (const label of [0, 1] as const) {
     const { files, skipped: unusable } = await listImages(roots[label]);
-    skipped.push(...unusable);
+    skipped.push(...unusable.map((file) => ({ ...file, set: options.set, split: options.split })));
     if (files.length === 0) {
       throw new InputError(
         `Cannot read the set ${options.set}: expected images (${[...imageSuffixes].join(" ")}) in the ${
@@ -156,7 +161,12 @@ export async function readManifest(path: string, options: { readonly set: string
     const file = resolve(dirname(path), files[i]);
     const info = await Deno.stat(file).catch(() => undefined);
     if (!info?.isFile || info.size === 0) {
-      skipped.push({ path: file, reason: info?.isFile ? "empty file" : "no such file" });
+      skipped.push({
+        path: file,
+        reason: info?.isFile ? "empty file" : "no such file",
+        set: row.set || options.set,
+        split: row.split || undefined,
+      });
       continue;
     }
     samples.push({
@@ -202,9 +212,10 @@ export async function checkImages(
   };
   await Promise.all(Array.from({ length: 4 }, worker));
   const skipped = [...list.skipped];
-  list.samples.forEach(({ path }, i) =>
-    reasons[i] !== undefined && skipped.push({ path, reason: reasons[i] })
-  );
+  list.samples.forEach(({ path, set, split }, i) => {
+    const reason = reasons[i];
+    if (reason !== undefined) skipped.push({ path, reason, set, split });
+  });
   if (options.strict && skipped.length > 0) {
     const named = skipped.slice(0, 20).map(({ path, reason }) => `${path} (${reason})`).join("; ");
     throw new InputError(
@@ -242,9 +253,11 @@ async function realFolder(path: string, what: string): Promise<string> {
   return await Deno.realPath(path);
 }
 
-async function listImages(root: string): Promise<{ files: string[]; skipped: SkippedFile[] }> {
+async function listImages(
+  root: string,
+): Promise<{ files: string[]; skipped: Pick<SkippedFile, "path" | "reason">[] }> {
   const files: string[] = [];
-  const skipped: SkippedFile[] = [];
+  const skipped: Pick<SkippedFile, "path" | "reason">[] = [];
   const visited = new Set<string>();
   const visit = async (folder: string): Promise<void> => {
     const here = await Deno.realPath(folder);

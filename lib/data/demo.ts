@@ -75,6 +75,9 @@ const SETS: readonly DemoSet[] = [
   },
 ];
 
+/** Names of the demo sets: the one to train on first, then those that stand where other data sets will. */
+export const demoSets: readonly string[] = SETS.map(({ set }) => set);
+
 /** One synthetic person's frames, and where they go. */
 type Video = { demoSet: DemoSet; split: string; method: Method | null; id: number; frames: number };
 

@@ -115,7 +115,11 @@ export function demoEncoder(): { dict: StateDict; config: typeof demoEncoderConf
   return { dict, config: demoEncoderConfig };
 }
 
-type Put = (key: string, shape: readonly number[], data?: Float32Array) => Float32Array;
+type Put = (
+  key: string,
+  shape: readonly number[],
+  data?: Float32Array<ArrayBuffer>,
+) => Float32Array<ArrayBuffer>;
 type Mlp = { fc: Float32Array; fcBias: Float32Array; proj: Float32Array; projBias: Float32Array };
 
 /** Makes the balance channel's row the negated sum of the others, so that what is added to the stream has mean 0. */

@@ -1,0 +1,84 @@
+/**
+ * Configuration → the frozen image encoder that a run uses.
+ *
+ * @module
+ */
+import { isDemo, type RunConfig } from "../config.ts";
+import { reasonOf } from "../errors.ts";
+import { bindClip, type Clip, clipModels, randomClip } from "../model/clip.ts";
+import { demoEncoder } from "../model/demo_encoder.ts";
+import { clipWeights } from "../model/download.ts";
+import { loadStateDict, type StateDict } from "../model/weights.ts";
+import type { TaskOptions } from "./experiment.ts";
+
+/** A frozen encoder and what a report says of it. */
+export type Encoder = {
+  readonly clip: Clip;
+  /** For example `CLIP ViT-B-16`. */
+  readonly name: string;
+  /** What a reader must know before believing a number. */
+  readonly warning?: string;
+};
+
+/**
+ * Opens the encoder that `config` names: the demo one for the demo data, CLIP from a file or downloaded once, or CLIP's
+ * shape with random weights. The caller frees `clip` with `dispose()`.
+ *
+ * A whole ForgeLens `checkpoint` brings its own CLIP. With `clip: "auto"`, your own data and no weights to be had, it is the demo encoder with a warning.
+ *
+ * @throws when the named weights cannot be had, with the file to fetch and where to put it.
+ */
+export async function openEncoder(
+  config: RunConfig,
+  options: TaskOptions & { readonly checkpoint?: StateDict } = {},
+): Promise<Encoder> {
+  const { activation, attendAcross } = config;
+  const own = [...options.checkpoint ?? []].filter(([key]) => key.startsWith("extractor.clip."));
+  if (own.length > 0) {
+    return { clip: bindClip(new Map(own), { activation, attendAcross }), name: "CLIP from the checkpoint" };
+  }
+  const builtIn = (warning?: string): Encoder => {
+    const { dict, config: { heads } } = demoEncoder();
+    return {
+      clip: bindClip(dict, { activation, attendAcross, heads }),
+      name: "demo encoder (spectral, not CLIP)",
+      warning,
+    };
+  };
+  const chosen = config.clip === "auto" || config.clip === "demo" ? "ViT-B-16" : config.clip;
+  if (config.randomClip) {
+    return {
+      clip: bindClip(randomClip(clipModels[chosen], 0), { activation, attendAcross }),
+      name: `${chosen} with random weights`,
+      warning: `The encoder is ${chosen} with random weights: timings are real, scores mean nothing.`,
+    };
+  }
+  const wantsClip = config.clip !== "auto" || config.clipWeights !== undefined || !isDemo(config);
+  if (config.clip === "demo" || !wantsClip) return builtIn();
+  try {
+    const path = await clipWeights({
+      model: chosen,
+      path: config.clipWeights,
+      signal: options.signal,
+      onProgress: (done, total) =>
+        options.report?.({
+          type: "progress",
+          task: `Downloading CLIP ${chosen}`,
+          unit: "bytes",
+          done,
+          total,
+        }),
+    });
+    options.report?.({ type: "note", message: `Loading CLIP from ${path}` });
+    return {
+      clip: bindClip(await loadStateDict(path), { activation, attendAcross }),
+      name: `CLIP ${chosen}`,
+    };
+  } catch (error) {
+    if (config.clip !== "auto" || config.clipWeights !== undefined || options.signal?.aborted) throw error;
+    const message = error instanceof Error ? error.message : reasonOf(error);
+    return builtIn(
+      `NOT CLIP: the built-in demo encoder stands in, and its numbers say nothing about CLIP. ${message}`,
+    );
+  }
+}

@@ -1,0 +1,270 @@
+/**
+ * Models × data sets × perturbations → predictions → metrics.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import type { RunConfig } from "../config.ts";
+import type { Sample } from "../data/dataset.ts";
+import { imageBatches } from "../data/sampling.ts";
+import { InputError } from "../errors.ts";
+import { bindForgeLens, type ForgeLens, logits } from "../model/forgelens.ts";
+import { dispose } from "../model/tensors.ts";
+import { loadStateDict, type StateDict } from "../model/weights.ts";
+import { bootstrapIntervals } from "./bootstrap.ts";
+import type { Encoder } from "./encoder.ts";
+import type { RunEvent } from "./events.ts";
+import type { TaskOptions, TestSet } from "./experiment.ts";
+import { newRunName, readState, weightsPath, writeText } from "./folder.ts";
+import { reportHtml } from "./html.ts";
+import { stopOnSignals } from "./interrupt.ts";
+import { compareCalibration, evaluateScores } from "./metrics.ts";
+import {
+  type EvaluationResult,
+  historyCsv,
+  metricsJson,
+  type Prediction,
+  predictionsCsv,
+  type RunReport,
+} from "./report.ts";
+import { encodeImages, openSession, type Session } from "./session.ts";
+
+/**
+ * The probability of fake, in [0, 1], that each model gives each sample, in the samples' order: one array a model.
+ *
+ * Images are encoded once for all models, `batchSize` at a time in the order given, which matters only where attention
+ * runs across the batch.
+ */
+export async function scoreSamples(
+  models: readonly ForgeLens[],
+  encoder: Encoder,
+  options: TaskOptions & {
+    readonly samples: readonly Sample[];
+    readonly batchSize: number;
+    readonly jpegQuality?: number;
+    readonly task?: string;
+  },
+): Promise<Float64Array[]> {
+  const { samples, batchSize, jpegQuality, task = "Scoring", report, signal } = options;
+  const scores = models.map(() => new Float64Array(samples.length));
+  let done = 0;
+  for await (
+    const { images } of imageBatches(samples, { batchSize, size: encoder.clip.config.imageSize, jpegQuality })
+  ) {
+    signal?.throwIfAborted();
+    const tokens = encodeImages(encoder, images); // [B, N, D]
+    for (const [i, model] of models.entries()) {
+      const fake = tf.tidy(() => tf.slice(tf.softmax(logits(model, tokens)), [0, 1], [-1, 1])); // [B, 1]
+      scores[i].set(await fake.data(), done);
+      fake.dispose();
+    }
+    tokens.dispose();
+    done += images.length;
+    report?.({ type: "progress", task, unit: "images", done, total: samples.length });
+  }
+  return scores;
+}
+
+/** What `evaluateRun()` can be told beside the configuration. */
+export type EvaluateOptions = {
+  /** Weights to test, `.safetensors` or `.pth`, instead of the run's own. */
+  readonly checkpoint?: string;
+  /** Tests on the sets that the configuration names alone, and not on what was held out of the training data. */
+  readonly named?: boolean;
+  /** Where the results go; the run's folder unless given. */
+  readonly into?: string;
+  /** What `openSession()` gave for this configuration; opened and closed here unless given. */
+  readonly session?: Session;
+  readonly onEvent?: (event: RunEvent) => void;
+  readonly signal?: AbortSignal;
+};
+
+/**
+ * Reloads a run's weights and tests them: within the data set, under JPEG compression, and across data sets; writes
+ * `metrics.json`, `predictions.csv`, `history.csv` and `report.html` and resolves to the report.
+ *
+ * @throws InputError when the run has no weights, or the data cannot be used.
+ */
+export async function evaluateRun(config: RunConfig, options: EvaluateOptions = {}): Promise<RunReport> {
+  using stop = stopOnSignals(options.signal);
+  const report = options.onEvent ?? (() => {});
+  const folder = join(config.out, config.run ?? newRunName(config));
+  const state = options.checkpoint === undefined ? await readState(folder) : undefined;
+  const dicts: StateDict[] = [];
+  for (const path of await weightFiles(config, { folder, ...options })) dicts.push(await loadStateDict(path));
+  const session = options.session ??
+    await openSession(config, { report, signal: stop.signal, tests: options.named, checkpoint: dicts[0] });
+  const models: ForgeLens[] = [];
+  try {
+    for (const dict of dicts) models.push(bindForgeLens(dict, { heads: config.heads }));
+    const { experiment, encoder, backend } = session;
+    checkWidth(models, encoder);
+    const results: EvaluationResult[] = [];
+    const predictions: Prediction[] = [];
+    for (const { test, jpegQuality } of plan(experiment.tests, config)) {
+      const scored = await scoreRuns(models, encoder, {
+        test,
+        jpegQuality,
+        config,
+        report,
+        signal: stop.signal,
+      });
+      const perturbation = jpegQuality === undefined ? "none" : `jpeg-${jpegQuality}`;
+      predictions.push(...predictionsOf(test, { perturbation, scored }));
+      const trainFake = experiment.train.filter(({ label }) => label === 1).length;
+      const prior = config.balance || experiment.train.length === 0
+        ? 0.5
+        : trainFake / experiment.train.length;
+      const result = resultOf(test, { perturbation, scored, prior, demo: experiment.demo });
+      results.push(result);
+      report({ type: "result", result });
+    }
+    const finished: RunReport = {
+      schemaVersion: 1,
+      name: config.run ?? "evaluation",
+      createdAt: new Date().toISOString(),
+      preset: config.preset,
+      demo: experiment.demo,
+      head: "notebook head",
+      encoder: encoder.name,
+      config,
+      backend: { name: backend.name, device: backend.device, version: backend.version },
+      data: experiment.data,
+      history: state?.history ?? [],
+      results,
+      warnings: session.warnings,
+    };
+    await writeResults(options.into ?? folder, { report: finished, predictions });
+    return finished;
+  } finally {
+    dispose(models.map(({ weights }) => weights));
+    if (session !== options.session) session.close();
+  }
+}
+
+async function weightFiles(
+  config: RunConfig,
+  options: { readonly folder: string; readonly checkpoint?: string },
+): Promise<string[]> {
+  if (options.checkpoint !== undefined) return [options.checkpoint];
+  const files: string[] = [];
+  const seeds = config.preset === "reference" ? 1 : config.runs;
+  for (let run = 0; run < seeds; run++) {
+    const path = weightsPath(options.folder, run);
+    if (!(await Deno.stat(path).catch(() => undefined))) {
+      throw new InputError(
+        `Cannot evaluate ${options.folder}: expected trained weights in ${path} but found none; run train first`,
+      );
+    }
+    files.push(path);
+  }
+  return files;
+}
+
+function checkWidth(models: readonly ForgeLens[], encoder: Encoder): void {
+  const width = encoder.clip.config.width;
+  for (const { config } of models) {
+    if (config.dim !== width) {
+      throw new InputError(
+        `Cannot evaluate with the ${encoder.name}: expected tokens of width ${config.dim}, which the weights were trained on, but found ${width}; name the encoder with --clip`,
+      );
+    }
+  }
+}
+
+/** Every test, the compressed ones after the one that they compress. */
+function plan(tests: readonly TestSet[], config: RunConfig): { test: TestSet; jpegQuality?: number }[] {
+  return tests.flatMap((test) => [
+    { test },
+    ...(test.kind === "within" ? config.jpegQualities.map((jpegQuality) => ({ test, jpegQuality })) : []),
+  ]);
+}
+
+/** One array of scores for each run: a model each, or with the reference preset the same evaluation again. */
+async function scoreRuns(
+  models: readonly ForgeLens[],
+  encoder: Encoder,
+  options: TaskOptions & {
+    readonly test: TestSet;
+    readonly jpegQuality?: number;
+    readonly config: RunConfig;
+  },
+): Promise<Float64Array[]> {
+  const { test, jpegQuality, config, report, signal } = options;
+  const task = `Testing ${test.set} ${test.split}${
+    jpegQuality === undefined ? "" : ` at JPEG ${jpegQuality}`
+  }`;
+  const score = () =>
+    scoreSamples(models, encoder, {
+      samples: test.samples,
+      batchSize: config.batchSize,
+      jpegQuality,
+      task,
+      report,
+      signal,
+    });
+  if (config.preset !== "reference") return await score();
+  const scored: Float64Array[] = [];
+  for (let run = 0; run < config.runs; run++) scored.push(...await score());
+  return scored;
+}
+
+function predictionsOf(
+  test: TestSet,
+  options: { readonly perturbation: string; readonly scored: readonly Float64Array[] },
+): Prediction[] {
+  return options.scored.flatMap((scores, run) =>
+    test.samples.map(({ video, method, label, source, path }, i): Prediction => ({
+      set: test.set,
+      split: test.split,
+      perturbation: options.perturbation,
+      video: video ?? source ?? path,
+      method: method ?? "",
+      label,
+      score: scores[i],
+      path: source ?? path,
+      run,
+    }))
+  );
+}
+
+function resultOf(
+  test: TestSet,
+  options: {
+    readonly perturbation: string;
+    readonly scored: readonly Float64Array[];
+    /** Share of fakes that training saw. */
+    readonly prior: number;
+    readonly demo: boolean;
+  },
+): EvaluationResult {
+  const { perturbation, scored, prior, demo } = options;
+  const labels = test.samples.map(({ label }) => label);
+  const groups = test.samples.map(({ label, video, path }) => `${label} ${video ?? path}`);
+  return {
+    set: test.set,
+    split: test.split,
+    perturbation,
+    kind: perturbation === "none" ? test.kind : "perturbed",
+    demo,
+    metrics: evaluateScores(labels, scored[0]),
+    intervals: perturbation === "none"
+      ? bootstrapIntervals(labels, scored[0], { groups, seed: 0 })
+      : undefined,
+    calibration: prior > 0 && prior < 1 ? compareCalibration(labels, scored[0], { from: prior }) : undefined,
+    runs: scored.length > 1 ? scored.map((scores) => evaluateScores(labels, scores)) : undefined,
+  };
+}
+
+async function writeResults(
+  folder: string,
+  results: { readonly report: RunReport; readonly predictions: readonly Prediction[] },
+): Promise<void> {
+  const { report, predictions } = results;
+  await Deno.mkdir(folder, { recursive: true });
+  await writeText(join(folder, "predictions.csv"), predictionsCsv(predictions));
+  await writeText(join(folder, "history.csv"), historyCsv(report.history));
+  await writeText(join(folder, "report.html"), await reportHtml(report, { predictions }));
+  await writeText(join(folder, "metrics.json"), metricsJson(report));
+}

@@ -1,0 +1,74 @@
+/**
+ * What a run says while it works: the command line and the notebooks draw these.
+ *
+ * @module
+ */
+import type { SkippedFile } from "../data/dataset.ts";
+import type { DataSummary, EpochRecord, EvaluationResult } from "./report.ts";
+
+/** One thing that happened in a run. */
+export type RunEvent =
+  /** A line worth showing. */
+  | { readonly type: "note" | "warning"; readonly message: string }
+  /** A long task before or after training moved on; `unit` names what is counted. */
+  | {
+    readonly type: "progress";
+    readonly task: string;
+    readonly unit: string;
+    readonly done: number;
+    readonly total: number;
+  }
+  /** What is trained and tested on. */
+  | {
+    readonly type: "data";
+    readonly demo: boolean;
+    readonly data: readonly DataSummary[];
+    readonly skipped: readonly SkippedFile[];
+  }
+  /** One optimizer step; `run` counts from 0, `epoch` and `step` (within the epoch) from 1. */
+  | {
+    readonly type: "step";
+    readonly run: number;
+    readonly runs: number;
+    readonly epoch: number;
+    readonly epochs: number;
+    readonly step: number;
+    readonly steps: number;
+    readonly loss: number;
+    /** Mean loss of the epoch so far. */
+    readonly meanLoss: number;
+    readonly images: number;
+  }
+  | { readonly type: "epoch"; readonly record: EpochRecord }
+  | { readonly type: "result"; readonly result: EvaluationResult }
+  /** Training ended, and its weights are in `folder`. */
+  | { readonly type: "trained"; readonly run: string; readonly folder: string }
+  /** Stopped by a signal. */
+  | { readonly type: "interrupted"; readonly run: string };
+
+/**
+ * Runs `work` and yields what it reports meanwhile; returns its result. Events that nobody takes yet wait, in order.
+ *
+ * @throws what `work` throws, after its last event.
+ */
+export async function* reporting<T>(
+  work: (report: (event: RunEvent) => void) => Promise<T>,
+): AsyncGenerator<RunEvent, T> {
+  const waiting: RunEvent[] = [];
+  let wake = () => {};
+  const result = work((event) => {
+    waiting.push(event);
+    wake();
+  });
+  const settled = result.then(() => true, () => true);
+  for (let finished = false; !finished || waiting.length > 0;) {
+    yield* waiting.splice(0);
+    if (!finished) {
+      finished = await Promise.race([
+        settled,
+        new Promise<boolean>((resolve) => wake = () => resolve(false)),
+      ]);
+    }
+  }
+  return await result;
+}

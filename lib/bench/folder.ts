@@ -1,0 +1,222 @@
+/**
+ * A run's folder, `checkpoints/<run>/`: configuration, weights, the checkpoint to resume from.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
+import { InputError, reasonOf } from "../errors.ts";
+import { writeAtomically } from "../model/files.ts";
+import type { ForgeLens } from "../model/forgelens.ts";
+import { readSafetensors } from "../model/safetensors.ts";
+import { savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
+import type { EpochRecord } from "./report.ts";
+
+/** Where a run stands; together with weights and moments, all that resuming needs. */
+export type TrainState = {
+  readonly version: 1;
+  /** The training run (seed) in progress, from 0. */
+  run: number;
+  /** The epoch in progress, from 1. */
+  epoch: number;
+  /** Steps of that epoch done. */
+  step: number;
+  /** Sum of those steps' losses. */
+  lossSum: number;
+  /** Seconds that those steps took. */
+  seconds: number;
+  history: EpochRecord[];
+  /** The best epoch so far of the run in progress. */
+  best: { epoch: number; auc: number } | null;
+  /** Of the data that it is trained on. */
+  readonly digest: string;
+  done: boolean;
+};
+
+/** A state with the weights and moments that go with it; none at the start of a seed. */
+export type Checkpoint = {
+  readonly state: TrainState;
+  readonly weights?: { readonly model: StateDict; readonly optimizer: StateDict };
+};
+
+const configFile = "config.json";
+const stateFile = "state.json";
+const resumeFile = "resume.safetensors";
+
+/** `set-preset-seed0-20260102-030405`: a name that says what a run is, and sorts by time. */
+export function newRunName(config: RunConfig): string {
+  const set = (isDemo(config) ? "demo" : config.set).replaceAll(/[^\w.-]+/g, "-");
+  const time = new Date().toISOString().replace(/\.\d+Z$/, "").replaceAll(/[-:]/g, "").replace("T", "-");
+  return `${set}-${config.preset}-seed${config.seed}-${time}`;
+}
+
+/**
+ * Makes the folder of a new run, or with `resume` opens one that is there.
+ *
+ * @throws InputError when a new run's folder exists already, or a resumed one does not or has another configuration.
+ */
+export async function openRunFolder(
+  config: RunConfig & { readonly run: string },
+  options: { readonly resume?: boolean } = {},
+): Promise<string> {
+  const path = join(config.out, config.run);
+  const before = await readRunConfig(path).catch(() => undefined);
+  if (options.resume) {
+    if (!before) {
+      throw new InputError(
+        `Cannot resume ${path}: expected a run's folder with ${configFile} but found none`,
+      );
+    }
+    const changed = (Object.keys(config) as (keyof RunConfig)[]).filter((key) =>
+      !["out", "run", "backend"].includes(key) && JSON.stringify(config[key]) !== JSON.stringify(before[key])
+    );
+    if (changed.length > 0) {
+      throw new InputError(
+        `Cannot resume ${path}: expected its own configuration but found another ${changed.join(", ")}`,
+      );
+    }
+    return path;
+  }
+  if (before) {
+    throw new InputError(
+      `Cannot start the run ${config.run}: expected a new name but found ${path}; take another --run, or go on with --resume --run ${config.run}`,
+    );
+  }
+  await Deno.mkdir(path, { recursive: true });
+  await writeText(join(path, configFile), JSON.stringify(config, null, 2) + "\n");
+  return path;
+}
+
+/** The configuration that a run was started with. @throws InputError when the folder has none that can be used. */
+export async function readRunConfig(path: string): Promise<RunConfig> {
+  const file = join(path, configFile);
+  try {
+    return resolveConfig(JSON.parse(await Deno.readTextFile(file)));
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(`Cannot read ${file}: expected a run's configuration but found ${reasonOf(error)}`);
+  }
+}
+
+/** The newest run under `out` that training has not finished. @throws InputError when there is none. */
+export async function unfinishedRun(out: string): Promise<string> {
+  const found: { name: string; changed: number }[] = [];
+  const entries = await Array.fromAsync(Deno.readDir(out)).catch(() => []);
+  for (const { name } of entries) {
+    const folder = join(out, name);
+    if (!(await exists(join(folder, configFile))) || (await readState(folder))?.done) continue;
+    const latest = await exists(join(folder, resumeFile)) ? resumeFile : configFile;
+    found.push({ name, changed: (await Deno.stat(join(folder, latest))).mtime?.getTime() ?? 0 });
+  }
+  found.sort((a, b) => b.changed - a.changed);
+  if (found.length === 0) {
+    throw new InputError(
+      `Cannot resume: expected an interrupted run in ${out} but found none; start one with train`,
+    );
+  }
+  return found[0].name;
+}
+
+/** The checkpoint that a run left, if it left one. @throws when it cannot be read. */
+export async function readCheckpoint(folder: string): Promise<Checkpoint | undefined> {
+  const file = join(folder, resumeFile);
+  if (await exists(file)) {
+    const { tensors, metadata } = await openSafetensors(file);
+    if (metadata.state === undefined) {
+      throw new Error(`Cannot resume from ${file}: expected a state in it but found none`);
+    }
+    const part = (prefix: string): StateDict =>
+      new Map(
+        [...tensors].filter(([key]) => key.startsWith(prefix)).map((
+          [key, value],
+        ) => [key.slice(prefix.length), value]),
+      );
+    return {
+      state: JSON.parse(metadata.state),
+      weights: { model: part("model."), optimizer: part("optimizer.") },
+    };
+  }
+  const state = await readState(folder);
+  return state && { state };
+}
+
+/** Where a run stands, without its weights; undefined before its first checkpoint. */
+export async function readState(folder: string): Promise<TrainState | undefined> {
+  const file = join(folder, stateFile);
+  return await exists(file) ? JSON.parse(await Deno.readTextFile(file)) : undefined;
+}
+
+/** Writes state, weights and moments as one file, so that they always belong together. */
+export async function writeCheckpoint(
+  folder: string,
+  checkpoint: Required<Checkpoint>,
+): Promise<void> {
+  const { state, weights } = checkpoint;
+  const dict: StateDict = new Map();
+  for (const [key, value] of weights.model) dict.set(`model.${key}`, value);
+  for (const [key, value] of weights.optimizer) dict.set(`optimizer.${key}`, value);
+  await saveSafetensors(join(folder, resumeFile), dict, { metadata: { state: JSON.stringify(state) } });
+}
+
+/** Notes that a seed is trained; its weights stand in their own file by now. */
+export async function finishSeed(folder: string, state: TrainState): Promise<void> {
+  await writeText(join(folder, stateFile), JSON.stringify(state, null, 2) + "\n");
+  await Deno.remove(join(folder, resumeFile)).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}
+
+/** Where the weights of training run `run` (from 0) stand. */
+export function weightsPath(folder: string, run: number): string {
+  return join(folder, run === 0 ? "model.safetensors" : `model-run${run + 1}.safetensors`);
+}
+
+/** Writes a head's weights, with what is needed to use them as metadata; with `--pth` also as PyTorch's file. */
+export async function writeWeights(
+  folder: string,
+  weights: {
+    readonly dict: StateDict;
+    readonly head: ForgeLens["config"];
+    readonly run: number;
+    readonly epoch: number;
+    readonly seed: number;
+    readonly encoder: string;
+    readonly config: RunConfig;
+  },
+): Promise<void> {
+  const { dict, head, run, epoch, seed, encoder, config } = weights;
+  const path = weightsPath(folder, run);
+  const metadata = {
+    format: "pt",
+    head: JSON.stringify(head),
+    encoder,
+    epoch: `${epoch}`,
+    seed: `${seed}`,
+    config: JSON.stringify(config),
+  };
+  await saveSafetensors(path, dict, { metadata });
+  if (config.pth) await savePth(path.replace(/\.safetensors$/, ".pth"), dict);
+}
+
+/** Writes a text file whole or not at all. */
+export async function writeText(path: string, text: string): Promise<void> {
+  await writeAtomically(path, (file) => file.write(new TextEncoder().encode(text)).then(() => {}));
+}
+
+async function openSafetensors(path: string) {
+  using file = await Deno.open(path);
+  try {
+    return await readSafetensors(file, (await file.stat()).size);
+  } catch (error) {
+    throw new Error(
+      `Cannot resume from ${path}: ${reasonOf(error)}; remove it to go on from the last finished seed`,
+    );
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, (error) => {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  });
+}

@@ -1,0 +1,64 @@
+/**
+ * What training and evaluation both need open: the backend, the data and the encoder.
+ *
+ * @module
+ */
+import type * as tf from "@tensorflow/tfjs";
+import { type Backend, initBackend } from "../backend.ts";
+import type { RunConfig } from "../config.ts";
+import { encodeTokens, toPixels } from "../model/clip.ts";
+import { dispose } from "../model/tensors.ts";
+import type { StateDict } from "../model/weights.ts";
+import { type Encoder, openEncoder } from "./encoder.ts";
+import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
+
+/** An open run; `close()` frees the encoder. */
+export type Session = {
+  readonly backend: Backend;
+  readonly experiment: Experiment;
+  readonly encoder: Encoder;
+  /** What a reader of the results must know: about the backend, the data and the encoder. */
+  readonly warnings: readonly string[];
+  close(): void;
+};
+
+/**
+ * Starts the backend, reads the data and opens the encoder, telling `report` what it finds.
+ *
+ * @param options.tests reads only the test sets that `config` names, not the training data
+ * @param options.checkpoint a whole ForgeLens state dict, whose own CLIP weights are then used where it has any
+ * @throws InputError for data that cannot be used
+ */
+export async function openSession(
+  config: RunConfig,
+  options: TaskOptions & { readonly tests?: boolean; readonly checkpoint?: StateDict } = {},
+): Promise<Session> {
+  const report = options.report ?? (() => {});
+  const backend = await initBackend({
+    backend: config.backend,
+    log: (message) => report({ type: "note", message }),
+  });
+  report({ type: "note", message: `Backend: ${backend.name} ${backend.version} on ${backend.device}` });
+  if (backend.note) report({ type: "warning", message: backend.note });
+  const experiment = await loadExperiment(config, options);
+  report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
+  for (const message of experiment.warnings) report({ type: "warning", message });
+  const encoder = await openEncoder(config, options);
+  report({ type: "note", message: `Encoder: ${encoder.name}` });
+  if (encoder.warning) report({ type: "warning", message: encoder.warning });
+  return {
+    backend,
+    experiment,
+    encoder,
+    warnings: [backend.note, ...experiment.warnings, encoder.warning].filter((text) => text !== undefined),
+    close: () => dispose(encoder.clip),
+  };
+}
+
+/** The frozen tokens of images, [B, N, D]; the caller disposes them. */
+export function encodeImages(encoder: Encoder, images: readonly Uint8Array[]): tf.Tensor3D {
+  const pixels = toPixels(images, encoder.clip.config.imageSize); // [B, S, S, 3]
+  const tokens = encodeTokens(encoder.clip, pixels); // [B, N, D]
+  pixels.dispose();
+  return tokens;
+}

@@ -1,0 +1,234 @@
+/**
+ * Trains the head on frozen tokens: one event per step, a checkpoint per epoch, exact resume.
+ *
+ * Every random choice is a function of seed, epoch and step, so a resumed run makes the ones that it would have made.
+ *
+ * @module
+ */
+import type { RunConfig } from "../config.ts";
+import { epochOrder, imageBatches } from "../data/sampling.ts";
+import { InputError } from "../errors.ts";
+import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
+import { dispose } from "../model/tensors.ts";
+import { seedFrom } from "../random.ts";
+import { scoreSamples } from "./evaluate.ts";
+import { reporting, type RunEvent } from "./events.ts";
+import type { TaskOptions } from "./experiment.ts";
+import {
+  finishSeed,
+  newRunName,
+  openRunFolder,
+  readCheckpoint,
+  type TrainState,
+  writeCheckpoint,
+  writeWeights,
+} from "./folder.ts";
+import { stopOnSignals } from "./interrupt.ts";
+import { evaluateScores } from "./metrics.ts";
+import { adamW, type Optimizer, optimizerState, restoreOptimizer, trainStep } from "./optimizer.ts";
+import type { EpochRecord } from "./report.ts";
+import { encodeImages, openSession, type Session } from "./session.ts";
+
+const SAVE_EVERY_MS = 5 * 60_000;
+
+/**
+ * Trains as `config` says and writes the weights to its run folder; `evaluateRun()` then reloads and tests them.
+ *
+ * While it runs, SIGINT and SIGTERM stop it after the current step, with a checkpoint, and so does `signal`; leaving the
+ * `for await` loop goes back to the last checkpoint.
+ *
+ * @param options.resume goes on from the run folder's checkpoint, with the numbers of a run that was never stopped
+ * @param options.session what `openSession()` gave for this configuration; opened and closed here unless given
+ * @throws InputError for data that cannot be used, a run folder that exists already, or one that cannot be resumed
+ */
+export async function* trainRun(
+  config: RunConfig,
+  options: { readonly resume?: boolean; readonly session?: Session; readonly signal?: AbortSignal } = {},
+): AsyncGenerator<RunEvent> {
+  using stop = stopOnSignals(options.signal);
+  const { signal } = stop;
+  const named = { ...config, run: config.run ?? newRunName(config) };
+  let session = options.session;
+  try {
+    session ??= yield* reporting((report) => openSession(named, { report, signal }));
+    const folder = await openRunFolder(named, options);
+    yield* trainSeeds({ config: named, session, folder, signal });
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    yield { type: "interrupted", run: named.run };
+  } finally {
+    if (session !== options.session) session?.close();
+  }
+}
+
+type Training = {
+  readonly config: RunConfig & { readonly run: string };
+  readonly session: Session;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+};
+
+/** One training run for each seed. */
+async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
+  const { config, session: { experiment, encoder }, folder } = training;
+  const checkpoint = await readCheckpoint(folder);
+  const state = checkpoint?.state ?? newState(experiment.digest);
+  if (state.digest !== experiment.digest) {
+    throw new InputError(
+      `Cannot resume ${folder}: expected the images that it was trained on but found others; train a new run`,
+    );
+  }
+  if (checkpoint && !state.done) {
+    const message = `Going on with ${folder} from epoch ${state.epoch}, step ${state.step}`;
+    yield { type: "note", message };
+  }
+  // The reference's runs repeat the evaluation, not the training.
+  const seeds = config.preset === "reference" ? 1 : config.runs;
+  let { weights } = checkpoint ?? {};
+  while (!state.done) {
+    const seed = config.seed + state.run;
+    const { heads, depth, feedForward, dropout } = config;
+    const head = { dim: encoder.clip.config.width, heads, depth, feedForward, dropout };
+    const model = weights ? bindForgeLens(weights.model, head) : createForgeLens(head, seed);
+    const settings = { learningRate: config.learningRate, weightDecay: config.weightDecay };
+    const optimizer = weights ? restoreOptimizer(weights.optimizer, settings) : adamW(settings);
+    weights = undefined;
+    try {
+      yield* trainEpochs({ ...training, state, model, optimizer, seed, seeds });
+    } finally {
+      dispose(model.weights);
+      dispose(optimizer.moments);
+    }
+    const run = state.run + 1;
+    Object.assign(state, { ...newState(experiment.digest), history: state.history, run, done: run >= seeds });
+    await finishSeed(folder, state);
+  }
+  yield { type: "trained", run: config.run, folder };
+}
+
+function newState(digest: string): TrainState {
+  return {
+    version: 1,
+    run: 0,
+    epoch: 1,
+    step: 0,
+    lossSum: 0,
+    seconds: 0,
+    history: [],
+    best: null,
+    digest,
+    done: false,
+  };
+}
+
+/** What is left of one seed's epochs. */
+async function* trainEpochs(
+  training: Training & {
+    readonly state: TrainState;
+    readonly model: ForgeLens;
+    readonly optimizer: Optimizer;
+    readonly seed: number;
+    readonly seeds: number;
+  },
+): AsyncGenerator<RunEvent> {
+  const { config, session: { experiment, encoder }, folder, signal, state, model, optimizer, seed } =
+    training;
+  const { train, val } = experiment;
+  const { batchSize, epochs } = config;
+  const steps = Math.ceil(train.length / batchSize);
+  let savedAt = Date.now();
+  const save = async () => {
+    const weights = { model: forgeLensState(model), optimizer: optimizerState(optimizer) };
+    await writeCheckpoint(folder, { state, weights });
+    savedAt = Date.now();
+  };
+  while (state.epoch <= epochs) {
+    const { run, epoch } = state;
+    const order = epochOrder(train, { seed, epoch, balance: config.balance });
+    const rest = order.slice(state.step * batchSize).map((i) => train[i]);
+    let began = performance.now();
+    for await (const batch of imageBatches(rest, { batchSize, size: encoder.clip.config.imageSize })) {
+      const tokens = encodeImages(encoder, batch.images); // [B, N, D]
+      const labels = batch.samples.map(({ label }) => label);
+      const loss = await trainStep(model, optimizer, {
+        tokens,
+        labels,
+        seed: seedFrom(seed, epoch, state.step),
+      });
+      tokens.dispose();
+      if (!Number.isFinite(loss)) {
+        throw new Error(
+          `Cannot go on training: expected a finite loss but found ${loss} in epoch ${epoch}, step ${
+            state.step + 1
+          }; try a lower --learning-rate`,
+        );
+      }
+      state.step++;
+      state.lossSum += loss;
+      state.seconds += (performance.now() - began) / 1000;
+      yield {
+        type: "step",
+        run,
+        runs: training.seeds,
+        epoch,
+        epochs,
+        step: state.step,
+        steps,
+        loss,
+        meanLoss: state.lossSum / state.step,
+        images: labels.length,
+      };
+      if (signal.aborted || Date.now() - savedAt > SAVE_EVERY_MS) await save();
+      signal.throwIfAborted();
+      began = performance.now();
+    }
+    const validation = val.length > 0
+      ? yield* reporting((report) => validate(training, { report, signal }))
+      : undefined;
+    const best = config.select === "last"
+      ? epoch === epochs
+      : state.best === null || validation!.valAuc > state.best.auc;
+    if (best) {
+      state.best = { epoch, auc: validation?.valAuc ?? 0 };
+      const dict = forgeLensState(model);
+      await writeWeights(folder, {
+        dict,
+        head: model.config,
+        run,
+        epoch,
+        seed,
+        encoder: encoder.name,
+        config,
+      });
+    }
+    const record: EpochRecord = {
+      run,
+      epoch,
+      step: optimizer.step,
+      loss: state.lossSum / state.step,
+      ...validation,
+      seconds: state.seconds,
+      best,
+    };
+    state.history.push(record);
+    Object.assign(state, { epoch: epoch + 1, step: 0, lossSum: 0, seconds: 0 });
+    await save();
+    yield { type: "epoch", record };
+    signal.throwIfAborted();
+  }
+}
+
+async function validate(
+  training: Training & { readonly state: TrainState; readonly model: ForgeLens },
+  options: TaskOptions,
+): Promise<{ valLoss: number; valAuc: number }> {
+  const { config, session: { experiment: { val }, encoder }, state, model } = training;
+  const [scores] = await scoreSamples([model], encoder, {
+    samples: val,
+    batchSize: config.batchSize,
+    task: `Validating epoch ${state.epoch}`,
+    ...options,
+  });
+  const { auc, logLoss } = evaluateScores(val.map(({ label }) => label), scores);
+  return { valLoss: logLoss, valAuc: auc! };
+}

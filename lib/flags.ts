@@ -1,0 +1,79 @@
+/**
+ * The configuration's keys as flags of the command line.
+ *
+ * @module
+ */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
+import { flagName, runSchema } from "./config.ts";
+
+type Property = {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly items?: { readonly type?: string };
+  readonly default?: unknown;
+  readonly description?: string;
+};
+
+const properties = z.toJSONSchema(runSchema, { io: "input" }).properties as Readonly<
+  Record<string, Property>
+>;
+
+/** Adds a flag for each key of the configuration, or of the `keys` given; only those that are used get a value. */
+export function addConfigFlags(command: Command, keys: readonly string[] = Object.keys(properties)): Command {
+  for (const key of keys) for (const option of flagsOf(key, properties[key])) command.addOption(option);
+  return command;
+}
+
+/** The configuration keys among a command's flags. */
+export function configFlags(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(flags).filter(([key, value]) => key in properties && value !== undefined),
+  );
+}
+
+function flagsOf(key: string, property: Property): Option[] {
+  const flag = flagName(key);
+  const text = describe(property);
+  if (property.type === "boolean") {
+    // --no-X for what is on by default; both, so that a config file can be overruled.
+    return [
+      new Option(flag, text),
+      new Option(flag.replace("--", "--no-"), `not ${flag}`).hideHelp(property.default !== true),
+    ];
+  }
+  if (property.enum) return [new Option(`${flag} <name>`, text).choices(property.enum)];
+  if (property.type === "number" || property.type === "integer") {
+    return [new Option(`${flag} <number>`, text).argParser(toNumber)];
+  }
+  if (property.type === "array" && property.items?.type !== "string") {
+    return [
+      new Option(`${flag} <numbers>`, `${text}, separated by commas`).argParser((value) => numbers(value)),
+    ];
+  }
+  if (property.type === "array") {
+    return [
+      new Option(`${flag} <text>`, text).argParser((value, before: string[] = []) => [...before, value]),
+    ];
+  }
+  return [new Option(`${flag} <text>`, text)];
+}
+
+function describe({ description = "", default: value }: Property): string {
+  if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) {
+    return description;
+  }
+  return `${description} (default: ${Array.isArray(value) ? value.join(",") : value})`;
+}
+
+function toNumber(value: string): number {
+  const number = Number(value);
+  if (value.trim() === "" || Number.isNaN(number)) {
+    throw new InvalidArgumentError(`expected a number but found "${value}"`);
+  }
+  return number;
+}
+
+function numbers(value: string): number[] {
+  return value === "" || value === "none" ? [] : value.split(",").map(toNumber);
+}

@@ -1,0 +1,131 @@
+/**
+ * Run events on a terminal: a bar with rate and time left, or plain lines where there is no terminal.
+ *
+ * @module
+ */
+import { Presets, SingleBar } from "cli-progress";
+import type { RunEvent } from "./bench/events.ts";
+import { dataTable, tableText } from "./bench/tables.ts";
+
+/** Draws events as they come; `close()` leaves the terminal as it was. */
+export type Screen = { show(event: RunEvent): void; close(): void };
+
+type Task = { name: string; unit: string; total: number; began: number; from: number; said: number };
+
+const PLAIN_EVERY_MS = 10_000;
+
+/**
+ * A screen on standard output, with its bar on standard error.
+ *
+ * @param options.terminal whether to draw bars; by default, whether standard error is a terminal
+ * @param options.print takes each line; standard output by default
+ */
+export function createScreen(
+  options: { readonly terminal?: boolean; readonly print?: (line: string) => void } = {},
+): Screen {
+  const { terminal = Deno.stderr.isTerminal(), print = console.log } = options;
+  let bar: SingleBar | undefined;
+  let task: Task | undefined;
+
+  const endTask = () => {
+    bar?.stop();
+    bar = undefined;
+    task = undefined;
+  };
+
+  const progress = (
+    name: string,
+    at: { done: number; total: number; unit: string; each?: number; extra?: string },
+  ) => {
+    const { done, total, unit, each = 1, extra = "" } = at;
+    const now = performance.now();
+    if (task?.name !== name) {
+      endTask();
+      task = { name, unit, total, began: now, from: done - 1, said: now };
+      if (terminal) {
+        bar = new SingleBar({
+          format: "{name} [{bar}] {value}/{total}{rate}{extra} | {left} left",
+          hideCursor: true,
+          clearOnComplete: true,
+          linewrap: false,
+          stopOnComplete: false,
+        }, Presets.rect);
+        bar.start(total, done, { name, rate: "", extra, left: "?" });
+      }
+    }
+    const seconds = (now - task.began) / 1000;
+    const perSecond = (done - task.from) / Math.max(seconds, 1e-3);
+    const rate = seconds > 0.5 ? ` | ${inUnits(perSecond * each, unit)}` : "";
+    const left = seconds > 0.5 ? duration((total - done) / perSecond) : "?";
+    if (bar) bar.update(done, { rate, extra, left });
+    else if (done === total || now - task.said > PLAIN_EVERY_MS) {
+      task.said = now;
+      print(
+        `${name}: ${done}/${total}${rate}${extra}${
+          done === total ? `, ${duration(seconds)}` : ` | ${left} left`
+        }`,
+      );
+    }
+    if (done === total) endTask();
+  };
+
+  const line = (text: string) => {
+    endTask();
+    print(text);
+  };
+
+  const show = (event: RunEvent): void => {
+    switch (event.type) {
+      case "note":
+        return line(event.message);
+      case "warning":
+        return line(`Warning: ${event.message}`);
+      case "progress":
+        return progress(event.task, event);
+      case "data":
+        for (const { path, reason } of event.skipped) line(`Skipped ${path}: ${reason}`);
+        return line(`\n${tableText(dataTable(event))}\n`);
+      case "step": {
+        const seed = event.runs > 1 ? `Run ${event.run + 1}/${event.runs}, epoch` : "Epoch";
+        return progress(`${seed} ${event.epoch}/${event.epochs}`, {
+          done: event.step,
+          total: event.steps,
+          unit: "images",
+          each: event.images,
+          extra: ` | loss ${event.meanLoss.toFixed(4)}`,
+        });
+      }
+      case "epoch": {
+        const { run, epoch, loss, valLoss, valAuc, seconds, best } = event.record;
+        const validation = valAuc === undefined
+          ? ""
+          : `, validation AUC ${valAuc.toFixed(4)}, validation loss ${valLoss!.toFixed(4)}`;
+        return line(
+          `${run > 0 ? `Run ${run + 1}, epoch` : "Epoch"} ${epoch}: loss ${loss.toFixed(4)}${validation}, ${
+            duration(seconds)
+          }${best && valAuc !== undefined ? " (best so far)" : ""}`,
+        );
+      }
+      case "trained":
+        return line(`Trained: the weights are in ${event.folder}`);
+      case "interrupted":
+      case "result":
+        return endTask();
+    }
+  };
+  return { show, close: endTask };
+}
+
+/** `62` → `1 min 2 s`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+function inUnits(perSecond: number, unit: string): string {
+  if (unit === "bytes") return `${(perSecond / 1e6).toFixed(1)} MB/s`;
+  return `${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} ${unit}/s`;
+}
