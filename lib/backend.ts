@@ -114,10 +114,11 @@ async function startTensorFlow(log: (line: string) => void): Promise<Backend | s
     loadQuietly(`${result.libraries}/libtensorflow_framework.so.2`);
     await import("@tensorflow/tfjs-node-gpu");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return `its addon ${result.addon} does not load (${
-      why.split("\n")[0]
-    }). Remove that file's cache and run deno task setup`;
+    const why = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+    if (error instanceof Deno.errors.NotCapable) {
+      return `${why}. SECURITY.md says what needs which permission`;
+    }
+    return `its addon does not load (${why}). Remove ${dirname(result.libraries)} and run deno task setup`;
   }
   await tf.ready();
   const { binding } = node();

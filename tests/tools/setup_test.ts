@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { describeSetup, placeAddon, setup, TENSORFLOW_VERSION, withLock } from "../../tools/setup.ts";
+import { TENSORFLOW_VERSION } from "../../tools/build_tensorflow.ts";
+import { describeSetup, placeAddon, setup, withLock } from "../../tools/setup.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 

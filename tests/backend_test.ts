@@ -1,0 +1,149 @@
+import * as tf from "@tensorflow/tfjs";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import {
+  type Backend,
+  type BackendName,
+  disposeRaw,
+  DTYPE,
+  executeOp,
+  fromRaw,
+  initBackend,
+  isTensorFlow,
+} from "../lib/backend.ts";
+
+const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-ffi"];
+const running = await initBackend();
+
+type Probe = {
+  backend: Backend;
+  active: string;
+  leaked: number;
+  results: { [name: string]: { forward: number[]; gradient: number[] } };
+};
+
+/** Runs backend_probe.ts on one backend, from a folder that has nothing to do with the project. */
+async function probe(backend: BackendName): Promise<Probe> {
+  const elsewhere = await Deno.makeTempDir();
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    // No network, and no more than SECURITY.md says.
+    args: [
+      "run",
+      "--no-prompt",
+      ...PERMISSIONS,
+      new URL("backend_probe.ts", import.meta.url).pathname,
+      backend,
+    ],
+    cwd: elsewhere,
+    env: { NO_COLOR: "1" },
+  }).output();
+  await Deno.remove(elsewhere, { recursive: true });
+  assert(success, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** The largest difference, relative to the larger of 1 and the values. */
+function distance(a: number[], b: number[]): number {
+  assertEquals(a.length, b.length);
+  return Math.max(...a.map((value, i) => Math.abs(value - b[i]) / Math.max(1, Math.abs(value))));
+}
+
+Deno.test("initBackend() returns the same backend again, and refuses to change to another", async () => {
+  assertEquals(await initBackend(), running);
+  assertEquals(await initBackend({ backend: running.name }), running);
+  const other = running.name === "wasm" ? "tensorflow" : "wasm";
+  const error = await assertRejects(
+    () => initBackend({ backend: other }),
+    Error,
+    `Cannot use the ${other} backend`,
+  );
+  assertStringIncludes(error.message, `${running.name} is in use already`);
+});
+
+Deno.test("initBackend() refuses an unknown name", async () => {
+  const unknown = "webgl" as BackendName;
+  await assertRejects(
+    () => initBackend({ backend: unknown }),
+    Error,
+    "expected auto, tensorflow or wasm but found webgl",
+  );
+});
+
+Deno.test("initBackend() says why when it is WebAssembly, and nothing when it is TensorFlow on the expected device", () => {
+  assertEquals(
+    running.name === "wasm",
+    running.note !== undefined && running.note.startsWith("Using WebAssembly"),
+  );
+  assertEquals(tf.getBackend(), running.name);
+});
+
+Deno.test("the wasm backend starts offline from any folder and computes the closed forms", async () => {
+  const { backend, active, results, leaked } = await probe("wasm");
+  assertEquals([backend.name, active, backend.note], ["wasm", "wasm", undefined]);
+  assertEquals(leaked, 0);
+  const x = Array.from({ length: 24 }, (_, i) => Math.sin(1.7 * i));
+  // d/dx of the sum of tanh(x)^2 is 2·tanh(x)·(1 − tanh(x)²); float32 keeps about seven digits.
+  const tanh = x.map(Math.tanh);
+  assertLess(distance(tanh, results.tanh.forward), 1e-6);
+  assertLess(distance(tanh.map((t) => 2 * t * (1 - t * t)), results.tanh.gradient), 1e-6);
+});
+
+Deno.test({
+  name: "tensorflow and wasm agree, forwards and backwards, and neither leaks",
+  ignore: running.name !== "tensorflow",
+  fn: async () => {
+    const [tensorflow, wasm] = [await probe("tensorflow"), await probe("wasm")];
+    assertEquals(tensorflow.active, "tensorflow");
+    assertEquals([tensorflow.leaked, wasm.leaked], [0, 0]);
+    assertEquals(Object.keys(tensorflow.results), Object.keys(wasm.results));
+    for (const [name, { forward, gradient }] of Object.entries(tensorflow.results)) {
+      assertGreater(Math.max(...gradient.map(Math.abs)), 0, name);
+      // Both compute in float32 but sum in another order and approximate erf and exp differently.
+      assertLess(distance(forward, wasm.results[name].forward), 1e-5, name);
+      assertLess(distance(gradient, wasm.results[name].gradient), 1e-5, name);
+    }
+  },
+});
+
+Deno.test({
+  name: "executeOp() multiplies in bfloat16, leaks nothing",
+  ignore: !isTensorFlow(),
+  fn: () => {
+    const binding = (tf.backend() as unknown as { binding: { getNumOfTensors(): number } }).binding;
+    const left = tf.tensor2d([[1, 2], [3, 4]]);
+    const third = tf.tensor2d([[1 / 3, 0], [0, 1]]);
+    left.dataSync();
+    const cast = (input: Parameters<typeof executeOp>[1][0], from: number, to: number) =>
+      executeOp("Cast", [input], { attrs: { SrcT: { type: from }, DstT: { type: to }, Truncate: false } })[0];
+    let handles = 0;
+    for (let i = 0; i < 3; i++) {
+      const [a, b] = [cast(left, DTYPE.float32, DTYPE.bfloat16), cast(third, DTYPE.float32, DTYPE.bfloat16)];
+      assertEquals(a.dtype, DTYPE.bfloat16);
+      const attrs = { T: { type: DTYPE.bfloat16 }, transpose_a: false, transpose_b: false };
+      const [product] = executeOp("MatMul", [a, b], { attrs });
+      const result = fromRaw(cast(product, DTYPE.bfloat16, DTYPE.float32));
+      // 1/3 is 0.333984375 in bfloat16's eight bits; three times it is 1.001953125, which rounds to 1.
+      assertEquals(Array.from(result.dataSync()), [0.333984375, 2, 1, 4]);
+      disposeRaw(a, b, product);
+      result.dispose();
+      if (i === 0) handles = binding.getNumOfTensors();
+    }
+    assertEquals(binding.getNumOfTensors(), handles);
+    tf.dispose([left, third]);
+  },
+});
+
+Deno.test({
+  name: "executeOp() passes on what TensorFlow says about a wrong op",
+  ignore: !isTensorFlow(),
+  fn: () => {
+    assertThrows(() => executeOp("NoSuchOp", []), Error, "NoSuchOp");
+  },
+});
