@@ -59,8 +59,14 @@ function childrenOf(value: PickleValue): [string, PickleValue][] {
   return [];
 }
 
-/** Calls `visit` on every tensor under `root` with its path, parts joined by dots. */
-function eachTensor(root: PickleValue, visit: (path: string, tensor: PickledTensor) => void): void {
+/**
+ * Calls `visit` on every tensor under `root` with its path, parts joined by dots; those in lists only if `lists`.
+ */
+function eachTensor(
+  root: PickleValue,
+  visit: (path: string, tensor: PickledTensor) => void,
+  lists = true,
+): void {
   let visited = 0;
   const walk = (value: PickleValue, path: string, depth: number) => {
     if (depth > MAX_DEPTH || ++visited > MAX_VALUES) {
@@ -71,6 +77,7 @@ function eachTensor(root: PickleValue, visit: (path: string, tensor: PickledTens
       );
     }
     if (isTensor(value)) visit(path, value);
+    if (!lists && Array.isArray(value)) return;
     for (const [key, child] of childrenOf(value)) {
       walk(child, path === "" ? key : `${path}.${key}`, depth + 1);
     }
@@ -95,10 +102,13 @@ function weightsIn(root: PickleValue): PickleValue {
 
 async function stateDictOf({ root, script, read }: Checkpoint): Promise<StateDict> {
   const tensors = new Map<string, PickledTensor>();
-  eachTensor(script ? root : weightsIn(root), (path, tensor) => {
+  const add = (path: string, tensor: PickledTensor) => {
     if (tensors.has(path)) throw new Error(`expected every name once but found ${path} twice`);
     tensors.set(path, tensor);
-  });
+  };
+  // A module's attribute may be a list of tensors, which PyTorch's state_dict() leaves out.
+  if (script) eachTensor(root, add, false);
+  else eachTensor(weightsIn(root), add);
   const dict: StateDict = new Map();
   for (const [key, tensor] of tensors) dict.set(key, await stateTensor(key, tensor, read));
   return dict;
