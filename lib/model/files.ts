@@ -39,14 +39,16 @@ export async function writeAtomically(
 ): Promise<void> {
   const temporary = `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
-    using file = await Deno.open(temporary, { write: true, createNew: true });
-    await write(file);
-    await file.syncData();
+    {
+      using file = await Deno.open(temporary, { write: true, createNew: true });
+      await write(file);
+      await file.syncData();
+    }
+    await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {}); // it may never have been there
     throw new Error(`Cannot save ${path}: ${(error as Error).message}`, { cause: error });
   }
-  await Deno.rename(temporary, path);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
