@@ -85,7 +85,8 @@ function grey16ToRgb(grey: Uint16Array): Uint8Array {
 /** The image in `bytes` as RGB; rejects with libvips' reason. */
 async function decode(bytes: Uint8Array): Promise<RgbImage> {
   const image = sharp(bytes, { failOn: FAIL_ON, ignoreIcc: true });
-  const { space, hasAlpha } = await image.metadata();
+  const { format, space, hasAlpha } = await image.metadata();
+  if (format === "svg") throw new Error("SVG is a drawing");
   if (space === "cmyk") {
     const { data, info } = await image.pipelineColourspace("cmyk").toColourspace("cmyk").raw().toBuffer({
       resolveWithObject: true,

@@ -122,6 +122,11 @@ Deno.test("loadImage() refuses what it cannot read, with the path, what it expec
       ["no_end.jpg", jpeg.subarray(0, jpeg.length - 2), /found a JPEG that is truncated or damaged/],
       ["head.jpg", jpeg.subarray(0, 20), /found a JPEG that is truncated or damaged/],
       ["half.png", png.subarray(0, png.length / 2), /found a PNG that is truncated or damaged/],
+      [
+        "drawing.svg",
+        new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+        /text$/,
+      ],
       ["bytes.png", Uint8Array.of(1, 2, 3, 200), /found 4 bytes of no known image format$/],
       ["paint.bmp", new TextEncoder().encode("BM\0\0\0\0\0\0"), /found a BMP file$/],
     ];

@@ -1,0 +1,414 @@
+/**
+ * Python's pickle, as far as `torch.save` needs it: tensors and plain containers are built, nothing is ever run.
+ *
+ * @module
+ */
+import { decodeText } from "./files.ts";
+import {
+  call,
+  isAllowed,
+  isList,
+  isOf,
+  isScriptClass,
+  kindOf,
+  type PickledName,
+  type PickledStorage,
+  type PickleValue,
+  storage,
+} from "./pickle_names.ts";
+
+/** A little-endian two's-complement integer, as a number where that is exact. */
+function integer(bytes: Uint8Array): number | bigint {
+  if (bytes.length > 64) throw new Error(`expected an integer of at most 64 bytes but found ${bytes.length}`);
+  let value = 0n;
+  for (let i = bytes.length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]);
+  value = BigInt.asIntN(8 * bytes.length, value);
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+}
+
+function decimal(text: string): number | bigint {
+  if (!/^[+-]?\d{1,150}L?$/.test(text)) throw new Error(`expected an integer but found ${text.slice(0, 40)}`);
+  const value = BigInt(text.replace(/L$|^\+/g, ""));
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+}
+
+/** One pickle, read. */
+export interface Pickle {
+  readonly value: PickleValue;
+  /** Where it ends. */
+  readonly end: number;
+  /** Every storage that it refers to, as often as it does. */
+  readonly storages: readonly PickledStorage[];
+}
+
+/**
+ * Reads one pickle (protocols 0 to 5).
+ *
+ * @param bytes May go on after the pickle.
+ * @param start Where the pickle begins.
+ * @throws `expected … but found … at offset …` for anything but tensors and plain containers, and for a damaged one.
+ */
+export function unpickle(bytes: Uint8Array, start = 0): Pickle {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const memo = new Map<number, PickleValue>();
+  const marks: number[] = [];
+  const stack: PickleValue[] = [];
+  const storages: PickledStorage[] = [];
+  const modules = new WeakSet<object>();
+  let copied = 0;
+  let at = start;
+  let opcodeAt = start;
+
+  const take = (length: number): number => {
+    if (length > bytes.length - at) {
+      throw new Error(`expected ${length} more bytes but found ${bytes.length - at}`);
+    }
+    at += length;
+    return at - length;
+  };
+  const u8 = () => bytes[take(1)];
+  const u16 = () => view.getUint16(take(2), true);
+  const u32 = () => view.getUint32(take(4), true);
+  const u64 = () => Number(view.getBigUint64(take(8), true));
+  const raw = (length: number): Uint8Array => {
+    const from = take(length);
+    return bytes.subarray(from, from + length);
+  };
+  const line = (): string => {
+    const end = bytes.indexOf(10, at);
+    if (end < 0) throw new Error("expected a line but found the end");
+    const text = decodeText(raw(end - at));
+    at++;
+    return text;
+  };
+  const pop = (): PickleValue => {
+    if (stack.length <= (marks.at(-1) ?? 0)) throw new Error("expected a value but found an empty stack");
+    return stack.pop()!;
+  };
+  const popToMark = (): PickleValue[] => {
+    const mark = marks.pop();
+    if (mark === undefined) throw new Error("expected a mark but found none");
+    return stack.splice(mark);
+  };
+  const top = (): PickleValue => {
+    if (stack.length <= (marks.at(-1) ?? 0)) throw new Error("expected a value but found an empty stack");
+    return stack[stack.length - 1];
+  };
+  const recall = (key: number | bigint): PickleValue => {
+    const value = memo.get(Number(key));
+    if (value === undefined) throw new Error(`expected a value kept under ${key} but found none`);
+    return value;
+  };
+  const named = (name: string): PickledName => {
+    if (isAllowed(name)) return { type: "name", name };
+    throw new Error(`expected only tensors and plain containers but found a call of ${name.slice(0, 200)}`);
+  };
+  const setItems = (target: PickleValue, items: PickleValue[]) => {
+    if (!(target instanceof Map) || items.length % 2 !== 0) {
+      throw new Error(
+        `expected pairs for a dictionary but found ${items.length} values for ${kindOf(target)}`,
+      );
+    }
+    for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
+  };
+  const extend = (target: PickleValue, items: PickleValue[]) => {
+    if (!isList(target)) throw new Error(`expected a list but found ${kindOf(target)}`);
+    for (const item of items) target.push(item);
+  };
+  const invoke = (callee: PickleValue, args: PickleValue): PickleValue => {
+    // A call may copy its argument. Each byte of an honest pickle is copied once; calling again and again with one
+    // long list would not be in proportion to the file.
+    const [argument] = isList(args) ? args : [];
+    if (isList(argument ?? null) || typeof argument === "string") {
+      copied += (argument as { length: number }).length;
+    }
+    if (copied > bytes.length) throw new Error("expected calls in proportion to the file but found too many");
+    return call(callee, args);
+  };
+  const create = (type: PickleValue, args: PickleValue): PickleValue => {
+    if (isOf<PickledName>(type, "name") && isScriptClass(type.name)) {
+      const module = new Map();
+      modules.add(module);
+      return module;
+    }
+    return invoke(type, args);
+  };
+  const build = (state: PickleValue) => {
+    // A module is its attributes; those that an OrderedDict has of its own (`_metadata`) are left out.
+    const target = top();
+    if (!(target instanceof Map) || !(state instanceof Map)) {
+      throw new Error(
+        `expected only tensors and plain containers but found a state for ${kindOf(target)}: ${
+          kindOf(state)
+        }`,
+      );
+    }
+    if (modules.has(target)) { for (const [key, value] of state) target.set(key, value); }
+  };
+
+  const step = (opcode: string): boolean => {
+    switch (opcode) {
+      case "\x80": // PROTO
+        if (u8() > 5) throw new Error(`expected pickle protocol 0 to 5 but found ${bytes[at - 1]}`);
+        break;
+      case "\x95": // FRAME
+        take(8);
+        break;
+      case ".": // STOP
+        return true;
+      case "(": // MARK
+        marks.push(stack.length);
+        break;
+      case "0": // POP, of a mark if that is what is on top
+        if (marks.length > 0 && marks.at(-1) === stack.length) marks.pop();
+        else pop();
+        break;
+      case "1": // POP_MARK
+        popToMark();
+        break;
+      case "2": // DUP
+        stack.push(top());
+        break;
+
+      case "N":
+        stack.push(null);
+        break;
+      case "\x88":
+        stack.push(true);
+        break;
+      case "\x89":
+        stack.push(false);
+        break;
+      case "I": { // INT, which also spells the booleans
+        const text = line();
+        stack.push(text === "00" ? false : text === "01" ? true : decimal(text));
+        break;
+      }
+      case "L":
+        stack.push(decimal(line()));
+        break;
+      case "J":
+        stack.push(view.getInt32(take(4), true));
+        break;
+      case "K":
+        stack.push(u8());
+        break;
+      case "M":
+        stack.push(u16());
+        break;
+      case "\x8a": // LONG1
+        stack.push(integer(raw(u8())));
+        break;
+      case "\x8b": // LONG4
+        stack.push(integer(raw(u32())));
+        break;
+      case "F": {
+        const text = line();
+        const value = { inf: Infinity, "-inf": -Infinity, nan: NaN }[text] ?? Number(text);
+        if (Number.isNaN(value) && text !== "nan") {
+          throw new Error(`expected a number but found ${text.slice(0, 40)}`);
+        }
+        stack.push(value);
+        break;
+      }
+      case "G":
+        stack.push(view.getFloat64(take(8), false));
+        break;
+
+      case "S": { // STRING, quoted
+        const text = line();
+        if (!/^(['"]).*\1$/.test(text) || text.includes("\\")) {
+          throw new Error(`expected plain quoted text but found ${text.slice(0, 40)}`);
+        }
+        stack.push(text.slice(1, -1));
+        break;
+      }
+      case "T":
+        stack.push(decodeText(raw(u32())));
+        break;
+      case "U":
+        stack.push(decodeText(raw(u8())));
+        break;
+      case "V": { // UNICODE, with escapes
+        const text = line();
+        if (text.includes("\\")) {
+          throw new Error(`expected text without escapes but found ${text.slice(0, 40)}`);
+        }
+        stack.push(text);
+        break;
+      }
+      case "X":
+        stack.push(decodeText(raw(u32())));
+        break;
+      case "\x8c":
+        stack.push(decodeText(raw(u8())));
+        break;
+      case "\x8d":
+        stack.push(decodeText(raw(u64())));
+        break;
+      case "B":
+        stack.push(raw(u32()));
+        break;
+      case "C":
+        stack.push(raw(u8()));
+        break;
+      case "\x8e":
+      case "\x96":
+        stack.push(raw(u64()));
+        break;
+
+      case ")":
+      case "]":
+        stack.push([]);
+        break;
+      case "}":
+        stack.push(new Map());
+        break;
+      case "\x8f":
+        stack.push(new Set());
+        break;
+      case "t":
+      case "l":
+        stack.push(popToMark());
+        break;
+      case "\x85":
+        stack.push([pop()]);
+        break;
+      case "\x86": {
+        const second = pop();
+        stack.push([pop(), second]);
+        break;
+      }
+      case "\x87": {
+        const third = pop();
+        const second = pop();
+        stack.push([pop(), second, third]);
+        break;
+      }
+      case "d": {
+        const items = popToMark();
+        const map = new Map();
+        setItems(map, items);
+        stack.push(map);
+        break;
+      }
+      case "\x91": // FROZENSET
+        stack.push(new Set(popToMark()));
+        break;
+      case "a": {
+        const item = pop();
+        extend(top(), [item]);
+        break;
+      }
+      case "e": {
+        const items = popToMark();
+        extend(top(), items);
+        break;
+      }
+      case "s": {
+        const value = pop();
+        const key = pop();
+        setItems(top(), [key, value]);
+        break;
+      }
+      case "u": {
+        const items = popToMark();
+        setItems(top(), items);
+        break;
+      }
+      case "\x90": { // ADDITEMS
+        const items = popToMark();
+        const target = top();
+        if (!(target instanceof Set)) throw new Error(`expected a set but found ${kindOf(target)}`);
+        for (const item of items) target.add(item);
+        break;
+      }
+
+      case "p":
+        memo.set(Number(decimal(line())), top());
+        break;
+      case "q":
+        memo.set(u8(), top());
+        break;
+      case "r":
+        memo.set(u32(), top());
+        break;
+      case "\x94": // MEMOIZE
+        memo.set(memo.size, top());
+        break;
+      case "g":
+        stack.push(recall(decimal(line())));
+        break;
+      case "h":
+        stack.push(recall(u8()));
+        break;
+      case "j":
+        stack.push(recall(u32()));
+        break;
+
+      case "c": {
+        const module = line();
+        stack.push(named(`${module}.${line()}`));
+        break;
+      }
+      case "\x93": { // STACK_GLOBAL
+        const name = pop();
+        const module = pop();
+        if (typeof name !== "string" || typeof module !== "string") {
+          throw new Error(`expected a name but found ${kindOf(module)} and ${kindOf(name)}`);
+        }
+        stack.push(named(`${module}.${name}`));
+        break;
+      }
+      case "i": { // INST: an old way to call a class
+        const module = line();
+        const name = named(`${module}.${line()}`);
+        stack.push(invoke(name, popToMark()));
+        break;
+      }
+      case "o": { // OBJ: another
+        const [type, ...args] = popToMark();
+        stack.push(invoke(type, args));
+        break;
+      }
+      case "R": {
+        const args = pop();
+        stack.push(invoke(pop(), args));
+        break;
+      }
+      case "\x81": { // NEWOBJ
+        const args = pop();
+        stack.push(create(pop(), args));
+        break;
+      }
+      case "b": { // BUILD
+        const state = pop();
+        build(state);
+        break;
+      }
+      case "Q": { // BINPERSID
+        const reference = storage(pop());
+        storages.push(reference);
+        stack.push(reference);
+        break;
+      }
+
+      default:
+        throw new Error(
+          `expected an instruction of a pickle of tensors but found byte 0x${
+            opcode.charCodeAt(0).toString(16).padStart(2, "0")
+          }`,
+        );
+    }
+    return false;
+  };
+
+  try {
+    do opcodeAt = at; while (!step(String.fromCharCode(u8())));
+    const value = pop();
+    if (marks.length > 0 || stack.length > 0) throw new Error("expected one value but found several");
+    return { value, end: at, storages };
+  } catch (error) {
+    throw new Error(`${(error as Error).message} at offset ${opcodeAt}`);
+  }
+}

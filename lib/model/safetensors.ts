@@ -1,0 +1,181 @@
+/**
+ * The safetensors format: a JSON header and the tensors' bytes, one after the other.
+ *
+ * @see https://github.com/huggingface/safetensors#format
+ * @module
+ */
+import { dtypeNamed, elementCount } from "./dtypes.ts";
+import { decodeText, readAt, writeAll, writeAtomically } from "./files.ts";
+import type { StateDict } from "./weights.ts";
+
+/** The format's own limit, in bytes. */
+const MAX_HEADER = 100_000_000;
+
+interface Placed {
+  readonly key: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** A value of the header as it may stand in an error. */
+function brief(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** One entry of the header, checked on its own. */
+function placed(key: string, entry: unknown): Placed {
+  const { dtype: name, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
+  const dtype = typeof name === "string" ? dtypeNamed(name) : undefined;
+  if (!dtype || dtype.safetensors !== name) {
+    throw new Error(`expected an element type of the format for ${key} but found ${brief(name)}`);
+  }
+  if (!Array.isArray(shape) || !shape.every(isCount)) {
+    throw new Error(`expected a shape of whole numbers for ${key} but found ${brief(shape)}`);
+  }
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
+    throw new Error(`expected two offsets for ${key} but found ${brief(offsets)}`);
+  }
+  const [begin, end] = offsets;
+  const bytes = elementCount(shape) * dtype.bytes;
+  if (end - begin !== bytes) {
+    throw new Error(
+      `expected ${bytes} bytes for ${key}, ${name} [${shape}], but found offsets ${begin} to ${end}`,
+    );
+  }
+  return { key, dtype: dtype.name, shape, begin, end };
+}
+
+function metadataOf(value: unknown): Record<string, string> {
+  const isText = value !== null && typeof value === "object" && !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === "string");
+  if (!isText) throw new Error(`expected __metadata__ of texts but found ${brief(value)}`);
+  return value as Record<string, string>;
+}
+
+/** The header's entries in its own order, checked to fill the `dataLength` bytes behind it without gap or overlap. */
+function parseHeader(
+  text: string,
+  dataLength: number,
+): { entries: Placed[]; metadata: Record<string, string> } {
+  let header: unknown;
+  try {
+    header = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`expected a header in JSON but found: ${(error as Error).message}`);
+  }
+  if (header === null || typeof header !== "object" || Array.isArray(header)) {
+    throw new Error("expected a JSON object as header but found another value");
+  }
+  let metadata: Record<string, string> = {};
+  const entries: Placed[] = [];
+  for (const [key, entry] of Object.entries(header)) {
+    if (key === "__metadata__") metadata = metadataOf(entry);
+    else entries.push(placed(key, entry));
+  }
+  let at = 0;
+  for (const { key, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== at) {
+      throw new Error(`expected ${key} to begin at offset ${at} but found ${begin}: a gap or an overlap`);
+    }
+    at = end;
+  }
+  if (at !== dataLength) {
+    throw new Error(`expected ${at} bytes of tensors after the header but found ${dataLength}`);
+  }
+  return { entries, metadata };
+}
+
+/**
+ * Reads an open safetensors file.
+ *
+ * @returns The tensors in the header's order, and the header's `__metadata__` (empty if there is none).
+ * @throws `expected … but found …`, without the file's name, when header, offsets or sizes are wrong.
+ */
+export async function readSafetensors(
+  file: Deno.FsFile,
+  size: number,
+): Promise<{ tensors: StateDict; metadata: Record<string, string> }> {
+  if (size < 8) throw new Error(`expected a header length of 8 bytes but found a file of ${size}`);
+  const length = new DataView((await readAt(file, 0, 8)).buffer).getBigUint64(0, true);
+  if (length > BigInt(Math.min(size - 8, MAX_HEADER))) {
+    throw new Error(
+      `expected a header within the file's ${size} bytes and the format's ${MAX_HEADER} but found a length of ${length}`,
+    );
+  }
+  const dataStart = 8 + Number(length);
+  const text = decodeText(await readAt(file, 8, Number(length)));
+  const { entries, metadata } = parseHeader(text, size - dataStart);
+
+  const tensors: StateDict = new Map();
+  for (const { key, dtype: name, shape, begin, end } of entries) {
+    const dtype = dtypeNamed(name)!;
+    const data = dtype.decode(await readAt(file, dataStart + begin, end - begin));
+    tensors.set(key, { dtype: dtype.loadsAs, shape: [...shape], data });
+  }
+  return { tensors, metadata };
+}
+
+/**
+ * Writes a state dict as safetensors; the file appears whole or not at all.
+ *
+ * `dtype` is any of the format's, by PyTorch's name or the format's (`"float16"` or `"F16"`): floating-point types
+ * take a Float32Array and round it, integer types any array whose values fit.
+ *
+ * @param options.metadata Texts for the header's `__metadata__`.
+ * @throws `Cannot save …` when an entry's type, shape and data do not agree, or the file cannot be written.
+ */
+export async function saveSafetensors(
+  path: string,
+  dict: StateDict,
+  options: { metadata?: Record<string, string> } = {},
+): Promise<void> {
+  await writeAtomically(path, async (file) => {
+    const items = [...dict].map(([key, { dtype: name, shape, data }]) => {
+      const dtype = dtypeNamed(name);
+      if (!dtype) throw new Error(`expected an element type of the format for ${key} but found ${name}`);
+      if (key === "__metadata__") throw new Error("expected a tensor's name but found __metadata__");
+      if (elementCount(shape) !== data.length) {
+        throw new Error(
+          `expected ${elementCount(shape)} values for ${key} [${shape}] but found ${data.length}`,
+        );
+      }
+      return { key, dtype, shape, data, bytes: data.length * dtype.bytes, begin: 0 };
+    });
+    // Wide elements first, so that each tensor begins at a multiple of its element size.
+    const inFile = items.toSorted((a, b) => b.dtype.bytes - a.dtype.bytes);
+    let at = 0;
+    for (const item of inFile) {
+      item.begin = at;
+      at += item.bytes;
+    }
+    const header = Object.fromEntries([
+      ...(options.metadata ? [["__metadata__", metadataOf(options.metadata)] as const] : []),
+      ...items.map(({ key, dtype, shape, begin, bytes }) =>
+        [key, { dtype: dtype.safetensors, shape, data_offsets: [begin, begin + bytes] }] as const
+      ),
+    ]);
+    const json = new TextEncoder().encode(JSON.stringify(header));
+    const length = Math.ceil(json.length / 8) * 8;
+    if (length > MAX_HEADER) {
+      throw new Error(`expected a header of at most ${MAX_HEADER} bytes but found ${length}`);
+    }
+    const head = new Uint8Array(8 + length).fill(32); // padded with spaces, as the format wants
+    new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
+    head.set(json, 8);
+    await writeAll(file, head);
+    for (const { key, dtype, data } of inFile) {
+      try {
+        await writeAll(file, dtype.encode(data));
+      } catch (error) {
+        throw new Error(`${(error as Error).message} in ${key}`);
+      }
+    }
+  });
+}

@@ -1,0 +1,247 @@
+/**
+ * Weight files → named arrays, whatever wrote them.
+ *
+ * @module
+ */
+import { InputError } from "../errors.ts";
+import type { TensorData } from "./dtypes.ts";
+import { readAt } from "./files.ts";
+import type { PickledTensor, PickleValue } from "./pickle_names.ts";
+import { type Checkpoint, isLegacy, openLegacy, openZip } from "./pth.ts";
+import { readSafetensors } from "./safetensors.ts";
+
+export { savePth } from "./pth.ts";
+export { saveSafetensors } from "./safetensors.ts";
+
+/** An array with its shape; `dtype` is PyTorch's name of what `data` holds. */
+export type StateTensor = {
+  dtype: string;
+  shape: number[];
+  data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
+};
+
+/** Arrays by PyTorch's names, in the file's order. */
+export type StateDict = Map<string, StateTensor>;
+
+/** What a checkpoint holds beside its weights: numbers, texts, lists, dictionaries, and tensors anywhere in them. */
+export type CheckpointValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | StateTensor
+  | CheckpointValue[]
+  | { [key: string]: CheckpointValue };
+
+/** Under these keys training scripts put the weights, beside an epoch, a loss and an optimizer. */
+const WRAPPERS = ["model_state_dict", "state_dict", "model"];
+
+const MAX_DEPTH = 64;
+const MAX_VALUES = 1_000_000;
+
+function isTensor(value: PickleValue): value is PickledTensor {
+  return value !== null && typeof value === "object" && "type" in value && value.type === "tensor";
+}
+
+function keyText(key: PickleValue): string {
+  if (key === null || typeof key !== "object") return String(key);
+  throw new Error("expected keys that are texts or numbers but found another");
+}
+
+/** The children of a container with their keys; none for anything else. */
+function childrenOf(value: PickleValue): [string, PickleValue][] {
+  if (value instanceof Map) return [...value].map(([key, child]) => [keyText(key), child]);
+  if (Array.isArray(value) || value instanceof Set) {
+    return [...value].map((child, index) => [`${index}`, child]);
+  }
+  return [];
+}
+
+/**
+ * Calls `visit` on every tensor under `root` with its path, parts joined by dots; those in lists only if `lists`.
+ */
+function eachTensor(
+  root: PickleValue,
+  visit: (path: string, tensor: PickledTensor) => void,
+  lists = true,
+): void {
+  let visited = 0;
+  const walk = (value: PickleValue, path: string, depth: number) => {
+    if (depth > MAX_DEPTH || ++visited > MAX_VALUES) {
+      throw new Error(
+        `expected at most ${MAX_DEPTH} levels and ${MAX_VALUES} values but found more at ${
+          path.slice(0, 80)
+        }`,
+      );
+    }
+    if (isTensor(value)) visit(path, value);
+    if (!lists && Array.isArray(value)) return;
+    for (const [key, child] of childrenOf(value)) {
+      walk(child, path === "" ? key : `${path}.${key}`, depth + 1);
+    }
+  };
+  walk(root, "", 0);
+}
+
+function hasTensors(root: PickleValue): boolean {
+  let count = 0;
+  eachTensor(root, () => count++);
+  return count > 0;
+}
+
+/** The dictionary of weights in what a training script saved: the one that it wrapped, or all of it. */
+function weightsIn(root: PickleValue): PickleValue {
+  if (!(root instanceof Map) || [...root.values()].some(isTensor)) return root;
+  const wrapped = WRAPPERS.map((key) => root.get(key)).find((value) =>
+    value instanceof Map && hasTensors(value)
+  );
+  return wrapped ?? root;
+}
+
+async function stateDictOf({ root, script, read }: Checkpoint): Promise<StateDict> {
+  const tensors = new Map<string, PickledTensor>();
+  const add = (path: string, tensor: PickledTensor) => {
+    if (tensors.has(path)) throw new Error(`expected every name once but found ${path} twice`);
+    tensors.set(path, tensor);
+  };
+  // A module's attribute may be a list of tensors, which PyTorch's state_dict() leaves out.
+  if (script) eachTensor(root, add, false);
+  else eachTensor(weightsIn(root), add);
+  const dict: StateDict = new Map();
+  for (const [key, tensor] of tensors) dict.set(key, await stateTensor(key, tensor, read));
+  return dict;
+}
+
+async function stateTensor(
+  key: string,
+  tensor: PickledTensor,
+  read: Checkpoint["read"],
+): Promise<StateTensor> {
+  try {
+    const data: TensorData = await read(tensor);
+    return { dtype: tensor.dtype.loadsAs, shape: [...tensor.shape], data };
+  } catch (error) {
+    throw new Error(`${(error as Error).message} for ${key}`);
+  }
+}
+
+async function opened<T>(
+  path: string,
+  use: (file: Deno.FsFile, size: number, head: Uint8Array) => Promise<T>,
+): Promise<T> {
+  try {
+    using file = await Deno.open(path);
+    const { isFile, size } = await file.stat();
+    if (!isFile) throw new Error("expected a file but found a folder");
+    return await use(file, size, await readAt(file, 0, Math.min(size, 16)));
+  } catch (error) {
+    const message = error instanceof Deno.errors.NotFound
+      ? "expected a file but found none"
+      : (error as Error).message.split("\n")[0];
+    throw new InputError(`Cannot load ${path}: ${message}`, { cause: error });
+  }
+}
+
+/** The checkpoint in an open file, or nothing when it is none of PyTorch's formats. */
+async function openCheckpoint(
+  file: Deno.FsFile,
+  size: number,
+  head: Uint8Array,
+): Promise<Checkpoint | undefined> {
+  if (head[0] === 0x50 && head[1] === 0x4b) return await openZip(file, size);
+  if (isLegacy(head)) return await openLegacy(file, size);
+  return undefined;
+}
+
+/**
+ * Reads the weights in a safetensors, `.pth` or `.pt` file: the format is found by content, not by name.
+ *
+ * From a pickle come the tensors under `model_state_dict`, `state_dict` or `model`, the first of them that there is;
+ * without one, or when the file's top level holds tensors itself, all tensors in the file, nested names joined by dots
+ * and lists counted from 0 (`optimizer.state.0.exp_avg`). `loadCheckpoint()` gives the rest. From a TorchScript
+ * archive come the tensors of its modules.
+ *
+ * `dtype` and `data` are float32 for all floating-point types (halves are widened; **float64 is rounded**), int32 for
+ * integers up to 16 bits and int32, int64 for uint32 and wider, uint8 and bool as they are. Tensors that share memory
+ * in the file may share it here: do not write to them.
+ *
+ * Nothing in the file is run. What it may take in memory is bounded by its own size.
+ *
+ * @throws `Cannot load <path>: expected … but found …`, with the key or the offset.
+ */
+export function loadStateDict(path: string): Promise<StateDict> {
+  return opened(path, async (file, size, head) => {
+    const checkpoint = await openCheckpoint(file, size, head);
+    if (checkpoint) return await stateDictOf(checkpoint);
+    if (head[8] === 0x7b || path.endsWith(".safetensors")) return (await readSafetensors(file, size)).tensors;
+    throw new Error(
+      "expected a safetensors file, a zip or an older file of PyTorch's, or a TorchScript archive but found " +
+        (size === 0 ? "an empty file" : `${size} bytes of another format`),
+    );
+  });
+}
+
+/**
+ * Reads everything that `torch.save` put in a file: the weights, and epoch, losses, optimizer and whatever else there
+ * is beside them, as plain values; dictionaries and modules become objects, tuples and sets lists.
+ *
+ * @returns The value; tensors as in `loadStateDict()`.
+ * @throws `Cannot load <path>: expected … but found …`, with the key or the offset.
+ */
+export function loadCheckpoint(path: string): Promise<CheckpointValue> {
+  return opened(path, async (file, size, head) => {
+    const checkpoint = await openCheckpoint(file, size, head);
+    if (!checkpoint) throw new Error("expected a file of PyTorch's but found another format");
+    const { root, read } = checkpoint;
+    eachTensor(root, () => {}); // refuses cycles and endless sharing before anything is built
+    const build = async (value: PickleValue, path: string): Promise<CheckpointValue> => {
+      if (value === null || typeof value !== "object" || value instanceof Uint8Array) return value;
+      if (isTensor(value)) return await stateTensor(path, value, read);
+      if (value instanceof Map) {
+        const entries: [string, CheckpointValue][] = [];
+        for (const [key, child] of childrenOf(value)) {
+          entries.push([key, await build(child, `${path}.${key}`)]);
+        }
+        return Object.fromEntries(entries);
+      }
+      if ("type" in value) return value.type === "name" ? value.name : null;
+      const list: CheckpointValue[] = [];
+      for (const child of value) list.push(await build(child, `${path}.${list.length}`));
+      return list;
+    };
+    return await build(root, "");
+  });
+}
+
+/**
+ * Throws unless `dict` has exactly the expected tensors.
+ *
+ * @param expected Shape by name.
+ * @param options.what Names the model in the error.
+ * @param options.ignore Keys of `dict` that may be there without being expected; default: none.
+ * @throws `Cannot bind <what>: …`, with all missing, unexpected and misshaped keys in one line.
+ */
+export function checkState(
+  dict: StateDict,
+  expected: ReadonlyMap<string, readonly number[]>,
+  options: { what: string; ignore?: (key: string) => boolean },
+): void {
+  const { what, ignore = () => false } = options;
+  const missing = [...expected.keys()].filter((key) => !dict.has(key));
+  const unexpected = [...dict.keys()].filter((key) => !expected.has(key) && !ignore(key));
+  const misshaped: string[] = [];
+  for (const [key, shape] of expected) {
+    const found = dict.get(key)?.shape;
+    if (found && (found.length !== shape.length || found.some((side, axis) => side !== shape[axis]))) {
+      misshaped.push(`${key} (expected [${shape}] but found [${found}])`);
+    }
+  }
+  const lists = Object.entries({ missing, unexpected, misshaped }).filter(([, keys]) => keys.length > 0)
+    .map(([kind, keys]) => `${keys.length} ${kind}: ${keys.join(", ")}`);
+  if (lists.length === 0) return;
+  throw new InputError(
+    `Cannot bind ${what}: expected ${expected.size} tensors by name and shape but found ${lists.join("; ")}`,
+  );
+}

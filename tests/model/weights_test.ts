@@ -1,0 +1,369 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import fc from "fast-check";
+import {
+  checkState,
+  loadCheckpoint,
+  loadStateDict,
+  savePth,
+  type StateDict,
+} from "../../lib/model/weights.ts";
+
+const fixtures = new URL("../fixtures/", import.meta.url).pathname;
+
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function refusal(path: string): Promise<string> {
+  const { message } = await assertRejects(() => loadStateDict(path), Error);
+  assert(message.startsWith(`Cannot load ${path}: expected `), message);
+  assert(!message.includes("\n"), message);
+  return message;
+}
+
+type Expected = Record<string, { dtype: string; shape: number[]; values: number[] }>;
+const expected = JSON.parse(await Deno.readTextFile(`${fixtures}pickle.json`)) as Expected;
+
+function assertPickled(dict: StateDict, prefix: string): void {
+  for (const [name, { shape, values }] of Object.entries(expected)) {
+    const found = dict.get(prefix + name);
+    assertEquals(found?.shape, shape, name);
+    // float64 is rounded to float32; all else is exact.
+    assertEquals(
+      Array.from(found!.data, Number),
+      name === "float64" ? values.map(Math.fround) : values,
+      name,
+    );
+  }
+}
+
+Deno.test("loadStateDict() reads views, strides, halves and every element type that torch.save wrote", async () => {
+  const dict = await loadStateDict(`${fixtures}pickle_zoo.pth`);
+  assertPickled(dict, "nested.tensors.");
+  assertEquals(dict.get("parameter"), { dtype: "float32", shape: [2, 2], data: new Float32Array(4).fill(1) });
+  const types = ["float16", "bfloat16", "float64", "int64", "int32", "uint8", "bool"].map((name) =>
+    dict.get(`nested.tensors.${name}`)!.dtype
+  );
+  assertEquals(types, ["float32", "float32", "float32", "int64", "int32", "uint8", "bool"]);
+});
+
+Deno.test("loadStateDict() reads the legacy format and an OrderedDict alike", async () => {
+  const legacy = await loadStateDict(`${fixtures}pickle_legacy.pth`);
+  assertPickled(legacy, "");
+  assertEquals(legacy, await loadStateDict(`${fixtures}pickle_ordered.pth`));
+});
+
+Deno.test("loadStateDict() gives the same from .pth and .safetensors, in spite of their names", async () => {
+  await inFolder(async (folder) => {
+    await Deno.copyFile(`${fixtures}forgelens_head.pth`, `${folder}/head.safetensors`);
+    await Deno.copyFile(`${fixtures}forgelens_head.safetensors`, `${folder}/head.pth`);
+    const fromZip = await loadStateDict(`${folder}/head.safetensors`);
+    const fromSafetensors = await loadStateDict(`${folder}/head.pth`);
+    assertEquals(fromZip.size, 32);
+    for (const [key, tensor] of fromSafetensors) assertEquals(fromZip.get(key), tensor, key);
+  });
+});
+
+Deno.test("loadStateDict() finds the weights of a TorchScript archive's modules", async () => {
+  const script = await loadStateDict(`${fixtures}clip_tiny_torchscript.pt`);
+  const plain = await loadStateDict(`${fixtures}clip_tiny.safetensors`);
+  assertEquals([...script.keys()].sort(), [...plain.keys()].sort());
+  for (const [key, { shape }] of plain) assertEquals(script.get(key)!.shape, shape, key);
+});
+
+Deno.test("loadStateDict() unwraps what a training script saved, and loadCheckpoint() gives the rest", async () => {
+  const path = `${fixtures}paper_stage2.pth`;
+  const dict = await loadStateDict(path);
+  assertEquals(dict.size, 107);
+  assertEquals([...dict.keys()].filter((key) => key.startsWith("model_state_dict")), []);
+  const checkpoint = await loadCheckpoint(path) as Record<string, unknown>;
+  assertEquals(Object.keys(checkpoint), ["epoch", "model_state_dict", "loss"]);
+  assertEquals(checkpoint.epoch, 3);
+  assertEquals(checkpoint.model_state_dict, Object.fromEntries(dict));
+});
+
+Deno.test("loadCheckpoint() keeps numbers, texts, lists and None", async () => {
+  const zoo = await loadCheckpoint(`${fixtures}pickle_zoo.pth`) as {
+    epoch: number;
+    nested: { list: unknown };
+  };
+  assertEquals(zoo.epoch, 2);
+  assertEquals(zoo.nested.list, [1, 2.5, "x", null, true]);
+});
+
+Deno.test("loadStateDict() refuses a pickle that calls anything, names it and runs nothing", async () => {
+  const message = await refusal(`${fixtures}evil.pth`);
+  assertStringIncludes(
+    message,
+    "only tensors and plain containers but found a call of posix.system at offset 13",
+  );
+  await assertRejects(() => Deno.stat("pwned"), Deno.errors.NotFound);
+});
+
+const text = (value: string) => [0x58, value.length, 0, 0, 0, ...new TextEncoder().encode(value)];
+const line = (value: string) => [...new TextEncoder().encode(value)];
+const int = (value: number) => [0x4a, ...new Uint8Array(Int32Array.of(value).buffer)];
+const tuple = (...items: number[][]) => [0x28, ...items.flat(), 0x74];
+const list = (...items: number[][]) => [0x5d, 0x28, ...items.flat(), 0x65];
+const storageOf = (elements: number) => [
+  ...tuple(text("storage"), line("ctorch\nFloatStorage\n"), text("0"), text("cpu"), int(elements)),
+  0x51,
+];
+const tensorOf = (elements: number, offset: number, shape: number[], strides: number[]) => [
+  ...line("ctorch._utils\n_rebuild_tensor_v2\n"),
+  ...tuple(storageOf(elements), int(offset), tuple(...shape.map(int)), tuple(...strides.map(int)), [0x89], [
+    0x4e,
+  ]),
+  0x52,
+];
+const dictOf = (key: string, value: number[]) => [0x7d, ...text(key), ...value, 0x73];
+
+/** A file in the legacy format: header, the given pickle, and storage "0" with its values. */
+function legacy(body: number[], values: number[]): Uint8Array {
+  const storage = new Uint8Array(8 + 4 * values.length);
+  new DataView(storage.buffer).setBigInt64(0, BigInt(values.length), true);
+  storage.set(new Uint8Array(Float32Array.from(values).buffer), 8);
+  const keys = values.length > 0 ? list(text("0")) : [0x5d];
+  return Uint8Array.from([
+    ...[0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e],
+    ...[0x80, 2, ...int(1001), 0x2e],
+    ...[0x80, 2, ...dictOf("little_endian", [0x88]), 0x2e],
+    ...[0x80, 2, ...body, 0x2e],
+    ...[0x80, 2, ...keys, 0x2e],
+    ...(values.length > 0 ? storage : []),
+  ]);
+}
+
+Deno.test("loadStateDict() reads a hand-made pickle: a transposed view at an offset", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeFile(
+      `${folder}/a.pt`,
+      legacy(dictOf("w", tensorOf(7, 1, [3, 2], [1, 3])), [0, 1, 2, 3, 4, 5, 6]),
+    );
+    assertEquals((await loadStateDict(`${folder}/a.pt`)).get("w"), {
+      dtype: "float32",
+      shape: [3, 2],
+      data: Float32Array.of(1, 4, 2, 5, 3, 6),
+    });
+  });
+});
+
+Deno.test("loadStateDict() refuses hostile pickles without allocating what their size does not justify", async () => {
+  // Twenty lists of ten references each to the next: 10^20 values in 600 bytes.
+  const laughs = [0x5d, 0x71, 0];
+  for (let level = 1; level <= 20; level++) {
+    laughs.push(...list(...Array.from({ length: 10 }, () => [0x68, level - 1])), 0x71, level);
+  }
+  const cases: [name: string, body: number[], values: number[], found: RegExp][] = [
+    [
+      "expanded",
+      dictOf("w", tensorOf(1, 0, [2 ** 15, 2 ** 15], [0, 0])),
+      [1],
+      /in proportion to the file.* for w/,
+    ],
+    [
+      "beyond its storage",
+      dictOf("w", tensorOf(4, 2, [3], [1])),
+      [1, 2, 3, 4],
+      /within the 4 elements of storage 0/,
+    ],
+    ["a negative stride", dictOf("w", tensorOf(4, 3, [4], [-1])), [1, 2, 3, 4], /offset, shape and strides/],
+    [
+      "a huge storage",
+      dictOf("w", tensorOf(2 ** 30, 0, [2 ** 30], [1])),
+      [1],
+      /1073741824 elements in storage 0/,
+    ],
+    ["a lost storage", dictOf("w", tensorOf(1, 0, [1], [1])), [], /storage 0 in the file but found none/],
+    ["endless sharing", laughs.concat(0x30, 0x68, 20), [], /offset \d+|at most 64 levels and 1000000 values/],
+    ["a cycle", [0x5d, 0x71, 0, 0x68, 0, 0x61], [], /at most 64 levels/],
+    ["a huge text", [0x58, 255, 255, 255, 255], [], /4294967295 more bytes but found \d+ at offset/],
+    ["a lost value", [0x68, 9], [], /kept under 9 but found none at offset/],
+    ["an empty stack", [0x30], [], /empty stack at offset/],
+    ["eval", line("cbuiltins\neval\n"), [], /found a call of builtins\.eval at offset/],
+    [
+      "eval by its stack name",
+      [...text("builtins"), ...text("eval"), 0x93],
+      [],
+      /a call of builtins\.eval at offset/,
+    ],
+    ["an old-style instance", [0x28, ...line("ios\nsystem\n")], [], /a call of os\.system at offset/],
+    ["an extension", [0x82, 1], [], /byte 0x82 at offset/],
+    ["a state for a list", [0x5d, 0x5d, 0x62], [], /a state for a list/],
+    [
+      "a tensor's class called",
+      [...line("ctorch\nTensor\n"), 0x29, 0x52],
+      [],
+      /a call of torch\.Tensor at offset/,
+    ],
+    [
+      "a storage's class called",
+      [...line("ctorch\nFloatStorage\n"), 0x29, 0x81],
+      [],
+      /a call of torch\.FloatStorage/,
+    ],
+  ];
+  await inFolder(async (folder) => {
+    for (const [name, body, values, found] of cases) {
+      const path = `${folder}/${name}.pth`;
+      await Deno.writeFile(path, legacy(body, values));
+      assertMatch(await refusal(path), found, name);
+    }
+  });
+});
+
+Deno.test("loadStateDict() refuses one long list copied again and again", async () => {
+  const pairs = list(...Array.from({ length: 500 }, () => tuple(int(1), int(2))));
+  const copies = Array.from(
+    { length: 500 },
+    () => [...line("ccollections\nOrderedDict\n"), 0x68, 0, 0x85, 0x52],
+  );
+  await inFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/a.pth`, legacy(list([...pairs, 0x71, 0], ...copies), []));
+    assertMatch(await refusal(`${folder}/a.pth`), /calls in proportion to the file/);
+  });
+});
+
+Deno.test("loadStateDict() refuses what is no weights file, by content", async () => {
+  await inFolder(async (folder) => {
+    const cases: [name: string, content: Uint8Array, found: RegExp][] = [
+      ["empty.pth", new Uint8Array(), /found an empty file$/],
+      ["text.pt", new TextEncoder().encode("hello, world"), /found 12 bytes of another format$/],
+      [
+        "zip.pth",
+        new TextEncoder().encode("PK\x03\x04 and no more"),
+        /a whole zip archive but found a damaged one/,
+      ],
+      ["numpy.pkl", Uint8Array.of(0x80, 4, 0x4e, 0x2e), /another format$/],
+    ];
+    for (const [name, content, found] of cases) {
+      await Deno.writeFile(`${folder}/${name}`, content);
+      assertMatch(await refusal(`${folder}/${name}`), found);
+    }
+    assertMatch(await refusal(`${folder}/none.pth`), /expected a file but found none$/);
+    assertMatch(await refusal(folder), /expected a file but found a folder$/);
+  });
+});
+
+Deno.test("loadStateDict() notices a damaged byte in a zip and a file cut short", async () => {
+  await inFolder(async (folder) => {
+    const bytes = await Deno.readFile(`${fixtures}pickle_ordered.pth`);
+    const path = `${folder}/a.pth`;
+    const damaged = bytes.slice();
+    damaged[1700] ^= 1; // in data/0
+    await Deno.writeFile(path, damaged);
+    assertMatch(await refusal(path), /checksum \d+ but found \d+: it is damaged for float32$/);
+    for (const length of [bytes.length - 1, bytes.length >> 1, 30]) {
+      await Deno.writeFile(path, bytes.subarray(0, length));
+      assertMatch(await refusal(path), /a whole zip archive/);
+    }
+  });
+});
+
+Deno.test("loadStateDict() either reads or refuses any damaged file, naming it", async () => {
+  const bases = await Promise.all(
+    ["pickle_legacy.pth", "pickle_zoo.pth", "evil.pth"].map((name) => Deno.readFile(fixtures + name)),
+  );
+  const flip = fc.record({
+    place: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+    value: fc.nat(255),
+  });
+  await inFolder(async (folder) => {
+    const path = `${folder}/a.pth`;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...bases),
+        fc.array(flip, { minLength: 1, maxLength: 4 }),
+        fc.double({ min: 0.01, max: 4, noNaN: true }),
+        async (base, flips, kept) => {
+          const bytes = base.slice(0, Math.ceil(base.length * Math.min(1, kept)));
+          for (const { place, value } of flips) bytes[Math.floor(place * bytes.length)] = value;
+          await Deno.writeFile(path, bytes);
+          await loadStateDict(path).catch(({ message }) => {
+            assert(message.startsWith(`Cannot load ${path}: expected `), message);
+          });
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+Deno.test("savePth() and loadStateDict() give back every type, name and shape", async () => {
+  await inFolder(async (folder) => {
+    const dict: StateDict = new Map([
+      ["a.weight", {
+        dtype: "float32",
+        shape: [2, 3],
+        data: Float32Array.of(1, -2, 0.5, 1e-9, Infinity, NaN),
+      }],
+      ["scalar", { dtype: "int64", shape: [], data: BigInt64Array.of(-(2n ** 60n)) }],
+      ["empty", { dtype: "float32", shape: [0, 4], data: new Float32Array() }],
+      ["größe", { dtype: "uint8", shape: [2], data: Uint8Array.of(0, 255) }],
+      ["mask", { dtype: "bool", shape: [2], data: Uint8Array.of(0, 1) }],
+      ["half", { dtype: "float16", shape: [2], data: Float32Array.of(0.1, 65504) }],
+    ]);
+    await savePth(`${folder}/a.pth`, dict);
+    const half = { dtype: "float32", shape: [2], data: Float32Array.of(0.0999755859375, 65504) };
+    assertEquals(await loadStateDict(`${folder}/a.pth`), new Map([...dict, ["half", half]]));
+    const once = await Deno.readFile(`${folder}/a.pth`);
+    await savePth(`${folder}/a.pth`, dict);
+    assertEquals(await Deno.readFile(`${folder}/a.pth`), once);
+  });
+});
+
+Deno.test("savePth() leaves the old file and nothing else when an entry is wrong", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/a.pth`;
+    await Deno.writeTextFile(path, "old");
+    const wrong: [StateDict, RegExp][] = [
+      [
+        new Map([["w", { dtype: "float32", shape: [3], data: new Float32Array(2) }]]),
+        /3 values for w \[3\] but found 2/,
+      ],
+      [new Map([["w", { dtype: "F8_E5M2", shape: [1], data: new Float32Array(1) }]]), /F8_E5M2 in w/],
+      [
+        new Map([["w", { dtype: "int8", shape: [1], data: Int32Array.of(128) }]]),
+        /fit the type but found 128 in w/,
+      ],
+    ];
+    for (const [dict, found] of wrong) {
+      const { message } = await assertRejects(() => savePth(path, dict), Error);
+      assert(message.startsWith(`Cannot save ${path}: expected `), message);
+      assertMatch(message, found);
+    }
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a.pth"]);
+    assertEquals(await Deno.readTextFile(path), "old");
+  });
+});
+
+Deno.test("checkState() lists all missing, unexpected and misshaped keys in one error", () => {
+  const tensor = (...shape: number[]) => ({ dtype: "float32", shape, data: new Float32Array() });
+  const dict: StateDict = new Map([["a", tensor(2)], ["b", tensor(2, 3)], ["extra", tensor()], [
+    "text.x",
+    tensor(),
+  ]]);
+  const shapes = new Map([["a", [2]], ["b", [3, 2]], ["c", [1]], ["d", []]]);
+  const { message } = assertThrows(
+    () => checkState(dict, shapes, { what: "the head", ignore: (key) => key.startsWith("text.") }),
+    Error,
+  );
+  assertEquals(
+    message,
+    "Cannot bind the head: expected 4 tensors by name and shape but found 2 missing: c, d; 1 unexpected: extra; " +
+      "1 misshaped: b (expected [3,2] but found [2,3])",
+  );
+  checkState(new Map([["a", tensor(2)]]), new Map([["a", [2]]]), { what: "the head" });
+});
