@@ -54,6 +54,7 @@ export async function reportHtml(
   }
   const demo = report.demo || report.results.some((result) => result.demo);
   const title = escapeHtml(demoTitle(report.name, demo));
+  const [first, ...others] = reportTables(report);
   const facts = [
     ["Made", report.createdAt],
     ["Preset", report.preset],
@@ -83,10 +84,11 @@ ${
   }
 <dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("")}</dl>
 ${report.warnings.map((warning) => `<p class="warning">${escapeHtml(warning)}</p>`).join("\n")}
+${first ? tableHtml(first) : ""}
 <div class="charts">
 ${charts.join("\n")}
 </div>
-${reportTables(report).map(tableHtml).join("\n")}
+${others.map(tableHtml).join("\n")}
 <h2>Configuration</h2>
 <pre>${escapeHtml(JSON.stringify(report.config, null, 2))}</pre>
 </main>
@@ -109,14 +111,14 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margi
 dt { color: #5f6b76; } dd { margin: 0; overflow-wrap: anywhere; }
 .demo, .warning { padding: 10px 14px; border-left: 4px solid #e69f00; background: #fff6e0; margin: 12px 0; overflow-wrap: anywhere; }
 .demo { border-color: #d55e00; background: #fdeee3; font-weight: 600; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 600px), 1fr)); gap: 16px; margin-top: 20px; }
-figure { margin: 0; padding: 8px; background: white; border: 1px solid #e3e7eb; border-radius: 6px; }
-figure svg { max-width: 100%; height: auto; display: block; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 600px), 1fr)); gap: 16px; margin-top: 28px; align-items: start; }
+figure { margin: 0; padding: 8px; background: white; border: 1px solid #e3e7eb; border-radius: 6px; overflow-x: auto; }
+figure svg { max-width: max(100%, 440px); height: auto; display: block; }
 .wide { overflow-x: auto; background: white; border: 1px solid #e3e7eb; border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 12px; border-bottom: 1px solid #eef0f3; white-space: nowrap; }
 th { font-weight: 600; background: #f0f2f5; }
-.left { text-align: left; } .right { text-align: right; }
+.left { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 72px; } .left:first-child { min-width: 150px; } .right { text-align: right; }
 .note { color: #5f6b76; font-size: 13px; margin: 6px 0; }
 pre { background: white; border: 1px solid #e3e7eb; border-radius: 6px; padding: 12px; overflow-x: auto; font-size: 13px; }
 @media print { body { background: white; } .charts { display: block; } figure { break-inside: avoid; margin-bottom: 12px; } }

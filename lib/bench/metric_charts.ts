@@ -67,7 +67,10 @@ export function metricsChart(
         axis: { tickCount: 6 },
       },
     },
-    layer: pointLayers("x", names, width),
+    layer: [{
+      transform: [{ filter: "datum.kind === 'majority'" }],
+      mark: { type: "tick", color: "black", thickness: 2, size: 13 },
+    }, ...pointLayers("x", names, width)],
   };
 }
 
@@ -119,7 +122,8 @@ export function jpegChart(
           field: "value",
           type: "quantitative",
           title: "value",
-          scale: scaleOver(values.flatMap((each) => [each.value, each.low, each.high])),
+          // A little room below, so that no line hides in the axis.
+          scale: scaleOver(values.flatMap((each) => [each.value, each.value - 0.02, each.low, each.high])),
         },
       },
       layer: [...lineLayers(names), ...pointLayers("y", names, width)],
@@ -174,10 +178,6 @@ function pointLayers(along: "x" | "y", names: string[], width: number): Layers {
       },
     },
     {
-      transform: only("majority"),
-      mark: { type: "tick", color: "black", thickness: 2, size: 13 },
-    },
-    {
       transform: only("ours"),
       mark: { type: "point", filled: true, size: 65, opacity: 1 },
       encoding: { color, shape },
@@ -206,7 +206,10 @@ function lineLayers(names: string[]): Layers {
       mark: { ...mark, strokeDash: [3, 3] },
       encoding: { color },
     },
-    { transform: [{ filter: "datum.kind === 'majority'" }], mark: { ...mark, color: "black" } },
+    {
+      transform: [{ filter: "datum.kind === 'majority'" }],
+      mark: { ...mark, color: "black", strokeWidth: 1.8 },
+    },
   ];
 }
 
