@@ -17,17 +17,17 @@ export function assert(expr: unknown, msg = ""): asserts expr {
 
 /** Throws unless `actual` and `expected` are deeply equal. */
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.deepStrictEqual(actual, expected, msg);
+  nodeAssert.deepStrictEqual(actual, expected, msg!);
 }
 
 /** Throws when `actual` and `expected` are deeply equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  nodeAssert.notDeepStrictEqual(actual, expected, msg);
+  nodeAssert.notDeepStrictEqual(actual, expected, msg!);
 }
 
 /** Throws unless `actual` and `expected` are the same value (`Object.is`). */
 export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
-  nodeAssert.strictEqual(actual, expected, msg);
+  nodeAssert.strictEqual(actual, expected, msg!);
 }
 
 /** Throws when `actual` is null or undefined. */
@@ -63,7 +63,7 @@ export function assertStringIncludes(actual: string, expected: string, msg?: str
 
 /** Throws unless `actual` matches `expected`. */
 export function assertMatch(actual: string, expected: RegExp, msg?: string): void {
-  nodeAssert.match(actual, expected, msg);
+  nodeAssert.match(actual, expected, msg!);
 }
 
 /** Throws unless `actual` is greater than `expected`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createRandom } from "../random.ts";
 import { checkProbabilities, orderByScore } from "./metrics.ts";
 
 /** The two ends of an interval. */
@@ -62,14 +63,14 @@ export function bootstrapIntervals(
   const endsTie = Uint8Array.from(order, (i, rank) => Number(scores[order[rank + 1]] !== scores[i]));
   const { unitOf, units } = groups ? numberGroups(groups, order) : { unitOf: order, units: n };
 
-  const random = randomNumbers(seed);
+  const random = createRandom(seed, "bootstrap");
   const counts = new Uint32Array(units);
   const aucs: number[] = [];
   const aps: number[] = [];
   const accuracies: number[] = [];
   for (let sample = 0; sample < samples; sample++) {
     counts.fill(0);
-    for (let draw = 0; draw < units; draw++) counts[Math.floor(random() * units)]++;
+    for (let draw = 0; draw < units; draw++) counts[random.integer(units)]++;
     let correct = 0;
     let fp = 0;
     let tp = 0;
@@ -124,15 +125,4 @@ function quantile(sorted: Float64Array, q: number): number {
   const below = Math.floor(position);
   const above = Math.min(below + 1, sorted.length - 1);
   return sorted[below] + (sorted[above] - sorted[below]) * (position - below);
-}
-
-/** Mulberry32: uniform numbers in [0, 1), the same from the same seed on every machine. */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

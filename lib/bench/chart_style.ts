@@ -1,0 +1,117 @@
+/**
+ * The house style of the charts: colours, fonts, titles, and the names of data sets at a length that fits.
+ *
+ * Real is blue, fake is vermilion, and further series take Okabe and Ito's colours, which the colour-blind can tell
+ * apart; a series is also told by its dash or shape.
+ *
+ * @module
+ */
+import { demoTitle } from "./report.ts";
+
+/** What every chart is told: whether its data is the procedural set, and how wide to be (620 unless given). */
+export type ChartOptions = { readonly demo: boolean; readonly width?: number };
+
+export const defaultWidth = 620;
+/** Okabe and Ito 2008, "Color universal design"; without yellow, which is faint on white. */
+export const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+export const dashes = [[1, 0], [8, 3], [2, 2], [8, 3, 2, 3], [12, 3], [4, 4], [5, 2, 1, 2]];
+export const shapes = ["circle", "square", "triangle-up", "cross"];
+export const classScale = { domain: ["real", "fake"], range: ["#0072b2", "#d55e00"] };
+export const grey = "#5f6b76";
+/** Long enough to show a dash. */
+export const lineLegend = { symbolType: "stroke", symbolSize: 700 } as const;
+
+/** Title, description and house style; every chart starts from it. */
+export function frame(
+  title: string,
+  { demo, subtitle = "" }: { demo: boolean; subtitle?: string | string[] },
+  description: string,
+) {
+  return {
+    $schema: "https://vega.github.io/schema/vega-lite/v5.json",
+    title: { text: demoTitle(title, demo), ...(subtitle.length > 0 ? { subtitle } : {}) },
+    description,
+    background: "white",
+    padding: 10,
+    config: {
+      font: "Open Sans, system-ui, sans-serif",
+      view: { stroke: null },
+      title: {
+        anchor: "start",
+        frame: "bounds",
+        fontSize: 16,
+        fontWeight: 600,
+        subtitleFontSize: 12,
+        subtitleColor: grey,
+        subtitlePadding: 5,
+        offset: 14,
+      },
+      axis: {
+        labelFontSize: 12,
+        titleFontSize: 12,
+        titleFontWeight: 400,
+        titleColor: grey,
+        labelLimit: 0,
+        titleLimit: 0,
+        titlePadding: 8,
+        gridColor: "#e3e7eb",
+        domainColor: "#9aa5b1",
+        tickColor: "#9aa5b1",
+      },
+      axisX: { labelFlush: false },
+      header: { labelFontSize: 13, labelFontWeight: 600, labelLimit: 0 },
+      legend: {
+        orient: "bottom",
+        labelFontSize: 12,
+        titleFontSize: 12,
+        labelLimit: 0,
+        symbolStrokeWidth: 2.5,
+        symbolSize: 90,
+        columnPadding: 18,
+      },
+      line: { strokeWidth: 2 },
+    },
+  } as const;
+}
+
+/** Names in at most so many pixels, the middle left out of longer ones; different names stay different. */
+export function shortNames(names: readonly string[], width: number): (name: string) => string {
+  const most = Math.max(12, Math.floor(width / 6.6));
+  const short = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const name of new Set(names)) {
+    const characters = [...name];
+    const half = Math.floor((most - 1) / 2);
+    const cut = characters.length <= most
+      ? name
+      : `${characters.slice(0, half).join("")}…${characters.slice(-half).join("")}`;
+    let unique = cut;
+    for (let i = 2; taken.has(unique); i++) unique = `${cut} (${i})`;
+    taken.add(unique);
+    short.set(name, unique);
+  }
+  return (name) => short.get(name) ?? name;
+}
+
+/** One small chart per set, in the order of the data. */
+export function bySet(values: readonly { set: string }[]) {
+  return {
+    field: "set",
+    type: "nominal" as const,
+    title: null,
+    sort: [...new Set(values.map((each) => each.set))],
+  };
+}
+
+/** The space that axis labels need, at about 6.6 pixels a character. */
+export function labelSpace(labels: readonly string[]): number {
+  return 15 + 6.6 * Math.max(0, ...labels.map((label) => label.length));
+}
+
+/** A scale over the values, ending at round numbers. */
+export function scaleOver(values: readonly (number | undefined)[]): { domain: [number, number]; nice: true } {
+  const known = values.filter((value) => value !== undefined);
+  if (known.length === 0) return { domain: [0, 1], nice: true };
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  return { domain: low < high ? [low, high] : [low - 0.05, high + 0.05], nice: true };
+}

@@ -1,0 +1,167 @@
+/**
+ * What a run leaves behind: the types of its report, and the files written from them (metrics.json, history.csv,
+ * predictions.csv). Charts, tables and report.html are made from the same types in *_charts.ts, tables.ts and html.ts.
+ *
+ * @module
+ */
+import { stringify } from "csv-stringify/sync";
+import type { Intervals } from "./bootstrap.ts";
+import type { compareCalibration, Metrics } from "./metrics.ts";
+
+/** One scored image. */
+export type Prediction = {
+  readonly set: string;
+  readonly split: string;
+  /** "none", or family and level: "jpeg-90". */
+  readonly perturbation: string;
+  /** Id of the video that the image was taken from; the image's own where it has none. */
+  readonly video: string;
+  /** How the fake was made; "" for a real image or where it is unknown. */
+  readonly method: string;
+  /** 0 real, 1 fake. */
+  readonly label: 0 | 1;
+  /** Probability of fake, in [0, 1]. */
+  readonly score: number;
+  /** Relative to its set. */
+  readonly path: string;
+  /** Which training seed (or repeat) scored it, from 0. */
+  readonly run: number;
+};
+
+/** The metrics of one test: a set and split under one perturbation. */
+export type EvaluationResult = {
+  readonly set: string;
+  readonly split: string;
+  /** "none", or family and level: "jpeg-90". */
+  readonly perturbation: string;
+  /** The set it was trained on, another one, or the one it was trained on perturbed. */
+  readonly kind: "within" | "cross" | "perturbed";
+  /** True for the procedural data set, which says nothing about real faces. */
+  readonly demo: boolean;
+  /** Of the first run. */
+  readonly metrics: Metrics;
+  readonly intervals?: Intervals;
+  readonly calibration?: ReturnType<typeof compareCalibration>;
+  /** One per training seed or repeat, `metrics` first; tables and charts then show mean ± sd. */
+  readonly runs?: readonly Metrics[];
+};
+
+/** One epoch of one training run. */
+export type EpochRecord = {
+  /** From 0. */
+  readonly run: number;
+  /** From 1. */
+  readonly epoch: number;
+  /** Optimizer steps taken so far. */
+  readonly step: number;
+  /** Mean training cross-entropy, in nats. */
+  readonly loss: number;
+  readonly valLoss?: number;
+  readonly valAuc?: number;
+  /** What the epoch took. */
+  readonly seconds: number;
+  /** True where this epoch was the best so far. */
+  readonly best: boolean;
+};
+
+/** How many images a split holds. */
+export type DataSummary = {
+  readonly set: string;
+  readonly split: string;
+  readonly real: number;
+  readonly fake: number;
+  readonly videos: number;
+  readonly skipped: number;
+};
+
+/** All that is known of a finished run, as it lies in metrics.json. */
+export type RunReport = {
+  readonly schemaVersion: 1;
+  readonly name: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly preset: string;
+  readonly demo: boolean;
+  readonly head: "notebook head" | "published ForgeLens";
+  /** The resolved configuration. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly backend: { readonly name: string; readonly device: string; readonly version: string };
+  readonly data: readonly DataSummary[];
+  readonly history: readonly EpochRecord[];
+  readonly results: readonly EvaluationResult[];
+  readonly warnings: readonly string[];
+};
+
+/** Mean and standard deviation (n - 1) of a metric over runs; `sd` is null with a single run. */
+export type Estimate = { readonly mean: number; readonly sd: number | null };
+
+/** The metrics that are one number each. */
+export type MetricName = Exclude<keyof Metrics, "confusion">;
+
+/**
+ * A metric of a result over its runs.
+ *
+ * @returns null where the metric is undefined in any run
+ */
+export function estimate(result: EvaluationResult, metric: MetricName): Estimate | null {
+  const runs = result.runs && result.runs.length > 0 ? result.runs : [result.metrics];
+  return meanAndSd(runs.map((run) => run[metric]));
+}
+
+/** Mean and standard deviation (n - 1); null when a value is, or there is none. */
+export function meanAndSd(values: readonly (number | null)[]): Estimate | null {
+  const numbers = values.filter((value) => value !== null);
+  if (numbers.length === 0 || numbers.length < values.length) return null;
+  const mean = numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+  if (numbers.length === 1) return { mean, sd: null };
+  const squares = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, sd: Math.sqrt(squares / (numbers.length - 1)) };
+}
+
+/** A title that says DEMO, first, where the data is the procedural data set. */
+export function demoTitle(title: string, demo: boolean): string {
+  return demo ? `DEMO: ${title}` : title;
+}
+
+/** The text of metrics.json. */
+export function metricsJson(report: RunReport): string {
+  return JSON.stringify(report, null, 2) + "\n";
+}
+
+/**
+ * Reads the text of metrics.json.
+ *
+ * @param options.path named in the error
+ * @throws when it is not JSON, or of another schema version
+ */
+export function parseMetricsJson(text: string, { path = "metrics.json" }: { path?: string } = {}): RunReport {
+  let report: unknown;
+  try {
+    report = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}: expected JSON but found something else`, { cause });
+  }
+  const version = (report as { schemaVersion?: unknown } | null)?.schemaVersion;
+  if (version !== 1) {
+    throw new Error(
+      `Cannot read ${path}: expected schemaVersion 1 but found ${version}; evaluate the run again to rewrite it`,
+    );
+  }
+  return report as RunReport;
+}
+
+/** The text of history.csv: one line per epoch; a value that was not measured is empty. */
+export function historyCsv(history: readonly EpochRecord[]): string {
+  return stringify(history.map((record) => ({ ...record, best: record.best ? 1 : 0 })), {
+    header: true,
+    columns: ["run", "epoch", "step", "loss", "valLoss", "valAuc", "seconds", "best"],
+  });
+}
+
+/** The text of predictions.csv: one line per image, scores in full precision. */
+export function predictionsCsv(predictions: readonly Prediction[]): string {
+  return stringify([...predictions], {
+    header: true,
+    columns: ["set", "split", "perturbation", "video", "method", "label", "score", "path", "run"],
+  });
+}

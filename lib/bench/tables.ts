@@ -1,0 +1,279 @@
+/**
+ * Results → tables, and tables → text for the terminal, Markdown and HTML.
+ *
+ * @module
+ */
+import { markdownTable } from "markdown-table";
+import stringWidth from "string-width";
+import { referenceFor } from "./reference.ts";
+import { demoTitle, estimate, type EvaluationResult, type MetricName, type RunReport } from "./report.ts";
+
+/** A titled table of texts; the first row names the columns. */
+export type Table = {
+  readonly title: string;
+  readonly columns: readonly { readonly name: string; readonly align: "left" | "right" }[];
+  readonly rows: readonly (readonly string[])[];
+  /** Lines below the table that say how to read it. */
+  readonly notes: readonly string[];
+};
+
+/** The main table: one row per test, ranking metrics first, the majority-class line beside accuracy. */
+export function resultsTable(results: readonly EvaluationResult[]): Table {
+  return metricTable("Results", results, [
+    ["Real", "real"],
+    ["Fake", "fake"],
+    ["AUC", "auc"],
+    ["AP", "ap"],
+    ["EER", "eer"],
+    ["Bal. acc.", "balancedAccuracy"],
+    ["Accuracy", "accuracy"],
+    ["Majority", "majorityAccuracy"],
+  ], ["Majority: the accuracy of always answering the larger class. EER: lower is better."]);
+}
+
+/** What the main table leaves out: precision, recall, F1, MCC, Brier score and log loss. */
+export function thresholdTable(results: readonly EvaluationResult[]): Table {
+  const thresholds = [...new Set(results.map((result) => result.metrics.threshold))].join(", ");
+  return metricTable("Further metrics", results, [
+    ["Precision", "precision"],
+    ["Recall", "recall"],
+    ["F1", "f1"],
+    ["MCC", "mcc"],
+    ["Brier", "brier"],
+    ["Log loss", "logLoss"],
+  ], [`Fake from a score of ${thresholds}. Log loss in nats. Brier and log loss: lower is better.`]);
+}
+
+/** 95 % bootstrap intervals, or null where no result has any. */
+export function intervalTable(results: readonly EvaluationResult[]): Table | null {
+  const measured = results.filter((result) => result.intervals);
+  if (measured.length === 0) return null;
+  const range = (interval: { low: number; high: number } | null) =>
+    interval ? `${decimals(interval.low)} to ${decimals(interval.high)}` : "–";
+  return {
+    title: demoTitle("95 % intervals", results.some((result) => result.demo)),
+    columns: [...testColumns, ...right("AUC", "AP", "Accuracy", "Units", "Resamples")],
+    rows: measured.map((result) => {
+      const { auc, ap, accuracy, units, samples } = result.intervals!;
+      return [...testCells(result), range(auc), range(ap), range(accuracy), count(units), count(samples)];
+    }),
+    notes: ["Percentile bootstrap of the first run. Units: what was resampled, videos where they are known."],
+  };
+}
+
+/** Brier score, log loss and calibration error with and without the prior put back, or null where not measured. */
+export function calibrationTable(results: readonly EvaluationResult[]): Table | null {
+  const measured = results.filter((result) => result.calibration);
+  if (measured.length === 0) return null;
+  return {
+    title: demoTitle("Calibration", results.some((result) => result.demo)),
+    columns: [...testColumns, ...right("Share fake", "Prior", "Brier", "Log loss", "ECE")],
+    rows: measured.flatMap((result) => {
+      const { prior, raw, shifted } = result.calibration!;
+      return [["as trained", raw] as const, ["put back", shifted] as const].map(([name, values]) => [
+        ...testCells(result),
+        decimals(prior),
+        name,
+        ...[values?.brier, values?.logLoss, values?.ece].map((value) => decimals(value ?? null)),
+      ]);
+    }),
+    notes: [
+      "Put back: scores shifted by Bayes' rule from the training prior to the test's own share of fakes.",
+    ],
+  };
+}
+
+/** Our figures beside those that the reference printed, where they are comparable; null where none is. */
+export function referenceTable(results: readonly EvaluationResult[]): Table | null {
+  const rows = results.flatMap((result) => {
+    const figure = referenceFor(result);
+    if (!figure) return [];
+    return [
+      [
+        ...testCells(result),
+        "ours",
+        ...referenceMetrics.map((name) => cell(result, name)),
+        cell(result, "majorityAccuracy"),
+      ],
+      [
+        ...testCells(result),
+        "reference",
+        ...referenceMetrics.map((name) => decimals(figure[name])),
+        cell(result, "majorityAccuracy"),
+      ],
+    ];
+  });
+  if (rows.length === 0) return null;
+  return {
+    title: "Beside the reference's printed figures",
+    columns: [
+      ...testColumns,
+      { name: "Whose", align: "left" },
+      ...right("AUC", "Accuracy", "Precision", "Recall", "F1", "Majority"),
+    ],
+    rows,
+    notes: ["Only tests with the reference's own class counts. The images themselves may still differ."],
+  };
+}
+
+/** Images and videos by set and split. */
+export function dataTable({ data, demo }: Pick<RunReport, "data" | "demo">): Table {
+  return {
+    title: demoTitle("Data", demo),
+    columns: [
+      { name: "Set", align: "left" },
+      { name: "Split", align: "left" },
+      ...right("Real", "Fake", "Videos", "Skipped"),
+    ],
+    rows: data.map((each) => [
+      each.set,
+      each.split,
+      ...[each.real, each.fake, each.videos, each.skipped].map(count),
+    ]),
+    notes: [],
+  };
+}
+
+/** Loss and validation AUC by epoch. */
+export function historyTable({ history, demo }: Pick<RunReport, "history" | "demo">): Table {
+  return {
+    title: demoTitle("Training", demo),
+    columns: right("Run", "Epoch", "Step", "Loss", "Val. loss", "Val. AUC", "Seconds", "Best"),
+    rows: history.map((each) => [
+      count(each.run + 1),
+      count(each.epoch),
+      count(each.step),
+      decimals(each.loss, 4),
+      decimals(each.valLoss ?? null, 4),
+      decimals(each.valAuc ?? null, 4),
+      decimals(each.seconds, 1),
+      each.best ? "best so far" : "",
+    ]),
+    notes: ["Losses in nats."],
+  };
+}
+
+/** The tables of a report that have something to say, in reading order. */
+export function reportTables(report: RunReport): Table[] {
+  const { results } = report;
+  return [
+    resultsTable(results),
+    referenceTable(results),
+    intervalTable(results),
+    thresholdTable(results),
+    calibrationTable(results),
+    dataTable(report),
+    historyTable(report),
+  ].filter((table) => table !== null && table.rows.length > 0) as Table[];
+}
+
+/** A table for a terminal: columns aligned by display width, no escape codes. */
+export function tableText(table: Table): string {
+  const lines = [table.columns.map((column) => column.name), ...table.rows.map((row) => row.map(oneLine))];
+  const widths = table.columns.map((_, i) => Math.max(...lines.map((line) => stringWidth(line[i]))));
+  const format = (line: readonly string[]) =>
+    line.map((text, i) => {
+      const space = " ".repeat(widths[i] - stringWidth(text));
+      return table.columns[i].align === "right" ? space + text : text + space;
+    }).join("  ").trimEnd();
+  const rule = widths.map((width) => "─".repeat(width)).join("  ");
+  const [head, ...body] = lines.map(format);
+  return [table.title, "", head, rule, ...body, ...table.notes].join("\n") + "\n";
+}
+
+/** A table in Markdown, for a README or a notebook. */
+export function tableMarkdown(table: Table): string {
+  const escape = (text: string) => oneLine(text).replace(/[\\`*_[\]<>|&]/g, (mark) => `\\${mark}`);
+  const body = markdownTable(
+    [table.columns.map((column) => column.name), ...table.rows.map((row) => row.map(escape))],
+    { align: table.columns.map((column) => column.align), stringLength: stringWidth },
+  );
+  return [`**${table.title}**`, body, ...table.notes.map((note) => `*${note}*`)].join("\n\n") + "\n";
+}
+
+/** A table in HTML; every text is escaped. */
+export function tableHtml(table: Table): string {
+  const row = (cells: readonly string[], tag: "td" | "th") =>
+    `<tr>${
+      cells.map((text, i) => `<${tag} class="${table.columns[i].align}">${escapeHtml(text)}</${tag}>`).join(
+        "",
+      )
+    }</tr>`;
+  return [
+    `<h2>${escapeHtml(table.title)}</h2>`,
+    `<div class="wide"><table>`,
+    `<thead>${row(table.columns.map((column) => column.name), "th")}</thead>`,
+    `<tbody>${table.rows.map((cells) => row(cells, "td")).join("\n")}</tbody>`,
+    `</table></div>`,
+    ...table.notes.map((note) => `<p class="note">${escapeHtml(note)}</p>`),
+  ].join("\n");
+}
+
+/** Text that HTML shows as it is, in elements and in quoted attributes. */
+export function escapeHtml(text: string): string {
+  const entities: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return text.replace(/[&<>"']/g, (mark) => entities[mark]);
+}
+
+/** What a test is called where space is short: "celeb-df test", "ffpp test, jpeg-90". */
+export function testName(result: Pick<EvaluationResult, "set" | "split" | "perturbation">): string {
+  const name = result.split ? `${result.set} ${result.split}` : result.set;
+  return result.perturbation === "none" ? name : `${name}, ${result.perturbation}`;
+}
+
+const referenceMetrics = ["auc", "accuracy", "precision", "recall", "f1"] as const;
+
+const testColumns = (["Test", "Kind"] as const).map((name) => ({ name, align: "left" }) as const);
+
+function testCells(result: EvaluationResult): string[] {
+  return [testName(result), result.kind];
+}
+
+function metricTable(
+  title: string,
+  results: readonly EvaluationResult[],
+  metrics: readonly (readonly [string, MetricName])[],
+  notes: readonly string[],
+): Table {
+  const runs = Math.max(0, ...results.map((result) => result.runs?.length ?? 1));
+  return {
+    title: demoTitle(title, results.some((result) => result.demo)),
+    columns: [...testColumns, ...right(...metrics.map(([name]) => name))],
+    rows: results.map((
+      result,
+    ) => [...testCells(result), ...metrics.map(([, metric]) => cell(result, metric))]),
+    notes: runs > 1 ? [...notes, `Mean ± standard deviation over ${runs} runs.`] : notes,
+  };
+}
+
+function cell(result: EvaluationResult, metric: MetricName): string {
+  if (metric === "n" || metric === "real" || metric === "fake") return count(result.metrics[metric]);
+  const value = estimate(result, metric);
+  if (!value) return "–";
+  // Class counts do not vary with the seed, and neither does the majority line.
+  if (value.sd === null || metric === "majorityAccuracy") return decimals(value.mean);
+  return `${decimals(value.mean)} ± ${decimals(value.sd)}`;
+}
+
+function right(...names: string[]): { name: string; align: "right" }[] {
+  return names.map((name) => ({ name, align: "right" }));
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+function decimals(value: number | null, digits = 3): string {
+  return value === null ? "–" : value.toFixed(digits);
+}
+
+function oneLine(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+}

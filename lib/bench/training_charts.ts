@@ -1,0 +1,190 @@
+/**
+ * What a run trained on and how training went → Vega-Lite (v5) specs.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from "vega-lite";
+import {
+  type ChartOptions,
+  classScale,
+  colours,
+  dashes,
+  defaultWidth,
+  frame,
+  grey,
+  labelSpace,
+  lineLegend,
+  scaleOver,
+  shortNames,
+} from "./chart_style.ts";
+import type { DataSummary, EpochRecord } from "./report.ts";
+import { testName } from "./tables.ts";
+
+/**
+ * Training and validation loss by epoch, and validation AUC below where it was measured; one line per run.
+ *
+ * May be drawn before the first epoch is finished, and again after each.
+ *
+ * @param options.epochs how many there will be, for an axis that stays the same while training
+ */
+export function trainingChart(
+  history: readonly EpochRecord[],
+  { demo, width = defaultWidth, epochs = 2 }: ChartOptions & { epochs?: number },
+): TopLevelSpec {
+  const losses = history.flatMap(({ run, epoch, loss, valLoss }) => [
+    { run, epoch, series: "training", value: loss },
+    ...(valLoss === undefined ? [] : [{ run, epoch, series: "validation", value: valLoss }]),
+  ]);
+  const kept = new Set([
+    ...new Map(history.filter((each) => each.best).map((each) => [each.run, each])).values(),
+  ]);
+  const aucs = history.flatMap((each) =>
+    each.valAuc === undefined ? [] : [{
+      run: each.run,
+      epoch: each.epoch,
+      series: "validation",
+      value: each.valAuc,
+      kept: kept.has(each),
+    }]
+  );
+  const last = history.at(-1);
+  const x = {
+    field: "epoch",
+    type: "quantitative" as const,
+    title: "epoch",
+    axis: { tickMinStep: 1, format: "d", grid: false },
+    scale: {
+      domain: [1, Math.max(2, epochs, ...history.map((each) => each.epoch))],
+      nice: false,
+      padding: 12,
+    },
+  };
+  const series = {
+    field: "series",
+    type: "nominal",
+    title: null,
+    scale: { domain: ["training", "validation"], range: colours.slice(0, 2) },
+    legend: lineLegend,
+  } as const;
+  const dash = { ...series, scale: { ...series.scale, range: dashes.slice(0, 2) } } as const;
+  const inner = width - 90;
+  const line = { type: "line", point: { filled: true, size: 45 } } as const;
+  return {
+    ...frame(
+      "Training by epoch",
+      { demo, subtitle: aucs.length > 0 ? "Diamond: the epoch that is kept, by validation AUC" : "" },
+      last
+        ? `Epoch ${last.epoch} of run ${last.run + 1}: training loss ${last.loss.toFixed(4)} nats` +
+          (last.valAuc === undefined ? "." : `, validation AUC ${last.valAuc.toFixed(4)}.`)
+        : "No epoch is finished yet.",
+    ),
+    vconcat: [
+      {
+        width: inner,
+        height: 180,
+        data: { values: losses },
+        mark: line,
+        encoding: {
+          x,
+          y: {
+            field: "value",
+            type: "quantitative",
+            title: "cross-entropy (nats)",
+            scale: scaleOver(losses.map((each) => each.value)),
+          },
+          color: series,
+          strokeDash: dash,
+          detail: { field: "run" },
+        },
+      },
+      ...(aucs.length === 0 ? [] : [{
+        width: inner,
+        height: 150,
+        data: { values: aucs },
+        encoding: {
+          x,
+          y: {
+            field: "value",
+            type: "quantitative" as const,
+            title: "validation AUC",
+            scale: scaleOver(aucs.map((each) => each.value)),
+          },
+          color: series,
+          detail: { field: "run" },
+        },
+        layer: [
+          { mark: line, encoding: { strokeDash: dash } },
+          {
+            transform: [{ filter: "datum.kept" }],
+            mark: {
+              type: "point" as const,
+              shape: "diamond",
+              size: 190,
+              filled: true,
+              opacity: 1,
+              color: "black",
+            },
+            encoding: { color: { value: "black" } },
+          },
+        ],
+      }]),
+    ],
+  };
+}
+
+/** Images of each class by set and split. */
+export function classBalanceChart(
+  data: readonly DataSummary[],
+  { demo, width = defaultWidth }: ChartOptions,
+): TopLevelSpec {
+  const full = (each: DataSummary) => testName({ ...each, perturbation: "none" });
+  const short = shortNames(data.map(full), 0.4 * width);
+  const name = (each: DataSummary) => short(full(each));
+  const values = data.flatMap((each) => [
+    { set: name(each), label: "real", images: each.real },
+    { set: name(each), label: "fake", images: each.fake },
+  ]);
+  const most = Math.max(1, ...values.map((each) => each.images));
+  const x = {
+    field: "images",
+    type: "quantitative" as const,
+    title: "images",
+    axis: { format: ",d", tickMinStep: 1, tickCount: width < 480 ? 3 : 5 },
+    scale: { domain: [0, most * 1.15], nice: false },
+  };
+  if (data.length === 0) {
+    throw new Error("Cannot draw the class balance: expected at least one split but found none");
+  }
+  return {
+    ...frame(
+      "Class balance",
+      { demo },
+      data.map((each) => `${each.set} ${each.split}: ${each.real} real, ${each.fake} fake.`).join(" "),
+    ),
+    width: width - 20 - labelSpace(values.map((each) => each.set)),
+    height: { step: 17 },
+    data: { values },
+    encoding: {
+      y: {
+        field: "set",
+        type: "nominal",
+        title: null,
+        sort: null,
+        axis: { grid: false, ticks: false, domain: false, labelPadding: 8 },
+        scale: { paddingInner: 0.35 },
+      },
+      yOffset: { field: "label", type: "nominal", sort: classScale.domain },
+      x,
+    },
+    layer: [
+      {
+        mark: { type: "bar" },
+        encoding: { color: { field: "label", type: "nominal", title: null, scale: classScale } },
+      },
+      {
+        mark: { type: "text", align: "left", dx: 4, fontSize: 11, color: grey },
+        encoding: { text: { field: "images", format: ",d" } },
+      },
+    ],
+  };
+}

@@ -1,0 +1,424 @@
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { parse } from "csv-parse/sync";
+import sharp from "sharp";
+import type { TopLevelSpec } from "vega-lite";
+import { bootstrapIntervals } from "../../lib/bench/bootstrap.ts";
+import { jpegChart, metricsChart } from "../../lib/bench/metric_charts.ts";
+import { confusionChart, rocChart, scoreChart } from "../../lib/bench/score_charts.ts";
+import { classBalanceChart, trainingChart } from "../../lib/bench/training_charts.ts";
+import { reportCharts, reportHtml } from "../../lib/bench/html.ts";
+import { compareCalibration, evaluateScores } from "../../lib/bench/metrics.ts";
+import { referenceFigures, referenceFor } from "../../lib/bench/reference.ts";
+import { displayable, displayBundle, renderChart, renderSvg } from "../../lib/bench/render.ts";
+import {
+  type EpochRecord,
+  estimate,
+  type EvaluationResult,
+  historyCsv,
+  metricsJson,
+  parseMetricsJson,
+  type Prediction,
+  predictionsCsv,
+  type RunReport,
+} from "../../lib/bench/report.ts";
+import {
+  referenceTable,
+  reportTables,
+  resultsTable,
+  type Table,
+  tableHtml,
+  tableMarkdown,
+  tableText,
+  thresholdTable,
+} from "../../lib/bench/tables.ts";
+
+type Test = { set: string; kind: "within" | "cross"; perturbations: string[]; real: number; fake: number };
+const tests: Test[] = [
+  { set: "first", kind: "within", perturbations: ["none", "jpeg-90", "jpeg-30"], real: 30, fake: 50 },
+  { set: "second", kind: "cross", perturbations: ["none"], real: 20, fake: 20 },
+];
+
+/** A whole report with its predictions; scores overlap more in later runs, so that runs differ. */
+function makeReport(
+  { demo = false, runs = 1, sets = tests }: { demo?: boolean; runs?: number; sets?: Test[] } = {},
+): { report: RunReport; predictions: Prediction[] } {
+  const predictions: Prediction[] = [];
+  const results: EvaluationResult[] = [];
+  for (const { set, kind, perturbations, real, fake } of sets) {
+    for (const perturbation of perturbations) {
+      const byRun = Array.from(
+        { length: runs },
+        (_, run) =>
+          Array.from({ length: real + fake }, (_, i): Prediction => {
+            const label = i < real ? 0 : 1;
+            const spread = ((i * 37 + run * 11) % 100) / 100;
+            return {
+              set,
+              split: "test",
+              perturbation,
+              video: `video ${i >> 2}`,
+              method: label ? "blend" : "",
+              label,
+              score: 0.7 * spread + 0.3 * label,
+              path: `${label ? "fake" : "real"}/${i}.png`,
+              run,
+            };
+          }),
+      );
+      predictions.push(...byRun.flat());
+      const measured = byRun.map((all) => evaluateScores(all.map((p) => p.label), all.map((p) => p.score)));
+      const labels = byRun[0].map((p) => p.label);
+      const scores = byRun[0].map((p) => p.score);
+      results.push({
+        set,
+        split: "test",
+        perturbation,
+        kind: perturbation === "none" ? kind : "perturbed",
+        demo,
+        metrics: measured[0],
+        intervals: bootstrapIntervals(labels, scores, { groups: byRun[0].map((p) => p.video), samples: 50 }),
+        calibration: compareCalibration(labels, scores),
+        ...(runs > 1 ? { runs: measured } : {}),
+      });
+    }
+  }
+  const history: EpochRecord[] = Array.from({ length: runs * 3 }, (_, i) => ({
+    run: Math.floor(i / 3),
+    epoch: i % 3 + 1,
+    step: (i % 3 + 1) * 10,
+    loss: 0.7 / (i % 3 + 1),
+    valLoss: 0.72 / (i % 3 + 1),
+    valAuc: 0.6 + 0.1 * (i % 3),
+    seconds: 1.5,
+    best: true,
+  }));
+  const report: RunReport = {
+    schemaVersion: 1,
+    name: "run-1",
+    createdAt: "2025-01-02T03:04:05.000Z",
+    preset: "corrected",
+    demo,
+    head: "notebook head",
+    config: { seed: 1, train: { real: "reals", fake: "fakes" } },
+    backend: { name: "tensorflow", device: "CPU", version: "2.21.0" },
+    data: sets.map(({ set, real, fake }) => ({ set, split: "test", real, fake, videos: 20, skipped: 1 })),
+    history,
+    results,
+    warnings: ["1 file was skipped"],
+  };
+  return { report, predictions };
+}
+
+/** A result as good as the reference's counts need, with no scores behind it. */
+function resultWithCounts(real: number, fake: number, perturbation: string, demo: boolean): EvaluationResult {
+  const labels = Array.from({ length: real + fake }, (_, i) => i < real ? 0 : 1);
+  const metrics = evaluateScores(labels, labels.map((label, i) => (label + (i % 7) / 7) / 2));
+  return {
+    set: "ours",
+    split: "test",
+    perturbation,
+    kind: perturbation === "none" ? "within" : "perturbed",
+    demo,
+    metrics,
+  };
+}
+
+function titleOf(spec: TopLevelSpec): string {
+  return (spec.title as { text: string }).text;
+}
+
+function column(table: Table, name: string): string[] {
+  const index = table.columns.findIndex((each) => each.name === name);
+  assert(index >= 0, `no column ${name} in ${table.title}`);
+  return table.rows.map((row) => row[index]);
+}
+
+for (const width of [380, 620]) {
+  Deno.test(`every chart compiles without a warning at a width of ${width}, and fits it`, async () => {
+    const { report, predictions } = makeReport({ demo: true, runs: 2 });
+    const specs = reportCharts(report, { predictions, width });
+    assertEquals(specs.length, 8);
+    for (const spec of specs) {
+      assertEquals(spec.$schema, "https://vega.github.io/schema/vega-lite/v5.json");
+      const svg = await renderSvg(spec);
+      const drawn = Number(/width="(\d+)"/.exec(svg)![1]);
+      assert(drawn <= width + 60, `${titleOf(spec)} is ${drawn} wide`);
+    }
+  });
+}
+
+Deno.test("every chart and table of demo data says DEMO in its title, and no other does", () => {
+  for (const demo of [true, false]) {
+    const { report, predictions } = makeReport({ demo });
+    const titles = [
+      ...reportCharts(report, { predictions }).map(titleOf),
+      ...reportTables(report).map((table) => table.title),
+    ];
+    assertEquals(titles.length, 8 + 6);
+    for (const title of titles) assertEquals(title.startsWith("DEMO: "), demo, title);
+  }
+});
+
+Deno.test("charts draw what there is: one epoch, no validation, one class, nothing yet", async () => {
+  const options = { demo: true };
+  const epoch = { run: 0, epoch: 1, step: 10, loss: 0.7, seconds: 1, best: false };
+  await renderSvg(trainingChart([], options));
+  await renderSvg(trainingChart([epoch], options));
+  await renderSvg(trainingChart([{ ...epoch, valLoss: 0.7, valAuc: 0.5 }], options));
+  const { report, predictions } = makeReport({
+    sets: [{ set: "fakes only", kind: "cross", perturbations: ["none", "jpeg-90"], real: 0, fake: 8 }],
+  });
+  for (const spec of reportCharts(report, { predictions })) await renderSvg(spec);
+});
+
+Deno.test("a chart that has nothing to show says what it expected", () => {
+  const options = { demo: true };
+  const { predictions } = makeReport({
+    sets: [{ set: "fakes only", kind: "cross", perturbations: ["none"], real: 0, fake: 8 }],
+  });
+  assertThrows(() => rocChart(predictions, options), Error, "an unperturbed test with real and fake images");
+  assertThrows(() => scoreChart([], options), Error, "expected predictions without perturbation");
+  assertThrows(() => metricsChart([], options), Error, "expected an unperturbed test");
+  assertThrows(() => confusionChart([], options), Error, "expected an unperturbed test");
+  assertThrows(() => jpegChart([], options), Error, "expected a test under jpeg-…");
+  assertThrows(() => classBalanceChart([], options), Error, "expected at least one split");
+});
+
+Deno.test("renderSvg() refuses a spec in which Vega-Lite finds fault", async () => {
+  const spec = (channel: string): TopLevelSpec => ({
+    title: "Odd",
+    data: { values: [{ a: 1 }] },
+    mark: "bar",
+    encoding: { [channel]: { field: "a", type: "quantitative" } },
+  });
+  await renderSvg(spec("x"));
+  await assertRejects(() => renderSvg(spec("nonsense")), Error, "Cannot draw 'Odd': expected a sound spec");
+});
+
+Deno.test("renderChart() writes text with the bundled font", async () => {
+  const { report } = makeReport();
+  const { png, svg, text } = await renderChart(classBalanceChart(report.data, { demo: false }), { scale: 1 });
+  assertStringIncludes(svg, "Open Sans");
+  assertEquals(text.split("\n")[0], "Class balance");
+  const image = sharp(png);
+  const { width } = await image.metadata();
+  // The title is the only dark thing in the picture's top 30 rows: without a font they would be blank.
+  const { data } = await image.extract({ left: 0, top: 0, width: width!, height: 30 }).greyscale().raw()
+    .toBuffer({ resolveWithObject: true });
+  assertGreater(data.filter((value) => value < 100).length, 100);
+});
+
+Deno.test("displayBundle() holds the spec, a PNG and text, and Deno's kernel finds it", async () => {
+  const spec = trainingChart(makeReport({ demo: true }).report.history, { demo: true });
+  const bundle = await displayBundle(spec);
+  assertEquals(Object.keys(bundle), ["application/vnd.vegalite.v5+json", "image/png", "text/plain"]);
+  assertEquals(bundle["application/vnd.vegalite.v5+json"], spec);
+  assertStringIncludes(atob(bundle["image/png"]).slice(0, 8), "PNG");
+  assertMatch(bundle["text/plain"], /^DEMO: Training by epoch\n.*validation AUC 0\.8000/);
+  assertEquals(await displayable(spec)[Symbol.for("Jupyter.display")](), bundle);
+});
+
+Deno.test("tables hold the metrics, rounded", () => {
+  const { report } = makeReport();
+  const main = resultsTable(report.results);
+  const further = thresholdTable(report.results);
+  for (
+    const [table, name, metric] of [
+      [main, "AUC", "auc"],
+      [main, "AP", "ap"],
+      [main, "EER", "eer"],
+      [main, "Bal. acc.", "balancedAccuracy"],
+      [main, "Accuracy", "accuracy"],
+      [main, "Majority", "majorityAccuracy"],
+      [further, "Precision", "precision"],
+      [further, "Recall", "recall"],
+      [further, "F1", "f1"],
+      [further, "MCC", "mcc"],
+      [further, "Brier", "brier"],
+      [further, "Log loss", "logLoss"],
+    ] as const
+  ) {
+    assertEquals(column(table, name), report.results.map((result) => result.metrics[metric]!.toFixed(3)));
+  }
+  assertEquals(column(main, "Test"), [
+    "first test",
+    "first test, jpeg-90",
+    "first test, jpeg-30",
+    "second test",
+  ]);
+  assertEquals(column(main, "Fake"), ["50", "50", "50", "20"]);
+});
+
+Deno.test("tables and charts show mean ± sd over several runs", () => {
+  const { report } = makeReport({ runs: 3 });
+  const [result] = report.results;
+  const values = result.runs!.map((run) => run.auc!);
+  const mean = (values[0] + values[1] + values[2]) / 3;
+  const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 2);
+  assertGreater(sd, 0);
+  assertAlmostEquals(estimate(result, "auc")!.sd!, sd, 1e-12);
+  const table = resultsTable(report.results);
+  assertEquals(column(table, "AUC")[0], `${mean.toFixed(3)} ± ${sd.toFixed(3)}`);
+  assertStringIncludes(table.notes.join(), "over 3 runs");
+  const chart = JSON.stringify(metricsChart(report.results, { demo: false }));
+  assertStringIncludes(chart, `"high":${mean + sd}`);
+});
+
+Deno.test("an undefined metric is a dash, not a number", () => {
+  const { report } = makeReport({
+    sets: [{ set: "fakes", kind: "cross", perturbations: ["none"], real: 0, fake: 8 }],
+  });
+  assertEquals(column(resultsTable(report.results), "AUC"), ["–"]);
+  assertEquals(column(resultsTable(report.results), "Bal. acc."), ["–"]);
+});
+
+Deno.test("the reference's figures and class counts agree with each other", () => {
+  for (const { real, fake, accuracy, precision, recall, f1 } of referenceFigures) {
+    const tp = Math.round(recall * fake);
+    const fp = Math.round(tp / precision - tp);
+    // float64 division printed in full by Python: only its last digit may differ.
+    assertAlmostEquals(tp / fake, recall, 1e-15);
+    assertAlmostEquals(tp / (tp + fp), precision, 1e-15);
+    assertAlmostEquals((tp + real - fp) / (real + fake), accuracy, 1e-15);
+    assertAlmostEquals(2 * tp / (2 * tp + fp + fake - tp), f1, 1e-15);
+    assert(accuracy < fake / (real + fake), "the reference never beats 'always fake'");
+  }
+});
+
+Deno.test("the reference's figures stand beside ours only on its class counts, never on demo data", () => {
+  const { real, fake } = referenceFigures[0];
+  const same = resultWithCounts(real, fake, "none", false);
+  assertEquals(referenceFor(same), referenceFigures[0]);
+  const table = referenceTable([same])!;
+  assertEquals(column(table, "Whose"), ["ours", "reference"]);
+  assertEquals(column(table, "AUC"), [same.metrics.auc!.toFixed(3), "0.586"]);
+  const isReference = (spec: TopLevelSpec) => JSON.stringify(spec).includes(String(referenceFigures[0].auc));
+  assert(isReference(metricsChart([same], { demo: false })));
+  assertEquals(referenceFor(resultWithCounts(real, fake, "jpeg-50", false))?.auc, 0.5972607548697658);
+
+  for (
+    const other of [
+      resultWithCounts(real, fake, "none", true),
+      resultWithCounts(real, fake - 1, "none", false),
+      resultWithCounts(real + 1, fake, "none", false),
+      resultWithCounts(real, fake, "jpeg-40", false),
+    ]
+  ) {
+    assertEquals(referenceFor(other), null);
+    assertEquals(referenceTable([other]), null);
+    const draw = other.perturbation === "none" ? metricsChart : jpegChart;
+    assert(!isReference(draw([other], { demo: other.demo })));
+  }
+});
+
+Deno.test("report.html loads nothing and escapes hostile names", async () => {
+  const hostile = `<script>alert("x")</script>'&`;
+  const { report, predictions } = makeReport({
+    sets: [{ set: hostile, kind: "within", perturbations: ["none", "jpeg-90"], real: 9, fake: 9 }],
+  });
+  const html = await reportHtml({
+    ...report,
+    name: hostile,
+    warnings: [hostile],
+    config: { [hostile]: hostile },
+  }, {
+    predictions,
+  });
+  assertEquals(html.match(/<script/gi), null);
+  assertStringIncludes(html, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&#39;&amp;");
+  // XML namespaces are names, not addresses; the spec's own $schema is not in the page.
+  const addresses = (html.match(/(?:https?:)?\/\/[a-z][^"'\s<)]*/gi) ?? []).filter((each) =>
+    !each.includes("w3.org")
+  );
+  assertEquals(addresses.filter((each) => /^https?:/.test(each)), []);
+  assertEquals(html.match(/\b(?:src|href|srcset|action)\s*=|@import|url\((?!data:)/gi), null);
+  assertStringIncludes(html, "default-src 'none'");
+  assertEquals(html.match(/<svg/g)!.length, 8);
+});
+
+Deno.test("report.html shows the run's numbers, warnings and configuration, and says DEMO", async () => {
+  const { report, predictions } = makeReport({ demo: true });
+  const html = await reportHtml(report, { predictions });
+  for (const table of reportTables(report)) assertStringIncludes(html, tableHtml(table));
+  for (
+    const text of [
+      "1 file was skipped",
+      "&quot;seed&quot;: 1",
+      "<h1>DEMO: run-1</h1>",
+      "tensorflow 2.21.0 on CPU",
+    ]
+  ) {
+    assertStringIncludes(html, text);
+  }
+});
+
+Deno.test("tableText() aligns wide characters and keeps control characters from the terminal", () => {
+  const table: Table = {
+    title: "T",
+    columns: [{ name: "Set", align: "left" }, { name: "N", align: "right" }],
+    rows: [["人脸", "1"], ["a\u001b[31mb", "23"]],
+    notes: ["note"],
+  };
+  assertEquals(tableText(table), "T\n\nSet       N\n───────  ──\n人脸      1\na [31mb  23\nnote\n");
+});
+
+Deno.test("tableMarkdown() escapes what Markdown and HTML would read as marks", () => {
+  const table: Table = {
+    title: "T",
+    columns: [{ name: "Set", align: "left" }],
+    rows: [["a|b_<c>"]],
+    notes: [],
+  };
+  assertStringIncludes(tableMarkdown(table), "| a\\|b\\_\\<c\\> |");
+});
+
+Deno.test("predictionsCsv() and historyCsv() read back as they were", () => {
+  const { report, predictions } = makeReport();
+  const odd = { ...predictions[0], set: 'a,"b"\nc', score: 1 / 3 };
+  const [row] = parse(predictionsCsv([odd]), { columns: true }) as Record<string, string>[];
+  assertEquals(row.set, odd.set);
+  assertEquals(Number(row.score), odd.score);
+  assertEquals(Object.keys(row), [
+    "set",
+    "split",
+    "perturbation",
+    "video",
+    "method",
+    "label",
+    "score",
+    "path",
+    "run",
+  ]);
+  const epoch = { ...report.history[0], valLoss: undefined };
+  const [line] = parse(historyCsv([epoch]), { columns: true }) as Record<string, string>[];
+  assertEquals(line, {
+    run: "0",
+    epoch: "1",
+    step: "10",
+    loss: String(epoch.loss),
+    valLoss: "",
+    valAuc: "0.6",
+    seconds: "1.5",
+    best: "1",
+  });
+});
+
+Deno.test("metricsJson() reads back whole, and another version is refused", () => {
+  const { report } = makeReport({ runs: 2 });
+  assertEquals(parseMetricsJson(metricsJson(report)), report);
+  assertThrows(
+    () => parseMetricsJson(JSON.stringify({ ...report, schemaVersion: 2 }), { path: "old/metrics.json" }),
+    Error,
+    "Cannot read old/metrics.json: expected schemaVersion 1 but found 2",
+  );
+  assertThrows(() => parseMetricsJson("{"), Error, "expected JSON");
+});
