@@ -59,15 +59,10 @@ export async function openEncoder(
     const path = await clipWeights({
       model: chosen,
       path: config.clipWeights,
-      signal: options.signal,
-      onProgress: (done, total) =>
-        options.report?.({
-          type: "progress",
-          task: `Downloading CLIP ${chosen}`,
-          unit: "bytes",
-          done,
-          total,
-        }),
+      onProgress: (done, total) => {
+        const task = `Downloading CLIP ${chosen}`;
+        if (total !== undefined) options.report?.({ type: "progress", task, unit: "bytes", done, total });
+      },
     });
     options.report?.({ type: "note", message: `Loading CLIP from ${path}` });
     return {

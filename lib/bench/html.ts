@@ -58,6 +58,7 @@ export async function reportHtml(
   const facts = [
     ["Made", report.createdAt],
     ["Preset", report.preset],
+    ["Encoder", report.encoder],
     ["Model", report.head],
     ["Backend", `${report.backend.name} ${report.backend.version} on ${report.backend.device}`],
   ];

@@ -83,6 +83,8 @@ export type RunReport = {
   readonly preset: string;
   readonly demo: boolean;
   readonly head: "notebook head" | "published ForgeLens";
+  /** The frozen encoder, for example `CLIP ViT-B-16`. */
+  readonly encoder: string;
   /** The resolved configuration. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly backend: { readonly name: string; readonly device: string; readonly version: string };

@@ -108,6 +108,7 @@ function makeReport(
     preset: "corrected",
     demo,
     head: "notebook head",
+    encoder: "CLIP ViT-B-16",
     config: { seed: 1, train: { real: "reals", fake: "fakes" } },
     backend: { name: "tensorflow", device: "CPU", version: "2.21.0" },
     data: sets.map(({ set, real, fake }) => ({ set, split: "test", real, fake, videos: 20, skipped: 1 })),
