@@ -59,6 +59,7 @@ export async function openEncoder(
     const path = await clipWeights({
       model: chosen,
       path: config.clipWeights,
+      signal: options.signal,
       onProgress: (done, total) => {
         const task = `Downloading CLIP ${chosen}`;
         if (total !== undefined) options.report?.({ type: "progress", task, unit: "bytes", done, total });

@@ -75,7 +75,7 @@ function placeOf(response: Response, have: number): { start: number; total?: num
 async function fetchRest(
   url: string,
   file: Deno.FsFile,
-  options: { onProgress?: OnProgress; timeout: number },
+  options: { onProgress?: OnProgress; timeout: number; signal?: AbortSignal },
 ): Promise<string> {
   const { onProgress, timeout } = options;
   const abort = new AbortController();
@@ -86,7 +86,8 @@ async function fetchRest(
     const have = await hashFile(file, hash);
     // Compression on the way would make lengths and ranges count something else.
     const headers = { "accept-encoding": "identity", ...(have > 0 ? { range: `bytes=${have}-` } : {}) };
-    const response = await fetch(url, { headers, signal: abort.signal });
+    const signal = options.signal ? AbortSignal.any([abort.signal, options.signal]) : abort.signal;
+    const response = await fetch(url, { headers, signal });
     let place: ReturnType<typeof placeOf>;
     try {
       place = placeOf(response, have);
@@ -132,13 +133,14 @@ async function fetchRest(
  * @param options.path Where to.
  * @param options.sha256 In lower-case hexadecimal.
  * @param options.timeout Milliseconds without a byte after which an attempt ends, default 30,000.
- * @throws `found …` with the last reason.
+ * @param options.signal Stops it, keeping what has arrived.
+ * @throws `found …` with the last reason, or the signal's reason.
  */
 export async function download(
   url: string,
-  options: { path: string; sha256: string; onProgress?: OnProgress; timeout?: number },
+  options: { path: string; sha256: string; onProgress?: OnProgress; timeout?: number; signal?: AbortSignal },
 ): Promise<void> {
-  const { path, sha256, onProgress, timeout = 30_000 } = options;
+  const { path, sha256, onProgress, timeout = 30_000, signal } = options;
   if (await hasChecksum(path, sha256)) return;
   const part = `${path}.part`;
   using file = await Deno.open(part, { read: true, write: true, create: true });
@@ -151,8 +153,9 @@ export async function download(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     let found: string;
     try {
-      found = await fetchRest(url, file, { onProgress, timeout });
+      found = await fetchRest(url, file, { onProgress, timeout, signal });
     } catch (error) {
+      signal?.throwIfAborted();
       reason = reasonOf(error);
       if (error instanceof Refused) break;
       continue;
@@ -182,6 +185,7 @@ function defaultCacheDir(): string {
  * @param options.path The user's own file instead, of any origin; nothing is downloaded then.
  * @param options.cacheDir Default: `forgelens-bench/clip` in the user's cache folder.
  * @param options.baseUrl A mirror with the publisher's layout, `<baseUrl>/<sha256>/<name>.pt`.
+ * @param options.signal Stops a download, which a later call goes on with.
  * @returns The file's path.
  * @throws In one line: what to fetch, from where, its checksum, and where to put it.
  */
@@ -191,6 +195,7 @@ export async function clipWeights(options: {
   cacheDir?: string;
   baseUrl?: string;
   onProgress?: OnProgress;
+  signal?: AbortSignal;
 }): Promise<string> {
   const { model, path, cacheDir = defaultCacheDir(), baseUrl = PUBLISHER, onProgress } = options;
   if (path !== undefined) {
@@ -210,8 +215,9 @@ export async function clipWeights(options: {
   const target = join(cacheDir, basename(url));
   try {
     await Deno.mkdir(cacheDir, { recursive: true });
-    await download(url, { path: target, sha256, onProgress });
+    await download(url, { path: target, sha256, onProgress, signal: options.signal });
   } catch (error) {
+    options.signal?.throwIfAborted();
     throw new Error(
       `Cannot download ${name}.pt: expected it at ${url} but ${
         (error as Error).message
