@@ -6,7 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { basename, dirname, join } from "node:path";
 import { evaluateRun } from "./bench/evaluate.ts";
-import { newRunName, readRunConfig, unfinishedRun } from "./bench/folder.ts";
+import { checkRunFolder, newRunName, readRunConfig, unfinishedRun } from "./bench/folder.ts";
 import { stopOnSignals } from "./bench/interrupt.ts";
 import type { RunReport } from "./bench/report.ts";
 import { openSession } from "./bench/session.ts";
@@ -67,6 +67,7 @@ async function train(flags: Flags): Promise<number> {
     ? { config: await resumedConfig(flags), resume: true }
     : { config: resolveConfig(await fromFile(flags), configFlags(flags)), resume: false };
   const named = { ...config, run: config.run ?? newRunName(config) };
+  await checkRunFolder(named, { resume });
   using stop = stopOnSignals();
   const screen = createScreen();
   try {

@@ -120,7 +120,7 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   const given = Object.assign({}, ...sources.map(withoutUndefined)) as RunInput;
   const preset = presets[given.preset ?? "corrected"] ?? {};
   const demo = isDemo(given) ? demoDefaults : {};
-  const result = runSchema.safeParse({ ...demo, ...preset, ...given });
+  const result = runSchema.safeParse({ ...demo, ...preset, ...given }, { reportInput: true });
   if (!result.success) {
     throw new InputError(`Cannot use the configuration: ${result.error.issues.map(inWords).join("; ")}`);
   }
@@ -211,7 +211,7 @@ function inWords(issue: z.core.$ZodIssue): string {
       return `unknown key "${unknown}"${near ? `, did you mean "${near}"?` : ""}`;
     }).join("; ");
   }
-  return `${key}: ${
-    issue.message.replace(/^Invalid (input|option): /, "").replace(/, received /, " but found ")
-  }`;
+  const expected = issue.message.replace(/^.*: (?=expected )/, "").replace(/, received .*/, "");
+  const found = issue.input === undefined ? "" : ` but found ${JSON.stringify(issue.input)}`;
+  return `${key}: ${expected}${found}`;
 }

@@ -9,8 +9,9 @@ export class InputError extends Error {
   override name = "InputError";
 }
 
-/** The last part of an error's message, short enough to stand in a list. */
+/** The part of an error's message that stands behind its subject, on one line: `expected … but found …`. */
 export function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/^Cannot .*but found /s, "").split("\n")[0];
+  const message = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+  const at = message.lastIndexOf(": expected ");
+  return at < 0 ? message : message.slice(at + 2);
 }

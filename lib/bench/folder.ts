@@ -51,37 +51,36 @@ export function newRunName(config: RunConfig): string {
 }
 
 /**
- * Makes the folder of a new run, or with `resume` opens one that is there.
+ * Refuses a name that is taken, or with `resume` one that is not there or has another configuration.
  *
- * @throws InputError when a new run's folder exists already, or a resumed one does not or has another configuration.
+ * @throws InputError
  */
-export async function openRunFolder(
+export async function checkRunFolder(
   config: RunConfig & { readonly run: string },
   options: { readonly resume?: boolean } = {},
-): Promise<string> {
+): Promise<void> {
   const path = join(config.out, config.run);
-  const before = await readRunConfig(path).catch(() => undefined);
-  if (options.resume) {
-    if (!before) {
-      throw new InputError(
-        `Cannot resume ${path}: expected a run's folder with ${configFile} but found none`,
-      );
-    }
-    const changed = (Object.keys(config) as (keyof RunConfig)[]).filter((key) =>
-      !["out", "run", "backend"].includes(key) && JSON.stringify(config[key]) !== JSON.stringify(before[key])
-    );
-    if (changed.length > 0) {
-      throw new InputError(
-        `Cannot resume ${path}: expected its own configuration but found another ${changed.join(", ")}`,
-      );
-    }
-    return path;
-  }
-  if (before) {
+  if (!options.resume) {
+    if (!(await exists(join(path, configFile)))) return;
     throw new InputError(
       `Cannot start the run ${config.run}: expected a new name but found ${path}; take another --run, or go on with --resume --run ${config.run}`,
     );
   }
+  const before = await readRunConfig(path);
+  const changed = (Object.keys(config) as (keyof RunConfig)[]).filter((key) =>
+    !["out", "run", "backend"].includes(key) && JSON.stringify(config[key]) !== JSON.stringify(before[key])
+  );
+  if (changed.length > 0) {
+    throw new InputError(
+      `Cannot resume ${path}: expected its own configuration but found another ${changed.join(", ")}`,
+    );
+  }
+}
+
+/** Makes a new run's folder with its `config.json`, or leaves the one that is there; returns its path. */
+export async function makeRunFolder(config: RunConfig & { readonly run: string }): Promise<string> {
+  const path = join(config.out, config.run);
+  if (await exists(join(path, configFile))) return path;
   await Deno.mkdir(path, { recursive: true });
   await writeText(join(path, configFile), JSON.stringify(config, null, 2) + "\n");
   return path;

@@ -7,6 +7,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Backend, initBackend } from "../backend.ts";
 import type { RunConfig } from "../config.ts";
 import { encodeTokens, toPixels } from "../model/clip.ts";
+import { clipWeights } from "../model/download.ts";
 import { dispose } from "../model/tensors.ts";
 import type { StateDict } from "../model/weights.ts";
 import { type Encoder, openEncoder } from "./encoder.ts";
@@ -40,6 +41,8 @@ export async function openSession(
   });
   report({ type: "note", message: `Backend: ${backend.name} ${backend.version} on ${backend.device}` });
   if (backend.note) report({ type: "warning", message: backend.note });
+  // Known at once, so said before hours of reading images.
+  if (config.clipWeights !== undefined) await clipWeights({ model: config.clip, path: config.clipWeights });
   const experiment = await loadExperiment(config, options);
   report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
   for (const message of experiment.warnings) report({ type: "warning", message });

@@ -15,9 +15,10 @@ import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import type { TaskOptions } from "./experiment.ts";
 import {
+  checkRunFolder,
   finishSeed,
+  makeRunFolder,
   newRunName,
-  openRunFolder,
   readCheckpoint,
   type TrainState,
   writeCheckpoint,
@@ -48,10 +49,11 @@ export async function* trainRun(
   using stop = stopOnSignals(options.signal);
   const { signal } = stop;
   const named = { ...config, run: config.run ?? newRunName(config) };
+  await checkRunFolder(named, options);
   let session = options.session;
   try {
     session ??= yield* reporting((report) => openSession(named, { report, signal }));
-    const folder = await openRunFolder(named, options);
+    const folder = await makeRunFolder(named);
     yield* trainSeeds({ config: named, session, folder, signal });
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
