@@ -1,0 +1,77 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { flagName, nearestName, resolveConfig, runSchema, testSets } from "../lib/config.ts";
+import { InputError } from "../lib/errors.ts";
+
+const own = { real: "r", fake: "f" };
+
+Deno.test("resolveConfig() fills in the reference notebook's training settings", () => {
+  const { epochs, batchSize, learningRate, heads, depth, feedForward, dropout, jpegQualities } =
+    resolveConfig(own);
+  assertEquals({ epochs, batchSize, learningRate, heads, depth, feedForward, dropout, jpegQualities }, {
+    epochs: 5,
+    batchSize: 8,
+    learningRate: 1e-4,
+    heads: 8,
+    depth: 2,
+    feedForward: 2048,
+    dropout: 0.1,
+    jpegQualities: [100, 90, 75, 50, 30],
+  });
+});
+
+Deno.test("resolveConfig() makes each of the reference's mistakes with that preset and none with the other", () => {
+  const mistakes = (
+    { activation, attendAcross, balance, select, valShare }: ReturnType<typeof resolveConfig>,
+  ) => [
+    activation,
+    attendAcross,
+    balance,
+    select,
+    valShare,
+  ];
+  assertEquals(mistakes(resolveConfig({ ...own, preset: "reference" })), ["gelu", "batch", false, "last", 0]);
+  assertEquals(mistakes(resolveConfig(own)), ["quickgelu", "tokens", true, "best", 0.15]);
+});
+
+Deno.test("resolveConfig() lets later sources win, and any of them win over the preset", () => {
+  const config = resolveConfig({ ...own, preset: "reference", epochs: 2 }, {
+    epochs: 3,
+    activation: "quickgelu",
+  });
+  assertEquals([config.epochs, config.activation, config.attendAcross], [3, "quickgelu", "batch"]);
+});
+
+Deno.test("resolveConfig() lists every bad key at once, with what it found and the nearest known name", () => {
+  const error = assertThrows(() => resolveConfig({ epohcs: 3, batchSize: 0, seed: "x" }), InputError);
+  assertEquals(
+    error.message,
+    'Cannot use the configuration: batchSize: expected number to be >=1 but found 0; seed: expected number but found "x"; ' +
+      'unknown key "epohcs", did you mean "epochs"?',
+  );
+});
+
+Deno.test("resolveConfig() refuses settings that contradict each other", () => {
+  const cases: [Record<string, unknown>, string][] = [
+    [{ real: "r" }, "expected --real and --fake together but found only --real; add --fake FOLDER"],
+    [{ ...own, valFake: "v" }, "found only --val-fake; add --val-real FOLDER"],
+    [{ ...own, manifest: "m.csv" }, "expected either --manifest or --real and --fake but found both"],
+    [{ testReal: "a", testFake: "b" }, "expected --real and --fake beside validation or test folders"],
+    [{ ...own, valShare: 0 }, "found --val-share 0"],
+    [{ ...own, clip: "demo", randomClip: true }, "with --clip demo"],
+    [{ ...own, clipWeights: "w", randomClip: true }, "found both"],
+    [{ ...own, test: ["x"] }, 'expected NAME=REAL_FOLDER,FAKE_FOLDER but found "x"'],
+    [{ ...own, test: ["x=a,b", "x=c,d"] }, '"x" twice'],
+  ];
+  for (const [input, message] of cases) assertThrows(() => resolveConfig(input), InputError, message);
+});
+
+Deno.test("testSets() takes names and folders apart", () => {
+  const config = resolveConfig({ ...own, test: ["celeb-df=/a b/r,/a b/f"] });
+  assertEquals(testSets(config), [{ name: "celeb-df", real: "/a b/r", fake: "/a b/f" }]);
+});
+
+Deno.test("flagName() and nearestName() know the keys of the configuration", () => {
+  assertEquals(flagName("jpegQualities"), "--jpeg-qualities");
+  assertEquals(nearestName("learningrate", Object.keys(runSchema.shape)), "learningRate");
+  assertEquals(nearestName("qqqq", Object.keys(runSchema.shape)), undefined);
+});
