@@ -10,7 +10,8 @@ import sharp from "sharp";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { type Camera, manipulate, type Method, photograph, type Strength } from "./demo_fakes.ts";
-import { between, seededRandom } from "./demo_noise.ts";
+import { createRandom } from "../random.ts";
+import { between } from "./demo_noise.ts";
 import { drawPerson, drawView, nextView } from "./demo_person.ts";
 import { renderPortrait } from "./demo_portrait.ts";
 
@@ -41,7 +42,7 @@ const SETS: readonly DemoSet[] = [
     set: "demo",
     splits: { train: { real: 80, fake: 120 }, val: { real: 16, fake: 24 }, test: { real: 27, fake: 39 } },
     methods: ["self-blend", "resample", "warp"],
-    strength: { colour: 0.14, soft: 0.3, checker: 0.03, bend: 3, reach: [0.85, 1.1] },
+    strength: { colour: 0.15, soft: 0.3, checker: 0.03, bend: 3.5, reach: [0.95, 1.2] },
     read: [0.004, 0.009],
     shot: [0.012, 0.022],
     blur: [0.04, 0.12],
@@ -102,7 +103,7 @@ const jpeg = (bytes: Uint8Array, quality: number) =>
 /** The files of one video: paths below the root, and their bytes. */
 export async function renderVideo(video: Video, seed: number): Promise<DemoFile[]> {
   const { demoSet, split, method, id } = video;
-  const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(id + 1, 0x85ebca6b));
+  const random = createRandom(seed, "demo", id);
   const person = drawPerson(random), other = drawPerson(random);
   const range = ([low, high]: Range) => between(random, low, high);
   let view = drawView(random, { dimness: range(demoSet.dimness) });

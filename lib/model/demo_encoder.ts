@@ -37,6 +37,11 @@ export const spectrum = {
   colourGain: 4,
   /** Smallest and largest band energy whose logarithm is followed, and the ratio between two hinges. */
   energies: { low: 0.04, ratio: 2.2, hinges: 8 },
+  /** A typical log energy, and the gains of the cepstral coefficients 0, 1, 2 …; the last holds for the rest. */
+  middle: -1,
+  cepstral: [0.2, 0.4, 0.5, 0.6, 0.8, 0.9, 1.0, 1.2],
+  /** Gains of the four groups: features, against the wide neighbourhood, near against wide, near against the image. */
+  groups: [1, 1.5, 5, 4],
   /** Standard deviations of the neighbourhoods, in patches. */
   near: 0.8,
   wide: 2.5,
@@ -109,17 +114,16 @@ export function demoEncoder(): { dict: StateDict; config: typeof demoEncoderConf
     balance(mlp.proj, HIDDEN);
     balance(mlp.projBias, 1);
   }
-  norm("ln_post", (channel) => channel >= CONSTANT ? 0 : channel < FEATURES || channel >= POSITION ? 1 : 2);
+  norm("ln_post", (channel) => {
+    if (channel >= CONSTANT) return 0;
+    return channel >= POSITION ? 1 : spectrum.groups[Math.floor(channel / FEATURES)] ?? 0;
+  });
   const proj = put("proj", [D, embedDim]);
   for (let d = 0; d < D; d++) proj[d * embedDim + d] = 1;
   return { dict, config: demoEncoderConfig };
 }
 
-type Put = (
-  key: string,
-  shape: readonly number[],
-  data?: Float32Array<ArrayBuffer>,
-) => Float32Array<ArrayBuffer>;
+type Put = (key: string, shape: readonly number[]) => Float32Array;
 type Mlp = { fc: Float32Array; fcBias: Float32Array; proj: Float32Array; projBias: Float32Array };
 
 /** Makes the balance channel's row the negated sum of the others, so that what is added to the stream has mean 0. */
@@ -206,26 +210,32 @@ function poolMagnitudes(mlp: Mlp): void {
   }
 }
 
-/** Band energy e → log e, piecewise linear between the hinges, in place. */
+/**
+ * Band energy e → its cepstrum, in place: log e piecewise linear between the hinges, then a cosine transform over the
+ * bands that keeps apart what all bands share (contrast) from the spectrum's shape, and evens out their spread.
+ */
 function takeLogarithms(mlp: Mlp): void {
-  const { low, ratio, hinges } = spectrum.energies;
+  const { bands, energies: { low, ratio, hinges } } = spectrum;
   const knots = Array.from({ length: hinges }, (_, j) => low * ratio ** j);
   const slopes = knots.map((knot) => Math.log(ratio) / (knot * (ratio - 1)));
-  for (let band = 0; band < spectrum.bands; band++) {
-    mlp.projBias[band] = Math.log(low);
+  for (let band = 0; band < bands; band++) {
+    const cepstrum = Array.from({ length: bands }, (_, i) => cepstralGain(i, band));
+    cepstrum.forEach((gain, i) => mlp.projBias[i] += gain * (Math.log(low) - spectrum.middle));
     for (let j = 0; j < hinges; j++) {
       const gain = slopes[j] - (j > 0 ? slopes[j - 1] : 0);
-      hidden(mlp, band * hinges + j, {
-        from: band,
-        sign: 1,
-        scale: 6 / knots[j],
-        shift: -knots[j],
-        to: [[band, gain]],
-      });
+      const to = cepstrum.map((c, i) => [i, c * gain] as const);
+      hidden(mlp, band * hinges + j, { from: band, sign: 1, scale: 6 / knots[j], shift: -knots[j], to });
     }
-    // The logarithm takes the place of e itself, which is never negative.
-    hidden(mlp, spectrum.bands * hinges + band, { from: band, sign: 1, scale: 60, to: [[band, -1]] });
+    // The cepstrum takes the place of e itself, which is never negative.
+    hidden(mlp, bands * hinges + band, { from: band, sign: 1, scale: 60, to: [[band, -1]] });
   }
+}
+
+/** Weight of a band's log energy in cepstral coefficient `i`. */
+export function cepstralGain(i: number, band: number): number {
+  const { bands } = spectrum;
+  const wave = Math.sqrt((i === 0 ? 1 : 2) / bands) * Math.cos(Math.PI * i * (2 * band + 1) / (2 * bands));
+  return wave * spectrum.cepstral[Math.min(i, spectrum.cepstral.length - 1)];
 }
 
 /**
