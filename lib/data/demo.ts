@@ -20,7 +20,7 @@ export const DEMO_VERSION = 1;
 
 const SIZE = 224;
 /** Frames per video, in turn. */
-const FRAMES = [3, 2, 4];
+const FRAMES = [2, 3, 2];
 
 type Range = readonly [number, number];
 type DemoSet = {
@@ -40,19 +40,19 @@ type DemoSet = {
 const SETS: readonly DemoSet[] = [
   {
     set: "demo",
-    splits: { train: { real: 80, fake: 120 }, val: { real: 16, fake: 24 }, test: { real: 27, fake: 39 } },
+    splits: { train: { real: 104, fake: 156 }, val: { real: 21, fake: 30 }, test: { real: 36, fake: 51 } },
     methods: ["self-blend", "resample", "warp"],
-    strength: { colour: 0.15, soft: 0.3, checker: 0.03, bend: 3.5, reach: [0.95, 1.2] },
-    read: [0.004, 0.009],
-    shot: [0.012, 0.022],
+    strength: { colour: 0.16, soft: 0.25, checker: 0.03, bend: 4, reach: [1, 1.2] },
+    read: [0.006, 0.01],
+    shot: [0.015, 0.024],
     blur: [0.04, 0.12],
     dimness: [0, 0.3],
     cameraQuality: [92, 98],
-    finalQuality: [88, 96],
+    finalQuality: [90, 96],
   },
   {
     set: "demo-shift-a",
-    splits: { test: { real: 21, fake: 33 } },
+    splits: { test: { real: 27, fake: 42 } },
     methods: ["face-swap", "self-blend", "warp"],
     strength: { colour: 0.09, soft: 0.45, checker: 0.02, bend: 2, reach: [0.75, 1] },
     read: [0.006, 0.014],
@@ -64,7 +64,7 @@ const SETS: readonly DemoSet[] = [
   },
   {
     set: "demo-shift-b",
-    splits: { test: { real: 21, fake: 33 } },
+    splits: { test: { real: 27, fake: 42 } },
     methods: ["regenerate", "resample", "face-swap"],
     strength: { colour: 0.1, soft: 0.4, checker: 0.015, bend: 2, reach: [0.65, 0.95] },
     read: [0.01, 0.024],

@@ -5,9 +5,9 @@
  * same features against their neighbourhood and against the whole image. Traces of manipulation are differences in
  * noise and sharpness between one region and the rest, and these tokens show them to the head.
  *
- * The transformer computes it as follows. The patch embedding is the transform, whitened by frequency. One channel of
- * the residual stream holds a large constant and another the negated sum of all the others, so that every layer norm is
- * (nearly) the identity. Block 0's MLP takes magnitudes, |x| = f(x) + f(−x) for a steep quickGELU f, pools them into
+ * The transformer computes it as follows. The patch embedding is the transform, whitened by frequency. Two channels
+ * of the residual stream hold large constants, C and −C, and another the negated sum of all the others, so that the mean
+ * is 0, the variance constant and every layer norm (nearly) the identity. Block 0's MLP takes magnitudes, |x| = f(x) + f(−x) for a steep quickGELU f, pools them into
  * bands and erases the coefficients, x = f(x) − f(−x); block 1's takes the logarithm, one hinge an interval; block 2's
  * attention averages over a near and a wide Gaussian neighbourhood, by positional channels, and over the image.
  *
@@ -37,11 +37,10 @@ export const spectrum = {
   colourGain: 4,
   /** Smallest and largest band energy whose logarithm is followed, and the ratio between two hinges. */
   energies: { low: 0.04, ratio: 2.2, hinges: 8 },
-  /** A typical log energy, and the gains of the cepstral coefficients 0, 1, 2 …; the last holds for the rest. */
+  /** A typical log energy, which becomes 0. */
   middle: -1,
-  cepstral: [0.2, 0.4, 0.5, 0.6, 0.8, 0.9, 1.0, 1.2],
   /** Gains of the four groups: features, against the wide neighbourhood, near against wide, near against the image. */
-  groups: [1, 1.5, 5, 4],
+  groups: [1, 1.5, 4, 3],
   /** Standard deviations of the neighbourhoods, in patches. */
   near: 0.8,
   wide: 2.5,
@@ -52,8 +51,8 @@ const G = imageSize / P;
 const HIDDEN = 2 * D;
 const HEAD = D / heads;
 const FEATURES = spectrum.bands + 3;
-/** Channels of the residual stream: features in four groups, position, the constant and the balance. */
-const POSITION = D - 6, CONSTANT = D - 2, BALANCE = D - 1;
+/** Channels of the residual stream: features in four groups, position, the constants C and −C, and the balance. */
+const POSITION = D - 7, CONSTANT = D - 3, BALANCE = D - 1;
 const C = 2000;
 const LUMA = [0.299, 0.587, 0.114];
 
@@ -162,7 +161,7 @@ function embedPatches(put: Put): void {
   const position = put("positional_embedding", [1 + G * G, D]);
   for (let n = 0; n <= G * G; n++) {
     const row = position.subarray(n * D, (n + 1) * D);
-    row[CONSTANT] = C;
+    row[CONSTANT] = C, row[CONSTANT + 1] = -C;
     if (n > 0) {
       for (let c = 0; c < 3; c++) row[spectrum.coefficients + c] = spectrum.colourGain * (clipMean[c] - 0.5);
       const y = Math.floor((n - 1) / G), x = (n - 1) % G;
@@ -210,32 +209,26 @@ function poolMagnitudes(mlp: Mlp): void {
   }
 }
 
-/**
- * Band energy e → its cepstrum, in place: log e piecewise linear between the hinges, then a cosine transform over the
- * bands that keeps apart what all bands share (contrast) from the spectrum's shape, and evens out their spread.
- */
+/** Band energy e → log e, piecewise linear between the hinges, in place. */
 function takeLogarithms(mlp: Mlp): void {
   const { bands, energies: { low, ratio, hinges } } = spectrum;
   const knots = Array.from({ length: hinges }, (_, j) => low * ratio ** j);
   const slopes = knots.map((knot) => Math.log(ratio) / (knot * (ratio - 1)));
   for (let band = 0; band < bands; band++) {
-    const cepstrum = Array.from({ length: bands }, (_, i) => cepstralGain(i, band));
-    cepstrum.forEach((gain, i) => mlp.projBias[i] += gain * (Math.log(low) - spectrum.middle));
+    mlp.projBias[band] = Math.log(low) - spectrum.middle;
     for (let j = 0; j < hinges; j++) {
       const gain = slopes[j] - (j > 0 ? slopes[j - 1] : 0);
-      const to = cepstrum.map((c, i) => [i, c * gain] as const);
-      hidden(mlp, band * hinges + j, { from: band, sign: 1, scale: 6 / knots[j], shift: -knots[j], to });
+      hidden(mlp, band * hinges + j, {
+        from: band,
+        sign: 1,
+        scale: 6 / knots[j],
+        shift: -knots[j],
+        to: [[band, gain]],
+      });
     }
-    // The cepstrum takes the place of e itself, which is never negative.
+    // The logarithm takes the place of e itself, which is never negative.
     hidden(mlp, bands * hinges + band, { from: band, sign: 1, scale: 60, to: [[band, -1]] });
   }
-}
-
-/** Weight of a band's log energy in cepstral coefficient `i`. */
-export function cepstralGain(i: number, band: number): number {
-  const { bands } = spectrum;
-  const wave = Math.sqrt((i === 0 ? 1 : 2) / bands) * Math.cos(Math.PI * i * (2 * band + 1) / (2 * bands));
-  return wave * spectrum.cepstral[Math.min(i, spectrum.cepstral.length - 1)];
 }
 
 /**

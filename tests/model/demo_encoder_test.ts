@@ -6,7 +6,6 @@ import { photograph } from "../../lib/data/demo_fakes.ts";
 import { renderPortrait } from "../../lib/data/demo_portrait.ts";
 import { bindClip, embed, encodeTokens, toPixels } from "../../lib/model/clip.ts";
 import {
-  cepstralGain,
   demoEncoder,
   demoEncoderConfig,
   spectrum,
@@ -38,16 +37,10 @@ async function tokensOf(images: Uint8Array[]): Promise<Float32Array> {
 /** The features by their definition, in float64 with a real logarithm and real sums: [N, D] without the position. */
 function plainTokens(image: Uint8Array): Float64Array {
   const features = Array.from({ length: N }, () => new Float64Array(FEATURES));
-  const cepstrum = (energies: number[], out: Float64Array) => {
-    for (let i = 0; i < spectrum.bands; i++) {
-      out[i] = energies.reduce(
-        (sum, e, band) =>
-          sum + cepstralGain(i, band) * (Math.log(Math.max(e, spectrum.energies.low)) - spectrum.middle),
-        0,
-      );
-    }
+  const logarithms = (energies: number[], out: Float64Array) => {
+    energies.forEach((e, band) => out[band] = Math.log(Math.max(e, spectrum.energies.low)) - spectrum.middle);
   };
-  cepstrum(new Array(spectrum.bands).fill(0), features[0]);
+  logarithms(new Array(spectrum.bands).fill(0), features[0]);
   const coefficients = spectrumCoefficients();
   for (let n = 1; n < N; n++) {
     const top = Math.floor((n - 1) / G) * P, left = (n - 1) % G * P;
@@ -68,7 +61,7 @@ function plainTokens(image: Uint8Array): Float64Array {
       sums[band] += Math.abs(sum) / (spectrum.floor + spectrum.slope / radius ** 2);
       counts[band]++;
     }
-    cepstrum(sums.map((sum, band) => sum / counts[band]), features[n]);
+    logarithms(sums.map((sum, band) => sum / counts[band]), features[n]);
     mean.forEach((m, c) => features[n][spectrum.bands + c] = spectrum.colourGain * (m - 0.5));
   }
   const neighbourhood = (n: number, sigma: number): Float64Array => {
