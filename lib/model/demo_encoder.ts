@@ -40,7 +40,7 @@ export const spectrum = {
   /** A typical log energy, which becomes 0. */
   middle: -1,
   /** Gains of the four groups: features, against the wide neighbourhood, near against wide, near against the image. */
-  groups: [1, 1.5, 4, 3],
+  groups: [1, 2, 2, 2],
   /** Standard deviations of the neighbourhoods, in patches. */
   near: 0.8,
   wide: 2.5,
