@@ -30,12 +30,12 @@ export const demoEncoderConfig = {
 export const spectrum = {
   coefficients: 180,
   bands: 40,
-  /** Typical magnitude of a coefficient at radius r (cycles per two patches), for whitening: floor + slope / r². */
+  /** Typical magnitude of a coefficient at radius r (half cycles per patch), for whitening: floor + slope / r². */
   floor: 0.006,
   slope: 0.6,
   /** Gain of the mean colour, about its middle grey. */
   colourGain: 4,
-  /** Smallest and largest band energy whose logarithm is followed, and the ratio between two hinges. */
+  /** Smallest band energy whose logarithm is followed, the ratio from one hinge to the next, and their number. */
   energies: { low: 0.04, ratio: 2.2, hinges: 8 },
   /** A typical log energy, which becomes 0. */
   middle: -1,
@@ -79,7 +79,7 @@ export function demoEncoder(): { dict: StateDict; config: typeof demoEncoderConf
     dict.set(`visual.${key}`, { dtype: "float32", shape: [...shape], data });
     return data;
   };
-  // With the constant C and a stream whose mean is 0, a layer norm divides by C·√(2/D): its weight undoes that.
+  // With the constants C and −C in a stream whose mean is 0, a layer norm divides by C·√(2/D): its weight undoes that.
   const norm = (key: string, scale: (channel: number) => number = () => 1) => {
     put(`${key}.weight`, [D], Float32Array.from({ length: D }, (_, d) => C * Math.sqrt(2 / D) * scale(d)));
     put(`${key}.bias`, [D]);
