@@ -10,16 +10,18 @@ import sharp from "sharp";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { type Camera, manipulate, type Method, photograph, type Strength } from "./demo_fakes.ts";
-import { between, seededRandom } from "./demo_noise.ts";
+import { InputError } from "../errors.ts";
+import { createRandom } from "../random.ts";
+import { between } from "./demo_noise.ts";
 import { drawPerson, drawView, nextView } from "./demo_person.ts";
 import { renderPortrait } from "./demo_portrait.ts";
 
 /** Raised whenever the same seed would give other bytes; older data is then written anew. */
-export const DEMO_VERSION = 1;
+export const DEMO_VERSION = 2;
 
 const SIZE = 224;
 /** Frames per video, in turn. */
-const FRAMES = [3, 2, 4];
+const FRAMES = [2, 3, 2];
 
 type Range = readonly [number, number];
 type DemoSet = {
@@ -39,19 +41,19 @@ type DemoSet = {
 const SETS: readonly DemoSet[] = [
   {
     set: "demo",
-    splits: { train: { real: 80, fake: 120 }, val: { real: 16, fake: 24 }, test: { real: 27, fake: 39 } },
+    splits: { train: { real: 104, fake: 156 }, val: { real: 21, fake: 30 }, test: { real: 36, fake: 51 } },
     methods: ["self-blend", "resample", "warp"],
-    strength: { colour: 0.14, soft: 0.3, checker: 0.03, bend: 3, reach: [0.85, 1.1] },
-    read: [0.004, 0.009],
-    shot: [0.012, 0.022],
+    strength: { colour: 0.16, soft: 0.25, checker: 0.03, bend: 4, reach: [1, 1.2] },
+    read: [0.006, 0.01],
+    shot: [0.015, 0.024],
     blur: [0.04, 0.12],
     dimness: [0, 0.3],
     cameraQuality: [92, 98],
-    finalQuality: [88, 96],
+    finalQuality: [90, 96],
   },
   {
     set: "demo-shift-a",
-    splits: { test: { real: 21, fake: 33 } },
+    splits: { test: { real: 27, fake: 42 } },
     methods: ["face-swap", "self-blend", "warp"],
     strength: { colour: 0.09, soft: 0.45, checker: 0.02, bend: 2, reach: [0.75, 1] },
     read: [0.006, 0.014],
@@ -63,7 +65,7 @@ const SETS: readonly DemoSet[] = [
   },
   {
     set: "demo-shift-b",
-    splits: { test: { real: 21, fake: 33 } },
+    splits: { test: { real: 27, fake: 42 } },
     methods: ["regenerate", "resample", "face-swap"],
     strength: { colour: 0.1, soft: 0.4, checker: 0.015, bend: 2, reach: [0.65, 0.95] },
     read: [0.01, 0.024],
@@ -102,7 +104,7 @@ const jpeg = (bytes: Uint8Array, quality: number) =>
 /** The files of one video: paths below the root, and their bytes. */
 export async function renderVideo(video: Video, seed: number): Promise<DemoFile[]> {
   const { demoSet, split, method, id } = video;
-  const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(id + 1, 0x85ebca6b));
+  const random = createRandom(seed, "demo", id);
   const person = drawPerson(random), other = drawPerson(random);
   const range = ([low, high]: Range) => between(random, low, high);
   let view = drawView(random, { dimness: range(demoSet.dimness) });
@@ -148,8 +150,11 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
 /**
  * Writes the demo data set below `root`, once: with the same generator version and seed in place it returns at once.
  * The files go to a temporary folder first, which is then renamed, so what is in place is always whole. About 1,200
- * images of 224×224. `onProgress` hears the images written so far and their total; `signal` stops the work and throws.
- * Throws if `root` holds something other than demo data.
+ * images of 224×224, and a mask beside each fake.
+ *
+ * @param options.onProgress hears the images written so far and their total
+ * @param options.signal stops the work; what was in place stays
+ * @throws when `root` holds something other than demo data, and the signal's reason when it stops the work
  */
 export async function writeDemoData(
   { root = "data/demo", seed = 0, onProgress, signal }: {
@@ -162,7 +167,7 @@ export async function writeDemoData(
   const found = await readMarker(root);
   if (found && found.version === DEMO_VERSION && found.seed === seed) return { ...found, written: 0 };
   if (!found && await holdsFiles(root)) {
-    throw new Error(
+    throw new InputError(
       `Cannot write demo data: expected ${root} to be missing, empty or earlier demo data but found other files; ` +
         `name another folder or move them`,
     );
@@ -174,7 +179,7 @@ export async function writeDemoData(
   try {
     const hashes: string[] = new Array(videos.length);
     let done = 0;
-    await renderAll(videos.length, seed, signal, async (index, files) => {
+    const receive = async (index: number, files: DemoFile[]) => {
       const hash = createHash("sha256");
       for (const { path, bytes } of files) {
         const target = join(work, path);
@@ -185,58 +190,70 @@ export async function writeDemoData(
       hashes[index] = hash.digest("hex");
       done += videos[index].frames;
       onProgress?.(done, images);
-    });
+    };
+    await renderAll(videos.length, { seed, signal, receive });
     const sha256 = createHash("sha256").update(hashes.join("")).digest("hex");
     const data: DemoData = { version: DEMO_VERSION, seed, images, sha256 };
     await Deno.writeTextFile(join(work, MARKER), JSON.stringify(data, null, 2) + "\n");
-    await replaceFolder(work, root);
+    await replaceFolder(work, root, data);
     return { ...data, written: images };
   } finally {
-    await Deno.remove(work, { recursive: true }).catch(() => {});
+    await Deno.remove(work, { recursive: true }).catch(ignoreMissing);
   }
 }
 
 /** Has every video rendered, on as many threads as there are cores (4 at most), and hands over each one's files. */
 async function renderAll(
   count: number,
-  seed: number,
-  signal: AbortSignal | undefined,
-  receive: (index: number, files: DemoFile[]) => Promise<void>,
+  { seed, signal, receive }: {
+    seed: number;
+    signal?: AbortSignal;
+    receive: (index: number, files: DemoFile[]) => Promise<void>;
+  },
 ): Promise<void> {
-  const threads = Math.min(4, navigator.hardwareConcurrency);
   const workers = Array.from(
-    { length: threads },
+    { length: Math.min(4, navigator.hardwareConcurrency) },
     () => new Worker(new URL("./demo_worker.ts", import.meta.url), { type: "module" }),
   );
+  const receiving: Promise<void>[] = [];
   let next = 0;
+  const employ = (worker: Worker) =>
+    new Promise<void>((resolve, reject) => {
+      let asked = 0;
+      const ask = () => {
+        if (next === count) return;
+        worker.postMessage({ index: next++, seed });
+        asked++;
+      };
+      worker.onmessage = ({ data: { index, files } }) => {
+        asked--;
+        ask();
+        receiving.push(receive(index, files).catch(reject));
+        if (asked === 0) resolve();
+      };
+      worker.onerror = (event) => {
+        event.preventDefault();
+        reject(new Error(`Cannot draw the demo data: ${event.message}`));
+      };
+      // Two questions at a time: JPEG and PNG are made beside the drawing of the next video.
+      ask();
+      ask();
+    });
+  let stop = () => {};
+  const stopped = new Promise<never>((_, reject) => stop = () => reject(signal!.reason));
+  signal?.addEventListener("abort", stop);
   try {
-    await Promise.all(workers.map((worker) =>
-      new Promise<void>((resolve, reject) => {
-        const stop = () => reject(signal!.reason);
-        signal?.addEventListener("abort", stop);
-        const ask = () => next < count && worker.postMessage({ index: next++, seed });
-        let open = 0;
-        // Two questions at a time: JPEG and PNG are made beside the drawing of the next video.
-        for (let i = 0; i < 2; i++) if (ask() !== false) open++;
-        if (open === 0) resolve();
-        worker.onerror = (event) => {
-          event.preventDefault();
-          reject(new Error(`Cannot draw the demo data: ${event.message}`));
-        };
-        worker.onmessage = async ({ data }) => {
-          try {
-            await receive(data.index, data.files);
-            if (ask() === false && --open === 0) resolve();
-          } catch (error) {
-            reject(error);
-          }
-        };
-        if (signal?.aborted) stop();
-      })
-    ));
+    signal?.throwIfAborted();
+    await Promise.race([stopped, Promise.all(workers.map(employ))]);
   } finally {
+    signal?.removeEventListener("abort", stop);
     for (const worker of workers) worker.terminate();
+    await Promise.all(receiving);
   }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 /** The file that says what is below `root`; written last, before the folder is put in place. */
@@ -257,7 +274,7 @@ async function readMarker(root: string): Promise<DemoData | null> {
     return JSON.parse(await Deno.readTextFile(join(root, MARKER)));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw new Error(
+    throw new InputError(
       `Cannot read ${join(root, MARKER)}: ${
         (error as Error).message
       }; remove ${root} to have it written anew`,
@@ -275,14 +292,15 @@ async function holdsFiles(folder: string): Promise<boolean> {
   }
 }
 
-/** Puts `work` where `root` is. When another process was faster, its folder holds the same bytes and stays. */
-async function replaceFolder(work: string, root: string): Promise<void> {
+/** Puts `work` where `root` is. Where another process was faster, its folder holds the same bytes and stays. */
+async function replaceFolder(work: string, root: string, { version, seed }: DemoData): Promise<void> {
   const old = `${work}-old`;
-  await Deno.rename(root, old).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
-  await Deno.rename(work, root);
-  await Deno.remove(old, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+  await Deno.rename(root, old).catch(ignoreMissing);
+  try {
+    await Deno.rename(work, root);
+  } catch (error) {
+    const there = await readMarker(root);
+    if (there?.version !== version || there.seed !== seed) throw error;
+  }
+  await Deno.remove(old, { recursive: true }).catch(ignoreMissing);
 }

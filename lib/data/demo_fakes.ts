@@ -1,8 +1,9 @@
 // From linear light to a photograph (camera), and from a photograph to a fake (the manipulations). Bytes are RGB,
 // [size, size, 3], row-major. A manipulation changes the photograph where its mask says so and nowhere else.
 
-import { between, clamp01, type Random, smoothstep, valueNoise } from "./demo_noise.ts";
+import { between, clamp01, smoothstep, valueNoise } from "./demo_noise.ts";
 import type { Portrait } from "./demo_portrait.ts";
+import type { Random } from "../random.ts";
 
 /** What a camera does to light: noise in linear units at mid grey, blur and demosaicing as 3-tap side weights. */
 export type Camera = {
@@ -17,10 +18,11 @@ export type Method = "self-blend" | "resample" | "warp" | "face-swap" | "regener
 
 /** Noise of unit variance with triangular density, from one 32-bit draw. */
 function unitNoise(random: Random): number {
-  const bits = random() * 4294967296;
-  const high = Math.floor(bits / 65536);
-  return ((high + (bits - high * 65536)) / 65536 - 1) * 2.449489742783178;
+  const bits = random.bits();
+  return ((bits >>> 16) + (bits & 0xffff)) * (TRIANGLE / 65536) - TRIANGLE;
 }
+// Two uniform numbers on 0..1 have a sum of variance 1/6.
+const TRIANGLE = 2.449489742783178;
 
 /** Blurs [size, size, 3] in place with [side, 1 - 2·side, side] along both axes; edges repeat. */
 function soften(data: Float32Array, size: number, side: number): void {
@@ -79,7 +81,7 @@ export type Strength = {
 export function faceMask(portrait: Portrait, { soft, reach }: Strength, random: Random): Float32Array {
   const { size, face } = portrait;
   const mask = new Float32Array(size * size);
-  const kind = random();
+  const kind = random.uniform();
   const scale = between(random, reach[0], reach[1]);
   const [x0, y0, rx, ry] = kind < 0.6
     ? [0, 0.28, 0.74, 0.8]
@@ -87,7 +89,7 @@ export function faceMask(portrait: Portrait, { soft, reach }: Strength, random: 
     ? [0, 0.62, 0.6, 0.5]
     : [0, -0.02, 0.78, 0.36];
   const dx = between(random, -0.06, 0.06), dy = between(random, -0.06, 0.06);
-  const seed = Math.floor(random() * 1e9);
+  const seed = random.integer(1_000_000_000);
   const border = soft * between(random, 0.6, 1.4);
   for (let p = 0; p < mask.length; p++) {
     if (face.inside[p] < 0.5) continue;
@@ -154,7 +156,7 @@ function resample(photo: Uint8Array, size: number, strength: Strength, random: R
 
 /** The frame pulled out of shape by a smooth field; a hard border leaves the seam. */
 function warp(photo: Uint8Array, size: number, strength: Strength, random: Random): Source {
-  const seed = Math.floor(random() * 1e9);
+  const seed = random.integer(1_000_000_000);
   const cell = between(random, 24, 40);
   const bend = strength.bend * between(random, 0.6, 1);
   const step = 1 + between(random, -0.05, 0.05);

@@ -1,21 +1,10 @@
-// Seeded randomness and smooth noise for the demo data. Integer arithmetic, + - * / and sqrt alone: the same on every machine.
+// Smooth noise and ramps for the demo data. Integer arithmetic, + - * / and sqrt alone: the same on every machine.
 
-/** A source of uniform numbers in [0, 1). */
-export type Random = () => number;
-
-/** Seeded uniform numbers in [0, 1): Mulberry32, 32 bits of state, integer arithmetic alone. */
-export function seededRandom(seed: number): Random {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let h = Math.imul(state ^ (state >>> 15), state | 1);
-    h ^= h + Math.imul(h ^ (h >>> 7), h | 61);
-    return ((h ^ (h >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import type { Random } from "../random.ts";
 
 /** A uniform number from `low` to `high`. */
-export const between = (random: Random, low: number, high: number): number => low + (high - low) * random();
+export const between = (random: Random, low: number, high: number): number =>
+  low + (high - low) * random.uniform();
 /** `x` held within 0..1. */
 export const clamp01 = (x: number): number => x < 0 ? 0 : x > 1 ? 1 : x;
 /** `a` at t = 0, `b` at t = 1. */

@@ -1,6 +1,7 @@
 // Who is in a frame (Person) and how the frame shows them (View): random draws, no pixels.
 
-import { between, clamp01, mix, type Random } from "./demo_noise.ts";
+import { between, clamp01, mix } from "./demo_noise.ts";
+import type { Random } from "../random.ts";
 
 /** Red, green, blue; display-referred in 0..1 where a person or a view names a colour. */
 type Colour = readonly [number, number, number];
@@ -31,7 +32,7 @@ const IRIS: readonly Colour[] = [[0.28, 0.17, 0.1], [0.2, 0.12, 0.08], [0.35, 0.
   0.28,
 ]];
 
-const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)];
+const pick = <T>(random: Random, from: readonly T[]): T => from[random.integer(from.length)];
 const mixColour = (
   a: Colour,
   b: Colour,
@@ -47,16 +48,16 @@ function muted(random: Random, low: number, high: number): Colour {
 /** Draws a person at random: build, skin, eyes, nose, mouth, hair, beard, glasses, clothes. */
 export function drawPerson(random: Random) {
   const range = (low: number, high: number) => between(random, low, high);
-  const tone = random() * (SKIN.length - 1);
+  const tone = random.uniform() * (SKIN.length - 1);
   const skin = mixColour(SKIN[Math.floor(tone)], SKIN[Math.floor(tone) + 1], tone - Math.floor(tone));
-  const masculine = random() < 0.5;
+  const masculine = random.uniform() < 0.5;
   const dark = tone > 2.6;
-  const bald = masculine && random() < 0.12;
-  const grey = random() < 0.1;
+  const bald = masculine && random.uniform() < 0.12;
+  const grey = random.uniform() < 0.1;
   const hairColour = grey ? HAIR[6] : pick(random, HAIR.slice(0, dark ? 2 : 6));
   return {
-    seed: Math.floor(random() * 1e9),
-    skin: mixColour(skin, [skin[0], skin[1] * 0.95, skin[2] * range(0.85, 1.05)], random()),
+    seed: random.integer(1_000_000_000),
+    skin: mixColour(skin, [skin[0], skin[1] * 0.95, skin[2] * range(0.85, 1.05)], random.uniform()),
     tall: range(1.28, 1.4),
     jaw: masculine ? range(0.18, 0.3) : range(0.24, 0.36),
     square: masculine ? range(0.35, 0.7) : range(0.15, 0.5),
@@ -88,15 +89,15 @@ export function drawPerson(random: Random) {
       volume: bald ? 0 : range(0.06, 0.2),
       // How far down the sides the hair falls: about -0.1 is above the ear, 1.6 the shoulders.
       fall: bald ? -2 : masculine ? range(-0.25, 0.15) : range(0.5, 1.9),
-      curl: random() < 0.35 ? range(0.5, 1) : range(0, 0.25),
+      curl: random.uniform() < 0.35 ? range(0.5, 1) : range(0, 0.25),
       part: range(-0.5, 0.5),
       fringe: masculine ? range(-0.08, 0.1) : range(-0.15, 0.22),
       sweep: range(-0.3, 0.3),
     },
-    beard: masculine && random() < 0.45 ? range(0.3, 0.95) : 0,
-    age: random(),
-    freckles: tone < 1.5 && random() < 0.3 ? range(0.3, 0.8) : 0,
-    glasses: random() < 0.17 ? range(0.19, 0.23) : 0,
+    beard: masculine && random.uniform() < 0.45 ? range(0.3, 0.95) : 0,
+    age: random.uniform(),
+    freckles: tone < 1.5 && random.uniform() < 0.3 ? range(0.3, 0.8) : 0,
+    glasses: random.uniform() < 0.17 ? range(0.19, 0.23) : 0,
     cloth: [range(0.08, 0.85), range(0.08, 0.8), range(0.08, 0.85)] as Colour,
     clothPattern: pick(random, ["plain", "stripes", "knit"]),
     collar: range(0.15, 0.6),
@@ -109,17 +110,17 @@ export type View = ReturnType<typeof drawView>;
 /** Draws the view that a video opens with. `dimness` 0 is studio light, 1 a dark room with light from one side. */
 export function drawView(random: Random, { dimness = 0 }: { dimness?: number } = {}) {
   const range = (low: number, high: number) => between(random, low, high);
-  const side = random() < 0.5 ? -1 : 1;
+  const side = random.uniform() < 0.5 ? -1 : 1;
   const warm = range(-1, 1);
   return {
-    seed: Math.floor(random() * 1e9),
+    seed: random.integer(1_000_000_000),
     yaw: range(-0.34, 0.34),
     pitch: range(-0.1, 0.12),
     roll: range(-0.12, 0.12),
     x: range(-0.03, 0.03),
     y: range(-0.045, 0.0),
     scale: range(0.265, 0.315),
-    open: random() < 0.3 ? range(0.3, 1) : 0,
+    open: random.uniform() < 0.3 ? range(0.3, 1) : 0,
     smile: range(-0.2, 0.9),
     lids: range(0.8, 1.05),
     gaze: range(-0.3, 0.3),
@@ -150,7 +151,7 @@ export function nextView(view: View, random: Random): View {
     scale: view.scale * (1 + shift(0.03)),
     open: clamp01(view.open + shift(0.35)),
     smile: view.smile + shift(0.25),
-    lids: random() < 0.08 ? 0.25 : view.lids + shift(0.08),
+    lids: random.uniform() < 0.08 ? 0.25 : view.lids + shift(0.08),
     gaze: view.gaze + shift(0.15),
   };
 }

@@ -5,9 +5,9 @@
  * same features against their neighbourhood and against the whole image. Traces of manipulation are differences in
  * noise and sharpness between one region and the rest, and these tokens show them to the head.
  *
- * The transformer computes it as follows. The patch embedding is the transform, whitened by frequency. One channel of
- * the residual stream holds a large constant and another the negated sum of all the others, so that every layer norm is
- * (nearly) the identity. Block 0's MLP takes magnitudes, |x| = f(x) + f(−x) for a steep quickGELU f, pools them into
+ * The transformer computes it as follows. The patch embedding is the transform, whitened by frequency. Two channels
+ * of the residual stream hold large constants, C and −C, and another the negated sum of all the others, so that the mean
+ * is 0, the variance constant and every layer norm (nearly) the identity. Block 0's MLP takes magnitudes, |x| = f(x) + f(−x) for a steep quickGELU f, pools them into
  * bands and erases the coefficients, x = f(x) − f(−x); block 1's takes the logarithm, one hinge an interval; block 2's
  * attention averages over a near and a wide Gaussian neighbourhood, by positional channels, and over the image.
  *
@@ -30,13 +30,17 @@ export const demoEncoderConfig = {
 export const spectrum = {
   coefficients: 180,
   bands: 40,
-  /** Typical magnitude of a coefficient at radius r (cycles per two patches), for whitening: floor + slope / r². */
+  /** Typical magnitude of a coefficient at radius r (half cycles per patch), for whitening: floor + slope / r². */
   floor: 0.006,
   slope: 0.6,
   /** Gain of the mean colour, about its middle grey. */
   colourGain: 4,
-  /** Smallest and largest band energy whose logarithm is followed, and the ratio between two hinges. */
+  /** Smallest band energy whose logarithm is followed, the ratio from one hinge to the next, and their number. */
   energies: { low: 0.04, ratio: 2.2, hinges: 8 },
+  /** A typical log energy, which becomes 0. */
+  middle: -1,
+  /** Gains of the four groups: features, against the wide neighbourhood, near against wide, near against the image. */
+  groups: [1, 2, 2, 2],
   /** Standard deviations of the neighbourhoods, in patches. */
   near: 0.8,
   wide: 2.5,
@@ -47,8 +51,8 @@ const G = imageSize / P;
 const HIDDEN = 2 * D;
 const HEAD = D / heads;
 const FEATURES = spectrum.bands + 3;
-/** Channels of the residual stream: features in four groups, position, the constant and the balance. */
-const POSITION = D - 6, CONSTANT = D - 2, BALANCE = D - 1;
+/** Channels of the residual stream: features in four groups, position, the constants C and −C, and the balance. */
+const POSITION = D - 7, CONSTANT = D - 3, BALANCE = D - 1;
 const C = 2000;
 const LUMA = [0.299, 0.587, 0.114];
 
@@ -75,7 +79,7 @@ export function demoEncoder(): { dict: StateDict; config: typeof demoEncoderConf
     dict.set(`visual.${key}`, { dtype: "float32", shape: [...shape], data });
     return data;
   };
-  // With the constant C and a stream whose mean is 0, a layer norm divides by C·√(2/D): its weight undoes that.
+  // With the constants C and −C in a stream whose mean is 0, a layer norm divides by C·√(2/D): its weight undoes that.
   const norm = (key: string, scale: (channel: number) => number = () => 1) => {
     put(`${key}.weight`, [D], Float32Array.from({ length: D }, (_, d) => C * Math.sqrt(2 / D) * scale(d)));
     put(`${key}.bias`, [D]);
@@ -109,17 +113,16 @@ export function demoEncoder(): { dict: StateDict; config: typeof demoEncoderConf
     balance(mlp.proj, HIDDEN);
     balance(mlp.projBias, 1);
   }
-  norm("ln_post", (channel) => channel >= CONSTANT ? 0 : channel < FEATURES || channel >= POSITION ? 1 : 2);
+  norm("ln_post", (channel) => {
+    if (channel >= CONSTANT) return 0;
+    return channel >= POSITION ? 1 : spectrum.groups[Math.floor(channel / FEATURES)] ?? 0;
+  });
   const proj = put("proj", [D, embedDim]);
   for (let d = 0; d < D; d++) proj[d * embedDim + d] = 1;
   return { dict, config: demoEncoderConfig };
 }
 
-type Put = (
-  key: string,
-  shape: readonly number[],
-  data?: Float32Array<ArrayBuffer>,
-) => Float32Array<ArrayBuffer>;
+type Put = (key: string, shape: readonly number[]) => Float32Array;
 type Mlp = { fc: Float32Array; fcBias: Float32Array; proj: Float32Array; projBias: Float32Array };
 
 /** Makes the balance channel's row the negated sum of the others, so that what is added to the stream has mean 0. */
@@ -158,7 +161,7 @@ function embedPatches(put: Put): void {
   const position = put("positional_embedding", [1 + G * G, D]);
   for (let n = 0; n <= G * G; n++) {
     const row = position.subarray(n * D, (n + 1) * D);
-    row[CONSTANT] = C;
+    row[CONSTANT] = C, row[CONSTANT + 1] = -C;
     if (n > 0) {
       for (let c = 0; c < 3; c++) row[spectrum.coefficients + c] = spectrum.colourGain * (clipMean[c] - 0.5);
       const y = Math.floor((n - 1) / G), x = (n - 1) % G;
@@ -208,11 +211,11 @@ function poolMagnitudes(mlp: Mlp): void {
 
 /** Band energy e → log e, piecewise linear between the hinges, in place. */
 function takeLogarithms(mlp: Mlp): void {
-  const { low, ratio, hinges } = spectrum.energies;
+  const { bands, energies: { low, ratio, hinges } } = spectrum;
   const knots = Array.from({ length: hinges }, (_, j) => low * ratio ** j);
   const slopes = knots.map((knot) => Math.log(ratio) / (knot * (ratio - 1)));
-  for (let band = 0; band < spectrum.bands; band++) {
-    mlp.projBias[band] = Math.log(low);
+  for (let band = 0; band < bands; band++) {
+    mlp.projBias[band] = Math.log(low) - spectrum.middle;
     for (let j = 0; j < hinges; j++) {
       const gain = slopes[j] - (j > 0 ? slopes[j - 1] : 0);
       hidden(mlp, band * hinges + j, {
@@ -224,7 +227,7 @@ function takeLogarithms(mlp: Mlp): void {
       });
     }
     // The logarithm takes the place of e itself, which is never negative.
-    hidden(mlp, spectrum.bands * hinges + band, { from: band, sign: 1, scale: 60, to: [[band, -1]] });
+    hidden(mlp, bands * hinges + band, { from: band, sign: 1, scale: 60, to: [[band, -1]] });
   }
 }
 
