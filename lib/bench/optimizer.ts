@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type ForgeLens, logits } from "../model/forgelens.ts";
+import { toVariable } from "../model/tensors.ts";
 import type { StateDict } from "../model/weights.ts";
 
 /** AdamW's settings; PyTorch's defaults, but the reference's learning rate. */
@@ -106,8 +107,8 @@ export function restoreOptimizer(dict: StateDict, config: Partial<AdamWConfig> =
       throw new Error(`Cannot restore the optimizer: expected the key exp_avg_sq.${key} but found none`);
     }
     optimizer.moments.set(key, {
-      m: tf.variable(tf.tensor(entry.data as Float32Array, entry.shape), false),
-      v: tf.variable(tf.tensor(square.data as Float32Array, square.shape), false),
+      m: toVariable(tf.tensor(entry.data as Float32Array, entry.shape), { trainable: false }),
+      v: toVariable(tf.tensor(square.data as Float32Array, square.shape), { trainable: false }),
     });
   }
   return optimizer;
@@ -142,7 +143,10 @@ function applyAdamW(model: ForgeLens, optimizer: Optimizer, gradients: Map<strin
   for (const [key, weight] of model.weights) {
     let moments = optimizer.moments.get(key);
     if (!moments) {
-      moments = { m: tf.variable(tf.zerosLike(weight), false), v: tf.variable(tf.zerosLike(weight), false) };
+      moments = {
+        m: toVariable(tf.zerosLike(weight), { trainable: false }),
+        v: toVariable(tf.zerosLike(weight), { trainable: false }),
+      };
       optimizer.moments.set(key, moments);
     }
     const { m, v } = moments;

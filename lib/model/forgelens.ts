@@ -18,6 +18,7 @@ import {
   linear,
   type Norm,
 } from "./layers.ts";
+import { toVariable } from "./tensors.ts";
 import { checkState, type StateDict } from "./weights.ts";
 
 /** The shape of a ForgeLens head. */
@@ -60,7 +61,10 @@ export function createForgeLens(config: ForgeLensConfig, seed: number): ForgeLen
   }
   const weights = new Map<string, tf.Variable>();
   for (const [key, shape] of forgeLensShapes(config)) {
-    weights.set(key, tf.variable(tf.tensor(initialValues(key, { shape, config, seed }), [...shape]), true));
+    weights.set(
+      key,
+      toVariable(tf.tensor(initialValues(key, { shape, config, seed }), [...shape]), { trainable: true }),
+    );
   }
   return { config, weights };
 }
@@ -95,7 +99,7 @@ export function bindForgeLens(
   for (const [key, shape] of shapes) {
     weights.set(
       key,
-      tf.variable(tf.tensor(dict.get(key)!.data as Float32Array, [...shape], "float32"), true),
+      toVariable(tf.tensor(dict.get(key)!.data as Float32Array, [...shape], "float32"), { trainable: true }),
     );
   }
   return { config, weights };

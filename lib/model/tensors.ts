@@ -16,6 +16,13 @@ export function tensorsOf(dict: StateDict): Map<string, tf.Tensor> {
   return tensors;
 }
 
+/** A variable that takes over the tensor it starts as, which is freed as a handle of its own. */
+export function toVariable(initial: tf.Tensor, options: { readonly trainable: boolean }): tf.Variable {
+  const variable = tf.variable(initial, options.trainable);
+  initial.dispose();
+  return variable;
+}
+
 /** Frees every tensor in what a `bind*`, `create*` or `adamW` call returned; doing it twice is harmless. */
 export function dispose(x: unknown): void {
   if (x instanceof tf.Tensor) {
