@@ -135,7 +135,7 @@ async function evaluate(checkpoint: string, flags: Flags): Promise<number> {
   const named = given.test !== undefined || given.testReal !== undefined;
   const time = new Date().toISOString().replace(/\.\d+Z$/, "").replaceAll(/[-:]/g, "").replace("T", "-");
   const config = {
-    ...resolveConfig(own, given),
+    ...resolveConfig(named ? { ...own, test: [], testReal: undefined, testFake: undefined } : own, given),
     run: basename(info.isDirectory ? await Deno.realPath(folder) : checkpoint.replace(/\.[^.]+$/, "")),
     out: dirname(info.isDirectory ? await Deno.realPath(folder) : checkpoint),
   };

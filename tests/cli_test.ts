@@ -1,0 +1,144 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { writeOddPictures, writePictures } from "./folders.ts";
+
+const root = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
+
+const small = [
+  "--clip",
+  "demo",
+  "--feed-forward",
+  "32",
+  "--depth",
+  "1",
+  "--batch-size",
+  "4",
+  "--jpeg-qualities",
+  "50",
+];
+
+async function cli(args: readonly string[], options: { readonly interruptAt?: RegExp } = {}) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", join(import.meta.dirname!, "../lib/cli.ts"), ...args],
+    env: { NO_COLOR: "1", FORGELENS_DEBUG: "" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let out = "";
+  const reading = (async () => {
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      out += text;
+      if (options.interruptAt?.test(out)) {
+        child.kill("SIGINT");
+        options = {};
+      }
+    }
+  })();
+  const [err, { code }] = await Promise.all([new Response(child.stderr).text(), child.status, reading]);
+  return { code, out, err };
+}
+
+Deno.test("train goes through folders with every oddity, names what it skips and why, and writes its results", async () => {
+  await writeOddPictures(join(root, "odd"));
+  const at = (name: string) => join(root, "odd", name);
+  const { code, out, err } = await cli([
+    ...["train", "--real", at("real"), "--fake", at("fäke 假"), "--test-real", at("test real")],
+    ...[
+      "--test-fake",
+      at("test fake"),
+      "--epochs",
+      "1",
+      "--out",
+      join(root, "ck"),
+      "--run",
+      "odd",
+      "--pth",
+      ...small,
+    ],
+  ]);
+  assertEquals([code, err], [0, ""]);
+  for (const folder of ["real", "fäke 假", "test real", "test fake"]) {
+    assertStringIncludes(out, `Skipped ${at(folder)}/notes.txt: not an image's suffix`);
+    assertStringIncludes(out, `Skipped ${at(folder)}/empty.png: empty file`);
+    assertMatch(out, new RegExp(`Skipped ${at(folder)}/cut short.jpg: expected .* truncated`));
+  }
+  assertStringIncludes(out, "Backend: ");
+  assertMatch(out, /Epoch 1: loss \d\.\d+, validation AUC \d\.\d+/);
+  assertMatch(out, /data test, jpeg-50/);
+  assert(!out.includes("DEMO"), "own data is called DEMO");
+  const files = [...Deno.readDirSync(join(root, "ck", "odd"))].map(({ name }) => name).sort();
+  assertEquals(files, [
+    ...["config.json", "history.csv", "metrics.json", "model.pth", "model.safetensors", "predictions.csv"],
+    ...["report.html", "state.json"],
+  ]);
+});
+
+Deno.test("evaluate tests a run's weights on another set, and a file of weights alone", async () => {
+  const other = await writePictures(join(root, "other"), { videos: 2 });
+  const folder = join(root, "ck", "odd");
+  const named = await cli(["evaluate", folder, "--test", `other=${other.real},${other.fake}`]);
+  assertEquals([named.code, named.err], [0, ""]);
+  assertMatch(named.out, /other test +cross +4 +4/);
+  assert(!named.out.includes("data test"));
+  const file = await cli([
+    "evaluate",
+    join(folder, "model.pth"),
+    "--test",
+    `other=${other.real},${other.fake}`,
+  ]);
+  assertEquals([file.code, file.err], [0, ""]);
+  const row = /other test +cross.*/;
+  assertEquals(row.exec(file.out)?.[0], row.exec(named.out)?.[0]);
+});
+
+Deno.test("train interrupted by Ctrl-C says how to go on, and --resume ends with the numbers of a run that was not", async () => {
+  const { real, fake } = await writePictures(join(root, "stop"), { videos: 8 });
+  const common = ["--epochs", "12", "--out", join(root, "stopped"), ...small, "--real", real, "--fake", fake];
+  assertEquals((await cli(["train", ...common, "--run", "whole"])).code, 0);
+  const stopped = await cli(["train", ...common, "--run", "part"], { interruptAt: /Epoch 2: / });
+  assertEquals(stopped.code, 130);
+  assertStringIncludes(stopped.err, "Interrupted. To go on: deno task train --resume --run part --out ");
+  assertStringIncludes(
+    (await cli(["train", "--resume", "--out", join(root, "stopped"), "--epochs", "3"])).err,
+    "found epochs",
+  );
+  const resumed = await cli(["train", "--resume", "--out", join(root, "stopped")]);
+  assertEquals([resumed.code, resumed.err], [0, ""]);
+  assertMatch(resumed.out, /Going on with .*part from epoch \d+, step \d+/);
+  const scores = (run: string) => Deno.readTextFileSync(join(root, "stopped", run, "predictions.csv"));
+  assertEquals(scores("part"), scores("whole"));
+});
+
+Deno.test("bad input gives one line, with what to do, and exit code 2; a failure exits with 1", async () => {
+  const { real, fake } = await writePictures(join(root, "bad"), { videos: 3 });
+  await Deno.writeTextFile(join(root, "bad.json"), '{"epohcs": 3}');
+  const own = ["train", "--real", real, "--fake"];
+  const cases: [string[], number, string][] = [
+    [[...own, join(root, "none")], 2, "expected a folder of images but found nothing there"],
+    [[...own, real], 2, "expected different folders for real and fake"],
+    [["train", "--epoch", "3"], 2, "Did you mean --epochs?"],
+    [["trian"], 2, "Did you mean train?"],
+    [["train", "--config", join(root, "bad.json")], 2, 'did you mean "epochs"?'],
+    [["train", "--resume", "--out", join(root, "empty")], 2, "start one with train"],
+    [["evaluate", join(root, "none")], 2, "found nothing there"],
+    [[...own, fake, "--clip-weights", join(root, "none.pt")], 2, "expected a file but found none"],
+    [[...own, fake, "--out", join(root, "bad.json")], 1, "bad.json"],
+  ];
+  for (const [args, code, message] of cases) {
+    const result = await cli(args);
+    assertEquals(result.code, code, `${args.join(" ")}: ${result.err}`);
+    assertStringIncludes(result.err, message);
+    assertEquals(result.err.trimEnd().split("\n").length, 1, result.err);
+  }
+});
+
+Deno.test("help lists every command, and every key of the configuration as a flag", async () => {
+  const { code, out } = await cli(["help"]);
+  assertEquals(code, 0);
+  for (const command of ["train", "evaluate", "demo-data"]) assertStringIncludes(out, command);
+  const train = await cli(["help", "train"]);
+  for (const flag of ["--batch-size", "--no-balance", "--jpeg-qualities", "--resume"]) {
+    assertStringIncludes(train.out, flag);
+  }
+});
