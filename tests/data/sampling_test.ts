@@ -105,3 +105,25 @@ Deno.test("imageBatches() gives every image once, in order, the last batch small
     await Deno.remove(root, { recursive: true });
   }
 });
+
+Deno.test("imageBatches() holds a few batches in memory, however many images there are", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const { real } = await writePictures(root, { videos: 1 });
+    const samples = Array.from(
+      { length: 1600 },
+      (): Sample => ({ path: `${real}/r0/0.png`, label: 0, set: "s" }),
+    );
+    let early = 0;
+    let count = 0;
+    for await (const { images } of imageBatches(samples, { batchSize: 8 })) {
+      count += images.length;
+      if (count === 400) early = Deno.memoryUsage().rss;
+    }
+    // 1200 images of 150 kB are 180 MB; the allowance is for what the allocator and V8 have not given back yet.
+    const grown = (Deno.memoryUsage().rss - early) / 1e6;
+    assert(grown < 90, `memory grew by ${grown.toFixed(0)} MB over 1200 images`);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
