@@ -1,0 +1,46 @@
+/**
+ * Tests that work with tensors: on the backend that FORGELENS_TEST_BACKEND names, failing on a leaked tensor.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { type BackendName, initBackend } from "../lib/backend.ts";
+import { loadStateDict, type StateDict } from "../lib/model/weights.ts";
+
+/** A test that must dispose every tensor that it makes. */
+export function tensorTest(name: string, body: () => void | Promise<void>): void {
+  Deno.test(name, async () => {
+    await initBackend({ backend: Deno.env.get("FORGELENS_TEST_BACKEND") as BackendName | undefined });
+    const before = tf.memory().numTensors;
+    await body();
+    assertEquals(tf.memory().numTensors, before, "tensors leaked");
+  });
+}
+
+/** A file of tests/fixtures. */
+export function fixture(name: string): string {
+  return join(import.meta.dirname!, "fixtures", name);
+}
+
+/** A fixture's arrays by name. */
+export async function arrays(name: string): Promise<StateDict> {
+  return await loadStateDict(fixture(name));
+}
+
+/** One array of a state dict as a tensor, which the caller disposes. */
+export function tensorOf<T extends tf.Tensor>(dict: StateDict, key: string): T {
+  const { data, shape } = dict.get(key)!;
+  return tf.tensor(data as Float32Array, shape) as T;
+}
+
+/** The largest absolute difference between values, a tensor among them being disposed. */
+export function worstDifference(actual: tf.Tensor | ArrayLike<number>, expected: ArrayLike<number>): number {
+  const values = actual instanceof tf.Tensor ? actual.dataSync() : actual;
+  if (actual instanceof tf.Tensor) actual.dispose();
+  assertEquals(values.length, expected.length);
+  let worst = 0;
+  for (let i = 0; i < values.length; i++) worst = Math.max(worst, Math.abs(values[i] - expected[i]));
+  return worst;
+}

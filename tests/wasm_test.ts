@@ -1,0 +1,17 @@
+import { assert } from "@std/assert";
+import { join } from "node:path";
+
+Deno.test("all of the model code passes its tests on WebAssembly too", async () => {
+  const here = import.meta.dirname!;
+  const files = [
+    "model/clip_test.ts",
+    "model/forgelens_test.ts",
+    "model/layers_test.ts",
+    "bench/optimizer_test.ts",
+  ];
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--no-check", ...files.map((file) => join(here, file))],
+    env: { FORGELENS_TEST_BACKEND: "wasm", NO_COLOR: "1" },
+  }).output();
+  assert(success, new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+});
