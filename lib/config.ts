@@ -102,8 +102,8 @@ export const presets: Readonly<Record<RunConfig["preset"], RunInput>> = {
   reference: { activation: "gelu", attendAcross: "batch", balance: false, select: "last", valShare: 0 },
 };
 
-/** What the demo data changes of the defaults: enough epochs for its few hundred images. */
-export const demoDefaults: RunInput = { set: "demo", epochs: 8 };
+/** What the demo data changes of the defaults. */
+export const demoDefaults: RunInput = { set: "demo" };
 
 /** True when no data is configured, so that the run takes the demo data. */
 export function isDemo(config: Pick<RunInput, "real" | "fake" | "manifest">): boolean {
