@@ -47,6 +47,7 @@ export {
   forgeLensState,
   logits,
 } from "./model/forgelens.ts";
+export { bindPaper, paperClsTokens, paperImage, paperLogit, type PaperModel } from "./model/paper.ts";
 export { dispose } from "./model/tensors.ts";
 export { loadStateDict, savePth, saveSafetensors, type StateDict } from "./model/weights.ts";
 

@@ -7,6 +7,7 @@ Deno.test("all of the model code passes its tests on WebAssembly too", async () 
     "model/clip_test.ts",
     "model/forgelens_test.ts",
     "model/layers_test.ts",
+    "model/paper_test.ts",
     "bench/optimizer_test.ts",
   ];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -9,6 +9,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "../random.ts";
 import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "./layers.ts";
+import { resizePositions } from "./positions.ts";
 import { tensorsOf } from "./tensors.ts";
 import { checkState, type StateDict } from "./weights.ts";
 
@@ -103,19 +104,10 @@ export function bindClip(
   },
 ): Clip {
   const tower = visionTower(dict);
-  const [width = 0, , patchSize = 0] = tower.get("conv1.weight")?.shape ?? [];
-  const tokens = tower.get("positional_embedding")?.shape[0] ?? 0;
-  const layers = 1 +
-    Math.max(
-      -1,
-      ...[...tower.keys()].map((key) => Number(/^transformer\.resblocks\.(\d+)\./.exec(key)?.[1] ?? -1)),
-    );
+  const sizes = clipSizes(tower);
+  checkState(tower, clipShapes(sizes), { what: "CLIP's vision tower" });
+  const { width, layers, tokens, patchSize, embedDim } = sizes;
   const heads = options.heads ?? Math.max(1, Math.floor(width / 64));
-  const hidden = tower.get("transformer.resblocks.0.mlp.c_fc.weight")?.shape[0] ?? 4 * width;
-  const embedDim = tower.get("proj")?.shape[1] ?? 0;
-  checkState(tower, clipShapes({ width, layers, tokens, patchSize, embedDim, hidden }), {
-    what: "CLIP's vision tower",
-  });
   const grid = Math.round(Math.sqrt(tokens - 1));
   const imageSize = options.imageSize ?? grid * patchSize;
   if (grid * grid !== tokens - 1 || imageSize % patchSize !== 0 || width % heads !== 0) {
@@ -152,12 +144,7 @@ export function bindClip(
 export function encodeTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
   return tf.tidy(() => {
     const { config, params: p } = clip;
-    const B = pixels.shape[0];
-    const patches = tf.conv2d(pixels, p.patchFilter, config.patchSize, "valid"); // [B, G, G, D]
-    const flat = tf.reshape(patches, [B, -1, config.width]); // [B, G², D]
-    const clsToken = tf.tile(tf.reshape(p.classEmbedding, [1, 1, config.width]), [B, 1, 1]); // [B, 1, D]
-    const embedded = tf.add(tf.concat([clsToken, flat], 1), p.positionalEmbedding); // [B, N, D]
-    let x = layerNorm(p.lnPre, embedded) as tf.Tensor3D;
+    let x = embedPatches(clip, pixels);
     if (config.attendAcross === "batch") x = tf.transpose(x, [1, 0, 2]); // [N, B, D]
     for (const block of p.blocks) {
       const previous = x;
@@ -166,6 +153,18 @@ export function encodeTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
     }
     if (config.attendAcross === "batch") x = tf.transpose(x, [1, 0, 2]); // [B, N, D]
     return layerNorm(p.lnPost, x);
+  });
+}
+
+/** What enters the first block: embedded patches behind the class token, with positions, normalised; [B, N, D]. */
+export function embedPatches({ config, params: p }: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
+  return tf.tidy(() => {
+    const B = pixels.shape[0];
+    const patches = tf.conv2d(pixels, p.patchFilter, config.patchSize, "valid"); // [B, G, G, D]
+    const flat = tf.reshape(patches, [B, -1, config.width]); // [B, G², D]
+    const clsToken = tf.tile(tf.reshape(p.classEmbedding, [1, 1, config.width]), [B, 1, 1]); // [B, 1, D]
+    const embedded = tf.add(tf.concat([clsToken, flat], 1), p.positionalEmbedding); // [B, N, D]
+    return layerNorm(p.lnPre, embedded) as tf.Tensor3D;
   });
 }
 
@@ -237,14 +236,35 @@ function visionTower(dict: StateDict): StateDict {
 const textKey =
   /^(extractor\.clip\.)?(transformer\.resblocks\.|token_embedding\.|positional_embedding$|ln_final\.|text_projection|text\.|attn_mask$|logit_scale$|logit_bias$|input_resolution$|context_length$|vocab_size$)|^(wsgm|faformer|cls_head)\./;
 
-function clipShapes(sizes: {
+/** What the shapes of a vision tower depend on. */
+export type ClipSizes = {
   readonly width: number;
   readonly layers: number;
   readonly tokens: number;
   readonly patchSize: number;
   readonly embedDim: number;
+  /** Width of the MLPs' hidden layer; 4·width in CLIP. */
   readonly hidden: number;
-}): Map<string, readonly number[]> {
+};
+
+/** Reads the sizes off a tower's weights, under names without `visual.`; 0 for what is missing. */
+export function clipSizes(tower: StateDict): ClipSizes {
+  const [width = 0, , patchSize = 0] = tower.get("conv1.weight")?.shape ?? [];
+  const blocks = [...tower.keys()].map((key) =>
+    Number(/^transformer\.resblocks\.(\d+)\./.exec(key)?.[1] ?? -1)
+  );
+  return {
+    width,
+    layers: 1 + blocks.reduce((most, block) => Math.max(most, block), -1),
+    tokens: tower.get("positional_embedding")?.shape[0] ?? 0,
+    patchSize,
+    embedDim: tower.get("proj")?.shape[1] ?? 0,
+    hidden: tower.get("transformer.resblocks.0.mlp.c_fc.weight")?.shape[0] ?? 4 * width,
+  };
+}
+
+/** Key → shape of a vision tower, under names without `visual.`. */
+export function clipShapes(sizes: ClipSizes): Map<string, readonly number[]> {
   const { width: D, layers, tokens, patchSize, embedDim, hidden } = sizes;
   const shapes = new Map<string, readonly number[]>([
     ["class_embedding", [D]],
@@ -302,60 +322,4 @@ function clipParams(tensors: Map<string, tf.Tensor>, layers: number): ClipParams
     lnPost: norm("ln_post"),
     proj: matrix("proj"),
   };
-}
-
-/**
- * Positional embeddings for another grid, as open_clip's `resize_pos_embed`: the class token's row kept, the rest by
- * `F.interpolate(mode="bicubic", antialias=True, align_corners=False)`.
- */
-function resizePositions(
-  data: Float32Array,
-  sizes: { readonly width: number; readonly from: number; readonly to: number },
-): Float32Array {
-  const { width, from, to } = sizes;
-  if (from === to) return data;
-  const taps = bicubicTaps(from, to);
-  const rows = new Float32Array(from * to * width); // columns resized
-  for (let y = 0; y < from; y++) {
-    taps.forEach(({ start, weights }, x) => {
-      weights.forEach((weight, t) => {
-        const source = (1 + y * from + start + t) * width;
-        for (let d = 0; d < width; d++) rows[(y * to + x) * width + d] += weight * data[source + d];
-      });
-    });
-  }
-  const resized = new Float32Array((1 + to * to) * width);
-  resized.set(data.subarray(0, width));
-  taps.forEach(({ start, weights }, y) => {
-    weights.forEach((weight, t) => {
-      const source = (start + t) * to * width;
-      const target = (1 + y * to) * width;
-      for (let i = 0; i < to * width; i++) resized[target + i] += weight * rows[source + i];
-    });
-  });
-  return resized;
-}
-
-function bicubicTaps(from: number, to: number): { start: number; weights: number[] }[] {
-  const scale = from / to;
-  const stretch = Math.max(scale, 1); // antialias: the kernel widens when shrinking
-  const support = 2 * stretch;
-  return Array.from({ length: to }, (_, i) => {
-    const centre = scale * (i + 0.5);
-    const start = Math.max(Math.trunc(centre - support + 0.5), 0);
-    const end = Math.min(Math.trunc(centre + support + 0.5), from);
-    const weights = Array.from(
-      { length: end - start },
-      (_, t) => cubic((start + t - centre + 0.5) / stretch),
-    );
-    const sum = weights.reduce((a, b) => a + b, 0);
-    return { start, weights: weights.map((weight) => weight / sum) };
-  });
-}
-
-// Keys' cubic with a = −0.5, which PyTorch takes when antialiasing.
-function cubic(distance: number): number {
-  const x = Math.abs(distance);
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
 }

@@ -109,14 +109,24 @@ export function attention(
   });
 }
 
-/** One pre-norm block of CLIP's vision transformer, [B, N, D] → [B, N, D]. */
+/**
+ * One pre-norm block of CLIP's vision transformer, [B, N, D] → [B, N, D].
+ *
+ * @param options.between what is added to the stream between attention and MLP, computed from it; nothing unless given
+ */
 export function residualBlock(
   p: ResidualBlock,
   x: tf.Tensor3D,
-  options: { readonly heads: number; readonly activation: "quickgelu" | "gelu" },
+  options: {
+    readonly heads: number;
+    readonly activation: "quickgelu" | "gelu";
+    readonly between?: (x: tf.Tensor3D) => tf.Tensor3D;
+  },
 ): tf.Tensor3D {
   return tf.tidy(() => {
-    const attended = tf.add(x, attention(p.attn, layerNorm(p.ln1, x), options)) as tf.Tensor3D;
+    const { heads, between } = options;
+    let attended = tf.add(x, attention(p.attn, layerNorm(p.ln1, x), { heads })) as tf.Tensor3D;
+    if (between) attended = tf.add(attended, between(attended));
     const hidden = linear(p.cFc, layerNorm(p.ln2, attended)); // [B, N, 4D]
     const active = options.activation === "gelu" ? gelu(hidden) : quickGelu(hidden);
     return tf.add(attended, linear(p.cProj, active)) as tf.Tensor3D; // [B, N, D]

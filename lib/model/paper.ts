@@ -1,0 +1,265 @@
+/**
+ * The published ForgeLens: WSGM inside CLIP's encoder (stage 1), FAFormer over its class tokens (stage 2). Inference only.
+ *
+ * Chen et al., "ForgeLens: Data-Efficient Forgery Focus for Generalizable Forgery Image Detection", ICCV 2025,
+ * arXiv 2408.13697; names and order of operations are the official checkpoint's. It is trained on whole ProGAN images, not
+ * on faces. Shapes: B batch, S image size, N tokens, D width, E embedding width, L layers.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { bindClip, type Clip, clipShapes, clipSizes, embedPatches } from "./clip.ts";
+import {
+  type Attention,
+  attention,
+  layerNorm,
+  type Linear,
+  linear,
+  type Norm,
+  residualBlock,
+} from "./layers.ts";
+import { tensorsOf } from "./tensors.ts";
+import { checkState, type StateDict } from "./weights.ts";
+
+/** Weight-shared guidance module: a bottleneck of three linear layers, D → D/4 → D/4 → D. */
+type Wsgm = { readonly down: Linear; readonly middle: Linear; readonly up: Linear };
+
+/** One pre-norm block of FAFormer over [B, 1 + L, E]. */
+type FaformerBlock = {
+  readonly ln1: Norm;
+  readonly attn: Attention;
+  readonly ln2: Norm;
+  readonly hidden: Linear;
+  readonly out: Linear;
+};
+
+/** The published model with its weights on the tensor backend; free it with `dispose()`. */
+export type PaperModel = {
+  readonly clip: Clip;
+  readonly faformerHeads: number;
+  readonly wsgm: readonly Wsgm[];
+  /** Stage 1's classifier on the embedding. */
+  readonly stage1: Linear;
+  readonly faformer: readonly FaformerBlock[];
+  /** FAFormer's own class token, [E]. */
+  readonly clsToken: tf.Tensor1D;
+  readonly lnPost: Norm;
+  /** Stage 2's classifier on FAFormer's class token. */
+  readonly stage2: Linear;
+};
+
+const tower = "backbone.backbone.visual.";
+
+/**
+ * Binds the official stage-2 checkpoint (its `model_state_dict`), which holds stage 1 too.
+ *
+ * A guidance module stands in it once under `transformer.WSGM_modules` and again under every block that shares it; the
+ * copies must be equal. CLIP's text tower is ignored.
+ *
+ * @param options.heads attention heads of CLIP; 16 in ViT-L/14
+ * @param options.wsgmCount guidance modules, shared by neighbouring blocks; 8 to 24 in the paper's settings
+ * @param options.faformerHeads attention heads of FAFormer; 2 or 16 in the paper's settings
+ * @throws naming every missing, unexpected and misshaped key at once, or the copies that differ
+ */
+export function bindPaper(
+  dict: StateDict,
+  options: { readonly heads: number; readonly wsgmCount: number; readonly faformerHeads: number },
+): PaperModel {
+  const { heads, wsgmCount, faformerHeads } = options;
+  const visual: StateDict = new Map();
+  for (const [key, value] of dict) if (key.startsWith(tower)) visual.set(key.slice(tower.length), value);
+  const sizes = clipSizes(visual);
+  const sharedBy = (block: number) => Math.floor((block * wsgmCount) / sizes.layers);
+  checkState(dict, paperShapes(dict, { visual, wsgmCount }), {
+    what: "the published ForgeLens",
+    ignore: (key) => key.startsWith("backbone.backbone.") && !key.startsWith(tower),
+  });
+  for (let block = 0; block < sizes.layers; block++) {
+    for (const key of wsgmShapes(sizes.width, 0).keys()) {
+      const [copy, shared] = [
+        `transformer.resblocks.${block}.wsgm_module.${key}`,
+        `transformer.WSGM_modules.${sharedBy(block)}.${key}`,
+      ];
+      const [a, b] = [visual.get(copy)!.data, visual.get(shared)!.data];
+      if (a.some((value, i) => value !== b[i])) {
+        throw new Error(
+          `Cannot bind the published ForgeLens: expected ${copy} to equal ${shared}, which block ${block} shares with ${wsgmCount} modules, but found other values; check wsgmCount`,
+        );
+      }
+    }
+  }
+  const plain = new Map([...visual].filter(([key]) => !/WSGM_modules|wsgm_module/.test(key)));
+  const clip = bindClip(plain, { activation: "quickgelu", attendAcross: "tokens", heads });
+  const isGuidance = (key: string) => key.startsWith(`${tower}transformer.WSGM_modules.`);
+  const isHead = (key: string) => !key.startsWith("backbone.") || key.startsWith("backbone.fc.");
+  const t = tensorsOf(new Map([...dict].filter(([key]) => isGuidance(key) || isHead(key))));
+  const norm = (key: string): Norm => ({
+    weight: t.get(`${key}.weight`) as tf.Tensor1D,
+    bias: t.get(`${key}.bias`) as tf.Tensor1D,
+  });
+  const layer = (key: string): Linear => ({
+    weight: t.get(`${key}.weight`) as tf.Tensor2D,
+    bias: t.get(`${key}.bias`) as tf.Tensor1D,
+  });
+  return {
+    clip,
+    faformerHeads,
+    wsgm: Array.from({ length: wsgmCount }, (_, i): Wsgm => {
+      const at = `${tower}transformer.WSGM_modules.${i}`;
+      return { down: layer(`${at}.down`), middle: layer(`${at}.middle`), up: layer(`${at}.up`) };
+    }),
+    stage1: layer("backbone.fc.1"),
+    faformer: Array.from({ length: faformerDepth(dict) }, (_, i): FaformerBlock => {
+      const at = `transformer.resblocks.${i}`;
+      const inProj = {
+        weight: t.get(`${at}.attn.in_proj_weight`) as tf.Tensor2D,
+        bias: t.get(`${at}.attn.in_proj_bias`) as tf.Tensor1D,
+      };
+      return {
+        ln1: norm(`${at}.ln_1`),
+        attn: { inProj, outProj: layer(`${at}.attn.out_proj`) },
+        ln2: norm(`${at}.ln_2`),
+        hidden: layer(`${at}.mlp.0`),
+        out: layer(`${at}.mlp.3`),
+      };
+    }),
+    clsToken: t.get("cls_token") as tf.Tensor1D,
+    lnPost: norm("ln_post"),
+    stage2: layer("fc.1"),
+  };
+}
+
+/**
+ * The logit of fake: pixels [B, S, S, 3] → [B, 1]. Stage 1 classifies CLIP's guided embedding, stage 2 what FAFormer makes
+ * of the class tokens of all layers; the probability is its sigmoid.
+ */
+export function paperLogit(
+  model: PaperModel,
+  pixels: tf.Tensor4D,
+  options: { readonly stage: 1 | 2 },
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const clsTokens = paperClsTokens(model, pixels); // [B, L, E]
+    const [B, L, E] = clsTokens.shape;
+    if (options.stage === 1) {
+      const embedding = tf.reshape(tf.slice(clsTokens, [0, L - 1, 0], [-1, 1, -1]), [B, E]) as tf.Tensor2D; // [B, E]
+      return linear(model.stage1, embedding); // [B, 1]
+    }
+    const own = tf.tile(tf.reshape(model.clsToken, [1, 1, E]), [B, 1, 1]); // [B, 1, E]
+    let x = tf.concat([own, clsTokens], 1) as tf.Tensor3D; // [B, 1 + L, E]
+    for (const p of model.faformer) {
+      x = tf.add(x, attention(p.attn, layerNorm(p.ln1, x), { heads: model.faformerHeads }));
+      x = tf.add(x, linear(p.out, tf.relu(linear(p.hidden, layerNorm(p.ln2, x)))));
+    }
+    const first = tf.reshape(tf.slice(x, [0, 0, 0], [-1, 1, -1]), [B, E]) as tf.Tensor2D; // [B, E]
+    return linear(model.stage2, layerNorm(model.lnPost, first)); // [B, 1]
+  });
+}
+
+/** The class token after each layer, normalised and projected: pixels [B, S, S, 3] → [B, L, E]; the last is the embedding. */
+export function paperClsTokens(model: PaperModel, pixels: tf.Tensor4D): tf.Tensor3D {
+  return tf.tidy(() => {
+    const { clip: { config, params }, wsgm } = model;
+    let x = embedPatches(model.clip, pixels); // [B, N, D]
+    const clsTokens = params.blocks.map((block, i) => {
+      const { down, middle, up } = wsgm[Math.floor((i * wsgm.length) / config.layers)];
+      x = residualBlock(block, x, {
+        heads: config.heads,
+        activation: config.activation,
+        between: (x) => linear(up, tf.relu(linear(middle, tf.relu(linear(down, x))))),
+      });
+      const clsToken = tf.reshape(tf.slice(x, [0, 0, 0], [-1, 1, -1]), [-1, config.width]) as tf.Tensor2D; // [B, D]
+      return tf.matMul(layerNorm(params.lnPost, clsToken), params.proj); // [B, E]
+    });
+    return tf.stack(clsTokens, 1) as tf.Tensor3D; // [B, L, E]
+  });
+}
+
+/**
+ * An image as the published model takes it: tiled when a side is below `size`, then its centre cut out; never resized.
+ *
+ * @param image RGB bytes at their own size, as `decodeImage()` gives them
+ * @returns RGB bytes [size, size, 3], for `toPixels()`
+ */
+export function paperImage(
+  image: { readonly data: Uint8Array; readonly width: number; readonly height: number },
+  size = 224,
+): Uint8Array {
+  const { data, width, height } = image;
+  const tiled = Math.min(width, height) < size;
+  const [w, h] = tiled
+    ? [width * Math.ceil(size / width), height * Math.ceil(size / height)]
+    : [width, height];
+  const [left, top] = [roundHalfToEven((w - size) / 2), roundHalfToEven((h - size) / 2)];
+  const result = new Uint8Array(size * size * 3);
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const from = (((top + y) % height) * width + ((left + x) % width)) * 3;
+      result.set(data.subarray(from, from + 3), (y * size + x) * 3);
+    }
+  }
+  return result;
+}
+
+/** As Python rounds, which torchvision's centre crop uses. */
+function roundHalfToEven(x: number): number {
+  const floor = Math.floor(x);
+  return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x);
+}
+
+function faformerDepth(dict: StateDict): number {
+  const blocks = [...dict.keys()].map((key) =>
+    Number(/^transformer\.resblocks\.(\d+)\./.exec(key)?.[1] ?? -1)
+  );
+  return 1 + blocks.reduce((most, block) => Math.max(most, block), -1);
+}
+
+function wsgmShapes(D: number, bottleneck: number): Map<string, readonly number[]> {
+  return new Map<string, readonly number[]>([
+    ["down.weight", [bottleneck, D]],
+    ["down.bias", [bottleneck]],
+    ["middle.weight", [bottleneck, bottleneck]],
+    ["middle.bias", [bottleneck]],
+    ["up.weight", [D, bottleneck]],
+    ["up.bias", [D]],
+  ]);
+}
+
+function paperShapes(
+  dict: StateDict,
+  options: { readonly visual: StateDict; readonly wsgmCount: number },
+): Map<string, readonly number[]> {
+  const { visual, wsgmCount } = options;
+  const sizes = clipSizes(visual);
+  const shapes = new Map<string, readonly number[]>();
+  for (const [key, shape] of clipShapes(sizes)) shapes.set(tower + key, shape);
+  const guidance = wsgmShapes(
+    sizes.width,
+    visual.get("transformer.WSGM_modules.0.down.weight")?.shape[0] ?? 0,
+  );
+  for (const [key, shape] of guidance) {
+    for (let i = 0; i < wsgmCount; i++) shapes.set(`${tower}transformer.WSGM_modules.${i}.${key}`, shape);
+    for (let i = 0; i < sizes.layers; i++) {
+      shapes.set(`${tower}transformer.resblocks.${i}.wsgm_module.${key}`, shape);
+    }
+  }
+  const E = sizes.embedDim;
+  const layer = (key: string, weight: readonly number[]) =>
+    shapes.set(`${key}.weight`, weight).set(`${key}.bias`, [weight[0]]);
+  layer("backbone.fc.1", [1, E]);
+  layer("backbone.ln_post", [E]); // stage 1 has it and does not use it
+  for (let i = 0; i < faformerDepth(dict); i++) {
+    const at = `transformer.resblocks.${i}`;
+    const hidden = dict.get(`${at}.mlp.0.weight`)?.shape[0] ?? E;
+    shapes.set(`${at}.attn.in_proj_weight`, [3 * E, E]).set(`${at}.attn.in_proj_bias`, [3 * E]);
+    layer(`${at}.attn.out_proj`, [E, E]);
+    layer(`${at}.ln_1`, [E]);
+    layer(`${at}.ln_2`, [E]);
+    layer(`${at}.mlp.0`, [hidden, E]);
+    layer(`${at}.mlp.3`, [E, hidden]);
+  }
+  shapes.set("cls_token", [E]);
+  layer("ln_post", [E]);
+  layer("fc.1", [1, E]);
+  return shapes;
+}
