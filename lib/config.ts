@@ -85,6 +85,9 @@ export const runSchema = z.strictObject({
       "name of this run's folder; by default made from data, preset and time",
     ),
   pth: z.boolean().default(false).describe("also write the weights as the reference's own .pth file"),
+  exportFull: z.boolean().default(false).describe(
+    "also write the head together with CLIP, as the reference's whole ForgeLens class loads it",
+  ),
   backend: z.enum(["auto", "tensorflow", "wasm"]).default("auto").describe(
     "tensor backend; auto: TensorFlow where it can be set up, else WebAssembly",
   ),
@@ -149,6 +152,11 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   if (config.clip === "demo" && (config.clipWeights !== undefined || config.randomClip)) {
     throw new InputError(
       "Cannot use the configuration: expected no --clip-weights or --random-clip with --clip demo",
+    );
+  }
+  if (config.exportFull && (config.clip === "demo" || config.randomClip || isDemo(config))) {
+    throw new InputError(
+      "Cannot export the whole model: expected CLIP's weights beside --export-full but found another encoder; give your data and --clip-weights",
     );
   }
   if (config.clipWeights !== undefined && config.randomClip) {

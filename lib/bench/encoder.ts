@@ -16,6 +16,8 @@ export type Encoder = {
   readonly clip: Clip;
   /** For example `CLIP ViT-B-16`. */
   readonly name: string;
+  /** The file of its weights, if they are from one. */
+  readonly file?: string;
   /** What a reader must know before believing a number. */
   readonly warning?: string;
 };
@@ -66,15 +68,23 @@ export async function openEncoder(
       },
     });
     options.report?.({ type: "note", message: `Loading CLIP from ${path}` });
-    return {
-      clip: bindClip(await loadStateDict(path), { activation, attendAcross }),
-      name: `CLIP ${chosen}`,
-    };
+    const clip = bindClip(await loadStateDict(path), { activation, attendAcross });
+    return { clip, name: `CLIP ${modelName(clip)}`, file: path };
   } catch (error) {
-    if (config.clip !== "auto" || config.clipWeights !== undefined || options.signal?.aborted) throw error;
+    const mustBeClip = config.clip !== "auto" || config.clipWeights !== undefined || config.exportFull;
+    if (mustBeClip || options.signal?.aborted) throw error;
     const message = error instanceof Error ? error.message : reasonOf(error);
     return builtIn(
       `NOT CLIP: the built-in demo encoder stands in, and its numbers say nothing about CLIP. ${message}`,
     );
   }
+}
+
+/** OpenAI's name for a tower of this shape, else the shape. */
+function modelName({ config }: Clip): string {
+  const keys = ["width", "layers", "patchSize"] as const;
+  const known = Object.entries(clipModels).find(([, model]) =>
+    keys.every((key) => model[key] === config[key])
+  );
+  return known?.[0] ?? `of width ${config.width}, ${config.layers} layers, patches of ${config.patchSize}`;
 }

@@ -13,6 +13,7 @@ import { dispose } from "../model/tensors.ts";
 import { seedFrom } from "../random.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
+import { exportFull } from "./export.ts";
 import type { TaskOptions } from "./experiment.ts";
 import {
   checkRunFolder,
@@ -104,6 +105,9 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     const run = state.run + 1;
     Object.assign(state, { ...newState(experiment.digest), history: state.history, run, done: run >= seeds });
     await finishSeed(folder, state);
+  }
+  if (config.exportFull) {
+    yield { type: "note", message: `Exported ${await exportFull(config, { folder, encoder })}` };
   }
   yield { type: "trained", run: config.run, folder };
 }
