@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import type { RunConfig } from "../config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/dataset.ts";
 import { imageBatches } from "../data/sampling.ts";
 import { InputError } from "../errors.ts";
@@ -86,7 +86,8 @@ export type EvaluateOptions = {
  *
  * @throws InputError when the run has no weights, or the data cannot be used.
  */
-export async function evaluateRun(config: RunConfig, options: EvaluateOptions = {}): Promise<RunReport> {
+export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}): Promise<RunReport> {
+  const config = resolveConfig(input);
   using stop = stopOnSignals(options.signal);
   const report = options.onEvent ?? (() => {});
   const folder = join(config.out, config.run ?? newRunName(config));

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RunConfig } from "../config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import { epochOrder, imageBatches } from "../data/sampling.ts";
 import { InputError } from "../errors.ts";
 import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
@@ -34,7 +34,7 @@ import { encodeImages, openSession, type Session } from "./session.ts";
 const SAVE_EVERY_MS = 5 * 60_000;
 
 /**
- * Trains as `config` says and writes the weights to its run folder; `evaluateRun()` then reloads and tests them.
+ * Trains as a configuration, or a part of one, says and writes the weights to its run folder; `evaluateRun()` then reloads and tests them.
  *
  * While it runs, SIGINT and SIGTERM stop it after the current step, with a checkpoint, and so does `signal`; leaving the
  * `for await` loop goes back to the last checkpoint.
@@ -44,11 +44,12 @@ const SAVE_EVERY_MS = 5 * 60_000;
  * @throws InputError for data that cannot be used, a run folder that exists already, or one that cannot be resumed
  */
 export async function* trainRun(
-  config: RunConfig,
+  input: RunInput,
   options: { readonly resume?: boolean; readonly session?: Session; readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<RunEvent> {
   using stop = stopOnSignals(options.signal);
   const { signal } = stop;
+  const config = resolveConfig(input);
   const named = { ...config, run: config.run ?? newRunName(config) };
   await checkRunFolder(named, options);
   let session = options.session;
