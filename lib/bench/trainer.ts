@@ -19,7 +19,7 @@ import {
   stepOutputs,
 } from "../model/head_graph.ts";
 import { seedFrom } from "../random.ts";
-import { checkBatch, type Optimizer, type TrainBatch, trainStep } from "./optimizer.ts";
+import { checkBatch, gradients, type Optimizer, type TrainBatch, trainStep } from "./optimizer.ts";
 
 /** Trains one model with one optimizer; until `dispose()`, nothing else may change either. */
 export type Trainer = {
@@ -81,11 +81,12 @@ export async function openTrainer(
   model: ForgeLens,
   optimizer: Optimizer,
   options: { readonly precision: Precision; readonly tokens: number },
-): Promise<Omit<Trainer, "gradients">> {
+): Promise<Trainer> {
   if (isTensorFlow()) return await createTrainer(model, optimizer, options);
   return {
     precision: "float32",
     step: (batch) => trainStep(model, optimizer, batch),
+    gradients: (batch) => Promise.resolve(gradients(model, batch.tokens, batch)),
     sync: () => {},
     dispose: () => {},
   };

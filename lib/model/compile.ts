@@ -13,7 +13,7 @@ import * as tf from "@tensorflow/tfjs";
 import { cacheFolder } from "../cache.ts";
 import { DTYPE, fromRaw, isTensorFlow } from "../backend.ts";
 import { seedFrom } from "../random.ts";
-import { type Clip, encodeTokens } from "./clip.ts";
+import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
 import { createGraph, type Graph, type LoadedGraph, loadGraph, type Ref } from "./graph.ts";
 import { type GraphOps, graphOps } from "./graph_ops.ts";
 import type { Linear, Norm, ResidualBlock } from "./layers.ts";
@@ -129,7 +129,7 @@ function encoderGraph(
   const graph = createGraph();
   const o = graphOps(graph);
   const low = DTYPE[options.precision];
-  const N = 1 + (imageSize / patchSize) ** 2;
+  const N = tokenCount(config);
   const pixels = graph.input("pixels", { dtype: DTYPE.float32, shape: [-1, imageSize, imageSize, 3] });
   const filter = graph.constant(valuesOf(params.patchFilter), {
     dtype: low,
