@@ -33,7 +33,15 @@ export type OpAttr = boolean | string | { int: number } | { float: number } | { 
 };
 
 /** TensorFlow's numbers for the dtypes that raw ops use (`types.proto`). */
-export const DTYPE = { float32: 1, int32: 3, bool: 10, bfloat16: 14, float16: 19 } as const;
+export const DTYPE = {
+  float32: 1,
+  int32: 3,
+  bool: 10,
+  uint8: 4,
+  resource: 20,
+  bfloat16: 14,
+  float16: 19,
+} as const;
 
 /** The part of tfjs-node's backend and addon that raw ops need. */
 type Node = tf.KernelBackend & {
@@ -52,6 +60,9 @@ type Node = tf.KernelBackend & {
       outputs: number,
     ): RawTensor[];
     deleteTensor(id: number): void;
+    loadSavedModel(folder: string, tags: string): number;
+    runSavedModel(model: number, ids: number[], inputs: string, outputs: string): RawTensor[];
+    deleteSavedModel(model: number): void;
     isUsingGpuDevice(): boolean;
   };
   getInputTensorIds(tensors: tf.Tensor[]): number[];
@@ -218,13 +229,10 @@ export function executeOp(
   { attrs = {}, outputs = 1 }: { attrs?: { [name: string]: OpAttr }; outputs?: number } = {},
 ): RawTensor[] {
   const { binding } = node();
-  const ids = inputs.map((input) =>
-    input instanceof tf.Tensor ? node().getInputTensorIds([input])[0] : input.id
-  );
   return binding.executeOp(
     op,
     Object.entries(attrs).map(([name, value]) => toAttr(name, value)),
-    ids,
+    idsOf(inputs),
     outputs,
   );
 }
@@ -299,6 +307,36 @@ export function seededUniform(shape: number[], seed: number): tf.Tensor {
     });
     return fromRaw(raw);
   });
+}
+
+/** A SavedModel in TensorFlow's memory; `close()` frees it. */
+export type SavedModel = {
+  /** Computes the named outputs from tensors for the named inputs (`node:0`); the caller owns the results. */
+  run(
+    tensors: readonly (tf.Tensor | RawTensor)[],
+    names: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
+  ): RawTensor[];
+  close(): void;
+};
+
+/**
+ * Loads the SavedModel in a folder. Unlike `tf.node.loadSavedModel` it does not read the whole file into JavaScript, and
+ * takes and gives tensors of any dtype.
+ *
+ * @throws when the backend is not TensorFlow, or TensorFlow cannot load it
+ */
+export function loadSavedModel(folder: string, tag: string): SavedModel {
+  const { binding } = node();
+  const model = binding.loadSavedModel(folder, tag);
+  return {
+    run: (tensors, { inputs, outputs }) =>
+      binding.runSavedModel(model, idsOf(tensors), inputs.join(), outputs.join()),
+    close: () => binding.deleteSavedModel(model),
+  };
+}
+
+function idsOf(inputs: readonly (tf.Tensor | RawTensor)[]): number[] {
+  return inputs.map((input) => input instanceof tf.Tensor ? node().getInputTensorIds([input])[0] : input.id);
 }
 
 function toAttr(name: string, attr: OpAttr): { name: string; type: number; value: unknown } {

@@ -1,83 +1,164 @@
 /**
- * Measures the backend: `deno task bench [--backend auto|tensorflow|wasm] [--json]`.
+ * Measures this machine: `deno task bench [--peer] [--json] [--rounds N] [--batch N] [--backend NAME] [--peer-python PATH]`.
+ *
+ * Everything is measured in one run, in rounds; with `--peer`, the reference's Python stack takes its turn in each round.
+ * A ratio is the median over rounds of the ratio within a round, so that other work on the machine meets both sides.
  *
  * @module
  */
+import os from "node:os";
 import { parseArgs } from "node:util";
-import * as tf from "@tensorflow/tfjs";
-import {
-  type BackendName,
-  disposeRaw,
-  DTYPE,
-  executeOp,
-  fromRaw,
-  initBackend,
-  isTensorFlow,
-  type RawTensor,
-} from "../lib/backend.ts";
+import { type BackendName, initBackend } from "../lib/backend.ts";
+import { type Measure, measures, type Rates, type Setting, writeBenchImages } from "./bench_measures.ts";
+import { type Peer, startPeer } from "./bench_peer.ts";
+import { barChart, median, table } from "./bench_print.ts";
 
-// Eight images through the first half of ViT-B/16's MLP: 8·197 tokens, width 768 to 3072.
-const [ROWS, INNER, COLUMNS] = [1576, 768, 3072];
+/** What is compared: two measures of a round, `ours` over `base`, in images (or FLOP) per second. */
+type Ratio = {
+  readonly name: string;
+  readonly title: string;
+  readonly ours: string;
+  readonly base: string;
+};
 
-/** The best of several runs of `body`, in seconds: other work on the machine only ever makes one slower. */
-async function bestOf(runs: number, body: () => tf.Tensor): Promise<number> {
-  let best = Infinity;
-  for (let i = 0; i < runs; i++) {
-    const start = performance.now();
-    const result = body();
-    // A GPU returns before it has computed; one value read back waits for it and costs next to nothing.
-    const corner = tf.tidy(() => tf.slice(result, [0, 0], [1, 1]));
-    await corner.data();
-    best = Math.min(best, performance.now() - start);
-    tf.dispose([result, corner]);
+const ratios: readonly Ratio[] = [
+  {
+    name: "encoderVsPeerBfloat16",
+    title: "encoder, against PyTorch bfloat16",
+    ours: "encoder compiled, bfloat16",
+    base: "PyTorch encoder, bfloat16",
+  },
+  {
+    name: "encoderVsPeerFloat32",
+    title: "encoder, against PyTorch float32",
+    ours: "encoder compiled, bfloat16",
+    base: "PyTorch encoder, float32",
+  },
+  {
+    name: "headStepVsPeer",
+    title: "head training step, against PyTorch float32",
+    ours: "head step graph, bfloat16",
+    base: "PyTorch head step, float32",
+  },
+  {
+    name: "fiveEpochsVsPeer",
+    title: "5 epochs, encoding and cache writing included, against the reference's loop",
+    ours: "5 epochs, nothing cached",
+    base: "reference's loop, 5 epochs",
+  },
+  {
+    name: "secondRunVsPeer",
+    title: "5 epochs again on the same images, against the reference's loop",
+    ours: "5 epochs, tokens cached",
+    base: "reference's loop, 5 epochs",
+  },
+  {
+    name: "encoderVsMatmulPeak",
+    title: "encoder FLOP/s, against the bfloat16 matmul peak",
+    ours: "encoder GFLOP/s",
+    base: "matmul peak, bfloat16",
+  },
+  {
+    name: "imagesVsPillow",
+    title: "image preparation, against Pillow",
+    ours: "images prepared",
+    base: "Pillow, images prepared",
+  },
+];
+
+/** Runs all measures `rounds` times in turn: a map of rates for each round. */
+async function runRounds(
+  setting: Setting,
+  options: { readonly rounds: number; readonly peer?: Peer; readonly log: (line: string) => void },
+): Promise<Rates[]> {
+  const rounds: Rates[] = [];
+  const ready: Measure[] = [];
+  for (const open of measures) ready.push(...await open(setting, options.peer));
+  for (let round = 0; round < options.rounds; round++) {
+    const rates: Rates = new Map();
+    for (const measure of ready) {
+      options.log(`Round ${round + 1}/${options.rounds}: ${measure.name}`);
+      for (const [name, rate] of Object.entries(await measure.run())) rates.set(name, rate);
+    }
+    rounds.push(rates);
   }
-  return best / 1000;
+  for (const measure of ready) measure.close?.();
+  return rounds;
 }
 
-/** Float32 and, on TensorFlow, bfloat16 matmul rates in GFLOP/s. */
-async function matmul(): Promise<{ [name: string]: number }> {
-  const work = 2 * ROWS * INNER * COLUMNS / 1e9;
-  const x = tf.randomUniform<tf.Rank.R2>([ROWS, INNER], -1, 1, "float32", 1);
-  const weights = tf.randomUniform<tf.Rank.R2>([INNER, COLUMNS], -1, 1, "float32", 2);
-  const rates: { [name: string]: number } = {
-    "float32 matmul": work / await bestOf(20, () => tf.matMul(x, weights)),
-  };
-  if (isTensorFlow()) {
-    // As a frozen model would: its weights are cast once, its activations each time, there and back.
-    const weights16 = cast(weights, "float32", "bfloat16");
-    const seconds = await bestOf(20, () => {
-      const x16 = cast(x, "float32", "bfloat16");
-      const attrs = { T: { type: DTYPE.bfloat16 }, transpose_a: false, transpose_b: false };
-      const [product16] = executeOp("MatMul", [x16, weights16], { attrs });
-      const product = fromRaw(cast(product16, "bfloat16", "float32"));
-      disposeRaw(x16, product16);
-      return product;
+function ratiosOf(rounds: readonly Rates[]): Map<Ratio, number> {
+  const result = new Map<Ratio, number>();
+  for (const ratio of ratios) {
+    const values = rounds.flatMap((rates) => {
+      const ours = rates.get(ratio.ours);
+      const base = rates.get(ratio.base);
+      return ours !== undefined && base !== undefined ? [ours / base] : [];
     });
-    rates["bfloat16 matmul"] = work / seconds;
-    disposeRaw(weights16);
+    if (values.length > 0) result.set(ratio, median(values));
   }
-  tf.dispose([x, weights]);
-  return rates;
+  return result;
 }
 
-function cast(input: tf.Tensor | RawTensor, from: keyof typeof DTYPE, to: keyof typeof DTYPE): RawTensor {
-  const attrs = { SrcT: { type: DTYPE[from] }, DstT: { type: DTYPE[to] }, Truncate: false };
-  return executeOp("Cast", [input], { attrs })[0];
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      backend: { type: "string" },
+      json: { type: "boolean" },
+      peer: { type: "boolean" },
+      "peer-python": { type: "string" },
+      rounds: { type: "string", default: "5" },
+      batch: { type: "string", default: "8" },
+    },
+  });
+  const log = (line: string) => console.error(line);
+  const backend = await initBackend({ backend: values.backend as BackendName | undefined });
+  if (backend.note) console.log(backend.note);
+  const cpu = `${os.cpus()[0].model.trim()}, ${os.cpus().length} threads`;
+  const batch = Number(values.batch);
+  const peer = values.peer || values["peer-python"]
+    ? await startPeer({ batch, python: values["peer-python"], log })
+    : undefined;
+  const folder = await Deno.makeTempDir({ prefix: "forgelens-bench-" });
+  try {
+    const paths = await writeBenchImages(folder, 4 * batch);
+    const rounds = await runRounds({ batch, folder, paths }, { rounds: Number(values.rounds), peer, log });
+    const names = [...new Set(rounds.flatMap((rates) => [...rates.keys()]))];
+    const medians = new Map(names.map((name) => [name, median(rounds.map((rates) => rates.get(name)!))]));
+    const found = ratiosOf(rounds);
+    console.log(
+      `\n${cpu}; ${backend.name} ${backend.version}${
+        peer ? `; ${peer.name}` : ""
+      }; batches of ${batch}; medians of ${values.rounds} rounds; ${new Date().toISOString().slice(0, 10)}\n`,
+    );
+    console.log(table(["measured", "rate"], [...medians].map(([name, rate]) => [name, inUnits(name, rate)])));
+    if (found.size > 0) {
+      console.log(`\n${table(["ratio", "×"], [...found].map(([{ title }, x]) => [title, x.toFixed(2)]))}`);
+      console.log(`\n${barChart([...found].map(([{ name }, x]) => [name, x]))}`);
+    }
+    if (values.json) {
+      console.log(JSON.stringify({
+        ratios: Object.fromEntries([...found].map(([{ name }, x]) => [name, x])),
+        rates: Object.fromEntries(medians),
+        machine: cpu,
+        backend,
+        peer: peer?.name ?? null,
+      }));
+    }
+  } finally {
+    await peer?.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function inUnits(name: string, rate: number): string {
+  if (/matmul|GFLOP/.test(name)) return `${Math.round(rate)} GFLOP/s`;
+  if (/memory/.test(name)) return `${Math.round(rate)} MB`;
+  return `${rate < 100 ? rate.toFixed(1) : Math.round(rate)} images/s`;
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { json: { type: "boolean" }, backend: { type: "string" } } });
   try {
-    const backend = await initBackend({ backend: values.backend as BackendName | undefined });
-    const rates = await matmul();
-    if (values.json) console.log(JSON.stringify({ backend, gflops: rates }));
-    else {
-      if (backend.note) console.log(backend.note);
-      console.log(`${backend.name} ${backend.version} on ${backend.device}`);
-      for (const [name, rate] of Object.entries(rates)) {
-        console.log(`${name} ${ROWS}×${INNER} by ${INNER}×${COLUMNS}: ${Math.round(rate)} GFLOP/s`);
-      }
-    }
+    await main();
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);

@@ -7,7 +7,6 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/dataset.ts";
-import { imageBatches } from "../data/sampling.ts";
 import { InputError } from "../errors.ts";
 import { bindForgeLens, type ForgeLens, logits } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
@@ -28,7 +27,8 @@ import {
   predictionsCsv,
   type RunReport,
 } from "./report.ts";
-import { encodeImages, openSession, type Session } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
+import { tokenBatches } from "./tokens.ts";
 
 /**
  * The probability of fake, in [0, 1], that each model gives each sample, in the samples' order: one array a model.
@@ -49,18 +49,15 @@ export async function scoreSamples(
   const { samples, batchSize, jpegQuality, task = "Scoring", report, signal } = options;
   const scores = models.map(() => new Float64Array(samples.length));
   let done = 0;
-  for await (
-    const { images } of imageBatches(samples, { batchSize, size: encoder.clip.config.imageSize, jpegQuality })
-  ) {
+  for await (const { tokens } of tokenBatches(encoder, samples, { batchSize, jpegQuality })) {
     signal?.throwIfAborted();
-    const tokens = encodeImages(encoder, images); // [B, N, D]
     for (const [i, model] of models.entries()) {
       const fake = tf.tidy(() => tf.slice(tf.softmax(logits(model, tokens)), [0, 1], [-1, 1])); // [B, 1]
       scores[i].set(await fake.data(), done);
       fake.dispose();
     }
+    done += tokens.shape[0];
     tokens.dispose();
-    done += images.length;
     report?.({ type: "progress", task, unit: "images", done, total: samples.length });
   }
   return scores;

@@ -114,10 +114,8 @@ export function restoreOptimizer(dict: StateDict, config: Partial<AdamWConfig> =
   return optimizer;
 }
 
-function lossAndGradients(
-  model: ForgeLens,
-  batch: TrainBatch,
-): { loss: tf.Scalar; gradients: Map<string, tf.Tensor> } {
+/** @throws when a batch has not one label for each image. */
+export function checkBatch(batch: TrainBatch): void {
   if (batch.labels.length !== batch.tokens.shape[0]) {
     throw new Error(
       `Cannot train on a batch: expected ${
@@ -125,6 +123,13 @@ function lossAndGradients(
       } labels, one for each image, but found ${batch.labels.length}`,
     );
   }
+}
+
+function lossAndGradients(
+  model: ForgeLens,
+  batch: TrainBatch,
+): { loss: tf.Scalar; gradients: Map<string, tf.Tensor> } {
+  checkBatch(batch);
   const variables = [...model.weights.values()];
   const { value, grads } = tf.variableGrads(
     () => crossEntropy(logits(model, batch.tokens, { training: true, seed: batch.seed }), batch.labels),

@@ -3,21 +3,18 @@
  *
  * @module
  */
-import type * as tf from "@tensorflow/tfjs";
 import { type Backend, initBackend } from "../backend.ts";
 import type { RunConfig } from "../config.ts";
-import { encodeTokens, toPixels } from "../model/clip.ts";
 import { clipWeights } from "../model/download.ts";
-import { dispose } from "../model/tensors.ts";
 import type { StateDict } from "../model/weights.ts";
-import { type Encoder, openEncoder } from "./encoder.ts";
+import { closeEncoder, openEncoder, type ReadyEncoder, readyEncoder } from "./encoder.ts";
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
 
 /** An open run; `close()` frees the encoder. */
 export type Session = {
   readonly backend: Backend;
   readonly experiment: Experiment;
-  readonly encoder: Encoder;
+  readonly encoder: ReadyEncoder;
   /** What a reader of the results must know: about the backend, the data and the encoder. */
   readonly warnings: readonly string[];
   close(): void;
@@ -46,22 +43,14 @@ export async function openSession(
   const experiment = await loadExperiment(config, options);
   report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
   for (const message of experiment.warnings) report({ type: "warning", message });
-  const encoder = await openEncoder(config, options);
-  report({ type: "note", message: `Encoder: ${encoder.name}` });
+  const encoder = await readyEncoder(await openEncoder(config, options), { config, report });
+  report({ type: "note", message: `Encoder: ${encoder.name}, ${encoder.precision}` });
   if (encoder.warning) report({ type: "warning", message: encoder.warning });
   return {
     backend,
     experiment,
     encoder,
     warnings: [backend.note, ...experiment.warnings, encoder.warning].filter((text) => text !== undefined),
-    close: () => dispose(encoder.clip),
+    close: () => closeEncoder(encoder),
   };
-}
-
-/** The frozen tokens of images, [B, N, D]; the caller disposes them. */
-export function encodeImages(encoder: Encoder, images: readonly Uint8Array[]): tf.Tensor3D {
-  const pixels = toPixels(images, encoder.clip.config.imageSize); // [B, S, S, 3]
-  const tokens = encodeTokens(encoder.clip, pixels); // [B, N, D]
-  pixels.dispose();
-  return tokens;
 }

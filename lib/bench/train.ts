@@ -6,8 +6,9 @@
  * @module
  */
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
-import { epochOrder, imageBatches } from "../data/sampling.ts";
+import { epochOrder } from "../data/sampling.ts";
 import { InputError } from "../errors.ts";
+import { tokenCount } from "../model/clip.ts";
 import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
 import { seedFrom } from "../random.ts";
@@ -27,9 +28,11 @@ import {
 } from "./folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "./metrics.ts";
-import { adamW, type Optimizer, optimizerState, restoreOptimizer, trainStep } from "./optimizer.ts";
+import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "./optimizer.ts";
 import type { EpochRecord } from "./report.ts";
-import { encodeImages, openSession, type Session } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
+import { tokenBatches } from "./tokens.ts";
+import { openTrainer, type Trainer } from "./trainer.ts";
 
 const SAVE_EVERY_MS = 5 * 60_000;
 
@@ -97,9 +100,14 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     const settings = { learningRate: config.learningRate, weightDecay: config.weightDecay };
     const optimizer = weights ? restoreOptimizer(weights.optimizer, settings) : adamW(settings);
     weights = undefined;
+    const trainer = await openTrainer(model, optimizer, {
+      precision: encoder.precision,
+      tokens: tokenCount(encoder.clip.config),
+    });
     try {
-      yield* trainEpochs({ ...training, state, model, optimizer, seed, seeds });
+      yield* trainEpochs({ ...training, state, model, optimizer, trainer, seed, seeds });
     } finally {
+      trainer.dispose();
       dispose(model.weights);
       dispose(optimizer.moments);
     }
@@ -134,17 +142,19 @@ async function* trainEpochs(
     readonly state: TrainState;
     readonly model: ForgeLens;
     readonly optimizer: Optimizer;
+    readonly trainer: Trainer;
     readonly seed: number;
     readonly seeds: number;
   },
 ): AsyncGenerator<RunEvent> {
-  const { config, session: { experiment, encoder }, folder, signal, state, model, optimizer, seed } =
+  const { config, session: { experiment, encoder }, folder, signal, state, model, optimizer, trainer, seed } =
     training;
   const { train, val } = experiment;
   const { batchSize, epochs } = config;
   const steps = Math.ceil(train.length / batchSize);
   let savedAt = Date.now();
   const save = async () => {
+    trainer.sync();
     const weights = { model: forgeLensState(model), optimizer: optimizerState(optimizer) };
     await writeCheckpoint(folder, { state, weights });
     savedAt = Date.now();
@@ -154,14 +164,9 @@ async function* trainEpochs(
     const order = epochOrder(train, { seed, epoch, balance: config.balance });
     const rest = order.slice(state.step * batchSize).map((i) => train[i]);
     let began = performance.now();
-    for await (const batch of imageBatches(rest, { batchSize, size: encoder.clip.config.imageSize })) {
-      const tokens = encodeImages(encoder, batch.images); // [B, N, D]
-      const labels = batch.samples.map(({ label }) => label);
-      const loss = await trainStep(model, optimizer, {
-        tokens,
-        labels,
-        seed: seedFrom(seed, epoch, state.step),
-      });
+    for await (const { tokens, samples } of tokenBatches(encoder, rest, { batchSize })) {
+      const labels = samples.map(({ label }) => label);
+      const loss = await trainer.step({ tokens, labels, seed: seedFrom(seed, epoch, state.step) });
       tokens.dispose();
       if (!Number.isFinite(loss)) {
         throw new Error(
@@ -189,6 +194,7 @@ async function* trainEpochs(
       signal.throwIfAborted();
       began = performance.now();
     }
+    trainer.sync();
     const validation = val.length > 0
       ? yield* reporting((report) => validate(training, { report, signal }))
       : undefined;

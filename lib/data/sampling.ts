@@ -113,20 +113,30 @@ export async function* imageBatches(
     readonly ahead?: number;
   },
 ): AsyncGenerator<ImageBatch> {
-  const { batchSize, size = 224, jpegQuality, ahead = 2 } = options;
-  const load = async (from: number): Promise<ImageBatch> => {
-    const batch = samples.slice(from, from + batchSize);
-    const images = await Promise.all(batch.map(({ path }) => loadImage(path, { size, jpegQuality })));
-    return { images, samples: batch };
-  };
-  const waiting: Promise<ImageBatch>[] = [];
-  for (let from = 0; from < samples.length || waiting.length > 0;) {
-    while (waiting.length <= ahead && from < samples.length) {
-      const batch = load(from);
+  const { batchSize, size = 224, jpegQuality, ahead } = options;
+  const load = ({ path }: Sample) => loadImage(path, { size, jpegQuality });
+  for await (const { items, samples: batch } of batchesAhead(samples, { batchSize, ahead, load })) {
+    yield { images: items, samples: batch };
+  }
+}
+
+/** Loads something of each sample, batch by batch and in order, as `imageBatches()` loads images. */
+export async function* batchesAhead<T>(
+  samples: readonly Sample[],
+  options: {
+    readonly batchSize: number;
+    readonly ahead?: number;
+    readonly load: (sample: Sample) => Promise<T>;
+  },
+): AsyncGenerator<{ readonly items: readonly T[]; readonly samples: readonly Sample[] }> {
+  const { batchSize, ahead = 2, load } = options;
+  const waiting: Promise<T[]>[] = [];
+  for (let from = 0, taken = 0; taken < samples.length; taken += batchSize) {
+    for (; waiting.length <= ahead && from < samples.length; from += batchSize) {
+      const batch = Promise.all(samples.slice(from, from + batchSize).map(load));
       batch.catch(() => {}); // seen when it is awaited below; a consumer that stops early must not crash on it
       waiting.push(batch);
-      from += batchSize;
     }
-    yield await waiting.shift()!;
+    yield { items: await waiting.shift()!, samples: samples.slice(taken, taken + batchSize) };
   }
 }

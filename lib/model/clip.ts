@@ -32,6 +32,11 @@ export type ClipConfig = {
   readonly attendAcross: "tokens" | "batch";
 };
 
+/** N: the class token and the patches. */
+export function tokenCount(config: Pick<ClipConfig, "imageSize" | "patchSize">): number {
+  return 1 + (config.imageSize / config.patchSize) ** 2;
+}
+
 /** The weights of a CLIP vision tower. */
 export type ClipParams = {
   readonly patchFilter: tf.Tensor4D; // [P, P, 3, D]

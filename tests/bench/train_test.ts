@@ -27,6 +27,7 @@ function configure(run: string, changes: RunInput = {}): RunConfig {
       testReal: test.real,
       testFake: test.fake,
       out: join(root, "runs"),
+      cacheFolder: join(root, "tokens"),
       run,
     },
     ...{ clip: "demo", feedForward: 32, depth: 1, epochs: 3, batchSize: 4, jpegQualities: [50] },

@@ -1,0 +1,137 @@
+/**
+ * Samples → the frozen tokens of their images, batch by batch: from disk where they are, else encoded and kept.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { Sample } from "../data/dataset.ts";
+import { loadImage } from "../data/image.ts";
+import { batchesAhead } from "../data/sampling.ts";
+import { encodeTokens, tokenCount, toPixels } from "../model/clip.ts";
+import { imageKey } from "../model/features.ts";
+import type { Encoder, ReadyEncoder } from "./encoder.ts";
+
+/** A compiled encoder, or any. */
+export type TokenEncoder = Encoder & Partial<ReadyEncoder>;
+
+/** Tokens [B, N, D], which whoever takes the batch disposes, and their samples. */
+export type TokenBatch = { readonly tokens: tf.Tensor3D; readonly samples: readonly Sample[] };
+
+/**
+ * Tokens of samples in the order given. The next batches' files are read and decoded while the caller works on this one;
+ * at most `ahead` (default 2) wait.
+ *
+ * Where attention runs across tokens, an image's tokens are a function of the image: they are rounded to half precision
+ * and kept in the encoder's cache, if it has one. Where it runs across the batch, each batch is encoded as it is.
+ */
+export async function* tokenBatches(
+  encoder: TokenEncoder,
+  samples: readonly Sample[],
+  options: { readonly batchSize: number; readonly jpegQuality?: number; readonly ahead?: number },
+): AsyncGenerator<TokenBatch> {
+  const load = (sample: Sample) => prepare(encoder, sample, options);
+  try {
+    for await (const { items, samples: batch } of batchesAhead(samples, { ...options, load })) {
+      const tokens = encoder.cache ? await cachedTokens(encoder, items) : await encode(encoder, items);
+      yield { tokens, samples: batch };
+    }
+  } finally {
+    await encoder.cache?.flush();
+  }
+}
+
+/** An image on its way: its tokens, or what they are made of. */
+type Prepared = {
+  readonly key?: string;
+  readonly tokens?: Float16Array<ArrayBuffer>;
+  /** RGB, [S, S, 3]. */
+  image(): Promise<Uint8Array>;
+};
+
+async function prepare(
+  encoder: TokenEncoder,
+  { path }: Sample,
+  { jpegQuality }: { readonly jpegQuality?: number },
+): Promise<Prepared> {
+  const size = encoder.clip.config.imageSize;
+  const image = () => loadImage(path, { size, jpegQuality });
+  if (encoder.cache) {
+    const key = await keyOf(path, { size, jpegQuality });
+    const tokens = key === undefined ? undefined : await encoder.cache.get(key);
+    if (tokens) return { key, tokens, image };
+    const loaded = await image();
+    return { key, image: () => Promise.resolve(loaded) };
+  }
+  const loaded = await image();
+  return { image: () => Promise.resolve(loaded) };
+}
+
+/** A file is read for its key once a process, unless it changes. */
+const keys = new Map<string, string>();
+
+/** The key of a file's tokens; undefined when it cannot be read, which loading it will say. */
+async function keyOf(
+  path: string,
+  preparation: { readonly size: number; readonly jpegQuality?: number },
+): Promise<string | undefined> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (!info) return undefined;
+  const { size, jpegQuality = "" } = preparation;
+  const version = [path, info.size, info.mtime?.getTime(), info.ino, size, jpegQuality].join("\0");
+  let key = keys.get(version);
+  if (key === undefined) {
+    key = imageKey(await Deno.readFile(path), preparation);
+    keys.set(version, key);
+  }
+  return key;
+}
+
+async function encode(encoder: TokenEncoder, batch: readonly Prepared[]): Promise<tf.Tensor3D> {
+  const images = await Promise.all(batch.map(({ image }) => image()));
+  const pixels = toPixels(images, encoder.clip.config.imageSize); // [B, S, S, 3]
+  const tokens = encoder.compiled
+    ? await encoder.compiled.tokens(pixels) // [B, N, D]
+    : encodeTokens(encoder.clip, pixels);
+  pixels.dispose();
+  return tokens;
+}
+
+async function cachedTokens(encoder: TokenEncoder, batch: readonly Prepared[]): Promise<tf.Tensor3D> {
+  const cache = encoder.cache!;
+  // A batch before this one may have encoded the same image meanwhile.
+  const known = await Promise.all(
+    batch.map(async ({ key, tokens }) =>
+      tokens ?? (key !== undefined && cache.has(key) ? await cache.get(key) : undefined)
+    ),
+  );
+  const missing = batch.filter((_, i) => known[i] === undefined);
+  if (missing.length > 0) {
+    const encoded = await encode(encoder, missing); // [M, N, D]
+    const values = encoded.dataSync() as Float32Array;
+    encoded.dispose();
+    const length = encoded.shape[1] * encoded.shape[2];
+    let next = 0;
+    for (let i = 0; i < batch.length; i++) {
+      if (known[i] !== undefined) continue;
+      const tokens = inHalf(values.subarray(next * length, ++next * length));
+      known[i] = tokens;
+      const { key } = batch[i];
+      if (key !== undefined) await cache.put(key, tokens);
+    }
+  }
+  const { width } = encoder.clip.config;
+  const N = tokenCount(encoder.clip.config);
+  const all = new Float32Array(batch.length * N * width);
+  known.forEach((tokens, i) => all.set(tokens!, i * N * width));
+  return tf.tensor3d(all, [batch.length, N, width]);
+}
+
+function inHalf(values: Float32Array): Float16Array<ArrayBuffer> {
+  const half = new Float16Array(values);
+  if (!half.every(Number.isFinite)) {
+    throw new Error(
+      "Cannot keep tokens in half precision: expected numbers up to 65504 but found larger ones; run with --no-cache",
+    );
+  }
+  return half;
+}

@@ -1,0 +1,288 @@
+/**
+ * Tokens on disk: an image is encoded once, for every epoch, run, seed and evaluation.
+ *
+ * A token array is kept under what it is a function of: the bytes of the image file, how they are prepared, and the
+ * encoder. Arrays are in half precision, many to a shard; a shard is a safetensors file, so other tools read it too. It
+ * appears whole or not at all, and each array is checked against its SHA-256 when read.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { basename, join } from "node:path";
+import { readAt, writeAll, writeAtomically } from "./files.ts";
+
+/** Tokens of one encoder on disk; `close()` writes what waits. */
+export type TokenCache = {
+  readonly folder: string;
+  /** Whether `get()` will find an array. */
+  has(key: string): boolean;
+  /** The N·D numbers of an image, [N, D], or undefined when they are not there or not as they were written. */
+  get(key: string): Promise<Float16Array<ArrayBuffer> | undefined>;
+  /** Takes the numbers of an image, which a later `flush()` or a full shard writes to disk. */
+  put(key: string, values: Float16Array<ArrayBuffer>): Promise<void>;
+  /** Writes what waits as a shard. */
+  flush(): Promise<void>;
+  /** `flush()`, after which the cache is not used any more. */
+  close(): Promise<void>;
+};
+
+/** What the cache of one encoder takes on disk. */
+export type CacheUse = {
+  readonly encoder: string;
+  readonly images: number;
+  readonly bytes: number;
+  readonly used: Date;
+};
+
+/** Changes when the preparation of images does. */
+const PREPARATION_VERSION = 1;
+const SHARD_BYTES = 64e6;
+const SUFFIX = ".safetensors";
+
+/** The key of an image's tokens: of the file's bytes and how they are prepared. */
+export function imageKey(
+  bytes: Uint8Array,
+  preparation: { readonly size: number; readonly jpegQuality?: number },
+): string {
+  const { size, jpegQuality } = preparation;
+  return createHash("sha256").update(bytes).update(
+    JSON.stringify([PREPARATION_VERSION, size, jpegQuality ?? null]),
+  )
+    .digest("hex").slice(0, 40);
+}
+
+type Place = { readonly shard: string; readonly offset: number; readonly sum: string };
+
+/**
+ * Opens the tokens of one encoder under `root`.
+ *
+ * @param options.encoder what names the encoder, its weights and its precision: `encoderDigest()`
+ * @param options.shape of an image's tokens, [N, D]
+ * @param options.limit most bytes that all encoders' tokens may take; shards not used for longest go first, and when the open ones alone
+ * reach it, nothing more is kept
+ * @param options.onNote takes a sentence about a shard that is damaged or a cache that is full
+ */
+export async function openTokenCache(
+  root: string,
+  options: {
+    readonly encoder: string;
+    readonly shape: readonly [number, number];
+    readonly limit: number;
+    readonly onNote?: (message: string) => void;
+  },
+): Promise<TokenCache> {
+  const { encoder, shape, limit, onNote = () => {} } = options;
+  const folder = join(root, encoder);
+  await Deno.mkdir(folder, { recursive: true });
+  const length = shape[0] * shape[1];
+  const places = new Map<string, Place>();
+  const used = new Set<string>();
+  for (const { path } of await shardsIn(folder)) {
+    const header = await readHeader(path).catch((error) => {
+      onNote(`Leaving out the damaged cache file ${path}: ${error.message}`);
+      return undefined;
+    });
+    for (const [key, place] of header?.entries ?? []) places.set(key, place);
+  }
+  let waiting = new Map<string, Float16Array<ArrayBuffer>>();
+  let full = false;
+
+  const read = async (key: string, place: Place): Promise<Float16Array<ArrayBuffer> | undefined> => {
+    try {
+      using file = await Deno.open(place.shard);
+      if (!used.has(place.shard)) {
+        used.add(place.shard);
+        await Deno.utime(place.shard, new Date(), new Date());
+      }
+      const bytes = await readAt(file, place.offset, 2 * length);
+      if (sumOf(bytes) !== place.sum) throw new Error("expected the numbers written but found others");
+      return new Float16Array(bytes.buffer as ArrayBuffer);
+    } catch (error) {
+      places.delete(key);
+      if (!(error instanceof Deno.errors.NotFound)) { // another process may have pruned it
+        onNote(`Encoding an image again, because ${place.shard} is damaged: ${(error as Error).message}`);
+      }
+      return undefined;
+    }
+  };
+  const flush = async () => {
+    if (waiting.size === 0) return;
+    const written = waiting;
+    waiting = new Map();
+    for (const [key, place] of await writeShard(folder, { entries: written, shape })) {
+      places.set(key, place);
+      used.add(place.shard);
+    }
+    full = !(await makeRoom(root, { limit, keep: used }));
+    if (full) {
+      onNote(
+        `The token cache is full (${(limit / 1e9).toFixed(1)} GB): what it has not is encoded each time`,
+      );
+    }
+  };
+  return {
+    folder,
+    has: (key) => waiting.has(key) || places.has(key),
+    get: async (key) => {
+      const value = waiting.get(key);
+      if (value) return value;
+      const place = places.get(key);
+      return place && await read(key, place);
+    },
+    put: async (key, values) => {
+      if (values.length !== length) {
+        throw new Error(`Cannot keep tokens: expected ${length} numbers but found ${values.length}`);
+      }
+      if (full || waiting.has(key) || places.has(key)) return;
+      waiting.set(key, values);
+      if (waiting.size * 2 * length >= SHARD_BYTES) await flush();
+    },
+    flush,
+    close: flush,
+  };
+}
+
+/** What each encoder's tokens take under `root`, the one used last first. */
+export async function cacheUse(root: string): Promise<CacheUse[]> {
+  const uses: CacheUse[] = [];
+  for (const encoder of await foldersIn(root)) {
+    const shards = await shardsIn(join(root, encoder));
+    const headers = await Promise.all(shards.map(({ path }) => readHeader(path).catch(() => undefined)));
+    uses.push({
+      encoder,
+      images: new Set(headers.flatMap((header) => [...header?.entries.keys() ?? []])).size,
+      bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
+      used: new Date(Math.max(0, ...shards.map(({ used }) => used))),
+    });
+  }
+  return uses.sort((a, b) => b.used.getTime() - a.used.getTime());
+}
+
+/** Removes the shards not used for longest until at most `limit` bytes are left; resolves to the bytes removed. */
+export async function pruneCache(root: string, limit: number): Promise<number> {
+  const before = await totalOf(root);
+  await makeRoom(root, { limit, keep: new Set() });
+  for (const encoder of await foldersIn(root)) {
+    await Deno.remove(join(root, encoder)).catch(() => {}); // only an empty folder goes
+  }
+  return before - await totalOf(root);
+}
+
+async function totalOf(root: string): Promise<number> {
+  return (await allShards(root)).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Whether there is room below the limit, after removing what is not in `keep` and was not used for longest. */
+async function makeRoom(
+  root: string,
+  options: { readonly limit: number; readonly keep: ReadonlySet<string> },
+): Promise<boolean> {
+  const shards = (await allShards(root)).sort((a, b) => a.used - b.used);
+  let total = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { path, bytes } of shards) {
+    if (total <= options.limit) break;
+    if (options.keep.has(path)) continue;
+    await Deno.remove(path).catch(ignoreNotFound);
+    total -= bytes;
+  }
+  return total <= options.limit;
+}
+
+type Shard = { readonly path: string; readonly bytes: number; readonly used: number };
+
+async function allShards(root: string): Promise<Shard[]> {
+  const folders = await foldersIn(root);
+  return (await Promise.all(folders.map((encoder) => shardsIn(join(root, encoder))))).flat();
+}
+
+async function foldersIn(root: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(root)) if (entry.isDirectory) names.push(entry.name);
+  } catch (error) {
+    ignoreNotFound(error);
+  }
+  return names.sort();
+}
+
+async function shardsIn(folder: string): Promise<Shard[]> {
+  const shards: Shard[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      const path = join(folder, name);
+      const info = await Deno.stat(path).catch(() => undefined);
+      if (!info) continue;
+      const age = Date.now() - (info.mtime?.getTime() ?? 0);
+      if (name.endsWith(SUFFIX)) shards.push({ path, bytes: info.size, used: info.mtime?.getTime() ?? 0 });
+      else if (name.endsWith(".tmp") && age > DAY_MS) await Deno.remove(path).catch(ignoreNotFound); // left by a crash
+    }
+  } catch (error) {
+    ignoreNotFound(error);
+  }
+  return shards.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+
+const DAY_MS = 24 * 3600e3;
+
+function ignoreNotFound(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
+
+/** Writes token arrays as one safetensors file, named by its content. */
+async function writeShard(
+  folder: string,
+  options: {
+    readonly entries: ReadonlyMap<string, Float16Array<ArrayBuffer>>;
+    readonly shape: readonly [number, number];
+  },
+): Promise<Map<string, Place>> {
+  const { entries, shape } = options;
+  const size = 2 * shape[0] * shape[1];
+  const sums: Record<string, string> = {};
+  const tensors: Record<string, unknown> = {};
+  let at = 0;
+  for (const [key, values] of entries) {
+    sums[key] = sumOf(bytesOf(values));
+    tensors[key] = { dtype: "F16", shape, data_offsets: [at, at += size] };
+  }
+  const json = JSON.stringify({ __metadata__: sums, ...tensors });
+  const text = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8)); // data starts at a multiple of 8
+  const head = new Uint8Array(8);
+  new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
+  const name = createHash("sha256").update(text).digest("hex").slice(0, 24);
+  const shard = join(folder, `${name}${SUFFIX}`);
+  await writeAtomically(shard, async (file) => {
+    await writeAll(file, head);
+    await writeAll(file, text);
+    for (const values of entries.values()) await writeAll(file, bytesOf(values));
+  });
+  return new Map(
+    [...entries.keys()].map((key, i) => [key, { shard, offset: 8 + text.length + i * size, sum: sums[key] }]),
+  );
+}
+
+/** Where each array of a shard is. @throws when the file is not one of ours, or not whole. */
+async function readHeader(shard: string): Promise<{ entries: Map<string, Place> }> {
+  using file = await Deno.open(shard);
+  const { size } = await file.stat();
+  const head = await readAt(file, 0, 8);
+  const length = Number(new DataView(head.buffer).getBigUint64(0, true));
+  if (length > size) throw new Error(`expected a header but found ${size} bytes (${basename(shard)})`);
+  const header = JSON.parse(new TextDecoder().decode(await readAt(file, 8, length)));
+  const entries = new Map<string, Place>();
+  for (const [key, value] of Object.entries(header)) {
+    if (key === "__metadata__") continue;
+    const [begin, end] = (value as { data_offsets: [number, number] }).data_offsets;
+    if (8 + length + end > size) throw new Error("expected all of its arrays but found a file that is cut");
+    entries.set(key, { shard, offset: 8 + length + begin, sum: header.__metadata__[key] });
+  }
+  return { entries };
+}
+
+function bytesOf(values: Float16Array<ArrayBuffer>): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+function sumOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+}

@@ -1,0 +1,212 @@
+/**
+ * TensorFlow graphs written from TypeScript, and run as one call: no op of them passes through JavaScript.
+ *
+ * A graph is saved as a SavedModel (a protobuf of nodes, with weights as constants), which is the form that tfjs-node's
+ * addon loads. Only what a SavedModel needs of the format is written here: the message classes that ship with tfjs-node
+ * build arrays of JavaScript numbers, too much for hundreds of megabytes of weights.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { DTYPE, loadSavedModel, type OpAttr, type RawTensor, type SavedModel } from "../backend.ts";
+import type * as tf from "@tensorflow/tfjs";
+import { writeAll, writeAtomically } from "./files.ts";
+
+/** The value of a node's attribute. */
+export type GraphAttr = OpAttr | { readonly list: readonly OpAttr[] };
+
+/** The output of a node, in TensorFlow's notation `name:index`, and its dtype. */
+export type Ref = { readonly ref: string; readonly dtype: number };
+
+/** A graph in the making. */
+export type Graph = {
+  /**
+   * Adds an op and returns its first output (`outputOf()` gives the others), of the first input's dtype unless `dtype` says
+   * another. Every attribute without a default must be given, types too; the op runs when those in `after` have.
+   */
+  op(
+    op: string,
+    inputs: readonly Ref[],
+    options?: {
+      readonly attrs?: Readonly<Record<string, GraphAttr>>;
+      readonly dtype?: number;
+      readonly name?: string;
+      readonly after?: readonly Ref[];
+    },
+  ): Ref;
+  /** An input, filled at each run. */
+  input(name: string, options: { dtype: number; shape: readonly number[] }): Ref;
+  /** Values inside the graph; float32 values may be kept as bfloat16. */
+  constant(
+    values: ArrayLike<number>,
+    options?: { dtype?: number; shape?: readonly number[] },
+  ): Ref;
+  /** Writes it as a SavedModel into `folder`, whole or not at all. */
+  save(folder: string): Promise<void>;
+};
+
+/** The output `index` of the node that `x` is an output of. */
+export function outputOf(x: Ref, index: number): Ref {
+  return { ref: `${nodeOf(x)}:${index}`, dtype: x.dtype };
+}
+
+function nodeOf(x: Ref): string {
+  return x.ref.split(":")[0];
+}
+
+/** Starts an empty graph. */
+export function createGraph(): Graph {
+  const nodes: Message[] = [];
+  let count = 0;
+  const add = (
+    op: string,
+    inputs: readonly string[],
+    attrs: [string, Message][],
+    options: { dtype: number; name?: string },
+  ): Ref => {
+    const node = options.name ?? `n${count++}`;
+    nodes.push(message(
+      text(1, node),
+      text(2, op),
+      ...inputs.map((input) => text(3, input)),
+      ...attrs.map(([key, value]) => nested(5, message(text(1, key), nested(2, value)))),
+    ));
+    return { ref: `${node}:0`, dtype: options.dtype };
+  };
+  return {
+    op: (op, inputs, { attrs = {}, dtype, name, after = [] } = {}) =>
+      add(
+        op,
+        [...inputs.map(({ ref }) => ref), ...after.map((other) => `^${nodeOf(other)}`)],
+        Object.entries(attrs).map(([key, value]) => [key, attribute(value)]),
+        { dtype: dtype ?? inputs[0]?.dtype ?? DTYPE.float32, name },
+      ),
+    input: (name, { dtype, shape }) =>
+      add("Placeholder", [], [
+        ["dtype", attribute({ type: dtype })],
+        ["shape", attribute({ shape: [...shape] })],
+      ], { dtype, name }),
+    constant: (values, { dtype = DTYPE.float32, shape = [values.length] } = {}) => {
+      const tensor = message(
+        varint(1, dtype),
+        nested(2, shapeMessage(shape)),
+        bytes(4, contentOf(values, dtype)),
+      );
+      return add("Const", [], [["dtype", attribute({ type: dtype })], ["value", nested(8, tensor)]], {
+        dtype,
+      });
+    },
+    save: async (folder) => {
+      const versions = message(varint(1, GRAPH_VERSION));
+      const graph = message(...nodes.map((node) => nested(1, node)), nested(4, versions));
+      const metaGraph = message(nested(1, message(text(4, TAG))), nested(2, graph));
+      const model = message(varint(1, 1), nested(2, metaGraph));
+      await Deno.mkdir(folder, { recursive: true });
+      await writeAtomically(join(folder, "saved_model.pb"), async (file) => {
+        for (const chunk of model.chunks) await writeAll(file, chunk);
+      });
+    },
+  };
+}
+
+/** A loaded graph; `close()` frees it and what its variables hold. */
+export type LoadedGraph = {
+  /** Computes `outputs` from the inputs by name; whoever calls owns the results. */
+  run(inputs: Readonly<Record<string, tf.Tensor | RawTensor>>, outputs: readonly Ref[]): RawTensor[];
+  close(): void;
+};
+
+/** Loads what `Graph.save()` wrote into `folder`. @throws when TensorFlow cannot. */
+export function loadGraph(folder: string): LoadedGraph {
+  const model: SavedModel = loadSavedModel(folder, TAG);
+  return {
+    run: (inputs, outputs) =>
+      model.run(Object.values(inputs), {
+        inputs: Object.keys(inputs).map((name) => `${name}:0`),
+        outputs: outputs.map(({ ref }) => ref),
+      }),
+    close: model.close,
+  };
+}
+
+/** Float32 → bfloat16, rounded to the nearest, ties to even. */
+export function toBfloat16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(
+    (values instanceof Float32Array ? values.slice() : Float32Array.from(values)).buffer,
+  );
+  const result = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) result[i] = (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) >>> 16;
+  return result;
+}
+
+const TAG = "serve";
+const GRAPH_VERSION = 1087; // TF_GRAPH_DEF_VERSION of TensorFlow 2.9: older and newer ones read it
+
+function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
+  const typed = dtype === DTYPE.bfloat16
+    ? toBfloat16(values)
+    : dtype === DTYPE.int32
+    ? Int32Array.from(values)
+    : values instanceof Float32Array
+    ? values
+    : Float32Array.from(values);
+  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+}
+
+// Protocol buffers: a message is its fields one after the other, each a key (number, wire type) and a value.
+
+type Message = { readonly size: number; readonly chunks: readonly Uint8Array[] };
+
+function message(...fields: readonly Message[]): Message {
+  return {
+    size: fields.reduce((sum, { size }) => sum + size, 0),
+    chunks: fields.flatMap(({ chunks }) => chunks),
+  };
+}
+
+function key(field: number, wire: number): number[] {
+  return varintBytes(field * 8 + wire);
+}
+
+function varintBytes(value: number): number[] {
+  const result: number[] = [];
+  let rest = BigInt.asUintN(64, BigInt(value)); // negative numbers take ten bytes
+  for (; rest > 127n; rest >>= 7n) result.push(Number(rest & 127n) | 128);
+  return [...result, Number(rest)];
+}
+
+function raw(...values: readonly number[]): Message {
+  return { size: values.length, chunks: [Uint8Array.from(values)] };
+}
+
+function varint(field: number, value: number): Message {
+  return raw(...key(field, 0), ...varintBytes(value));
+}
+
+function nested(field: number, value: Message): Message {
+  return message(raw(...key(field, 2), ...varintBytes(value.size)), value);
+}
+
+function bytes(field: number, value: Uint8Array): Message {
+  return nested(field, { size: value.length, chunks: [value] });
+}
+
+function text(field: number, value: string): Message {
+  return bytes(field, new TextEncoder().encode(value));
+}
+
+function shapeMessage(shape: readonly number[]): Message {
+  return message(...shape.map((size) => nested(2, message(varint(1, size)))));
+}
+
+function attribute(value: GraphAttr): Message {
+  if (typeof value === "boolean") return varint(5, value ? 1 : 0);
+  if (typeof value === "string") return text(2, value);
+  if ("int" in value) return varint(3, value.int);
+  if ("float" in value) {
+    return message(raw(...key(4, 5), ...new Uint8Array(Float32Array.of(value.float).buffer)));
+  }
+  if ("type" in value) return varint(6, value.type);
+  if ("shape" in value) return nested(7, shapeMessage(value.shape));
+  return nested(1, message(...value.list.map(attribute))); // fields have the same numbers in a list as alone
+}

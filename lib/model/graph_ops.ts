@@ -1,0 +1,78 @@
+/**
+ * The ops that graphs of transformers are made of.
+ *
+ * Shapes: R rows (all tokens of a batch), D width; one dimension of a reshape may be −1.
+ *
+ * @module
+ */
+import { DTYPE } from "../backend.ts";
+import { type Graph, outputOf, type Ref } from "./graph.ts";
+
+/** Ops on one graph, each with the dtype of its first input unless said otherwise. */
+export type GraphOps = ReturnType<typeof graphOps>;
+
+/** The ops of `graph`. */
+export function graphOps(graph: Graph) {
+  const { int32 } = DTYPE;
+  const type = (dtype: number) => ({ type: dtype });
+  const ints = (values: readonly number[], shape?: readonly number[]) =>
+    graph.constant(values, { dtype: int32, shape });
+  const unary = (op: string, x: Ref) => graph.op(op, [x], { attrs: { T: type(x.dtype) } });
+  const binary = (op: string, a: Ref, b: Ref | number) =>
+    graph.op(op, [a, typeof b === "number" ? scalar(b, a.dtype) : b], { attrs: { T: type(a.dtype) } });
+  const scalar = (value: number, dtype: number) => graph.constant([value], { dtype, shape: [] });
+  const reduce = (op: string, x: Ref, axis: number, keep: boolean) =>
+    graph.op(op, [x, ints([axis])], {
+      attrs: { T: type(x.dtype), Tidx: type(int32), keep_dims: keep },
+    });
+  const cast = (x: Ref, to: number): Ref =>
+    x.dtype === to ? x : graph.op("Cast", [x], { attrs: { SrcT: type(x.dtype), DstT: type(to) }, dtype: to });
+  return {
+    unary,
+    binary,
+    scalar,
+    ints,
+    cast,
+    add: (a: Ref, b: Ref | number) => binary("AddV2", a, b),
+    sub: (a: Ref, b: Ref | number) => binary("Sub", a, b),
+    mul: (a: Ref, b: Ref | number) => binary("Mul", a, b),
+    mean: (x: Ref, axis: number, keep = true) => reduce("Mean", x, axis, keep),
+    sum: (x: Ref, axis: number, keep = true) => reduce("Sum", x, axis, keep),
+    reshape: (x: Ref, shape: readonly number[]) =>
+      graph.op("Reshape", [x, ints(shape)], { attrs: { T: type(x.dtype), Tshape: type(int32) } }),
+    transpose: (x: Ref, order: readonly number[]) =>
+      graph.op("Transpose", [x, ints(order)], { attrs: { T: type(x.dtype), Tperm: type(int32) } }),
+    /** Matrix product; with `transposeA` or `transposeB`, of the transposed matrix. */
+    matMul: (a: Ref, b: Ref, { transposeA = false, transposeB = false } = {}) =>
+      graph.op("MatMul", [a, b], {
+        attrs: { T: type(a.dtype), transpose_a: transposeA, transpose_b: transposeB },
+      }),
+    /** Matrix products over the last two axes. */
+    batchMatMul: (a: Ref, b: Ref, { transposeA = false, transposeB = false } = {}) =>
+      graph.op("BatchMatMulV2", [a, b], {
+        attrs: { T: type(a.dtype), adj_x: transposeA, adj_y: transposeB },
+      }),
+    addBias: (x: Ref, bias: Ref) =>
+      graph.op("BiasAdd", [x, bias], { attrs: { T: type(x.dtype), data_format: "NHWC" } }),
+    /** Equal parts along an axis. */
+    split: (x: Ref, parts: number, axis: number): Ref[] => {
+      const first = graph.op("Split", [ints([axis], []), x], {
+        attrs: { T: type(x.dtype), num_split: { int: parts } },
+        dtype: x.dtype,
+      });
+      return Array.from({ length: parts }, (_, i) => outputOf(first, i));
+    },
+    concat: (parts: readonly Ref[], axis: number) =>
+      graph.op("ConcatV2", [...parts, ints([axis], [])], {
+        attrs: { N: { int: parts.length }, T: type(parts[0].dtype), Tidx: type(int32) },
+      }),
+    /** From `begin` on, `size` of each axis (−1: all that is left). */
+    slice: (x: Ref, begin: readonly number[], size: readonly number[]) =>
+      graph.op("Slice", [x, ints(begin), ints(size)], { attrs: { T: type(x.dtype), Index: type(int32) } }),
+    /** Zeros before and after, a pair for each axis. */
+    pad: (x: Ref, paddings: readonly (readonly [number, number])[]) =>
+      graph.op("Pad", [x, ints(paddings.flat(), [paddings.length, 2])], {
+        attrs: { T: type(x.dtype), Tpaddings: type(int32) },
+      }),
+  };
+}

@@ -1,0 +1,296 @@
+/**
+ * What the bench measures: each a function that is called once a round and gives rates, ours next to the peer's.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { disposeRaw, DTYPE, executeOp, isTensorFlow, type RawTensor } from "../lib/backend.ts";
+import type { ReadyEncoder } from "../lib/bench/encoder.ts";
+import { adamW, trainStep } from "../lib/bench/optimizer.ts";
+import { tokenBatches } from "../lib/bench/tokens.ts";
+import { openTrainer } from "../lib/bench/trainer.ts";
+import type { Sample } from "../lib/data/dataset.ts";
+import { imageBatches } from "../lib/data/sampling.ts";
+import { bindClip, type Clip, clipModels, encodeTokens, randomClip, tokenCount } from "../lib/model/clip.ts";
+import { compileClip, type CompiledClip, encoderDigest, type Precision } from "../lib/model/compile.ts";
+import { openTokenCache } from "../lib/model/features.ts";
+import { createForgeLens } from "../lib/model/forgelens.ts";
+import { dispose } from "../lib/model/tensors.ts";
+import { createRandom } from "../lib/random.ts";
+import type { Peer, PeerMeasure } from "./bench_peer.ts";
+import { median } from "./bench_print.ts";
+
+/** Rates by name: images a second, GFLOP/s or megabytes. */
+export type Rates = Map<string, number>;
+
+/** What all measures share. */
+export type Setting = { readonly batch: number; readonly folder: string; readonly paths: readonly string[] };
+
+/** A measure, warm. */
+export type Measure = {
+  readonly name: string;
+  run(): Promise<Record<string, number>>;
+  close?(): void;
+};
+
+const CALLS = 4;
+const EPOCHS = 5;
+
+/** All measures, in their order within a round. */
+export const measures: readonly ((setting: Setting, peer?: Peer) => Promise<Measure[]>)[] = [
+  matmuls,
+  images,
+  encoders,
+  heads,
+  wholeRuns,
+];
+
+/** Seeded pictures with texture, 299 pixels a side, as JPEG. */
+export async function writeBenchImages(folder: string, count: number): Promise<string[]> {
+  const side = 299;
+  const paths: string[] = [];
+  for (let n = 0; n < count; n++) {
+    const random = createRandom("bench", n);
+    const [fx, fy] = [random.uniform() / 9, random.uniform() / 9];
+    const rgb = new Uint8Array(side * side * 3);
+    for (let i = 0; i < rgb.length; i++) {
+      const pixel = Math.floor(i / 3);
+      const wave = Math.sin(fx * (pixel % side) + i % 3) * Math.cos(fy * Math.floor(pixel / side));
+      rgb[i] = 128 + 90 * wave + 20 * (random.uniform() - 0.5);
+    }
+    const path = join(folder, `${n}.jpg`);
+    await sharp(rgb, { raw: { width: side, height: side, channels: 3 } }).jpeg({ quality: 92 }).toFile(path);
+    paths.push(path);
+  }
+  return paths;
+}
+
+/** The seconds of each call. */
+async function secondsOf(calls: number, body: () => unknown): Promise<number[]> {
+  const seconds: number[] = [];
+  for (let i = 0; i < calls; i++) {
+    const began = performance.now();
+    await body();
+    seconds.push((performance.now() - began) / 1000);
+  }
+  return seconds;
+}
+
+async function peerRate(
+  peer: Peer,
+  measure: PeerMeasure,
+  options: { readonly items: number; readonly paths?: readonly string[] },
+): Promise<number> {
+  return options.items / median(await peer.seconds(measure, { calls: CALLS, paths: options.paths }));
+}
+
+// A batch of eight through the first half of ViT-B/16's MLP: 8·197 tokens, width 768 to 3072.
+const [ROWS, INNER, COLUMNS] = [1576, 768, 3072];
+
+/** The best matmul rate, float32 and, on TensorFlow, bfloat16. */
+function matmuls(): Promise<Measure[]> {
+  const x = tf.randomUniform<tf.Rank.R2>([ROWS, INNER], -1, 1, "float32", 1);
+  const weights = tf.randomUniform<tf.Rank.R2>([INNER, COLUMNS], -1, 1, "float32", 2);
+  const work = 2 * ROWS * INNER * COLUMNS / 1e9;
+  const lows = isTensorFlow() ? [x, weights].map(toBfloat16) : [];
+  const attrs = { T: { type: DTYPE.bfloat16 }, transpose_a: false, transpose_b: false };
+  return Promise.resolve([{
+    name: `matmul ${ROWS}×${INNER} by ${INNER}×${COLUMNS}`,
+    run: async () => {
+      const rates: Record<string, number> = {};
+      const full = await secondsOf(20, async () => {
+        const y = tf.matMul(x, weights);
+        // A GPU returns before it has computed; one value read back waits for it and costs next to nothing.
+        const corner = tf.slice(y, [0, 0], [1, 1]);
+        await corner.data();
+        tf.dispose([y, corner]);
+      });
+      rates["matmul peak, float32"] = work / Math.min(...full);
+      if (lows.length > 0) {
+        const low = await secondsOf(20, () => disposeRaw(...executeOp("MatMul", lows, { attrs })));
+        rates["matmul peak, bfloat16"] = work / Math.min(...low);
+      }
+      return rates;
+    },
+    close: () => {
+      tf.dispose([x, weights]);
+      disposeRaw(...lows);
+    },
+  }]);
+}
+
+function toBfloat16(x: tf.Tensor): RawTensor {
+  const attrs = { SrcT: { type: DTYPE.float32 }, DstT: { type: DTYPE.bfloat16 }, Truncate: false };
+  return executeOp("Cast", [x], { attrs })[0];
+}
+
+function samplesOf(paths: readonly string[]): Sample[] {
+  return paths.map((path, i) => ({ path, label: i % 2 === 0 ? 0 : 1, set: "bench" }));
+}
+
+/** Files to pixels, decoded and resized to 224×224. */
+function images({ batch, paths }: Setting, peer?: Peer): Promise<Measure[]> {
+  const prepare = async () => {
+    for await (const _ of imageBatches(samplesOf(paths), { batchSize: batch })) { /* dropped */ }
+  };
+  return Promise.resolve([{
+    name: "image preparation",
+    run: async () => ({
+      "images prepared": paths.length / median(await secondsOf(CALLS, prepare)),
+      ...peer &&
+        { "Pillow, images prepared": await peerRate(peer, "images", { items: paths.length, paths }) },
+    }),
+  }]);
+}
+
+function openClip(): Clip {
+  return bindClip(randomClip(clipModels["ViT-B-16"], 0), { activation: "quickgelu", attendAcross: "tokens" });
+}
+
+/** Multiplications and additions of an image through the encoder, two a pair. */
+function encoderWork({ width: D, layers, patchSize, imageSize }: Clip["config"]): number {
+  const N = tokenCount({ imageSize, patchSize });
+  const block = 2 * N * 12 * D * D + 2 * 2 * N * N * D;
+  return layers * block + 2 * (N - 1) * 3 * patchSize ** 2 * D;
+}
+
+/** ViT-B/16: eager float32, compiled float32, compiled bfloat16. */
+async function encoders({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
+  const clip = openClip();
+  const { imageSize } = clip.config;
+  const pixels = tf.randomNormal([batch, imageSize, imageSize, 3], 0, 1, "float32", 1) as tf.Tensor4D;
+  const precisions: Precision[] = isTensorFlow() ? ["float32", "bfloat16"] : ["float32"];
+  const compiled: CompiledClip[] = [];
+  for (const precision of precisions) compiled.push(await compileClip(clip, { precision }));
+  const bodies: [string, () => Promise<tf.Tensor>][] = [
+    ["encoder eager, float32", () => Promise.resolve(encodeTokens(clip, pixels))],
+    ...compiled.map((one): [string, () => Promise<tf.Tensor>] => [
+      `encoder compiled, ${one.precision}`,
+      () => one.tokens(pixels),
+    ]),
+  ];
+  const once = async (body: () => Promise<tf.Tensor>) => {
+    const tokens = await body();
+    tokens.dataSync();
+    tokens.dispose();
+  };
+  for (const [, body] of bodies) await once(body);
+  return [{
+    name: "encoder",
+    run: async () => {
+      const rates: Record<string, number> = {};
+      if (peer) rates["PyTorch encoder, float32"] = await peerRate(peer, "encoder_fp32", { items: batch });
+      for (const [name, body] of bodies) {
+        const seconds = await secondsOf(CALLS, () => once(body));
+        rates[name] = batch / median(seconds);
+        if (name.endsWith("bfloat16")) {
+          rates["encoder GFLOP/s"] = encoderWork(clip.config) * batch / 1e9 / Math.min(...seconds);
+        }
+      }
+      if (peer) rates["PyTorch encoder, bfloat16"] = await peerRate(peer, "encoder_bf16", { items: batch });
+      return rates;
+    },
+    close: () => {
+      compiled.forEach((one) => one.dispose());
+      dispose(clip);
+      pixels.dispose();
+    },
+  }];
+}
+
+const head = { dim: 768, heads: 8, depth: 2, feedForward: 2048, dropout: 0.1 } as const;
+
+/** A training step of the head on ready tokens: eager, and as a graph in float32 and bfloat16. */
+async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
+  const N = tokenCount(clipModels["ViT-B-16"]);
+  const tokens = tf.randomNormal([batch, N, head.dim], 0, 1, "float32", 1) as tf.Tensor3D;
+  const labels = Array.from({ length: batch }, (_, i) => i % 2);
+  const open = async (precision?: Precision) => {
+    const model = createForgeLens(head, 0);
+    const optimizer = adamW();
+    const trainer = precision && await openTrainer(model, optimizer, { precision, tokens: N });
+    let seed = 0;
+    const step = () => {
+      const example = { tokens, labels, seed: seed++ };
+      return trainer ? trainer.step(example) : trainStep(model, optimizer, example);
+    };
+    await step();
+    const name = precision ? `head step graph, ${precision}` : "head step eager, float32";
+    const close = () => {
+      trainer?.dispose();
+      dispose([model.weights, optimizer.moments]);
+    };
+    return { name, step, close };
+  };
+  const steps = [await open()];
+  if (isTensorFlow()) steps.push(await open("float32"), await open("bfloat16"));
+  return [{
+    name: "head training step",
+    run: async () => {
+      const rates: Record<string, number> = {};
+      for (const { name, step } of steps) rates[name] = batch / median(await secondsOf(CALLS, step));
+      if (peer) rates["PyTorch head step, float32"] = await peerRate(peer, "head_fp32", { items: batch });
+      return rates;
+    },
+    close: () => {
+      steps.forEach(({ close }) => close());
+      tokens.dispose();
+    },
+  }];
+}
+
+/** Five epochs over the images, from files to trained weights, with nothing cached and again with their tokens cached. */
+async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer): Promise<Measure[]> {
+  if (!isTensorFlow()) return [];
+  const clip = openClip();
+  const precision = "bfloat16";
+  const compiled = await compileClip(clip, { precision });
+  const samples = samplesOf(paths);
+  let round = 0;
+  const run = async (root: string) => {
+    const cache = await openTokenCache(root, {
+      encoder: encoderDigest(clip, precision),
+      shape: [tokenCount(clip.config), clip.config.width],
+      limit: Infinity,
+    });
+    const encoder: ReadyEncoder = { clip, name: "bench", precision, compiled, cache };
+    const model = createForgeLens(head, 0);
+    const optimizer = adamW();
+    const trainer = await openTrainer(model, optimizer, { precision, tokens: tokenCount(clip.config) });
+    const began = performance.now();
+    for (let epoch = 0; epoch < EPOCHS; epoch++) {
+      for await (const { tokens, samples: some } of tokenBatches(encoder, samples, { batchSize: batch })) {
+        const labels = some.map(({ label }) => label);
+        await trainer.step({ tokens, labels, seed: epoch });
+        tokens.dispose();
+      }
+    }
+    trainer.sync();
+    const seconds = (performance.now() - began) / 1000;
+    trainer.dispose();
+    dispose([model.weights, optimizer.moments]);
+    return EPOCHS * samples.length / seconds;
+  };
+  return [{
+    name: `${EPOCHS} epochs`,
+    run: async () => {
+      const root = join(folder, `tokens-${round++}`);
+      // The reference encodes in every step, so that each of its steps costs the same, whatever the epoch.
+      const loop = peer && await peerRate(peer, "seed_step_fp32", { items: batch });
+      const rates: Record<string, number> = {
+        "5 epochs, nothing cached": await run(root),
+        "5 epochs, tokens cached": await run(root),
+        ...loop && { "reference's loop, 5 epochs": loop },
+        "memory (resident)": Deno.memoryUsage().rss / 1e6,
+      };
+      await Deno.remove(root, { recursive: true });
+      return rates;
+    },
+    close: () => {
+      compiled.dispose();
+      dispose(clip);
+    },
+  }];
+}

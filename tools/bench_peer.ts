@@ -1,0 +1,112 @@
+/**
+ * The reference's Python stack as a process that times calls on request: `tests/peer/serve.py` in an environment of its own.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { cacheFolder } from "../lib/cache.ts";
+import { firstThatRuns } from "./build_tensorflow.ts";
+
+/** What the peer can time: a batch through the encoder, a training step of the head, one of the whole loop, images prepared. */
+export type PeerMeasure = "encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_step_fp32" | "images";
+
+/** A running peer; `close()` ends it. */
+export type Peer = {
+  /** For example `PyTorch 2.15.0, 2 threads`. */
+  readonly name: string;
+  /** The seconds of each of `calls` calls. */
+  seconds(
+    measure: PeerMeasure,
+    options: { readonly calls: number; readonly paths?: readonly string[] },
+  ): Promise<number[]>;
+  close(): Promise<void>;
+};
+
+const PACKAGES = ["torch==2.15.0", "open_clip_torch==3.3.0", "pillow==11.3.0", "numpy"];
+
+/**
+ * Starts the peer, which first warms up for a minute or so.
+ *
+ * @param options.python a Python that has torch, open_clip_torch and pillow; without it an environment is made once in the cache folder (some
+ * gigabytes)
+ * @throws when it cannot be made or does not start
+ */
+export async function startPeer(
+  options: { readonly batch: number; readonly python?: string; readonly log: (line: string) => void },
+): Promise<Peer> {
+  const python = options.python ?? await environment(options.log);
+  const script = new URL("../tests/peer/serve.py", import.meta.url).pathname;
+  options.log("Starting the peer (PyTorch, open_clip), which warms up first");
+  const child = new Deno.Command(python, {
+    args: [script, `${options.batch}`],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const problems = new Response(child.stderr).text();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(lineSplitter()).getReader();
+  const input = child.stdin.getWriter();
+  const answer = async () => {
+    const { value } = await lines.read();
+    if (value === undefined) {
+      throw new Error(
+        `Cannot time the peer: expected an answer but found ${
+          (await problems).trim().split("\n").at(-1) || "that it ended"
+        }`,
+      );
+    }
+    return JSON.parse(value);
+  };
+  const { torch, threads } = await answer();
+  return {
+    name: `PyTorch ${torch}, ${threads} threads`,
+    seconds: async (measure, { calls, paths }) => {
+      await input.write(new TextEncoder().encode(`${JSON.stringify({ measure, calls, paths })}\n`));
+      return (await answer()).seconds;
+    },
+    close: async () => {
+      await input.close();
+      await lines.cancel();
+      await child.status;
+    },
+  };
+}
+
+/** A Python of our own with the peer's packages, made on first use. */
+async function environment(log: (line: string) => void): Promise<string> {
+  const folder = join(cacheFolder(), "peer");
+  const python = join(folder, "bin", "python");
+  const mark = join(folder, "ready.txt");
+  const ready = await Deno.readTextFile(mark).catch(() => "");
+  if (ready === PACKAGES.join(" ")) return python;
+  const base = await firstThatRuns([["python3"], ["python"]]);
+  if (!base) {
+    throw new Error("Cannot make the peer: expected python3 but found none; apt install python3-venv");
+  }
+  log(`Making the peer's environment in ${folder}: ${PACKAGES.join(", ")}`);
+  await run([...base, "-m", "venv", "--clear", folder]);
+  await run([python, "-m", "pip", "install", "--quiet", ...PACKAGES]);
+  await Deno.writeTextFile(mark, PACKAGES.join(" "));
+  return python;
+}
+
+async function run([command, ...args]: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, { args, stdout: "null", stderr: "piped" })
+    .output();
+  if (success) return;
+  const reason = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
+  throw new Error(
+    `Cannot make the peer: expected ${command} ${args.slice(0, 3).join(" ")} to work but found ${reason}`,
+  );
+}
+
+function lineSplitter(): TransformStream<string, string> {
+  let rest = "";
+  return new TransformStream({
+    transform(chunk, controller) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) if (line.trim()) controller.enqueue(line);
+    },
+  });
+}
