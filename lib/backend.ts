@@ -159,8 +159,9 @@ async function startWasm(): Promise<Backend> {
  * the load alone, and what is no greeting is written after all.
  */
 function loadQuietly(library: string): void {
-  if (Deno.env.get("TF_CPP_MIN_LOG_LEVEL")) return;
-  Deno.env.set("TF_CPP_MIN_LOG_LEVEL", "2");
+  const level = Deno.env.get("TF_CPP_MIN_LOG_LEVEL") || "2";
+  if (Number(level) < 2) return;
+  Deno.env.set("TF_CPP_MIN_LOG_LEVEL", level); // a program that this one starts inherits it
   const fd = { parameters: ["i32"], result: "i32" } as const;
   const { symbols: libc } = Deno.dlopen("libc.so.6", {
     open: { parameters: ["buffer", "i32"], result: "i32" },
