@@ -24,6 +24,8 @@ export type Sample = {
   readonly method?: string;
   /** Path relative to the root of its set, with `/`. */
   readonly source?: string;
+  /** What must not be in two splits: the video, and the persons or the original that it shows; shared by its frames. */
+  readonly identities?: readonly string[];
 };
 
 /** A file that is not used, why, and the set and split that it would have been in. */
@@ -41,7 +43,8 @@ export type SampleList = {
   readonly warnings: readonly string[];
 };
 
-const imageSuffixes = new Set([
+/** Suffixes of the files that count as images. */
+export const imageSuffixes: ReadonlySet<string> = new Set([
   ".jpg",
   ".jpeg",
   ".jpe",
@@ -281,7 +284,7 @@ async function listImages(
 }
 
 /** The video of each file of one class, and a warning where the names do not tell. */
-function videosOf(files: readonly string[]): { videos: string[]; warning?: string } {
+export function videosOf(files: readonly string[]): { videos: string[]; warning?: string } {
   const stem = (file: string) => basename(file, extname(file));
   const withoutFrame = (file: string) =>
     stem(file).replace(/[-_. ]*(?:frame|img|f)?[-_. ]*\d+$/i, "") || stem(file);

@@ -1,0 +1,231 @@
+/**
+ * What every image file of a set is asked once: whether it can be read, what it is the same as, and what a detector could
+ * tell it by without looking at the face. Answers are kept until the file changes.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { reasonOf } from "../errors.ts";
+import { decodeImage, type RgbImage } from "./image.ts";
+
+/** What is known of an image file. */
+export type ImageFacts = {
+  /** Why it cannot be used; the other facts are then empty. */
+  readonly fault?: string;
+  /** File size. */
+  readonly bytes: number;
+  /** `JPEG`, `PNG` …, by content. */
+  readonly format: string;
+  /** In pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Names the JPEG's quantisation tables; `""` for other formats. */
+  readonly tables: string;
+  /** Mean of each channel, 0 to 255. */
+  readonly mean: readonly [number, number, number];
+  /** First 64 bits of the file's SHA-256, as hex. */
+  readonly digest: string;
+  /** 128 bits as hex that stay nearly the same when the picture is compressed or resized; `""` for a flat picture. */
+  readonly look: string;
+};
+
+const VERSION = 1;
+const empty = { format: "", width: 0, height: 0, tables: "", mean: [0, 0, 0], digest: "", look: "" } as const;
+
+/** Reads and decodes an image file and looks at it. A file that cannot be read gives a fault and throws nothing. */
+export async function readFacts(path: string): Promise<ImageFacts> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    return { ...empty, bytes: 0, fault: reasonOf(error) };
+  }
+  try {
+    const image = await decodeImage(bytes);
+    const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+    return {
+      bytes: bytes.length,
+      format: formatOf(bytes),
+      width: image.width,
+      height: image.height,
+      tables: quantisationTables(bytes),
+      digest,
+      ...lookAt(image),
+    };
+  } catch (error) {
+    return { ...empty, bytes: bytes.length, fault: reasonOf(error) };
+  }
+}
+
+/**
+ * The facts of many files, in their order, four at a time; those that `cacheDir` holds for a file of the same size and
+ * time of change are not asked again. What was found before an interruption is kept.
+ */
+export async function readAllFacts(
+  paths: readonly string[],
+  options: {
+    readonly cacheDir?: string;
+    readonly onProgress?: (done: number, total: number) => void;
+    readonly signal?: AbortSignal;
+  } = {},
+): Promise<ImageFacts[]> {
+  const { cacheDir, onProgress, signal } = options;
+  const facts: ImageFacts[] = new Array(paths.length);
+  await using kept = await openKept(paths, cacheDir);
+  let next = 0;
+  let done = 0;
+  const worker = async () => {
+    while (next < paths.length) {
+      signal?.throwIfAborted();
+      const i = next++;
+      const info = await Deno.stat(paths[i]).catch(() => undefined);
+      const key = `${info?.size} ${info?.mtime?.getTime()}`;
+      const before = kept.get(paths[i], key);
+      facts[i] = before ?? await readFacts(paths[i]);
+      if (!before && !facts[i].fault) await kept.add(paths[i], key, facts[i]);
+      onProgress?.(++done, paths.length);
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: 4 }, worker));
+  for (const each of ended) if (each.status === "rejected") throw each.reason;
+  return facts;
+}
+
+type Kept = AsyncDisposable & {
+  get(path: string, key: string): ImageFacts | undefined;
+  add(path: string, key: string, facts: ImageFacts): Promise<void>;
+};
+
+const nothingKept: Kept = {
+  get: () => undefined,
+  add: () => Promise.resolve(),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
+
+/** One file of lines for all images below their common folder; a later line of a path wins. */
+async function openKept(paths: readonly string[], cacheDir?: string): Promise<Kept> {
+  if (cacheDir === undefined || paths.length === 0) return nothingKept;
+  const root = commonFolder(paths);
+  const name = createHash("sha256").update(root).digest("hex");
+  const file = join(cacheDir, `images-${name}.jsonl`);
+  const known = new Map<string, { readonly key: string; readonly facts: ImageFacts }>();
+  const wanted = new Set(paths);
+  for (const line of await linesOf(file)) {
+    try {
+      const { v, path, key, facts } = JSON.parse(line);
+      if (v === VERSION && wanted.has(join(root, path))) known.set(join(root, path), { key, facts });
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error; // the last line of a killed process is cut
+    }
+  }
+  const opened = await Deno.mkdir(cacheDir, { recursive: true })
+    .then(() => Deno.open(file, { append: true, create: true }))
+    .catch(() => undefined); // a read-only cache: asked again next time
+  const waiting: string[] = ["\n"];
+  const encoder = new TextEncoder();
+  let writing = Promise.resolve();
+  const flush = () => {
+    const bytes = encoder.encode(waiting.splice(0).join(""));
+    writing = writing.then(async () => {
+      for (let at = 0; opened && at < bytes.length;) at += await opened.write(bytes.subarray(at));
+    });
+    return writing;
+  };
+  return {
+    get: (path, key) => known.get(path)?.key === key ? known.get(path)!.facts : undefined,
+    add: async (path, key, facts) => {
+      waiting.push(`${JSON.stringify({ v: VERSION, path: path.slice(root.length), key, facts })}\n`);
+      if (waiting.length > 500) await flush();
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (waiting.length > 1) await flush();
+      opened?.close();
+    },
+  };
+}
+
+async function linesOf(file: string): Promise<string[]> {
+  const text = await Deno.readTextFile(file).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  });
+  return text.split("\n").filter((line) => line !== "");
+}
+
+function commonFolder(paths: readonly string[]): string {
+  let common = dirname(paths[0]);
+  for (const path of paths) {
+    while (!path.startsWith(`${common}/`) && dirname(common) !== common) common = dirname(common);
+  }
+  return common;
+}
+
+function formatOf(bytes: Uint8Array): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return "JPEG";
+  const head = String.fromCharCode(...bytes.subarray(0, 12));
+  if (head.startsWith("\x89PNG")) return "PNG";
+  if (head.startsWith("GIF8")) return "GIF";
+  if (head.slice(8, 12) === "WEBP") return "WebP";
+  return head.startsWith("II") || head.startsWith("MM") ? "TIFF" : "other";
+}
+
+/** A short name for a JPEG's quantisation tables (its DQT segments), which tell the quality and the encoder. */
+export function quantisationTables(bytes: Uint8Array): string {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return "";
+  const hash = createHash("sha256");
+  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff;) {
+    const marker = bytes[at + 1];
+    if (marker === 0xff || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) { // fill and markers alone
+      at += marker === 0xff ? 1 : 2;
+      continue;
+    }
+    if (marker === 0xda) break; // the picture begins
+    const length = (bytes[at + 2] << 8) | bytes[at + 3];
+    if (marker === 0xdb) hash.update(bytes.subarray(at + 4, at + 2 + length));
+    at += 2 + length;
+  }
+  return hash.digest("hex").slice(0, 8);
+}
+
+/** Mean colour, and the signs of the brightness steps between the cells of a 9 × 9 grid, across and down. */
+function lookAt({ data, width, height }: RgbImage): Pick<ImageFacts, "mean" | "look"> {
+  const sums = new Float64Array(81 * 3);
+  const counts = new Float64Array(81);
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = Math.floor((y * 9) / height) * 9;
+    for (let x = 0; x < width; x++, at += 3) {
+      const cell = row + Math.floor((x * 9) / width);
+      counts[cell]++;
+      sums[cell * 3] += data[at];
+      sums[cell * 3 + 1] += data[at + 1];
+      sums[cell * 3 + 2] += data[at + 2];
+    }
+  }
+  const total = [0, 0, 0];
+  const light = new Float64Array(81);
+  for (let cell = 0; cell < 81; cell++) {
+    for (let c = 0; c < 3; c++) total[c] += sums[cell * 3 + c];
+    light[cell] = (0.299 * sums[cell * 3] + 0.587 * sums[cell * 3 + 1] + 0.114 * sums[cell * 3 + 2]) /
+      Math.max(1, counts[cell]);
+  }
+  const pixels = width * height;
+  const mean = total.map((sum) => Math.round((sum / pixels) * 100) / 100) as [number, number, number];
+  const flat = Math.max(...light) - Math.min(...light) < 8; // of 255: noise would decide the signs
+  // A step counts from 4 levels on, so that compression does not turn a smooth background's signs about.
+  let bits = "";
+  for (let y = 0; y < 8; y++) {
+    for (let x = 0; x < 8; x++) {
+      bits += light[y * 9 + x] + 4 < light[y * 9 + x + 1] ? 1 : 0;
+    }
+  }
+  for (let y = 0; y < 8; y++) {
+    for (let x = 0; x < 8; x++) {
+      bits += light[y * 9 + x] + 4 < light[y * 9 + x + 9] ? 1 : 0;
+    }
+  }
+  const hex = flat || width < 9 || height < 9
+    ? ""
+    : bits.match(/.{4}/g)!.map((nibble) => parseInt(nibble, 2).toString(16)).join("");
+  return { mean, look: hex };
+}

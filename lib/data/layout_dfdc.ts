@@ -1,0 +1,241 @@
+/**
+ * The Deepfake Detection Challenge (DFDC): the test set with its `labels.csv`, where 1 is fake, and the parts of the
+ * training set with their `metadata.json`.
+ *
+ * @module
+ */
+import { parse } from "csv-parse/sync";
+import { basename, join } from "node:path";
+import { InputError, reasonOf } from "../errors.ts";
+import { findVideos, type SetReading, type Shortage, stem, type Video } from "./layout_videos.ts";
+import { below, namesIn, type Tree } from "./scan.ts";
+
+/** Test videos as published, half of them fake (Dolhansky et al. 2020); training videos are counted by `metadata.json`. */
+const officialTest = 5000;
+
+type Row = {
+  readonly name: string;
+  readonly label: 0 | 1;
+  readonly original?: string;
+  readonly split?: string;
+};
+
+/** True when a tree has a `labels.csv` with a `filename`, or a `metadata.json` of DFDC's, where DFDC has them. */
+export async function looksLikeDfdc(tree: Tree): Promise<boolean> {
+  for (const folder of testFolders(tree)) {
+    const head = (await Deno.readTextFile(join(tree.root, folder, "labels.csv"))).slice(0, 200);
+    if (/^\ufeff?"?filename"?\s*,/i.test(head)) return true;
+  }
+  for (const folder of trainFolders(tree)) {
+    const value = await readJson(join(tree.root, folder, "metadata.json")).catch(() => undefined);
+    if (value && Object.values(value).some((each) => typeof each === "object" && each && "label" in each)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/**
+ * Reads DFDC: the videos of `labels.csv` are the test split; those of `metadata.json` have its split, and a fake stays
+ * with its original.
+ *
+ * @throws InputError for a label that is neither real nor fake, or labels that a fake's `original` contradicts.
+ */
+export async function readDfdc(tree: Tree): Promise<SetReading> {
+  const videos: Video[] = [];
+  const missing: Shortage[] = [];
+  const skipped: { path: string; reason: string }[] = [];
+  const warnings: string[] = [];
+  const from: string[] = [];
+  const tests = testFolders(tree);
+  for (const folder of tests) {
+    const path = join(tree.root, folder, "labels.csv");
+    const rows = await readLabels(path);
+    await checkAgainstMetadata(rows, join(tree.root, folder, "metadata.json"));
+    const read = addVideos(rows, { tree, folder, by: "labels.csv", split: "test" });
+    videos.push(...read.videos);
+    missing.push(...read.missing);
+    skipped.push(...read.skipped);
+    if (rows.length < officialTest) {
+      missing.push({
+        what: "labelled test videos",
+        expected: officialTest,
+        found: rows.length,
+        by: "official",
+        examples: [],
+      });
+    }
+    const fake = rows.filter(({ label }) => label === 1).length;
+    if (rows.length === officialTest && fake !== officialTest / 2) {
+      warnings.push(`labels.csv calls ${fake} videos fake, where the published one has ${officialTest / 2}`);
+    }
+    from.push("test split from labels.csv, 1 is fake");
+  }
+  const parts = trainFolders(tree).filter((folder) => !tests.includes(folder));
+  for (const folder of parts) {
+    const rows = await readMetadata(join(tree.root, folder, "metadata.json"));
+    const read = addVideos(rows, { tree, folder, by: below(folder, "metadata.json"), split: "train" });
+    videos.push(...read.videos);
+    missing.push(...read.missing);
+    skipped.push(...read.skipped);
+  }
+  if (parts.length > 0) from.push(`${parts.length} training part${parts.length > 1 ? "s" : ""}`);
+  return {
+    layout: `DFDC, ${from.join(", ")}`,
+    root: tree.root,
+    videos,
+    missing,
+    skipped,
+    notes: [],
+    warnings,
+  };
+}
+
+function testFolders(tree: Tree): string[] {
+  return ["", "test", "dfdc_test"].filter((folder) => has(tree, folder, "labels.csv"));
+}
+
+function trainFolders(tree: Tree): string[] {
+  const all = [...tree.folders.keys()].filter((folder) => folder.split("/").length <= 2);
+  return all.filter((folder) => has(tree, folder, "metadata.json"));
+}
+
+function has(tree: Tree, folder: string, name: string): boolean {
+  return namesIn(tree.folders.get(folder)?.files ?? "").includes(name);
+}
+
+async function readJson(path: string): Promise<Record<string, Record<string, unknown>>> {
+  try {
+    const value = JSON.parse(await Deno.readTextFile(path));
+    if (value && typeof value === "object" && !Array.isArray(value)) return value;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw error;
+    throw new InputError(`Cannot read ${path}: expected videos by name in JSON but found ${reasonOf(error)}`);
+  }
+  throw new InputError(`Cannot read ${path}: expected videos by name in JSON but found another form`);
+}
+
+async function readLabels(path: string): Promise<Row[]> {
+  const rows: Record<string, string>[] = parse(await Deno.readTextFile(path), {
+    columns: (names: string[]) => names.map((name) => name.toLowerCase()),
+    bom: true,
+    trim: true,
+    skip_empty_lines: true,
+  });
+  return rows.map((row, i) => {
+    const label = /^(1|fake)$/i.test(row.label) ? 1 : /^(0|real)$/i.test(row.label) ? 0 : undefined;
+    if (label === undefined || !row.filename) {
+      throw new InputError(
+        `Cannot read ${path}: expected a filename and the label 0 (real) or 1 (fake) but found "${
+          Object.values(row).join(",")
+        }" in row ${i + 1}`,
+      );
+    }
+    return { name: stem(basename(row.filename.replaceAll("\\", "/"))), label };
+  });
+}
+
+async function readMetadata(path: string): Promise<Row[]> {
+  const rows = Object.entries(await readJson(path)).map(([file, each]): Row => {
+    const label = each?.label === "FAKE" ? 1 : each?.label === "REAL" ? 0 : undefined;
+    if (label === undefined) {
+      throw new InputError(
+        `Cannot read ${path}: expected the label REAL or FAKE for ${file} but found ${
+          JSON.stringify(each?.label)
+        }`,
+      );
+    }
+    const original = typeof each.original === "string" && each.original !== "NAN"
+      ? stem(each.original)
+      : undefined;
+    return {
+      name: stem(file),
+      label,
+      original,
+      split: typeof each.split === "string" ? each.split : undefined,
+    };
+  });
+  // A fake names the real video that it was made from; a real one names none.
+  const contrary = rows.filter(({ label, original }) => label === 0 && original !== undefined);
+  if (contrary.length > 0) {
+    throw new InputError(
+      `Cannot use ${path}: expected an original for fakes alone but found ${contrary.length} videos with one that are labelled REAL (${
+        contrary.slice(0, 3).map(({ name }) => name).join(", ")
+      }); its labels are inverted`,
+    );
+  }
+  return rows;
+}
+
+/** The published test set has a `metadata.json` too, which says `is_fake`: labels that contradict it are refused. */
+async function checkAgainstMetadata(rows: readonly Row[], path: string): Promise<void> {
+  const metadata = await readJson(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw error;
+  });
+  const truth = new Map<string, 0 | 1>();
+  for (const [file, each] of Object.entries(metadata)) {
+    const fake = each?.is_fake ?? (each?.label === "FAKE" ? 1 : each?.label === "REAL" ? 0 : undefined);
+    if (fake === 0 || fake === 1) truth.set(stem(file), fake);
+  }
+  const contrary = rows.filter(({ name, label }) => truth.has(name) && truth.get(name) !== label);
+  if (contrary.length > 0) {
+    throw new InputError(
+      `Cannot use labels.csv: expected the labels of ${path} but found ${contrary.length} of ${rows.length} the other way round (${
+        contrary.slice(0, 3).map(({ name, label }) => `${name},${label}`).join("; ")
+      })${contrary.length === rows.length ? "; its labels are inverted" : ""}`,
+    );
+  }
+}
+
+function addVideos(
+  rows: readonly Row[],
+  options: {
+    readonly tree: Tree;
+    readonly folder: string;
+    readonly by: string;
+    readonly split: "train" | "test";
+  },
+): Pick<SetReading, "videos" | "missing" | "skipped"> {
+  const { tree, folder, by, split } = options;
+  const found = findVideos(tree, folder);
+  const videos: Video[] = [];
+  const absent: string[] = [];
+  const seen = new Map<string, 0 | 1>();
+  for (const { name, label, original, split: own } of rows) {
+    if ((seen.get(name) ?? label) !== label) {
+      throw new InputError(`Cannot use ${by}: expected one label for ${name} but found both`);
+    }
+    if (seen.has(name)) continue;
+    const each = found.get(name);
+    seen.set(name, label);
+    if (!each) {
+      absent.push(name);
+      continue;
+    }
+    videos.push({
+      label,
+      method: label === 0 ? "real" : "fake",
+      id: below(folder, name),
+      split: own === "train" || own === "val" || own === "test" ? own : own === "validate" ? "val" : split,
+      identities: [`dfdc:${original ?? name}`],
+      folder: join(tree.root, each.folder),
+      frames: each.frames,
+      file: each.file && join(tree.root, each.file),
+    });
+  }
+  return {
+    videos,
+    missing: absent.length === 0 ? [] : [{
+      what: `${folder || "test"} videos`,
+      expected: seen.size,
+      found: seen.size - absent.length,
+      by,
+      examples: absent.slice(0, 5),
+    }],
+    skipped: [...found.values()].filter(({ name }) => !seen.has(name)).map(({ name }) => ({
+      path: below(folder, name),
+      reason: `not in ${by}`,
+    })),
+  };
+}

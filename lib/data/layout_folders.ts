@@ -1,0 +1,203 @@
+/**
+ * Plain folders whose names say what is in them: `{real,fake}/…`, `{train,val,test}/{real,fake}/…`, UniversalFakeDetect's
+ * `<generator>/[class]/{0_real,1_fake}` and GenImage's `<generator>/{train,val}/{nature,ai}`.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { InputError } from "../errors.ts";
+import { videosOf } from "./dataset.ts";
+import { ffppIdentities } from "./layout_ffpp.ts";
+import { isImage, isVideo, type Selection, type SetReading, stem, type Video } from "./layout_videos.ts";
+import { below, namesIn, type Tree } from "./scan.ts";
+
+const realNames = ["real", "reals", "0_real", "nature", "original", "originals"];
+const fakeNames = ["fake", "fakes", "1_fake", "ai", "manipulated"];
+const splitNames: Readonly<Record<string, "train" | "val" | "test">> = {
+  train: "train",
+  training: "train",
+  val: "val",
+  valid: "val",
+  validation: "val",
+  test: "test",
+  testing: "test",
+};
+
+/** Where a folder's files belong. */
+type Place = {
+  readonly label: 0 | 1;
+  readonly split?: "train" | "val" | "test";
+  /** Folders between the root and the class, the split left out: the generator, or nothing. */
+  readonly above: string;
+  /** Path of the class's folder, the split's included where it is below. */
+  readonly base: string;
+};
+
+/** True when some folder is named as a class and has images or videos below. */
+export function looksLikeFolders(tree: Tree): boolean {
+  const classes = new Set<0 | 1>();
+  for (const folder of tree.folders.values()) {
+    const place = placeOf(folder.path);
+    if (place && namesIn(folder.files).some((name) => isImage(name) || isVideo(name))) {
+      classes.add(place.label);
+    }
+    if (classes.size === 2) return true;
+  }
+  return false;
+}
+
+/**
+ * Reads such folders. A video is the leaf sub-folder, a video file, or what file names have in common before their frame
+ * number; the method of a fake is its generator's folder, or its first sub-folder of at least two.
+ *
+ * Names such as `071` and `071_054` throughout are taken for FaceForensics++'s, whose persons then stay in one split.
+ *
+ * @throws InputError when a folder is below one of reals and one of fakes.
+ */
+export function readClassFolders(tree: Tree, options: Selection = {}): SetReading {
+  const groups = new Map<string, { place: Place; files: string[] }>();
+  const skipped: { path: string; reason: string }[] = [];
+  for (const folder of tree.folders.values()) {
+    const place = placeOf(folder.path);
+    const names = namesIn(folder.files);
+    const media = names.filter((name) => isImage(name) || isVideo(name));
+    if (!place) {
+      if (media.length > 0) {
+        skipped.push({
+          path: folder.path || ".",
+          reason: `${media.length} files in no folder of real or fake ones`,
+        });
+      }
+      continue;
+    }
+    if (/(^|\/)(masks?|landmarks)(\/|$)/.test(folder.path.slice(place.base.length))) continue;
+    for (const name of names) {
+      if (!media.includes(name)) {
+        skipped.push({ path: below(folder.path, name), reason: "not an image or a video" });
+      }
+    }
+    const key = `${place.base}\n${place.split}`;
+    const group = groups.get(key) ?? { place, files: [] };
+    const inside = folder.path.slice(place.base.length + (place.base === "" ? 0 : 1));
+    for (const name of media) group.files.push(below(inside, name));
+    groups.set(key, group);
+  }
+  const warnings: string[] = [];
+  const videos: Video[] = [];
+  for (const { place, files } of groups.values()) {
+    const { found, warning } = videosIn(files, { tree, place });
+    videos.push(...found);
+    if (warning) warnings.push(`${place.base}: ${warning}`);
+  }
+  const splits = [...new Set(videos.flatMap(({ split }) => split ?? []))];
+  const chosen = selectMethods(withPersons(videos), options);
+  return {
+    layout: `folders of real and fake ones${
+      splits.length > 0 ? `, splits from folders (${splits.join(", ")})` : ""
+    }`,
+    root: tree.root,
+    videos: chosen,
+    missing: [],
+    skipped,
+    notes: chosen.some(({ identities }) => identities.some((each) => each.startsWith("ffpp:")))
+      ? ["names such as 071 and 071_054: their persons are taken for FaceForensics++'s"]
+      : [],
+    warnings,
+  };
+}
+
+function placeOf(path: string): Place | undefined {
+  const parts = path.split("/");
+  const lower = parts.map((part) => part.toLowerCase());
+  const real = lower.findIndex((part) => realNames.includes(part));
+  const fake = lower.findIndex((part) => fakeNames.includes(part));
+  if (real < 0 && fake < 0) return undefined;
+  if (real >= 0 && fake >= 0) {
+    throw new InputError(
+      `Cannot read ${path}: expected a folder of real ones or of fakes but found one below both ${
+        parts[real]
+      } and ${parts[fake]}`,
+    );
+  }
+  const at = Math.max(real, fake);
+  const isSplit = (i: number) => i >= 0 && i < parts.length && lower[i] in splitNames;
+  const inside = isSplit(at + 1);
+  const outside = lower.slice(0, at).findLastIndex((part) => part in splitNames);
+  return {
+    label: real >= 0 ? 0 : 1,
+    split: inside ? splitNames[lower[at + 1]] : outside >= 0 ? splitNames[lower[outside]] : undefined,
+    above: parts.slice(0, at).filter((_, i) => i !== outside).join("/"),
+    base: parts.slice(0, at + (inside ? 2 : 1)).join("/"),
+  };
+}
+
+function videosIn(
+  files: readonly string[],
+  options: { readonly tree: Tree; readonly place: Place },
+): { found: Video[]; warning?: string } {
+  const { tree, place } = options;
+  const { label, split, above, base } = place;
+  const kind = label === 0 ? "real" : "fake";
+  const images = files.filter(isImage);
+  const { videos: names, warning } = videosOf(images);
+  const methodOf = (file: string) => {
+    const parts = file.split("/");
+    return label === 0 ? "real" : above !== "" ? above : parts.length > 2 ? parts[0] : "fake";
+  };
+  const groups = new Map<string, { first: string; frames: string[]; file?: string }>();
+  const folderOf = (file: string) => file.split("/").slice(0, -1).join("/");
+  images.forEach((file, i) => {
+    const group = groups.get(names[i]) ?? { first: file, frames: [] };
+    group.frames.push(file);
+    groups.set(names[i], group);
+  });
+  for (const file of files.filter(isVideo)) {
+    const name = below(folderOf(file), stem(file.split("/").at(-1)!));
+    const group = groups.get(name) ?? { first: file, frames: [] };
+    group.file = file;
+    groups.set(name, group);
+  }
+  const found: Video[] = [];
+  for (const [name, { first, frames, file }] of groups) {
+    const own = [above, kind, name].filter((part) => part !== "").join("/");
+    // A name that is a file's own may mean nothing; a folder's or a video's is meant to.
+    const named = file !== undefined || frames.some((frame) => folderOf(frame) === name);
+    const folder = frames.length > 0 ? folderOf(frames[0]) : "";
+    const within = (path: string) => (folder === "" ? path : path.slice(folder.length + 1));
+    found.push({
+      label,
+      method: methodOf(first),
+      id: own,
+      split,
+      identities: named ? [`${tree.root}:${own}`] : [],
+      folder: join(tree.root, base, folder),
+      frames: frames.map(within).join("\n"),
+      file: file && join(tree.root, base, file),
+    });
+  }
+  return { found, warning };
+}
+
+/** Adds FaceForensics++'s persons where every video is named as they are. */
+function withPersons(videos: readonly Video[]): Video[] {
+  const persons = videos.map(({ id, label }) => {
+    const found = ffppIdentities(id.split("/").at(-1)!);
+    return found.length === (label === 0 ? 1 : 2) ? found : [];
+  });
+  if (persons.length === 0 || persons.some((each) => each.length === 0)) return [...videos];
+  return videos.map((video, i) => ({ ...video, identities: [...video.identities, ...persons[i]] }));
+}
+
+function selectMethods(videos: readonly Video[], { methods }: Selection): Video[] {
+  if (methods === undefined) return [...videos];
+  const there = [...new Set(videos.filter(({ label }) => label === 1).map(({ method }) => method))];
+  for (const wanted of methods) {
+    if (!there.some((name) => name.toLowerCase() === wanted.toLowerCase())) {
+      throw new InputError(
+        `Cannot select the method ${wanted}: expected one of ${there.join(", ")} but found another name`,
+      );
+    }
+  }
+  const wanted = new Set(methods.map((name) => name.toLowerCase()));
+  return videos.filter(({ label, method }) => label === 0 || wanted.has(method.toLowerCase()));
+}

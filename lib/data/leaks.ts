@@ -1,0 +1,217 @@
+/**
+ * What is in two splits and must not be: a video, a person, a file.
+ *
+ * @module
+ */
+import sharp from "sharp";
+import { InputError } from "../errors.ts";
+import type { Sample } from "./dataset.ts";
+import type { ImageFacts } from "./facts.ts";
+
+/** Samples that play one part in a run; the tests of all sets play the same. */
+export type Part = {
+  readonly role: "train" | "val" | "test";
+  /** `ffpp train`. */
+  readonly name: string;
+  readonly samples: readonly Sample[];
+};
+
+/** One thing that is in two places. */
+export type Leak = {
+  /** `identity`: a video, a person or an original; `file`: the same bytes; `look`: the same picture, stored otherwise; `label`: the same bytes, called real and fake. */
+  readonly kind: "identity" | "file" | "look" | "label";
+  /** The identity, or the first file. */
+  readonly what: string;
+  /** Where it is: two parts, with a file of each. */
+  readonly where: readonly [string, string];
+  /** False where the set's own official split has it so, which is told but not refused. */
+  readonly refused: boolean;
+};
+
+/** Two looks of 128 bits with at most so many different ones are compared as pictures. */
+const NEAR_BITS = 7;
+/** Mean difference of two pictures in grey, 32 × 32, of 255, that compression and resizing stay below and other pictures do not. */
+const SAME_PICTURE = 5;
+/** A look that so many pictures share is no help in finding pairs. */
+const COMMON = 3000;
+/** Pairs that are compared as pictures; there is no need to name more. */
+const MOST_COMPARED = 500;
+
+/**
+ * Finds what is in two parts of different roles: identities, files by content, and pictures by their look, which survives
+ * compression and resizing; and files that are called both real and fake.
+ *
+ * @param facts by path; without any only identities are compared
+ */
+export async function findLeaks(
+  parts: readonly Part[],
+  facts: ReadonlyMap<string, ImageFacts>,
+): Promise<Leak[]> {
+  const files = sharedFiles(parts, facts);
+  const named = new Set(files.flatMap(({ where }) => where));
+  const looks = await sharedLooks(parts, { facts, named });
+  return [...sharedIdentities(parts), ...files, ...looks];
+}
+
+/**
+ * Refuses leaks, or with `allow` says them.
+ *
+ * @returns warnings
+ * @throws InputError naming the leaks.
+ */
+export function judgeLeaks(leaks: readonly Leak[], options: { readonly allow: boolean }): string[] {
+  const refused = leaks.filter((leak) => leak.refused);
+  const told = leaks.filter((leak) => !leak.refused);
+  const warnings = told.length === 0 ? [] : [
+    `the official split has ${told.length} recordings in training and test, as real video and as a fake's target, such as ${
+      told[0].what
+    }`,
+  ];
+  if (refused.length === 0) return warnings;
+  const found = kinds.flatMap(([kind, one, many]) => {
+    const some = refused.filter((leak) => leak.kind === kind);
+    if (some.length === 0) return [];
+    const names = some.slice(0, 5).map(({ what, where }) =>
+      kind === "identity" ? `${what} in ${where.join(" and ")}` : where.join(" and ")
+    );
+    return [
+      `${some.length} ${some.length === 1 ? one : many} (${names.join("; ")}${some.length > 5 ? "; …" : ""})`,
+    ];
+  }).join(", ");
+  if (options.allow) return [...warnings, `LEAK, allowed by --allow-leak: ${found}`];
+  throw new InputError(
+    `Cannot use the data: expected nothing in two splits but found ${found}; --allow-leak goes on, with results that are too good`,
+  );
+}
+
+const kinds: readonly (readonly [Leak["kind"], string, string])[] = [
+  ["identity", "video or person", "videos or persons"],
+  ["file", "file twice", "files twice"],
+  ["look", "picture twice", "pictures twice"],
+  ["label", "file both real and fake", "files both real and fake"],
+];
+
+function sharedIdentities(parts: readonly Part[]): Leak[] {
+  const first = new Map<string, { role: string; name: string }>();
+  const leaks = new Map<string, Leak>();
+  for (const { role, name, samples } of parts) {
+    let last: readonly string[] | undefined;
+    for (const { identities } of samples) {
+      if (identities === undefined || identities === last) continue; // the frames of a video share them
+      last = identities;
+      for (const identity of identities) {
+        const before = first.get(identity);
+        if (!before) first.set(identity, { role, name });
+        else if (before.role !== role && !leaks.has(identity)) {
+          leaks.set(identity, {
+            kind: "identity",
+            what: identity,
+            where: [before.name, name],
+            refused: !identity.startsWith("celebdf:"),
+          });
+        }
+      }
+    }
+  }
+  return [...leaks.values()];
+}
+
+type Place = { readonly role: string; readonly name: string; readonly sample: Sample; readonly look: string };
+
+function sharedFiles(parts: readonly Part[], facts: ReadonlyMap<string, ImageFacts>): Leak[] {
+  const first = new Map<string, Place>();
+  const leaks: Leak[] = [];
+  for (const { role, name, samples } of parts) {
+    for (const sample of samples) {
+      const { digest, look } = facts.get(sample.path) ?? { digest: "", look: "" };
+      if (digest === "") continue;
+      const before = first.get(digest);
+      const here = { role, name, sample, look };
+      if (!before) {
+        first.set(digest, here);
+        continue;
+      }
+      const leak = {
+        what: before.sample.path,
+        where: [placed(before), placed(here)],
+        refused: true,
+      } as const;
+      if (before.role !== role) leaks.push({ kind: "file", ...leak });
+      // A black frame may be in a real video and in its fake.
+      else if (before.sample.label !== sample.label && look !== "") leaks.push({ kind: "label", ...leak });
+    }
+  }
+  return leaks;
+}
+
+function placed({ name, sample }: Pick<Place, "name" | "sample">): string {
+  return `${name}: ${sample.path}`;
+}
+
+/** Pairs of near looks by the bands of 16 bits that they share: of eight bands, at most seven differ in seven bits. */
+async function sharedLooks(
+  parts: readonly Part[],
+  options: { readonly facts: ReadonlyMap<string, ImageFacts>; readonly named: ReadonlySet<string> },
+): Promise<Leak[]> {
+  const { facts, named } = options;
+  const places: Place[] = [];
+  const words: Uint32Array[] = [];
+  for (const { role, name, samples } of parts) {
+    const seen = new Set<string>();
+    for (const sample of samples) {
+      const look = facts.get(sample.path)?.look ?? "";
+      const key = `${sample.label} ${sample.video} ${look}`;
+      if (look === "" || seen.has(key)) continue;
+      seen.add(key);
+      places.push({ role, name, sample, look });
+      words.push(Uint32Array.from({ length: 4 }, (_, i) => parseInt(look.slice(i * 8, i * 8 + 8), 16)));
+    }
+  }
+  if (new Set(places.map(({ role }) => role)).size < 2) return [];
+  const pairs = new Map<string, [number, number]>();
+  for (let band = 0; band < 8 && pairs.size < MOST_COMPARED; band++) {
+    const buckets = new Map<number, number[]>();
+    words.forEach((word, i) => {
+      const value = (word[band >> 1] >>> (band % 2 === 0 ? 16 : 0)) & 0xffff;
+      const bucket = buckets.get(value);
+      if (bucket) bucket.push(i);
+      else buckets.set(value, [i]);
+    });
+    for (const bucket of buckets.values()) {
+      if (bucket.length > COMMON) continue;
+      for (let a = 1; a < bucket.length; a++) {
+        for (let b = 0; b < a; b++) {
+          const [i, j] = [bucket[b], bucket[a]];
+          if (places[i].role === places[j].role || differentBits(words[i], words[j]) > NEAR_BITS) continue;
+          if (pairs.size < MOST_COMPARED) pairs.set(`${i} ${j}`, [i, j]);
+        }
+      }
+    }
+  }
+  const leaks: Leak[] = [];
+  for (const [i, j] of pairs.values()) {
+    const where = [placed(places[i]), placed(places[j])] as const;
+    if (named.has(where[0]) && named.has(where[1])) continue;
+    if (await pictureDifference(places[i].sample.path, places[j].sample.path) > SAME_PICTURE) continue;
+    leaks.push({ kind: "look", what: places[i].sample.path, where, refused: true });
+  }
+  return leaks;
+}
+
+function differentBits(a: Uint32Array, b: Uint32Array): number {
+  let bits = 0;
+  for (let i = 0; i < 4; i++) {
+    for (let rest = a[i] ^ b[i]; rest !== 0; rest &= rest - 1) bits++;
+  }
+  return bits;
+}
+
+/** Mean absolute difference of two pictures in grey at 32 × 32, of 255. */
+export async function pictureDifference(a: string, b: string): Promise<number> {
+  const small = async (path: string) =>
+    await sharp(path).removeAlpha().greyscale().resize(32, 32, { fit: "fill" }).raw().toBuffer();
+  const [first, second] = [await small(a), await small(b)];
+  let sum = 0;
+  for (let i = 0; i < 1024; i++) sum += Math.abs(first[i] - second[i]);
+  return sum / 1024;
+}

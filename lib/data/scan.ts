@@ -1,0 +1,203 @@
+/**
+ * A folder tree → the names in it, read with few open handles, held in little memory, and kept until the tree changes.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { InputError, reasonOf } from "../errors.ts";
+import { byName } from "./dataset.ts";
+
+/** One folder; names are in the order of people, joined by line feeds, so that a million of them are few objects. */
+export type Folder = {
+  /** Relative to the root, with `/`; `""` is the root itself. */
+  readonly path: string;
+  /** When the folder last gained or lost a name, in milliseconds; 0 where the system does not say. */
+  readonly modified: number;
+  /** When it was read, in milliseconds. */
+  readonly read: number;
+  readonly folders: string;
+  /** Those of `folders` that are links. */
+  readonly links: string;
+  readonly files: string;
+};
+
+/** What a scan found. */
+export type Tree = {
+  /** Absolute. */
+  readonly root: string;
+  readonly folders: ReadonlyMap<string, Folder>;
+  /** Files in all. */
+  readonly files: number;
+  /** Folders that had to be read; the others were as the kept scan had them. */
+  readonly read: number;
+  /** Folders and names that could not be read, and why. */
+  readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+  /** Why the scan could not be kept for the next time; undefined where it was, or was not to be. */
+  readonly notKept?: string;
+};
+
+/** A scan's progress and end. */
+export type ScanOptions = {
+  /** Where scans are kept; none unless given. See {@link scanCache}. */
+  readonly cacheDir?: string;
+  /** Files found so far. */
+  readonly onProgress?: (files: number) => void;
+  readonly signal?: AbortSignal;
+};
+
+/** Folders that are read at a time: the bound of open handles. */
+const AT_ONCE = 16;
+/** A folder that was read sooner than this after its last change may have changed again within one tick of its clock. */
+const SETTLED_MS = 2000;
+const VERSION = 2;
+
+/** Where scans and what images are known to hold are kept: `forgelens-bench` in the user's cache folder. */
+export function scanCache(): string {
+  const cache = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") ?? ".", ".cache");
+  return join(cache, "forgelens-bench", "data");
+}
+
+/** The names in a {@link Folder}'s `files` or `folders`. */
+export function namesIn(joined: string): string[] {
+  return joined === "" ? [] : joined.split("\n");
+}
+
+/**
+ * Lists every folder and file below `root`, hidden ones left out, links followed but not in circles; opens at most 16
+ * folders at a time and no file.
+ *
+ * With a `cacheDir` the list is kept there. The next scan asks each folder only for its time of change, and reads the
+ * ones that have another: names are trusted, contents are never part of a scan.
+ *
+ * @throws InputError when `root` is not a folder.
+ */
+export async function scanTree(root: string, options: ScanOptions = {}): Promise<Tree> {
+  const { cacheDir, onProgress, signal } = options;
+  const real = await Deno.realPath(root).catch(() => undefined);
+  if (real === undefined || !(await Deno.stat(real)).isDirectory) {
+    throw new InputError(
+      `Cannot read ${root}: expected a folder but found ${real === undefined ? "nothing there" : "a file"}`,
+    );
+  }
+  const keptAt = cacheDir && join(cacheDir, `scan-${createHash("sha256").update(real).digest("hex")}.json`);
+  const kept = keptAt ? await readKept(keptAt, real) : new Map<string, Folder>();
+  const folders = new Map<string, Folder>();
+  const unreadable: { path: string; reason: string }[] = [];
+  const waiting: { path: string; real: string }[] = [{ path: "", real }];
+  let files = 0;
+  let read = 0;
+
+  const visit = async (at: { path: string; real: string }) => {
+    const here = join(real, at.path);
+    try {
+      const modified = (await Deno.stat(here)).mtime?.getTime() ?? 0;
+      const before = kept.get(at.path);
+      const same = before && modified !== 0 && before.modified === modified &&
+        before.read - modified > SETTLED_MS;
+      if (!same) read++;
+      const folder = same ? before : await readFolder(here, { path: at.path, modified, unreadable });
+      folders.set(at.path, folder);
+      files += count(folder.files);
+      const links = new Set(namesIn(folder.links));
+      for (const name of namesIn(folder.folders)) {
+        const path = below(at.path, name);
+        const target = links.has(name) ? await Deno.realPath(join(here, name)) : join(at.real, name);
+        if (links.has(name) && `${at.real}/`.startsWith(`${target}/`)) {
+          unreadable.push({ path, reason: "a link back to a folder that holds it" });
+        } else waiting.push({ path, real: target });
+      }
+    } catch (error) {
+      unreadable.push({ path: at.path || ".", reason: reasonOf(error) });
+    }
+  };
+
+  // Breadth first, a window of folders at a time.
+  while (waiting.length > 0) {
+    signal?.throwIfAborted();
+    await Promise.all(waiting.splice(0, AT_ONCE).map(visit));
+    onProgress?.(files);
+  }
+  const changed = read > 0 || kept.size !== folders.size;
+  const text = () => JSON.stringify({ version: VERSION, root: real, folders: [...folders.values()] });
+  const notKept = keptAt && changed
+    ? await replaceFile(keptAt, text()).then(() => undefined, reasonOf) // a read-only cache stops no run
+    : undefined;
+  return { root: real, folders, files, read, unreadable, notKept };
+}
+
+/** The path of `name` in the folder `path`, with `/`. */
+export function below(path: string, name: string): string {
+  return path === "" ? name : `${path}/${name}`;
+}
+
+/** Writes a text file, and its folder, whole or not at all. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${Deno.pid}.tmp`;
+  await Deno.writeTextFile(temporary, text);
+  await Deno.rename(temporary, path);
+}
+
+async function readFolder(
+  here: string,
+  options: {
+    readonly path: string;
+    readonly modified: number;
+    readonly unreadable: { path: string; reason: string }[];
+  },
+): Promise<Folder> {
+  const { path, modified, unreadable } = options;
+  const read = Date.now();
+  const files: string[] = [];
+  const folders: string[] = [];
+  const links: string[] = [];
+  for await (const entry of Deno.readDir(here)) {
+    const { name } = entry;
+    if (name.startsWith(".") || name === "__MACOSX" || name === "Thumbs.db") continue;
+    const inside = below(path, name);
+    if (name.includes("\n")) {
+      unreadable.push({ path: inside.replaceAll("\n", "\\n"), reason: "a line feed in its name" });
+      continue;
+    }
+    const info = entry.isSymlink ? await Deno.stat(join(here, name)).catch(() => undefined) : entry;
+    if (info?.isDirectory) {
+      folders.push(name);
+      if (entry.isSymlink) links.push(name);
+    } else if (info?.isFile) files.push(name);
+    else unreadable.push({ path: inside, reason: info ? "not a file" : "a link to nothing" });
+  }
+  return {
+    path,
+    modified,
+    read,
+    folders: sorted(folders).join("\n"),
+    links: links.join("\n"),
+    files: sorted(files).join("\n"),
+  };
+}
+
+/** Frame numbers of equal length need no collation, which is the slow part of a large scan. */
+function sorted(names: string[]): string[] {
+  const plain = names.every((name) => name.length === names[0].length && /^\d+\.\w+$/.test(name));
+  return plain ? names.sort() : names.sort(byName);
+}
+
+function count(joined: string): number {
+  if (joined === "") return 0;
+  let lines = 1;
+  for (let at = joined.indexOf("\n"); at >= 0; at = joined.indexOf("\n", at + 1)) lines++;
+  return lines;
+}
+
+async function readKept(path: string, root: string): Promise<Map<string, Folder>> {
+  try {
+    const kept = JSON.parse(await Deno.readTextFile(path));
+    if (kept.version === VERSION && kept.root === root) {
+      return new Map(kept.folders.map((folder: Folder) => [folder.path, folder]));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound) && !(error instanceof SyntaxError)) throw error;
+  }
+  return new Map(); // none yet, of another version, or damaged: scanned anew
+}
