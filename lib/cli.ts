@@ -7,6 +7,29 @@ import { Command, CommanderError } from "commander";
 import { InputError } from "./errors.ts";
 import { addConfigFlags } from "./flags.ts";
 
+/** The configuration's keys that say what the data are. */
+const dataKeys = [
+  "data",
+  "test",
+  "real",
+  "fake",
+  "valReal",
+  "valFake",
+  "testReal",
+  "testFake",
+  "manifest",
+  "set",
+  "compression",
+  "methods",
+  "framesPerVideo",
+  "root",
+  "valShare",
+  "testShare",
+  "seed",
+  "strict",
+  "allowLeak",
+];
+
 type Flags = Readonly<Record<string, unknown>>;
 
 /** Runs the command that `args` name and resolves to the exit code: 0, 1 for a failure, 2 for bad input, 130 when interrupted. */
@@ -35,6 +58,30 @@ export async function main(args: readonly string[]): Promise<number> {
       .option("--config <file>", "JSON file with any of the keys below, in camelCase; flags win over it"),
   ).action(async (checkpoint: string, flags: Flags) => {
     code = await (await import("./commands.ts")).evaluate(checkpoint, flags);
+  });
+  addConfigFlags(
+    add("inspect").description("say what of your data is there, missing, skipped and leaking; trains nothing")
+      .option("--config <file>", "JSON file with any of the keys below, in camelCase; flags win over it")
+      .option("--json", "print JSON")
+      .option("--chart <file>", "also draw a chart, as .svg, .png or Vega-Lite .json")
+      .option("--quick", "do not open the images: no unreadable ones, duplicates and shortcuts are found"),
+    dataKeys,
+  ).action(async (flags: Flags) => {
+    code = await (await import("./cli_data.ts")).inspect(flags);
+  });
+  addConfigFlags(
+    add("prepare").description(
+      "extract evenly spaced frames from the videos of a data set, and crop the faces",
+    )
+      .requiredOption("--into <folder>", "where the frames go; the set itself is never written to")
+      .option("--frames <number>", "frames of each video", Number, 32)
+      .option("--boxes <file>", "CSV of face boxes: video,frame,x,y,w,h; frame counts from 0")
+      .option("--landmarks", "take boxes around the .npy landmarks beside the videos or frames")
+      .option("--margin <number>", "side of the crop over the longer side of the box", Number, 1.3)
+      .option("--workers <number>", "videos at a time; as many as there are cores unless given", Number),
+    ["data", "set", "compression", "methods", "root"],
+  ).action(async (flags: Flags) => {
+    code = await (await import("./cli_data.ts")).prepare(flags);
   });
   add("demo-data").description("write the procedural demo data set")
     .option("--root <folder>", "where to", "data/demo")

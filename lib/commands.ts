@@ -13,8 +13,8 @@ import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench
 import { trainRun } from "./bench/train.ts";
 import { isDemo, resolveConfig, type RunConfig } from "./config.ts";
 import { writeDemoData } from "./data/demo.ts";
-import { InputError, reasonOf } from "./errors.ts";
-import { configFlags } from "./flags.ts";
+import { InputError } from "./errors.ts";
+import { configFlags, fromFile } from "./flags.ts";
 import { createScreen } from "./progress.ts";
 
 /** A command's flags by camelCase name; only those that were given, and defaults of its own. */
@@ -148,18 +148,4 @@ function printReport(report: RunReport, folder: string): void {
   }
   for (const message of report.warnings) console.log(`\nWarning: ${message}`);
   console.log(`\nReport: ${join(folder, "report.html")}`);
-}
-
-async function fromFile(flags: Flags): Promise<Record<string, unknown>> {
-  if (flags.config === undefined) return {};
-  const path = `${flags.config}`;
-  try {
-    const value = JSON.parse(await Deno.readTextFile(path));
-    if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error("no object");
-    return value;
-  } catch (error) {
-    throw new InputError(
-      `Cannot read ${path}: expected a JSON object of settings but found ${reasonOf(error)}`,
-    );
-  }
 }

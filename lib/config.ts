@@ -7,6 +7,7 @@
  */
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
+import { type LayoutSpec, type PairSpec, parseSpec } from "./data/spec.ts";
 import { InputError } from "./errors.ts";
 
 const folder = z.string().min(1);
@@ -30,8 +31,26 @@ export const runSchema = z.strictObject({
     "folder of real test images, instead of a share of the training videos",
   ),
   testFake: folder.optional().describe("folder of fake test images"),
+  data: z.string().min(1).optional().describe(
+    "a data set as it is distributed (FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON, folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME]",
+  ),
   test: z.array(z.string().min(1)).default([]).describe(
-    "a further data set to test on, as NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times",
+    "a further data set to test on, as NAME=FOLDER[,options as for --data] or NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times",
+  ),
+  compression: z.enum(["raw", "c0", "c23", "c40"]).optional().describe(
+    "compression of FaceForensics++ and DFD, where --data or --test names none",
+  ),
+  methods: z.array(z.string().min(1)).default([]).describe(
+    "a method of the --data set's fakes to train on, or several separated by commas; all unless given",
+  ),
+  framesPerVideo: z.int().min(1).optional().describe(
+    "so many evenly spaced frames of each video; all unless given",
+  ),
+  root: z.string().min(1).optional().describe(
+    "where the paths of a list or manifest lie on this machine: FOLDER, or OLD=NEW",
+  ),
+  allowLeak: z.boolean().default(false).describe(
+    "go on although a video, a person or a file is in two splits, with a warning",
   ),
   manifest: folder.optional().describe(
     "CSV file with the columns path,label[,split,set,video,method,source], instead of folders",
@@ -115,8 +134,9 @@ export const presets: Readonly<Record<RunConfig["preset"], RunInput>> = {
 export const demoDefaults: RunInput = { set: "demo" };
 
 /** True when no data is configured, so that the run takes the demo data. */
-export function isDemo(config: Pick<RunInput, "real" | "fake" | "manifest">): boolean {
-  return config.real === undefined && config.fake === undefined && config.manifest === undefined;
+export function isDemo(config: Pick<RunInput, "real" | "fake" | "manifest" | "data">): boolean {
+  return config.real === undefined && config.fake === undefined && config.manifest === undefined &&
+    config.data === undefined;
 }
 
 /**
@@ -145,9 +165,21 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
       );
     }
   }
-  if (config.manifest !== undefined && config.real !== undefined) {
+  const named = [
+    config.data !== undefined && "--data",
+    config.manifest !== undefined && "--manifest",
+    config.real !== undefined && "--real and --fake",
+  ].filter((name) => name !== false);
+  if (named.length > 1) {
     throw new InputError(
-      "Cannot use the configuration: expected either --manifest or --real and --fake but found both",
+      `Cannot use the configuration: expected one of --data, --manifest, or --real and --fake but found ${
+        named.join(" and ")
+      }`,
+    );
+  }
+  if (config.data !== undefined && (config.valReal !== undefined || config.testReal !== undefined)) {
+    throw new InputError(
+      "Cannot use the configuration: expected --real and --fake beside validation or test folders but found --data; a further set goes to --test",
     );
   }
   if (isDemo(config) && (config.valReal !== undefined || config.testReal !== undefined)) {
@@ -172,32 +204,39 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   }
   if (
     config.select === "best" && config.valShare === 0 && config.valReal === undefined && !isDemo(config) &&
-    config.manifest === undefined
+    config.manifest === undefined && config.data === undefined
   ) {
     throw new InputError(
       "Cannot choose the best epoch: expected validation images but found --val-share 0; give --val-real and --val-fake, or --select last",
     );
   }
-  testSets(config); // refuses a malformed --test now, not after training
-  return config;
+  const set = dataSet(config)?.name ?? config.set;
+  testSets({ ...config, set }); // refuses a malformed --test now, not after training
+  return { ...config, set };
 }
 
-/** The further test sets that `test` names. @throws InputError when one is not NAME=REAL,FAKE or a name comes twice. */
-export function testSets(
-  config: Pick<RunConfig, "test" | "set">,
-): { name: string; real: string; fake: string }[] {
+/** The set that `data` names; undefined without it. @throws InputError when it is of another form. */
+export function dataSet(config: Pick<RunConfig, "data" | "set">): LayoutSpec | undefined {
+  if (config.data === undefined) return undefined;
+  const spec = parseSpec(config.data, { flag: "--data", name: config.set });
+  if (spec.kind === "pair") {
+    throw new InputError(
+      `Cannot use --data: expected one folder and options but found "${config.data}"; two folders go to --real and --fake`,
+    );
+  }
+  return spec;
+}
+
+/** The further test sets that `test` names. @throws InputError when one is of another form or a name comes twice. */
+export function testSets(config: Pick<RunConfig, "test" | "set">): (LayoutSpec | PairSpec)[] {
   const names = new Set([config.set]);
   return config.test.map((text) => {
-    const match = /^([^=,]+)=([^,]+),([^,]+)$/.exec(text);
-    if (!match) {
-      throw new InputError(`Cannot use --test: expected NAME=REAL_FOLDER,FAKE_FOLDER but found "${text}"`);
+    const spec = parseSpec(text, { flag: "--test" });
+    if (names.has(spec.name)) {
+      throw new InputError(`Cannot use --test: expected names that differ but found "${spec.name}" twice`);
     }
-    const [, name, real, fake] = match;
-    if (names.has(name)) {
-      throw new InputError(`Cannot use --test: expected names that differ but found "${name}" twice`);
-    }
-    names.add(name);
-    return { name, real, fake };
+    names.add(spec.name);
+    return spec;
   });
 }
 

@@ -6,6 +6,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { flagName, runSchema } from "./config.ts";
+import { InputError, reasonOf } from "./errors.ts";
 
 type Property = {
   readonly type?: string;
@@ -30,6 +31,21 @@ export function configFlags(flags: Readonly<Record<string, unknown>>): Record<st
   return Object.fromEntries(
     Object.entries(flags).filter(([key, value]) => key in properties && value !== undefined),
   );
+}
+
+/** The settings of `--config`; none without it. */
+export async function fromFile(flags: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+  if (flags.config === undefined) return {};
+  const path = `${flags.config}`;
+  try {
+    const value = JSON.parse(await Deno.readTextFile(path));
+    if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error("no object");
+    return value;
+  } catch (error) {
+    throw new InputError(
+      `Cannot read ${path}: expected a JSON object of settings but found ${reasonOf(error)}`,
+    );
+  }
 }
 
 function flagsOf(key: string, property: Property): Option[] {

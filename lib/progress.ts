@@ -44,7 +44,9 @@ export function createScreen(
       task = { name, unit, total, began: now, from: done - 1, said: now };
       if (terminal) {
         bar = new SingleBar({
-          format: "{name} [{bar}] {value}/{total}{rate}{extra} | {left} left",
+          format: total > 0
+            ? "{name} [{bar}] {value}/{total}{rate}{extra} | {left} left"
+            : "{name}: {value}{rate}{extra}",
           hideCursor: true,
           clearOnComplete: true,
           linewrap: false,
@@ -60,11 +62,8 @@ export function createScreen(
     if (bar) bar.update(done, { rate, extra, left });
     else if (done === total || now - task.said > PLAIN_EVERY_MS) {
       task.said = now;
-      print(
-        `${name}: ${done}/${total}${rate}${extra}${
-          done === total ? `, ${duration(seconds)}` : ` | ${left} left`
-        }`,
-      );
+      const end = done === total ? `, ${duration(seconds)}` : ` | ${left} left`;
+      print(`${name}: ${total > 0 ? `${done}/${total}` : `${done}`}${rate}${extra}${total > 0 ? end : ""}`);
     }
     if (done === total) endTask();
   };

@@ -59,7 +59,7 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
     [{ ...own, valShare: 0 }, "found --val-share 0"],
     [{ ...own, clip: "demo", randomClip: true }, "with --clip demo"],
     [{ ...own, clipWeights: "w", randomClip: true }, "found both"],
-    [{ ...own, test: ["x"] }, 'expected NAME=REAL_FOLDER,FAKE_FOLDER but found "x"'],
+    [{ ...own, test: ["x"] }, 'expected NAME=FOLDER[,options] or NAME=REAL_FOLDER,FAKE_FOLDER but found "x"'],
     [{ ...own, test: ["x=a,b", "x=c,d"] }, '"x" twice'],
   ];
   for (const [input, message] of cases) assertThrows(() => resolveConfig(input), InputError, message);
@@ -67,7 +67,9 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
 
 Deno.test("testSets() takes names and folders apart", () => {
   const config = resolveConfig({ ...own, test: ["celeb-df=/a b/r,/a b/f"] });
-  assertEquals(testSets(config), [{ name: "celeb-df", real: "/a b/r", fake: "/a b/f" }]);
+  assertEquals(testSets(config), [
+    { kind: "pair", name: "celeb-df", real: "/a b/r", fake: "/a b/f" },
+  ]);
 });
 
 Deno.test("flagName() and nearestName() know the keys of the configuration", () => {

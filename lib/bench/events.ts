@@ -10,7 +10,7 @@ import type { DataSummary, EpochRecord, EvaluationResult } from "./report.ts";
 export type RunEvent =
   /** A line worth showing. */
   | { readonly type: "note" | "warning"; readonly message: string }
-  /** A long task before or after training moved on; `unit` names what is counted. */
+  /** A long task before or after training moved on; `unit` names what is counted; a `total` of 0 is not known yet. */
   | {
     readonly type: "progress";
     readonly task: string;

@@ -4,21 +4,26 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { isDemo, type RunConfig, testSets } from "../config.ts";
-import {
-  checkImages,
-  readFolders,
-  readManifest,
-  type Sample,
-  type SampleList,
-  type SkippedFile,
-} from "../data/dataset.ts";
-import { demoSets, writeDemoData } from "../data/demo.ts";
-import { splitByVideo } from "../data/sampling.ts";
+import { isDemo, type RunConfig } from "../config.ts";
+import { cropOf } from "../data/crop.ts";
+import type { Sample, SkippedFile } from "../data/dataset.ts";
+import type { ImageFacts } from "../data/facts.ts";
+import { findLeaks, judgeLeaks, type Part } from "../data/leaks.ts";
 import { InputError } from "../errors.ts";
 import type { RunEvent } from "./events.ts";
+import {
+  countSamples,
+  countUnframed,
+  groupSkipped,
+  type Inspection,
+  inspectionTables,
+  mergeCounts,
+  type SetSummary,
+} from "./inspect.ts";
+import { type Parts, readParts } from "./parts.ts";
 import type { DataSummary } from "./report.ts";
+import { auditShortcuts, shortcutWarning } from "./shortcuts.ts";
+import { tableText } from "./tables.ts";
 
 /** One data set to test on. */
 export type TestSet = {
@@ -47,201 +52,130 @@ export type Experiment = {
 export type TaskOptions = { readonly report?: (event: RunEvent) => void; readonly signal?: AbortSignal };
 
 /**
- * Reads all that `config` names: the demo data when it names none, else folders or a manifest; holds out validation and
- * test videos where no folder gives them.
+ * Reads all that `config` names: the demo data when it names none, else a distributed set, folders or a manifest; holds out
+ * validation and test videos where no folder or split gives them; says what is there, missing, skipped and leaking.
  *
  * @param options.tests reads nothing but the test sets that folders are named for
- * @throws InputError when a folder is missing, empty, has no readable image of a class, or cannot be split by video.
+ * @throws InputError when a folder is missing, empty, has no readable image of a class, or cannot be split by video; or
+ * when something is in two splits.
  */
 export async function loadExperiment(
   config: RunConfig,
   options: TaskOptions & { readonly tests?: boolean } = {},
 ): Promise<Experiment> {
-  const parts = options.tests
-    ? await namedParts(config, options)
-    : isDemo(config)
-    ? await demoParts(config, options)
-    : config.manifest !== undefined
-    ? await manifestParts(config, options)
-    : await folderParts(config, options);
-  const tests: TestSet[] = [...parts.tests];
-  const lists: SampleList[] = [...parts.lists];
-  for (const { name, real, fake } of testSets(config)) {
-    const list = await readChecked({ real, fake }, { set: name, split: "test", config, ...options });
-    lists.push(list);
-    tests.push({ set: name, split: "test", kind: "cross", samples: list.samples });
+  const facts = new Map<string, ImageFacts>();
+  const parts = await readParts(config, { ...options, facts });
+  const demo = isDemo(config) && !options.tests;
+  const named = namedParts(config, parts);
+  const inspection = await inspect(config, { ...options, parts, facts, demo });
+  if (!demo) {
+    for (const table of inspectionTables(inspection)) {
+      options.report?.({ type: "note", message: `\n${tableText(table)}` });
+    }
   }
-  const skipped = lists.flatMap((list) => list.skipped);
-  const warnings = lists.flatMap((list) => list.warnings);
+  const leaks = judgeLeaks(inspection.leaks, { allow: config.allowLeak });
   if (parts.val.length > 0 && new Set(parts.val.map(({ label }) => label)).size < 2) {
     throw new InputError(
       "Cannot choose the best epoch: expected real and fake validation images but found one class",
     );
   }
-  const named: [string, string, readonly Sample[]][] = [
-    [config.set, "train", parts.train],
-    [config.set, "val", parts.val],
-    ...tests.map(({ set, split, samples }): [string, string, readonly Sample[]] => [set, split, samples]),
-  ];
-  const data = named.filter(([, , samples]) => samples.length > 0).map(([set, split, samples]) =>
-    summary(samples, { set, split, skipped })
-  );
+  const skipped = parts.sets.flatMap((set) => set.skipped);
   return {
-    demo: isDemo(config) && !options.tests,
+    demo,
     train: parts.train,
     val: parts.val,
-    tests,
+    tests: parts.tests,
     skipped,
-    warnings,
-    data,
-    digest: digestOf(named),
+    warnings: [...inspection.warnings, ...leaks],
+    data: named.filter(({ samples }) => samples.length > 0).map(({ set, split, samples }) =>
+      summary(samples, { set, split, skipped })
+    ),
+    digest: digestOf(named.map(({ set, split, samples }) => [set, split, samples])),
   };
 }
 
-type Parts = {
-  readonly train: readonly Sample[];
-  readonly val: readonly Sample[];
-  readonly tests: readonly TestSet[];
-  readonly lists: readonly SampleList[];
-};
+/**
+ * Reads what `config` names as {@link loadExperiment} does, and says what is there even where it could not be used.
+ *
+ * @param options.quick does not open the images: no unreadable files, duplicates and shortcuts are found
+ * @throws InputError when a set cannot be read at all
+ */
+export async function inspectData(
+  config: RunConfig,
+  options: TaskOptions & { readonly quick?: boolean; readonly tests?: boolean } = {},
+): Promise<Inspection> {
+  const facts = new Map<string, ImageFacts>();
+  const problems: string[] = [];
+  const parts = await readParts(config, { ...options, facts, problems });
+  const found = await inspect(config, { ...options, parts, facts, demo: isDemo(config) && !options.tests });
+  let leaks: string[] = [];
+  try {
+    leaks = judgeLeaks(found.leaks, { allow: config.allowLeak });
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    problems.push(error.message);
+  }
+  return { ...found, warnings: [...found.warnings, ...leaks], problems };
+}
 
-async function demoParts(config: RunConfig, options: TaskOptions): Promise<Parts> {
-  await writeDemoData({
-    root: config.demoRoot,
-    signal: options.signal,
-    onProgress: (done, total) =>
-      options.report?.({ type: "progress", task: "Writing the demo data", unit: "images", done, total }),
-  });
-  const read = (set: string, split: string) => {
-    const folder = join(config.demoRoot, set, split);
-    return readChecked({ real: join(folder, "real"), fake: join(folder, "fake") }, {
+/** Every part with what it is called; the training set's first. */
+function namedParts(config: RunConfig, parts: Parts): (Part & { set: string; split: string })[] {
+  const main = parts.tests.find(({ kind }) => kind === "within")?.set ?? config.set;
+  return [
+    { role: "train", set: main, split: "train", name: `${main} train`, samples: parts.train },
+    { role: "val", set: main, split: "val", name: `${main} val`, samples: parts.val },
+    ...parts.tests.map(({ set, split, samples }) => ({
+      role: "test" as const,
       set,
       split,
-      config,
-      ...options,
-    });
-  };
-  const [within, ...others] = demoSets;
-  const train = await read(within, "train");
-  const val = await read(within, "val");
-  const test = await read(within, "test");
-  const shifts: SampleList[] = [];
-  for (const set of others) shifts.push(await read(set, "test"));
-  return {
-    train: train.samples,
-    val: config.valShare > 0 ? val.samples : [],
-    tests: [
-      { set: within, split: "test", kind: "within", samples: test.samples },
-      ...others.map((set, i): TestSet => ({ set, split: "test", kind: "cross", samples: shifts[i].samples })),
-    ],
-    lists: [train, val, test, ...shifts],
-  };
-}
-
-/** Only the test folders that are named; the further sets of `test` are read for every kind of run. */
-async function namedParts(config: RunConfig, options: TaskOptions): Promise<Parts> {
-  if (config.testReal === undefined) return { train: [], val: [], tests: [], lists: [] };
-  const folders = { real: config.testReal, fake: config.testFake! };
-  const list = await readChecked(folders, { set: config.set, split: "test", config, ...options });
-  return {
-    train: [],
-    val: [],
-    tests: [{ set: config.set, split: "test", kind: "within", samples: list.samples }],
-    lists: [list],
-  };
-}
-
-async function folderParts(config: RunConfig, options: TaskOptions): Promise<Parts> {
-  const read = (real: string, fake: string, split?: string) =>
-    readChecked({ real, fake }, { set: config.set, split, config, ...options });
-  const lists = [await read(config.real!, config.fake!)];
-  const hasVal = config.valReal !== undefined;
-  const hasTest = config.testReal !== undefined;
-  if (hasVal) lists.push(await read(config.valReal!, config.valFake!, "val"));
-  if (hasTest) lists.push(await read(config.testReal!, config.testFake!, "test"));
-  const dealt = deal(lists[0].samples, config, { hasVal, hasTest });
-  const val = hasVal ? lists[1].samples : dealt.val;
-  const test = hasTest ? lists[lists.length - 1].samples : dealt.test;
-  return {
-    train: dealt.train,
-    val,
-    tests: [{ set: config.set, split: "test", kind: "within", samples: test }],
-    lists,
-  };
-}
-
-async function manifestParts(config: RunConfig, options: TaskOptions): Promise<Parts> {
-  const list = await checkImages(
-    await readManifest(config.manifest!, { set: config.set }),
-    checkOptions(config, options),
-  );
-  const sets = [...new Set(list.samples.map(({ set }) => set))];
-  const main = sets.includes(config.set) ? config.set : sets[0];
-  const own = list.samples.filter(({ set }) => set === main);
-  const at = (split: string) => inOrder(own.filter((sample) => sample.split === split));
-  const hasVal = at("val").length > 0;
-  const hasTest = at("test").length > 0;
-  const dealt = deal(own.filter(({ split }) => split !== "val" && split !== "test"), config, {
-    hasVal,
-    hasTest,
-  });
-  const tests: TestSet[] = [
-    { set: main, split: "test", kind: "within", samples: hasTest ? at("test") : dealt.test },
-    ...sets.filter((set) => set !== main).map((set): TestSet => ({
-      set,
-      split: "test",
-      kind: "cross",
-      samples: inOrder(
-        list.samples.filter((sample) => sample.set === set && (sample.split ?? "test") === "test"),
-      ),
+      name: `${set} ${split}`,
+      samples,
     })),
   ];
-  return { train: dealt.train, val: hasVal ? at("val") : dealt.val, tests, lists: [list] };
 }
 
-/** Holds out validation and test videos where they are not given. */
-function deal(
-  samples: readonly Sample[],
+async function inspect(
   config: RunConfig,
-  given: { readonly hasVal: boolean; readonly hasTest: boolean },
-): Record<"train" | "val" | "test", Sample[]> {
-  const val = given.hasVal ? 0 : config.valShare;
-  const test = given.hasTest ? 0 : config.testShare;
-  if (!given.hasTest && test === 0) {
-    throw new InputError(
-      "Cannot test the detector: expected test images but found --test-share 0; give --test-real and --test-fake",
-    );
+  options: TaskOptions & {
+    readonly parts: Parts;
+    readonly facts: ReadonlyMap<string, ImageFacts>;
+    readonly demo: boolean;
+  },
+): Promise<Inspection> {
+  const { parts, facts, demo } = options;
+  const named = namedParts(config, parts);
+  const warnings = parts.sets.flatMap((set) => set.warnings);
+  const sets: SetSummary[] = [];
+  for (const { set, layout, root, samples, skipped, reading } of parts.sets) {
+    const crop = demo ? { text: "–", uncropped: false } : await cropOf(root, { samples, facts });
+    if (crop.uncropped) {
+      warnings.push(
+        `${set}: UNCROPPED, the images are whole frames and not faces (${crop.text}); published figures are for crops, which deno task prepare makes`,
+      );
+    }
+    sets.push({
+      set,
+      layout,
+      root,
+      crop: crop.text,
+      missing: reading?.missing ?? [],
+      skipped: groupSkipped(skipped),
+      notes: reading?.notes ?? [],
+    });
   }
-  if (val + test >= 1) {
-    throw new InputError(
-      `Cannot hold out images: expected --val-share and --test-share below 1 together but found ${
-        val + test
-      }`,
-    );
+  const counts = mergeCounts([
+    ...named.flatMap(({ set, split, samples }) => countSamples(samples, { set, split })),
+    ...parts.sets.flatMap(({ set, reading }) => (reading ? countUnframed(reading, set) : [])),
+  ]);
+  // The demo data are made without duplicates, and their shortcuts say nothing.
+  const leaks = demo ? [] : await findLeaks(named, facts);
+  const audited = demo || facts.size === 0 ? [] : named.filter(({ samples }) => samples.length > 0);
+  const shortcuts = audited.map(({ name, samples }) => ({ name, shortcuts: auditShortcuts(samples, facts) }));
+  for (const { name, shortcuts: found } of shortcuts) {
+    const text = shortcutWarning(name, found);
+    if (text) warnings.push(text);
   }
-  const parts = splitByVideo(samples, { shares: { train: 1 - val - test, val, test }, seed: config.seed });
-  const named = (split: string) => parts[split].map((sample) => ({ ...sample, split }));
-  return { train: named("train"), val: named("val"), test: named("test") };
-}
-
-async function readChecked(
-  folders: { readonly real: string; readonly fake: string },
-  options: TaskOptions & { readonly set: string; readonly split?: string; readonly config: RunConfig },
-): Promise<SampleList> {
-  return await checkImages(await readFolders(folders, options), checkOptions(options.config, options));
-}
-
-function checkOptions(config: RunConfig, options: TaskOptions) {
-  return {
-    strict: config.strict,
-    signal: options.signal,
-    onProgress: (done: number, total: number) =>
-      options.report?.({ type: "progress", task: "Checking the images", unit: "images", done, total }),
-  };
-}
-
-function inOrder(samples: readonly Sample[]): Sample[] {
-  return [...samples].sort((a, b) => a.label - b.label);
+  return { sets, counts, leaks, shortcuts, warnings, problems: [] };
 }
 
 function summary(

@@ -6,7 +6,8 @@
 import { parse } from "csv-parse/sync";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
 import { InputError, reasonOf } from "../errors.ts";
-import { decodeImage } from "./image.ts";
+import { type ImageFacts, readAllFacts } from "./facts.ts";
+import { createPathMap, slashes } from "./list_paths.ts";
 
 /** One image with its label. */
 export type Sample = {
@@ -106,6 +107,9 @@ export async function readFolders(
     }
     const { videos, warning } = videosOf(files);
     if (warning) warnings.push(`${options.set}, ${label ? "fake" : "real"}: ${warning}`);
+    const identities = new Map(
+      videos.map((video) => [video, [`folder:${options.set}/${label ? "fake" : "real"}/${video}`]]),
+    );
     files.forEach((file, i) => {
       const parts = file.split("/");
       samples.push({
@@ -116,6 +120,8 @@ export async function readFolders(
         video: videos[i],
         method: label === 0 ? "real" : parts.length > 2 ? parts[0] : "fake",
         source: `${label ? "fake" : "real"}/${file}`,
+        // A folder's name is meant to name a video; a file's may be a bare number.
+        identities: dirname(file) === videos[i] ? identities.get(videos[i]) : undefined,
       });
     });
   }
@@ -124,11 +130,15 @@ export async function readFolders(
 
 /**
  * The rows of a CSV manifest with the columns `path` and `label` (0 real, 1 fake) and, optionally, `split`, `set`, `video`,
- * `method` and `source`; paths are relative to the manifest.
+ * `method` and `source`; paths are relative to the manifest, or where `createPathMap()` finds them.
  *
- * @throws InputError naming the line, when a column is missing or a label is neither 0 nor 1.
+ * @param options.root where the paths lie on this machine: `NEW`, or `OLD=NEW`
+ * @throws InputError naming the line, when a column is missing or a label is neither 0 nor 1; or when most labels contradict the folders.
  */
-export async function readManifest(path: string, options: { readonly set: string }): Promise<SampleList> {
+export async function readManifest(
+  path: string,
+  options: { readonly set: string; readonly root?: string },
+): Promise<SampleList> {
   const text = await Deno.readTextFile(path).catch((error) => {
     throw new InputError(
       `Cannot read the manifest ${path}: expected a CSV file but found ${reasonOf(error)}`,
@@ -151,8 +161,13 @@ export async function readManifest(path: string, options: { readonly set: string
   }
   const samples: Sample[] = [];
   const skipped: SkippedFile[] = [];
-  const files = rows.map((row) => row.path.replaceAll("\\", "/"));
+  const files = rows.map((row) => slashes(row.path));
   const { videos, warning } = videosOf(files);
+  const warnings = warning && rows.some((row) => !row.video) ? [warning] : [];
+  const contrary: string[] = [];
+  const map = createPathMap({ list: path, root: options.root });
+  const identities = new Map<string, string[]>();
+  let told = 0;
   for (const [i, row] of rows.entries()) {
     if (row.label !== "0" && row.label !== "1") {
       throw new InputError(
@@ -161,63 +176,82 @@ export async function readManifest(path: string, options: { readonly set: string
         } but found "${row.label}"`,
       );
     }
-    const file = resolve(dirname(path), files[i]);
+    const label = row.label === "1" ? 1 : 0;
+    const bySight = labelOfPath(files[i]);
+    if (bySight !== undefined) told++;
+    if (bySight !== undefined && bySight !== label) contrary.push(`${files[i]},${label}`);
+    const named = { set: row.set || options.set, split: row.split || undefined };
+    const beside = resolve(dirname(path), files[i]);
+    const file = (options.root === undefined && await isFile(beside) ? beside : await map.find(files[i])) ??
+      beside;
     const info = await Deno.stat(file).catch(() => undefined);
     if (!info?.isFile || info.size === 0) {
-      skipped.push({
-        path: file,
-        reason: info?.isFile ? "empty file" : "no such file",
-        set: row.set || options.set,
-        split: row.split || undefined,
-      });
+      skipped.push({ path: file, reason: info?.isFile ? "empty file" : "no such file", ...named });
       continue;
     }
+    const method = label === 1 ? row.method || "fake" : "real";
+    const video = row.video || videos[i];
+    const identity = `${named.set}/${method}/${row.video}`;
+    if (row.video && !identities.has(identity)) identities.set(identity, [identity]);
     samples.push({
       path: file,
-      label: row.label === "1" ? 1 : 0,
-      set: row.set || options.set,
-      split: row.split || undefined,
-      video: row.video || videos[i],
-      method: row.label === "1" ? row.method || "fake" : "real",
+      label,
+      ...named,
+      video,
+      method,
       source: row.source || files[i],
+      identities: row.video ? identities.get(identity) : undefined,
     });
   }
-  return { samples, skipped, warnings: warning && rows.some((row) => !row.video) ? [warning] : [] };
+  if (contrary.length > 0) {
+    const found = `${contrary.length} of ${told} rows whose folders say the opposite of their label (${
+      contrary.slice(0, 3).join("; ")
+    })`;
+    if (contrary.length > told / 2) {
+      throw new InputError(
+        `Cannot use the manifest ${path}: expected the label 0 for real and 1 for fake but found ${found}; its labels are inverted`,
+      );
+    }
+    warnings.push(`the manifest has ${found}`);
+  }
+  if (map.mapped.size > 0) warnings.push(`paths of the manifest were mapped: ${[...map.mapped].join(", ")}`);
+  return { samples, skipped, warnings };
+}
+
+/** What the folders of a path say of its label; undefined when they say nothing, or both. */
+function labelOfPath(path: string): 0 | 1 | undefined {
+  const real = /(^|\/)(real|0_real|nature|original_sequences|celeb-real|youtube-real)\//i.test(path);
+  const fake = /(^|\/)(fake|1_fake|ai|manipulated_sequences|celeb-synthesis)\//i.test(path);
+  return real === fake ? undefined : fake ? 1 : 0;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isFile, () => false);
 }
 
 /**
  * Decodes every sample's image once, and moves those that cannot be read to `skipped`.
  *
+ * @param options.facts gains what is found out about each readable image, by path
+ * @param options.cacheDir where the facts are kept, so that an unchanged file is not decoded again; see `scanCache()`
  * @throws InputError with `strict`, naming the unusable files, before anything else is done with the others; or when a class has none left.
  */
 export async function checkImages(
   list: SampleList,
   options: {
     readonly strict?: boolean;
+    readonly facts?: Map<string, ImageFacts>;
+    readonly cacheDir?: string;
     readonly onProgress?: (done: number, total: number) => void;
     readonly signal?: AbortSignal;
   } = {},
 ): Promise<SampleList> {
-  const reasons: (string | undefined)[] = new Array(list.samples.length);
-  let next = 0;
-  let done = 0;
-  const worker = async () => {
-    while (next < list.samples.length) {
-      options.signal?.throwIfAborted();
-      const i = next++;
-      try {
-        await decodeImage(list.samples[i].path);
-      } catch (error) {
-        reasons[i] = reasonOf(error);
-      }
-      options.onProgress?.(++done, list.samples.length);
-    }
-  };
-  await Promise.all(Array.from({ length: 4 }, worker));
+  const found = await readAllFacts(list.samples.map(({ path }) => path), options);
   const skipped = [...list.skipped];
   list.samples.forEach(({ path, set, split }, i) => {
-    const reason = reasons[i];
-    if (reason !== undefined) skipped.push({ path, reason, set, split });
+    const { fault } = found[i];
+    if (fault !== undefined) skipped.push({ path, reason: fault, set, split });
+    else options.facts?.set(path, found[i]);
   });
   if (options.strict && skipped.length > 0) {
     const named = skipped.slice(0, 20).map(({ path, reason }) => `${path} (${reason})`).join("; ");
@@ -226,9 +260,10 @@ export async function checkImages(
         (skipped.length > 20 ? "; …" : ""),
     );
   }
-  const samples = list.samples.filter((_, i) => reasons[i] === undefined);
+  const samples = list.samples.filter((_, i) => found[i].fault === undefined);
+  const left = new Set(samples.map(({ set, label }) => `${label} ${set}`));
   for (const { set, label } of list.samples) {
-    if (!samples.some((sample) => sample.set === set && sample.label === label)) {
+    if (!left.has(`${label} ${set}`)) {
       throw new InputError(
         `Cannot use the set ${set}: expected at least one readable ${
           label ? "fake" : "real"

@@ -67,8 +67,10 @@ export async function readCelebDf(
     layout: `Celeb-DF ${version}${options.version ?? named ? "" : " (v1 with layout=celeb-df-v1)"}, ${
       list ? `test split from ${listName}, 1 is real` : `no ${listName}`
     }`,
+    kind: `celeb-df-${version}`,
     root: tree.root,
     videos,
+    lists: listFile(tree),
     missing,
     skipped: [],
     notes: [],
@@ -88,11 +90,15 @@ function targetOf(method: string, name: string): string {
   return method === "YouTube-real" ? `YouTube-real/${name}` : parts ? `${parts[1]}_${parts[2]}` : name;
 }
 
+function listFile(tree: Tree): string[] {
+  return namesIn(tree.folders.get("")?.files ?? "").filter((name) =>
+    name.toLowerCase() === listName.toLowerCase()
+  );
+}
+
 /** The listed videos, as `Celeb-real/id0_0001`. */
 async function readList(tree: Tree): Promise<string[] | undefined> {
-  const name = namesIn(tree.folders.get("")?.files ?? "").find((each) =>
-    each.toLowerCase() === listName.toLowerCase()
-  );
+  const [name] = listFile(tree);
   if (name === undefined) return undefined;
   const path = join(tree.root, name);
   const ids: string[] = [];

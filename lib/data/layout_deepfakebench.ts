@@ -113,8 +113,10 @@ export async function readDeepfakeBench(path: string, options: Selection = {}): 
   const compression = chosen[0].compression;
   return {
     layout: `DeepfakeBench list${compression ? `, ${compression}` : ""}, its splits`,
+    kind: "deepfakebench",
     root: dirname(path),
     videos,
+    lists: [basename(path)],
     missing,
     skipped,
     notes: [...map.mapped].map((text) => `paths mapped: ${text}`),

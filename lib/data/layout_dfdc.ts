@@ -82,8 +82,13 @@ export async function readDfdc(tree: Tree): Promise<SetReading> {
   if (parts.length > 0) from.push(`${parts.length} training part${parts.length > 1 ? "s" : ""}`);
   return {
     layout: `DFDC, ${from.join(", ")}`,
+    kind: "dfdc",
     root: tree.root,
     videos,
+    lists: [
+      ...tests.map((folder) => below(folder, "labels.csv")),
+      ...parts.map((folder) => below(folder, "metadata.json")),
+    ],
     missing,
     skipped,
     notes: [],

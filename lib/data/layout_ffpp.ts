@@ -103,8 +103,10 @@ export async function readFaceForensics(
       compression ?? "compression not named",
       splits ? `splits from ${splits.from}` : "no split files",
     ].join(", "),
+    kind: options.dfd ? "dfd" : "ffpp",
     root: tree.root,
     videos,
+    lists: splits?.files ?? [],
     missing: [...absentMethods(chosen, options), ...missing, ...(splits?.missing ?? [])],
     skipped,
     notes: notesOf(all, chosen, options),
@@ -187,6 +189,7 @@ type Splits = {
   /** Splits by name of a video, more than one where files contradict each other. */
   readonly of: ReadonlyMap<string, Split[]>;
   readonly from: string;
+  readonly files: readonly string[];
   readonly missing: readonly Shortage[];
 };
 
@@ -199,6 +202,7 @@ async function readSplits(tree: Tree): Promise<Splits | undefined> {
   if (folder === undefined) return undefined;
   const of = new Map<string, Split[]>();
   const missing: Shortage[] = [];
+  const files: string[] = [];
   for (const split of names) {
     const path = join(tree.root, folder, `${split}.json`);
     const pairs = await readPairs(path);
@@ -212,6 +216,7 @@ async function readSplits(tree: Tree): Promise<Splits | undefined> {
       });
       continue;
     }
+    files.push(below(folder, `${split}.json`));
     for (const [a, b] of pairs) {
       for (const name of [a, b, `${a}_${b}`, `${b}_${a}`]) {
         of.set(name, [...new Set([...(of.get(name) ?? []), split])]);
@@ -227,7 +232,7 @@ async function readSplits(tree: Tree): Promise<Splits | undefined> {
       });
     }
   }
-  return { of, from: below(folder, "*.json"), missing };
+  return { of, from: below(folder, "*.json"), files, missing };
 }
 
 async function readPairs(path: string): Promise<[string, string][] | undefined> {

@@ -95,8 +95,10 @@ export function readClassFolders(tree: Tree, options: Selection = {}): SetReadin
     layout: `folders of real and fake ones${
       splits.length > 0 ? `, splits from folders (${splits.join(", ")})` : ""
     }`,
+    kind: "folders",
     root: tree.root,
     videos: chosen,
+    lists: [],
     missing: [],
     skipped,
     notes: chosen.some(({ identities }) => identities.some((each) => each.startsWith("ffpp:")))
@@ -169,7 +171,7 @@ function videosIn(
       method: methodOf(first),
       id: own,
       split,
-      identities: named ? [`${tree.root}:${own}`] : [],
+      identities: named ? [`${tree.root}: ${own}`] : [],
       folder: join(tree.root, base, folder),
       frames: frames.map(within).join("\n"),
       file: file && join(tree.root, base, file),

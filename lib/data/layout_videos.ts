@@ -6,6 +6,7 @@
 import { basename, extname, join } from "node:path";
 import { byName, imageSuffixes, type Sample, type SkippedFile } from "./dataset.ts";
 import { below, namesIn, type Tree } from "./scan.ts";
+import type { LayoutName } from "./spec.ts";
 
 /** One video of a set, as it lies on disk. */
 export type Video = {
@@ -39,11 +40,14 @@ export type Shortage = {
 
 /** What a layout says of a set. */
 export type SetReading = {
+  readonly kind: LayoutName;
   /** The layout, and what it was told by: `FaceForensics++, c23, splits from splits/*.json`. */
   readonly layout: string;
   /** Absolute. */
   readonly root: string;
   readonly videos: readonly Video[];
+  /** Its lists of labels and splits, relative to the root. */
+  readonly lists: readonly string[];
   readonly missing: readonly Shortage[];
   readonly skipped: readonly Pick<SkippedFile, "path" | "reason">[];
   readonly notes: readonly string[];

@@ -6,35 +6,15 @@
  */
 import { basename, extname, join } from "node:path";
 import { InputError } from "../errors.ts";
+import { readSettings } from "./crop.ts";
 import { looksLikeCelebDf, readCelebDf } from "./layout_celebdf.ts";
 import { isDeepfakeBench, readDeepfakeBench } from "./layout_deepfakebench.ts";
 import { looksLikeDfdc, readDfdc } from "./layout_dfdc.ts";
 import { holdsOnlyDfd, looksLikeFaceForensics, readFaceForensics } from "./layout_ffpp.ts";
 import { looksLikeFolders, readClassFolders } from "./layout_folders.ts";
-import type { Selection, SetReading } from "./layout_videos.ts";
+import type { SetReading } from "./layout_videos.ts";
+import type { LayoutName, SetSource } from "./spec.ts";
 import { namesIn, type ScanOptions, scanTree, type Tree } from "./scan.ts";
-
-/** The layouts, by the names that `layout=` takes. */
-export const layoutNames = [
-  "ffpp",
-  "dfd",
-  "celeb-df-v1",
-  "celeb-df-v2",
-  "dfdc",
-  "deepfakebench",
-  "folders",
-] as const;
-export type LayoutName = typeof layoutNames[number];
-
-/** A set on disk and what of it is wanted: what `--data` and `--test` say. */
-export type SetSource = Selection & {
-  /** The set's name in tables and files. */
-  readonly name: string;
-  /** Its folder, or DeepfakeBench's JSON file. */
-  readonly path: string;
-  /** Instead of what the look says. */
-  readonly layout?: LayoutName;
-};
 
 /**
  * Reads a set, in whatever known layout it is. A folder that holds nothing but one set's folder is read as that set.
@@ -74,7 +54,7 @@ async function readTree(
   options: { readonly source: SetSource; readonly depth: number },
 ): Promise<SetReading> {
   const { source, depth } = options;
-  const layout = source.layout ?? await layoutOf(tree, source);
+  const layout = source.layout ?? (await readSettings(tree.root))?.layout ?? await layoutOf(tree, source);
   if (source.methods && (layout === "dfdc" || layout?.startsWith("celeb-df"))) {
     throw new InputError(
       `Cannot select methods of the set ${source.name}: expected FaceForensics++, a DeepfakeBench list or folders but found ${layout}, whose fakes have one`,

@@ -12,8 +12,8 @@ import { loadImage } from "./image.ts";
 /**
  * Deals samples into named parts, a video wholly in one of them, with about the wanted share of each class's videos.
  *
- * Videos of the same name (the leaf folder's) stay together across classes and methods. The dealing is a function of the
- * names and the seed.
+ * Videos of the same name (the leaf folder's) stay together across classes and methods, and so do those that share an
+ * identity, directly or by way of others. The dealing is a function of the names and the seed.
  *
  * @throws InputError when a class has fewer videos than there are parts.
  */
@@ -21,11 +21,7 @@ export function splitByVideo(
   samples: readonly Sample[],
   options: { readonly shares: Readonly<Record<string, number>>; readonly seed: number },
 ): Record<string, Sample[]> {
-  const groups = new Map<string, Sample[]>();
-  for (const sample of samples) {
-    const name = basename(sample.video ?? sample.path);
-    groups.set(name, [...(groups.get(name) ?? []), sample]);
-  }
+  const groups = groupTogether(samples);
   const strata = new Map<string, string[]>();
   for (const [name, members] of groups) {
     const kind = [...new Set(members.map((member) => member.label))].sort().join();
@@ -62,6 +58,30 @@ export function splitByVideo(
     part.sort((a, b) => a.label - b.label || byName(a.source ?? a.path, b.source ?? b.path));
   }
   return result;
+}
+
+/** Samples by the name of one of their group's videos: those of a name, or of an identity, are in one group. */
+function groupTogether(samples: readonly Sample[]): Map<string, Sample[]> {
+  const parents = new Map<string, string>();
+  const rootOf = (key: string): string => {
+    let root = key;
+    for (let up = parents.get(root); up !== undefined && up !== root; up = parents.get(root)) root = up;
+    parents.set(key, root);
+    return root;
+  };
+  const nameOf = (sample: Sample) => basename(sample.video ?? sample.path);
+  for (const sample of samples) {
+    const name = `name:${nameOf(sample)}`;
+    for (const identity of sample.identities ?? []) parents.set(rootOf(`is:${identity}`), rootOf(name));
+  }
+  const groups = new Map<string, { name: string; members: Sample[] }>();
+  for (const sample of samples) {
+    const root = rootOf(`name:${nameOf(sample)}`);
+    const group = groups.get(root);
+    if (group) group.members.push(sample);
+    else groups.set(root, { name: nameOf(sample), members: [sample] });
+  }
+  return new Map([...groups.values()].map(({ name, members }) => [name, members]));
 }
 
 /**

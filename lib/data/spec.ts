@@ -4,7 +4,29 @@
  * @module
  */
 import { InputError } from "../errors.ts";
-import { layoutNames, type SetSource } from "./layouts.ts";
+import type { Selection } from "./layout_videos.ts";
+
+/** The layouts, by the names that `layout=` takes. */
+export const layoutNames = [
+  "ffpp",
+  "dfd",
+  "celeb-df-v1",
+  "celeb-df-v2",
+  "dfdc",
+  "deepfakebench",
+  "folders",
+] as const;
+export type LayoutName = typeof layoutNames[number];
+
+/** A set on disk and what of it is wanted. */
+export type SetSource = Selection & {
+  /** The set's name in tables and files. */
+  readonly name: string;
+  /** Its folder, or DeepfakeBench's JSON file. */
+  readonly path: string;
+  /** Instead of what the look says. */
+  readonly layout?: LayoutName;
+};
 
 /** A set in one folder, whose layout is told by its look. */
 export type LayoutSpec = SetSource & {

@@ -1,0 +1,159 @@
+/**
+ * What the commands about data do: `inspect` and `prepare`. Loaded only when one is run.
+ *
+ * @module
+ */
+import { extname, join } from "node:path";
+import { inspectData } from "./bench/experiment.ts";
+import { inspectionChart, inspectionTables } from "./bench/inspect.ts";
+import { stopOnSignals } from "./bench/interrupt.ts";
+import { type Table, tableText } from "./bench/tables.ts";
+import { dataSet, isDemo, resolveConfig } from "./config.ts";
+import { readSet } from "./data/layouts.ts";
+import { type Coverage, prepareVideos } from "./data/video.ts";
+import { InputError } from "./errors.ts";
+import { configFlags, fromFile } from "./flags.ts";
+import { createScreen } from "./progress.ts";
+
+type Flags = Readonly<Record<string, unknown>>;
+
+/** Prints what a run's data are; resolves to 2 when they could not be used. */
+export async function inspect(flags: Flags): Promise<number> {
+  const config = resolveConfig(await fromFile(flags), configFlags(flags));
+  const tests = isDemo(config);
+  if (tests && config.test.length === 0) {
+    throw new InputError(
+      "Cannot inspect data: expected --data NAME=FOLDER, --test, --manifest, or --real and --fake but found none",
+    );
+  }
+  const chart = flags.chart === undefined ? undefined : `${flags.chart}`;
+  const form = chart && extname(chart).toLowerCase();
+  if (form !== undefined && ![".svg", ".png", ".json"].includes(form)) {
+    throw new InputError(`Cannot draw ${chart}: expected a .svg, .png or .json file but found "${form}"`);
+  }
+  using stop = stopOnSignals();
+  const screen = createScreen({ print: console.error });
+  try {
+    const inspection = await inspectData(config, {
+      report: screen.show,
+      signal: stop.signal,
+      quick: flags.quick === true,
+      tests,
+    });
+    screen.close();
+    if (flags.json) console.log(JSON.stringify(inspection, null, 2));
+    else {
+      for (const table of inspectionTables(inspection)) console.log(tableText(table));
+      for (const message of inspection.warnings) console.log(`Warning: ${message}`);
+    }
+    if (chart) {
+      const spec = inspectionChart(inspection, { demo: false });
+      if (form === ".json") await Deno.writeTextFile(chart, `${JSON.stringify(spec, null, 2)}\n`);
+      else {
+        const { renderChart } = await import("./bench/render.ts");
+        const { svg, png } = await renderChart(spec);
+        await (form === ".svg" ? Deno.writeTextFile(chart, svg) : Deno.writeFile(chart, png));
+      }
+      console.error(`Chart: ${chart}`);
+    }
+    for (const message of inspection.problems) console.error(message);
+    return inspection.problems.length > 0 ? 2 : 0;
+  } catch (error) {
+    if (error !== stop.signal.reason) throw error;
+    console.error("Interrupted.");
+    return 130;
+  } finally {
+    screen.close();
+  }
+}
+
+/** Makes frames of a set's videos; resolves to 1 when no video gave any. */
+export async function prepare(flags: Flags): Promise<number> {
+  const config = resolveConfig(configFlags(flags));
+  const spec = dataSet(config);
+  if (!spec) throw new InputError("Cannot prepare frames: expected --data NAME=FOLDER but found none");
+  const methods = config.methods.flatMap((text) => text.split(",")).filter((name) => name !== "");
+  using stop = stopOnSignals();
+  const screen = createScreen();
+  try {
+    const reading = await readSet({
+      ...spec,
+      methods: spec.methods ?? (methods.length > 0 ? methods : undefined),
+      compression: spec.compression ?? config.compression,
+      root: spec.root ?? config.root,
+    }, { signal: stop.signal });
+    const wanted = spec.split === undefined || spec.split === "all" ? undefined : spec.split;
+    const videos = reading.videos.filter(({ split }) => wanted === undefined || split === wanted);
+    console.log(`${spec.name}: ${reading.layout}, ${videos.length} videos`);
+    const into = `${flags.into}`;
+    const { coverage, warnings } = await prepareVideos({ ...reading, videos }, {
+      into,
+      frames: spec.framesPerVideo ?? number(flags.frames),
+      boxes: flags.boxes === undefined ? undefined : `${flags.boxes}`,
+      landmarks: flags.landmarks === true,
+      margin: number(flags.margin),
+      workers: number(flags.workers),
+      signal: stop.signal,
+      onProgress: (done, total) =>
+        screen.show({ type: "progress", task: "Extracting frames", unit: "videos", done, total }),
+    });
+    screen.close();
+    console.log(`\n${tableText(coverageTable(coverage))}`);
+    for (const message of [...reading.warnings, ...warnings]) console.log(`Warning: ${message}`);
+    if (flags.boxes === undefined && !flags.landmarks) {
+      console.log(
+        "Warning: UNCROPPED, the frames are whole; give --boxes or --landmarks to cut the faces out",
+      );
+    }
+    console.log(`Coverage: ${join(into, "coverage.csv")}`);
+    const got = coverage.some((row) => row.got > 0);
+    if (got) console.log(`Next: deno task train --data ${spec.name}=${into}`);
+    else {console.error(
+        "Cannot extract frames: expected some but found none in any video; coverage.csv says why",
+      );}
+    return got ? 0 : 1;
+  } catch (error) {
+    if (error !== stop.signal.reason) throw error;
+    screen.close();
+    console.error("Interrupted. The same command goes on.");
+    return 130;
+  } finally {
+    screen.close();
+  }
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
+
+function coverageTable(coverage: readonly Coverage[]): Table {
+  const groups = new Map<string, Coverage[]>();
+  for (const row of coverage) {
+    const key = `${row.label} ${row.method}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const text = (value: number) => value.toLocaleString("en-US");
+  const short = coverage.filter(({ got, wanted }) => got < wanted);
+  return {
+    title: "Coverage",
+    columns: ["Class", "Method", "Videos", "All frames", "Fewer", "None", "Frames"].map((name, i) => ({
+      name,
+      align: i < 2 ? "left" as const : "right" as const,
+    })),
+    rows: [...groups.values()].map((rows) => [
+      rows[0].label,
+      rows[0].method,
+      text(rows.length),
+      text(rows.filter(({ got, wanted }) => got >= wanted).length),
+      text(rows.filter(({ got, wanted }) => got > 0 && got < wanted).length),
+      text(rows.filter(({ got }) => got === 0).length),
+      text(rows.reduce((sum, { got }) => sum + got, 0)),
+    ]),
+    notes: [
+      ...short.slice(0, 10).map(({ video, got, wanted, note }) =>
+        `${video}: ${got} of ${wanted}${note && `, ${note}`}`
+      ),
+      ...(short.length > 10 ? [`and ${short.length - 10} more`] : []),
+    ],
+  };
+}
