@@ -60,7 +60,7 @@ export function createScreen(
     const rate = seconds > 0.5 ? ` | ${inUnits(perSecond * each, unit)}` : "";
     const left = seconds > 0.5 ? duration((total - done) / perSecond) : "?";
     if (bar) bar.update(done, { rate, extra, left });
-    else if (done === total || now - task.said > PLAIN_EVERY_MS) {
+    else if ((done === total && total > 0) || now - task.said > PLAIN_EVERY_MS) {
       task.said = now;
       const end = done === total ? `, ${duration(seconds)}` : ` | ${left} left`;
       print(`${name}: ${total > 0 ? `${done}/${total}` : `${done}`}${rate}${extra}${total > 0 ? end : ""}`);

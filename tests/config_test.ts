@@ -54,7 +54,10 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
   const cases: [Record<string, unknown>, string][] = [
     [{ real: "r" }, "expected --real and --fake together but found only --real; add --fake FOLDER"],
     [{ ...own, valFake: "v" }, "found only --val-fake; add --val-real FOLDER"],
-    [{ ...own, manifest: "m.csv" }, "expected either --manifest or --real and --fake but found both"],
+    [
+      { ...own, manifest: "m.csv" },
+      "expected one of --data, --manifest, or --real and --fake but found --manifest and --real and --fake",
+    ],
     [{ testReal: "a", testFake: "b" }, "expected --real and --fake beside validation or test folders"],
     [{ ...own, valShare: 0 }, "found --val-share 0"],
     [{ ...own, clip: "demo", randomClip: true }, "with --clip demo"],

@@ -60,12 +60,15 @@ export async function writeOddPictures(root: string): Promise<void> {
     true,
     6,
   ]] as const;
-  for (const [folder, fake, count] of folders) {
+  for (const [at, [folder, fake, count]] of folders.entries()) {
     const files: Record<string, Uint8Array | string> = { "notes.txt": "not an image", "empty.png": "" };
     for (let i = 0; i < count; i++) {
       const format = (["png", "jpeg", "webp"] as const)[i % 3];
       const sub = i % 2 === 0 ? "" : `vid ${i % 8}/`;
-      files[`${sub}im âge ${i}.${["png", "JPG", "WebP"][i % 3]}`] = await picture(fake, { seed: i, format });
+      files[`${sub}im âge ${i}.${["png", "JPG", "WebP"][i % 3]}`] = await picture(fake, {
+        seed: 100 * at + i,
+        format,
+      });
     }
     const jpeg = await picture(fake, { seed: 99, format: "jpeg" });
     files["cut short.jpg"] = jpeg.subarray(0, jpeg.length / 2);

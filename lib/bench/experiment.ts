@@ -134,6 +134,20 @@ function namedParts(config: RunConfig, parts: Parts): (Part & { set: string; spl
   ];
 }
 
+/** Videos whose frames are yet to be made, as parts: the check of identities can be made of them already. */
+function unframedParts(named: readonly Part[], { sets }: Parts): Part[] {
+  const [{ name: main }] = named;
+  return sets.flatMap(({ set, reading }) =>
+    (["train", "val", "test"] as const).map((role): Part => ({
+      role,
+      name: `${set} ${role}`,
+      samples: (reading?.videos ?? []).filter(({ frames, split }) => frames === "" && split === role).map((
+        { label, id, identities, file = "" },
+      ) => ({ path: file, label, set, video: id, identities })),
+    })).filter(({ role, samples }) => samples.length > 0 && (role === "test" || main === `${set} train`))
+  );
+}
+
 async function inspect(
   config: RunConfig,
   options: TaskOptions & {
@@ -150,7 +164,7 @@ async function inspect(
     const crop = demo ? { text: "–", uncropped: false } : await cropOf(root, { samples, facts });
     if (crop.uncropped) {
       warnings.push(
-        `${set}: UNCROPPED, the images are whole frames and not faces (${crop.text}); published figures are for crops, which deno task prepare makes`,
+        `${set}: UNCROPPED (crop: ${crop.text}): whole frames, not faces; published figures are for crops, which deno task prepare makes`,
       );
     }
     sets.push({
@@ -168,7 +182,7 @@ async function inspect(
     ...parts.sets.flatMap(({ set, reading }) => (reading ? countUnframed(reading, set) : [])),
   ]);
   // The demo data are made without duplicates, and their shortcuts say nothing.
-  const leaks = demo ? [] : await findLeaks(named, facts);
+  const leaks = demo ? [] : await findLeaks([...named, ...unframedParts(named, parts)], facts);
   const audited = demo || facts.size === 0 ? [] : named.filter(({ samples }) => samples.length > 0);
   const shortcuts = audited.map(({ name, samples }) => ({ name, shortcuts: auditShortcuts(samples, facts) }));
   for (const { name, shortcuts: found } of shortcuts) {

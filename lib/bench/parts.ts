@@ -18,10 +18,11 @@ import type { ImageFacts } from "../data/facts.ts";
 import { ffppIdentities } from "../data/layout_ffpp.ts";
 import { evenly, samplesOf, type SetReading } from "../data/layout_videos.ts";
 import { readSet } from "../data/layouts.ts";
+import { mp4Fault } from "../data/mp4.ts";
 import { splitByVideo } from "../data/sampling.ts";
 import { scanCache } from "../data/scan.ts";
 import type { LayoutSpec } from "../data/spec.ts";
-import { InputError } from "../errors.ts";
+import { InputError, reasonOf } from "../errors.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
 
 /** One set that was read, for the summary. */
@@ -279,19 +280,51 @@ async function readLayout(
   });
   const framesPerVideo = spec.framesPerVideo ?? config.framesPerVideo;
   const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
+  const warnings = reading.warnings.map((text) => `${spec.name}: ${text}`);
   if (samples.length === 0) {
-    const most = config.framesPerVideo ? ` --frames ${config.framesPerVideo}` : "";
-    refuse(
-      `Cannot use the set ${spec.name}: expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${spec.name}=${spec.path} --into FOLDER${most}`,
-      options,
-    );
+    const most = framesPerVideo ? ` --frames ${framesPerVideo}` : "";
+    const message =
+      `expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${spec.name}=${spec.path} --into FOLDER${most}`;
+    if (!options.problems) throw new InputError(`Cannot use the set ${spec.name}: ${message}`);
+    warnings.push(`${spec.name}: before training, ${message}`);
   }
+  const faults = options.problems && !options.quick ? await videoFaults(reading, options) : [];
   const list = await check({
     samples,
-    skipped: reading.skipped.map((file) => ({ ...file, set: spec.name })),
-    warnings: reading.warnings.map((text) => `${spec.name}: ${text}`),
+    skipped: [...reading.skipped, ...faults].map((file) => ({ ...file, set: spec.name })),
+    warnings,
   }, options);
   return { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
+}
+
+/** Video files that are not whole, where their frames are yet to be made. */
+async function videoFaults(
+  reading: SetReading,
+  { report, signal }: PartsOptions,
+): Promise<{ path: string; reason: string }[]> {
+  const files = [
+    ...new Set(reading.videos.flatMap(({ file, frames }) => (frames === "" && file ? file : []))),
+  ];
+  const faults: { path: string; reason: string }[] = [];
+  let next = 0;
+  let done = 0;
+  const worker = async () => {
+    while (next < files.length) {
+      signal?.throwIfAborted();
+      const path = files[next++];
+      const reason = await mp4Fault(path).catch(reasonOf);
+      if (reason !== undefined) faults.push({ path, reason });
+      report?.({
+        type: "progress",
+        task: "Checking the videos",
+        unit: "videos",
+        done: ++done,
+        total: files.length,
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+  return faults.sort((a, b) => byName(a.path, b.path));
 }
 
 async function readPair(

@@ -88,7 +88,7 @@ export async function cropOf(
   const settings = await readSettings(root);
   if (settings) {
     return settings.crop === "none"
-      ? { text: "none: whole frames", uncropped: true }
+      ? { text: "none", uncropped: true }
       : { text: `${settings.crop} × ${settings.margin}`, uncropped: false };
   }
   const sizes = options.samples.flatMap(({ path }) => options.facts.get(path) ?? []);
@@ -96,5 +96,5 @@ export async function cropOf(
   const wide = sizes.filter(({ width, height }) => width / height >= FRAME_RATIO);
   if (wide.length <= sizes.length / 2) return { text: "not known", uncropped: false };
   const { width, height } = wide[Math.floor(wide.length / 2)];
-  return { text: `probably none (${width} × ${height})`, uncropped: true };
+  return { text: `probably none, ${width} × ${height}`, uncropped: true };
 }

@@ -30,8 +30,10 @@ export type Leak = {
 
 /** Two looks of 128 bits with at most so many different ones are compared as pictures. */
 const NEAR_BITS = 7;
-/** Mean difference of two pictures in grey, 32 × 32, of 255, that compression and resizing stay below and other pictures do not. */
-const SAME_PICTURE = 5;
+/** Correlation of two pictures' fine detail that copies keep through compression and resizing, and other pictures do not reach. */
+const SAME_DETAIL = 0.85;
+/** Detail of less than so many levels, of 255, tells no picture from another. */
+const LEAST_DETAIL = 1.5;
 /** A look that so many pictures share is no help in finding pairs. */
 const COMMON = 3000;
 /** Pairs that are compared as pictures; there is no need to name more. */
@@ -205,7 +207,7 @@ async function sharedLooks(
   for (const [i, j] of pairs.values()) {
     const where = [placed(places[i]), placed(places[j])] as const;
     if (named.has(where[0]) && named.has(where[1])) continue;
-    if (await pictureDifference(places[i].sample.path, places[j].sample.path) > SAME_PICTURE) continue;
+    if (await detailCorrelation(places[i].sample.path, places[j].sample.path) < SAME_DETAIL) continue;
     leaks.push({ kind: "look", what: places[i].sample.path, where, refused: true });
   }
   return leaks;
@@ -219,12 +221,38 @@ function differentBits(a: Uint32Array, b: Uint32Array): number {
   return bits;
 }
 
-/** Mean absolute difference of two pictures in grey at 32 × 32, of 255. */
-export async function pictureDifference(a: string, b: string): Promise<number> {
-  const small = async (path: string) =>
-    await sharp(path).removeAlpha().greyscale().resize(32, 32, { fit: "fill" }).raw().toBuffer();
-  const [first, second] = [await small(a), await small(b)];
-  let sum = 0;
-  for (let i = 0; i < 1024; i++) sum += Math.abs(first[i] - second[i]);
-  return sum / 1024;
+/**
+ * Correlation of two pictures' detail, in [-1, 1]: grey at 64 × 64, less the mean of the 7 × 7 around each pixel, so that
+ * light, colour and what all faces share count little; 0 where one has no detail.
+ */
+export async function detailCorrelation(a: string, b: string): Promise<number> {
+  const [first, second] = [await detailOf(a), await detailOf(b)];
+  let [xy, xx, yy] = [0, 0, 0];
+  for (let i = 0; i < first.length; i++) {
+    xy += first[i] * second[i];
+    xx += first[i] ** 2;
+    yy += second[i] ** 2;
+  }
+  const least = LEAST_DETAIL ** 2 * first.length;
+  return xx < least || yy < least ? 0 : xy / Math.sqrt(xx * yy);
+}
+
+async function detailOf(path: string): Promise<Float64Array> {
+  const [size, reach] = [64, 3];
+  const { data } = await sharp(path).removeAlpha().greyscale().resize(size, size, { fit: "fill" })
+    .raw().toBuffer({ resolveWithObject: true });
+  const detail = new Float64Array(size * size);
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      let [sum, count] = [0, 0];
+      for (let v = Math.max(0, y - reach); v <= Math.min(size - 1, y + reach); v++) {
+        for (let u = Math.max(0, x - reach); u <= Math.min(size - 1, x + reach); u++) {
+          sum += data[v * size + u];
+          count++;
+        }
+      }
+      detail[y * size + x] = data[y * size + x] - sum / count;
+    }
+  }
+  return detail;
 }
