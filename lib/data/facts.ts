@@ -146,10 +146,7 @@ async function openKept(paths: readonly string[], cacheDir?: string): Promise<Ke
 }
 
 async function linesOf(file: string): Promise<string[]> {
-  const text = await Deno.readTextFile(file).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  });
+  const text = await Deno.readTextFile(file).catch(() => ""); // none yet, or out of reach: asked again
   return text.split("\n").filter((line) => line !== "");
 }
 

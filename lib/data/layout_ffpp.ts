@@ -28,7 +28,8 @@ type Source = {
 
 /** The four methods of the paper, and of most published figures. */
 const paperMethods = ["Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures"];
-const fakeMethods = [...paperMethods, "FaceShifter", "DeepFakeDetection"];
+/** All that the tree may hold. */
+export const fakeMethods = [...paperMethods, "FaceShifter", "DeepFakeDetection"];
 const compressions = ["raw", "c0", "c23", "c40"];
 /** Folders of reals, in a tree as distributed and in one without `original_sequences`. */
 const realMethods = ["youtube", "actors"];

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { videosOf } from "./dataset.ts";
-import { ffppIdentities } from "./layout_ffpp.ts";
+import { fakeMethods, ffppIdentities } from "./layout_ffpp.ts";
 import { isImage, isVideo, type Selection, type SetReading, stem, type Video } from "./layout_videos.ts";
 import { below, namesIn, type Tree } from "./scan.ts";
 
@@ -22,6 +22,9 @@ const splitNames: Readonly<Record<string, "train" | "val" | "test">> = {
   test: "test",
   testing: "test",
 };
+
+/** Fewer sub-folders than these are not one a video: all may be in one. */
+const FEW = 3;
 
 /** Where a folder's files belong. */
 type Place = {
@@ -84,12 +87,17 @@ export function readClassFolders(tree: Tree, options: Selection = {}): SetReadin
   }
   const warnings: string[] = [];
   const videos: Video[] = [];
+  const leaves = new Set(
+    [...groups.values()].flatMap(({ place, files }) =>
+      files.filter(isImage).flatMap((file) => leafOf(file) ? `${place.base}/${leafOf(file)}` : [])
+    ),
+  );
   for (const { place, files } of groups.values()) {
-    const { found, warning } = videosIn(files, { tree, place });
+    const { found, warning } = videosIn(files, { tree, place, byFolder: leaves.size >= FEW });
     videos.push(...found);
     if (warning) warnings.push(`${place.base}: ${warning}`);
   }
-  const splits = [...new Set(videos.flatMap(({ split }) => split ?? []))];
+  const splits = ["train", "val", "test"].filter((name) => videos.some(({ split }) => split === name));
   const chosen = selectMethods(withPersons(videos), options);
   return {
     layout: `folders of real and fake ones${
@@ -133,15 +141,24 @@ function placeOf(path: string): Place | undefined {
   };
 }
 
+/** The sub-folder of a file, where it is named as a video may be. */
+function leafOf(file: string): string | undefined {
+  const parts = file.split("/").slice(0, -1);
+  return parts.length === 0 || fakeMethods.includes(parts.at(-1)!) ? undefined : parts.join("/");
+}
+
 function videosIn(
   files: readonly string[],
-  options: { readonly tree: Tree; readonly place: Place },
+  options: { readonly tree: Tree; readonly place: Place; readonly byFolder: boolean },
 ): { found: Video[]; warning?: string } {
-  const { tree, place } = options;
+  const { tree, place, byFolder } = options;
   const { label, split, above, base } = place;
   const kind = label === 0 ? "real" : "fake";
   const images = files.filter(isImage);
-  const { videos: names, warning } = videosOf(images);
+  const loose = images.filter((file) => !byFolder || leafOf(file) === undefined);
+  const { videos, warning } = videosOf(loose);
+  const looseNames = new Map(loose.map((file, i) => [file, videos[i]]));
+  const names = images.map((file) => looseNames.get(file) ?? leafOf(file)!);
   const methodOf = (file: string) => {
     const parts = file.split("/");
     return label === 0 ? "real" : above !== "" ? above : parts.length > 2 ? parts[0] : "fake";

@@ -118,12 +118,15 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
     await Promise.all(waiting.splice(0, AT_ONCE).map(visit));
     onProgress?.(files);
   }
+  // Folders end in whatever order the disk answers; what is made of them must not depend on it.
+  const ordered = new Map([...folders].sort(([a], [b]) => (a < b ? -1 : 1)));
   const changed = read > 0 || kept.size !== folders.size;
-  const text = () => JSON.stringify({ version: VERSION, root: real, folders: [...folders.values()] });
+  const text = () => JSON.stringify({ version: VERSION, root: real, folders: [...ordered.values()] });
   const notKept = keptAt && changed
     ? await replaceFile(keptAt, text()).then(() => undefined, reasonOf) // a read-only cache stops no run
     : undefined;
-  return { root: real, folders, files, read, unreadable, notKept };
+  unreadable.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { root: real, folders: ordered, files, read, unreadable, notKept };
 }
 
 /** The path of `name` in the folder `path`, with `/`. */
@@ -196,8 +199,8 @@ async function readKept(path: string, root: string): Promise<Map<string, Folder>
     if (kept.version === VERSION && kept.root === root) {
       return new Map(kept.folders.map((folder: Folder) => [folder.path, folder]));
     }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound) && !(error instanceof SyntaxError)) throw error;
+  } catch {
+    // None yet, or damaged, or out of reach, which keeping the new one will tell.
   }
-  return new Map(); // none yet, of another version, or damaged: scanned anew
+  return new Map();
 }

@@ -13,6 +13,7 @@ import { type Box, cropSquare, type PrepareSettings, settingsName } from "./crop
 import { byName } from "./dataset.ts";
 import { extractFrames, findFfmpeg, probeVideo } from "./ffmpeg.ts";
 import { evenly, frameNumber, type SetReading, type Video } from "./layout_videos.ts";
+import { mp4Fault } from "./mp4.ts";
 import { namesIn, replaceFile } from "./scan.ts";
 
 /** What became of one video. */
@@ -302,7 +303,10 @@ type Made = { readonly got: number; readonly note: string };
 async function fromVideo(video: Video, options: One & { readonly work: string }): Promise<Made> {
   const { frames, keep, work, boxes, signal } = options;
   const path = video.file!;
-  const { frames: there, claimed } = await probeVideo(path, { signal });
+  const { frames: there, claimed } = await probeVideo(path, { signal }).catch(async (error) => {
+    signal?.throwIfAborted();
+    throw new Error([await mp4Fault(path), reasonOf(error)].filter((text) => text).join("; "));
+  });
   const notes = claimed !== undefined && there < claimed
     ? [`truncated: ${there} of ${claimed} frames are there`]
     : [];

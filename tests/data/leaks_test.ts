@@ -1,0 +1,206 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { join } from "node:path";
+import sharp from "sharp";
+import { checkImages, type Sample } from "../../lib/data/dataset.ts";
+import { quantisationTables, readAllFacts } from "../../lib/data/facts.ts";
+import { detailCorrelation, findLeaks, judgeLeaks, type Part } from "../../lib/data/leaks.ts";
+import { createRandom } from "../../lib/random.ts";
+import { picture, writeFiles } from "../folders.ts";
+
+async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
+  const root = await Deno.makeTempDir();
+  try {
+    await use(root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+/** A scene of soft shapes with some grain: what a photograph is to a look. */
+async function scene(seed: number): Promise<Uint8Array> {
+  const random = createRandom(seed, "scene");
+  const shapes = Array.from({ length: 12 }, () => {
+    const [x, y, r] = [random.integer(160), random.integer(160), 10 + random.integer(40)];
+    return `<circle cx="${x}" cy="${y}" r="${r}" fill="rgb(${
+      [0, 0, 0].map(() => random.integer(256)).join()
+    })"/>`;
+  });
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="160" height="160"><rect width="160" height="160" fill="#777"/>${
+      shapes.join("")
+    }</svg>`;
+  return new Uint8Array(await sharp(new TextEncoder().encode(svg)).removeAlpha().png().toBuffer());
+}
+
+const sample = (path: string, options: Partial<Sample> = {}): Sample => ({
+  path,
+  label: 0,
+  set: "s",
+  video: path,
+  ...options,
+});
+
+const part = (role: Part["role"], samples: readonly Sample[], name = `s ${role}`): Part => ({
+  role,
+  name,
+  samples,
+});
+
+async function factsOf(...parts: readonly Part[]) {
+  const facts = new Map();
+  const samples = parts.flatMap((each) => each.samples);
+  await checkImages({ samples, skipped: [], warnings: [] }, { facts });
+  return facts;
+}
+
+Deno.test("findLeaks() finds an identity in two parts of different roles, once, and none in two test sets", async () => {
+  const parts = [
+    part("train", [
+      sample("a", { identities: ["ffpp:000"] }),
+      sample("b", { identities: ["ffpp:000", "ffpp:003"] }),
+    ]),
+    part("val", [sample("c", { identities: ["ffpp:111"] })]),
+    part("test", [sample("d", { identities: ["ffpp:003", "ffpp:000"] })]),
+    part("test", [sample("e", { identities: ["ffpp:003"] })], "other test"),
+  ];
+  assertEquals(
+    (await findLeaks(parts, new Map())).map(({ kind, what, where, refused }) => [kind, what, where, refused]),
+    [
+      ["identity", "ffpp:003", ["s train", "s test"], true],
+      ["identity", "ffpp:000", ["s train", "s test"], true],
+    ],
+  );
+  assertEquals(await findLeaks(parts.slice(2), new Map()), []);
+});
+
+Deno.test("findLeaks() finds a file by its bytes, and a picture that was compressed or resized, across splits alone", async () => {
+  await withFolder(async (root) => {
+    const [one, two, three] = [await scene(1), await scene(2), await scene(3)];
+    await writeFiles(root, {
+      "train/1.png": one,
+      "train/2.png": two,
+      "train/2 again.png": two,
+      "train/3.png": three,
+      "test/copy.png": one,
+      "test/compressed.jpg": new Uint8Array(await sharp(two).jpeg({ quality: 40 }).toBuffer()),
+      "test/smaller.jpg": new Uint8Array(await sharp(three).resize(90, 90).jpeg({ quality: 75 }).toBuffer()),
+      "test/4.png": await scene(4),
+    });
+    const at = (name: string) => sample(join(root, name));
+    const parts = [
+      part("train", ["train/1.png", "train/2.png", "train/2 again.png", "train/3.png"].map(at)),
+      part("test", ["test/copy.png", "test/compressed.jpg", "test/smaller.jpg", "test/4.png"].map(at)),
+    ];
+    const leaks = await findLeaks(parts, await factsOf(...parts));
+    assertEquals(
+      leaks.map(({ kind, where }) => [kind, ...where.map((text) => text.replace(`${root}/`, ""))]).sort(),
+      [
+        ["file", "s train: train/1.png", "s test: test/copy.png"],
+        ["look", "s train: train/2 again.png", "s test: test/compressed.jpg"],
+        ["look", "s train: train/2.png", "s test: test/compressed.jpg"],
+        ["look", "s train: train/3.png", "s test: test/smaller.jpg"],
+      ],
+    );
+  });
+});
+
+Deno.test("findLeaks() takes no two pictures of one kind for the same, nor flat ones", async () => {
+  await withFolder(async (root) => {
+    const samples: Sample[] = [];
+    for (let seed = 0; seed < 60; seed++) {
+      await writeFiles(root, { [`${seed}.png`]: await picture(seed % 2 === 0, { seed }) });
+      samples.push(sample(join(root, `${seed}.png`)));
+    }
+    for (const grey of [10, 11, 200]) {
+      const flat = await sharp({
+        create: { width: 40, height: 40, channels: 3, background: `rgb(${grey},${grey},${grey})` },
+      })
+        .png().toBuffer();
+      await writeFiles(root, { [`flat${grey}.png`]: new Uint8Array(flat) });
+      samples.push(sample(join(root, `flat${grey}.png`)));
+    }
+    const parts = [
+      part("train", samples.filter((_, i) => i % 2 === 0)),
+      part("test", samples.filter((_, i) => i % 2 === 1)),
+    ];
+    assertEquals(await findLeaks(parts, await factsOf(...parts)), []);
+  });
+});
+
+Deno.test("detailCorrelation() is near 1 for copies and near 0 for others", async () => {
+  await withFolder(async (root) => {
+    await writeFiles(root, {
+      "a.png": await scene(5),
+      "b.jpg": new Uint8Array(await sharp(await scene(5)).jpeg({ quality: 30 }).toBuffer()),
+      "c.png": await scene(6),
+    });
+    assert(await detailCorrelation(join(root, "a.png"), join(root, "b.jpg")) > 0.95);
+    assert(await detailCorrelation(join(root, "a.png"), join(root, "c.png")) < 0.5);
+  });
+});
+
+Deno.test("findLeaks() finds a file that is called real and fake", async () => {
+  await withFolder(async (root) => {
+    await writeFiles(root, { "a.png": await scene(7), "b.png": await scene(7) });
+    const parts = [part("train", [sample(join(root, "a.png")), sample(join(root, "b.png"), { label: 1 })])];
+    assertEquals((await findLeaks(parts, await factsOf(...parts))).map(({ kind }) => kind), ["label"]);
+  });
+});
+
+Deno.test("judgeLeaks() refuses with the names, goes on when told to, and only tells what the official split has", () => {
+  const leak = (what: string, refused = true) =>
+    ({ kind: "identity", what, where: ["s train", "s test"], refused }) as const;
+  const error = assertThrows(() => judgeLeaks([leak("ffpp:000"), leak("ffpp:003")], { allow: false }), Error);
+  assertStringIncludes(
+    error.message,
+    "2 videos or persons (ffpp:000 in s train and s test; ffpp:003 in s train and s test)",
+  );
+  assertStringIncludes(error.message, "--allow-leak goes on");
+  assertStringIncludes(
+    judgeLeaks([leak("ffpp:000")], { allow: true })[0],
+    "LEAK, allowed by --allow-leak: 1 video or person",
+  );
+  assertStringIncludes(
+    judgeLeaks([leak("celebdf:id1_0007", false)], { allow: false })[0],
+    "official split has 1 recordings",
+  );
+  assertStringIncludes(
+    judgeLeaks([leak("folder:s/real/v1", false)], { allow: false })[0],
+    "a name in two splits",
+  );
+  assertEquals(judgeLeaks([], { allow: false }), []);
+});
+
+Deno.test("readAllFacts() keeps what it found until a file's size or time changes", async () => {
+  await withFolder(async (root) => {
+    const path = join(root, "data/1.png");
+    await writeFiles(root, { "data/1.png": await picture(false, { seed: 1 }), "data/2.png": "no image" });
+    const cacheDir = join(root, "cache");
+    const read = () => readAllFacts([path, join(root, "data/2.png")], { cacheDir });
+    const [first, broken] = await read();
+    assertEquals([first.format, first.fault], ["PNG", undefined]);
+    assertStringIncludes(broken.fault!, "found text");
+    // The same size and time with other bytes can only be told by reading, which is not done.
+    const { mtime } = await Deno.stat(path);
+    await Deno.writeFile(path, new Uint8Array(first.bytes));
+    await Deno.utime(path, mtime!, mtime!);
+    assertEquals((await read())[0], first);
+    await Deno.utime(path, new Date(0), new Date(0));
+    assertStringIncludes((await read())[0].fault!, "no known image format");
+    // A line that a killed process did not finish.
+    for await (const { name } of Deno.readDir(cacheDir)) {
+      await Deno.writeTextFile(join(cacheDir, name), '{"v":1,"pa');
+    }
+    await Deno.writeFile(path, await picture(false, { seed: 1 }));
+    assertEquals((await read())[0].digest, first.digest);
+    assertEquals((await read())[0].digest, first.digest);
+  });
+});
+
+Deno.test("quantisationTables() names a JPEG's quality, whatever the picture, and nothing else's", async () => {
+  const jpeg = async (seed: number, quality: number) =>
+    quantisationTables(new Uint8Array(await sharp(await scene(seed)).jpeg({ quality }).toBuffer()));
+  assertEquals(await jpeg(1, 75), await jpeg(2, 75));
+  assert(await jpeg(1, 75) !== await jpeg(1, 90));
+  assertEquals(quantisationTables(await scene(1)), "");
+});

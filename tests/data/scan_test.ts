@@ -1,0 +1,136 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { namesIn, scanTree } from "../../lib/data/scan.ts";
+import { writeFiles } from "../folders.ts";
+
+async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
+  const root = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await use(root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+/** Makes a folder look as if nothing had changed in it for a minute, so that a kept scan of it is trusted. */
+async function settle(folder: string): Promise<void> {
+  const before = new Date(Date.now() - 60_000);
+  await Deno.utime(folder, before, before);
+}
+
+Deno.test("scanTree() lists names in the order of people, without hidden ones", async () => {
+  await withFolder(async (root) => {
+    await writeFiles(root, {
+      "b/10.png": "",
+      "b/9.png": "",
+      "b/a1.png": "",
+      "b/.DS_Store": "",
+      ".git/x": "",
+      "c.txt": "",
+    });
+    const tree = await scanTree(root);
+    assertEquals([...tree.folders.keys()], ["", "b"]);
+    assertEquals(namesIn(tree.folders.get("b")!.files), ["9.png", "10.png", "a1.png"]);
+    assertEquals([tree.files, tree.read], [4, 2]);
+  });
+});
+
+Deno.test("scanTree() reuses a kept scan and reads only the folders that changed", async () => {
+  await withFolder(async (root) => {
+    const [data, cacheDir] = [join(root, "data"), join(root, "cache")];
+    await writeFiles(data, { "a/1.png": "", "b/1.png": "", "b/c/1.png": "" });
+    const folders = ["", "a", "b", "b/c"].map((path) => join(data, path));
+    for (const folder of folders) await settle(folder);
+    const scan = async () => {
+      const { files, read, folders } = await scanTree(data, { cacheDir });
+      return [files, read, folders.size];
+    };
+    assertEquals(await scan(), [3, 4, 4]);
+    assertEquals(await scan(), [3, 0, 4]);
+    await writeFiles(data, { "a/2.png": "" });
+    assertEquals(await scan(), [4, 1, 4]);
+    await Deno.remove(join(data, "b/c"), { recursive: true });
+    await settle(join(data, "a"));
+    // Read again: `a`, whose time was set anew above, and `b`.
+    assertEquals(await scan(), [3, 2, 3]);
+    await settle(join(data, "b"));
+    await scan();
+    assertEquals(await scan(), [3, 0, 3]);
+  });
+});
+
+Deno.test("scanTree() does not trust a folder that was read within two seconds of its last change", async () => {
+  await withFolder(async (root) => {
+    const [data, cacheDir] = [join(root, "data"), join(root, "cache")];
+    await writeFiles(data, { "1.png": "" });
+    await scanTree(data, { cacheDir });
+    assertEquals((await scanTree(data, { cacheDir })).read, 1);
+  });
+});
+
+Deno.test("scanTree() scans anew when the kept scan is damaged, and goes on when none can be kept", async () => {
+  await withFolder(async (root) => {
+    const [data, cacheDir] = [join(root, "data"), join(root, "cache")];
+    await writeFiles(data, { "1.png": "" });
+    await scanTree(data, { cacheDir });
+    for await (const { name } of Deno.readDir(cacheDir)) {
+      await Deno.writeTextFile(join(cacheDir, name), '{"version":');
+    }
+    assertEquals((await scanTree(data, { cacheDir })).files, 1);
+    await writeFiles(root, { "file": "" });
+    const tree = await scanTree(data, { cacheDir: join(root, "file") });
+    assertEquals(tree.files, 1);
+    assert(tree.notKept);
+  });
+});
+
+Deno.test("scanTree() follows links but not in circles, and names what it cannot read", async () => {
+  await withFolder(async (root) => {
+    await writeFiles(root, { "data/a/1.png": "", "elsewhere/2.png": "" });
+    await Deno.symlink(join(root, "elsewhere"), join(root, "data/linked"));
+    await Deno.symlink(join(root, "data"), join(root, "data/a/up"));
+    await Deno.symlink(join(root, "none"), join(root, "data/dead.png"));
+    const tree = await scanTree(join(root, "data"));
+    assertEquals([...tree.folders.keys()].sort(), ["", "a", "linked"]);
+    assertEquals(tree.unreadable, [
+      { path: "a/up", reason: "a link back to a folder that holds it" },
+      { path: "dead.png", reason: "a link to nothing" },
+    ]);
+    await assertRejects(
+      () => scanTree(join(root, "none")),
+      Error,
+      "expected a folder but found nothing there",
+    );
+    await assertRejects(
+      () => scanTree(join(root, "data/a/1.png")),
+      Error,
+      "expected a folder but found a file",
+    );
+  });
+});
+
+Deno.test("scanTree() has few folders open at a time", async () => {
+  await withFolder(async (root) => {
+    for (let i = 0; i < 300; i++) await Deno.mkdir(join(root, `${i % 10}/${i}`), { recursive: true });
+    const { readDir } = Deno;
+    let open = 0;
+    let most = 0;
+    // Counts the real calls; nothing is replaced but the names that they are called by.
+    Deno.readDir = (path) => ({
+      async *[Symbol.asyncIterator]() {
+        most = Math.max(most, ++open);
+        try {
+          yield* readDir(path);
+        } finally {
+          open--;
+        }
+      },
+    });
+    try {
+      assertEquals((await scanTree(root)).folders.size, 311);
+    } finally {
+      Deno.readDir = readDir;
+    }
+    assert(most <= 16 && most > 1, `${most} folders were open at a time`);
+  });
+});
