@@ -79,8 +79,9 @@ export async function readParts(config: RunConfig, options: PartsOptions): Promi
   for (const spec of testSets(config)) {
     const read = spec.kind === "pair"
       ? await readPair(spec, { set: spec.name, split: "test", config, ...options })
-      : await readLayout(spec, { config, ...options, methods: spec.methods });
-    const samples = spec.kind === "pair" ? read.samples : testSplit(read, { spec, ...options });
+      : await readLayout(spec, { config, ...options, methods: spec.methods, test: true });
+    const samples = inOrder(read.samples.map((sample) => ({ ...sample, split: "test" })));
+    if (spec.kind === "layout") needBothClasses(samples, { what: `${spec.name} test`, ...options });
     sets.push(read);
     tests.push({ set: spec.name, split: "test", kind: "cross", samples });
   }
@@ -185,13 +186,10 @@ async function dataParts(config: RunConfig, options: PartsOptions): Promise<Part
   const global = config.methods.flatMap((text) => text.split(",")).filter((name) => name !== "");
   const methods = spec.methods ?? (global.length > 0 ? global : undefined);
   const read = await readLayout(spec, { config, ...options, methods });
-  const wanted = spec.split === undefined || spec.split === "all"
-    ? read.samples
-    : read.samples.filter(({ split }) => split === spec.split);
   // A part of the set, or all of it as if it had no splits, is dealt anew.
   const samples = spec.split === undefined
-    ? wanted
-    : wanted.map((sample) => ({ ...sample, split: undefined }));
+    ? read.samples
+    : read.samples.map((sample) => ({ ...sample, split: undefined }));
   const parts = splitUp(samples, config, options);
   for (const part of ["train", "val", "test"] as const) {
     needBothClasses(parts[part], { what: `${spec.name} ${part}`, ...options });
@@ -224,27 +222,29 @@ function splitUp(
   };
 }
 
-/** The test split of a set, all of one that has no splits, or what the spec says. */
-function testSplit(
-  read: ReadSet,
-  options: PartsOptions & { readonly spec: LayoutSpec },
-): Sample[] {
-  const { spec } = options;
-  const splits = new Set(read.samples.map(({ split }) => split ?? "none"));
-  const wanted = spec.split ?? (splits.has("test") ? "test" : splits.has("none") ? "none" : undefined);
-  const samples = wanted === "all"
-    ? read.samples
-    : read.samples.filter(({ split }) => (split ?? "none") === wanted);
-  if (samples.length === 0 && read.samples.length > 0) {
+/** The videos of the split that is wanted: what the spec says; for a test the test split, or all of a set without splits. */
+function selectSplit(
+  reading: SetReading,
+  options: PartsOptions & { readonly spec: LayoutSpec; readonly test?: boolean },
+): SetReading {
+  const { spec, test } = options;
+  const splits = new Set(reading.videos.map(({ split }) => split ?? "none"));
+  const wanted = spec.split ?? (!test ? "all" : splits.has("test") || !splits.has("none") ? "test" : "none");
+  const videos = reading.videos.filter(({ split }) => wanted === "all" || (split ?? "none") === wanted);
+  if (videos.length === 0) {
     refuse(
-      `Cannot test on the set ${spec.name}: expected a ${wanted ?? "test"} split but found ${
+      `Cannot use the set ${spec.name}: expected a ${wanted} split but found ${
         [...splits].join(", ")
       }; say which, as in ${spec.name}=FOLDER,${splits.has("train") ? "train" : "all"}`,
       options,
     );
   }
-  needBothClasses(samples, { what: `${spec.name} test`, ...options });
-  return inOrder(samples.map((sample) => ({ ...sample, split: "test" })));
+  const left = reading.videos.length - videos.length;
+  return {
+    ...reading,
+    videos,
+    notes: left === 0 ? reading.notes : [...reading.notes, `${left} videos of other splits are not used`],
+  };
 }
 
 function needBothClasses(
@@ -264,10 +264,15 @@ function needBothClasses(
 
 async function readLayout(
   spec: LayoutSpec,
-  options: PartsOptions & { readonly config: RunConfig; readonly methods?: readonly string[] },
+  options: PartsOptions & {
+    readonly config: RunConfig;
+    readonly methods?: readonly string[];
+    /** Whether the set is only tested on. */
+    readonly test?: boolean;
+  },
 ): Promise<ReadSet> {
   const { config, report, signal } = options;
-  const reading = await readSet({
+  const all = await readSet({
     ...spec,
     methods: options.methods,
     compression: spec.compression ?? config.compression,
@@ -278,6 +283,7 @@ async function readLayout(
     onProgress: (done) =>
       report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
   });
+  const reading = selectSplit(all, { spec, ...options });
   const framesPerVideo = spec.framesPerVideo ?? config.framesPerVideo;
   const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
   const warnings = reading.warnings.map((text) => `${spec.name}: ${text}`);

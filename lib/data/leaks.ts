@@ -31,7 +31,7 @@ export type Leak = {
 /** Two looks of 128 bits with at most so many different ones are compared as pictures. */
 const NEAR_BITS = 7;
 /** Correlation of two pictures' fine detail that copies keep through compression and resizing, and other pictures do not reach. */
-const SAME_DETAIL = 0.85;
+const SAME_DETAIL = 0.7;
 /** Detail of less than so many levels, of 255, tells no picture from another. */
 const LEAST_DETAIL = 1.5;
 /** A look that so many pictures share is no help in finding pairs. */

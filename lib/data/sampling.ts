@@ -15,6 +15,9 @@ import { loadImage } from "./image.ts";
  * Videos of the same name (the leaf folder's) stay together across classes and methods, and so do those that share an
  * identity, directly or by way of others. The dealing is a function of the names and the seed.
  *
+ * Where a class's videos are partly in groups with the other class, the part of them that is too few to be dealt stays in the
+ * first part.
+ *
  * @throws InputError when a class has fewer videos than there are parts.
  */
 export function splitByVideo(
@@ -31,8 +34,17 @@ export function splitByVideo(
   const result: Record<string, Sample[]> = Object.fromEntries(
     Object.keys(options.shares).map((name) => [name, []]),
   );
+  const enough = [...strata].filter(([, names]) => names.length >= parts.length).flatMap(([kind]) =>
+    kind.split(",")
+  );
   for (const [kind, names] of strata) {
-    if (names.length < parts.length) {
+    const few = names.length < parts.length;
+    if (few && kind.split(",").every((label) => enough.includes(label))) {
+      // Others of their class go to every part, so these few can all stay in the first.
+      for (const name of names) result[parts[0][0]].push(...groups.get(name)!);
+      continue;
+    }
+    if (few) {
       const what = kind === "0" ? "real" : kind === "1" ? "fake" : "real and fake";
       throw new InputError(
         `Cannot split the ${what} images into ${
