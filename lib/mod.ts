@@ -20,6 +20,13 @@ export { type Backend, type BackendName, initBackend } from "./backend.ts";
 export { demoDefaults, isDemo, presets, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 export { InputError } from "./errors.ts";
 
+export { readSet } from "./data/layouts.ts";
+export type { SetReading, Video } from "./data/layout_videos.ts";
+export { findLeaks, type Leak } from "./data/leaks.ts";
+export { type Coverage, prepareVideos } from "./data/video.ts";
+export { inspectData, loadExperiment } from "./bench/experiment.ts";
+export { type Inspection, inspectionChart, inspectionTables } from "./bench/inspect.ts";
+export { auditShortcuts, type Shortcut } from "./bench/shortcuts.ts";
 export { readFolders, readManifest, type Sample, type SampleList, type SkippedFile } from "./data/dataset.ts";
 export { demoSets, writeDemoData } from "./data/demo.ts";
 export { decodeImage, loadImage } from "./data/image.ts";

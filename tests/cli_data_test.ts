@@ -1,0 +1,131 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { writePictures } from "./folders.ts";
+
+const root = await Deno.realPath(await Deno.makeTempDir());
+globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
+
+const hasFfmpeg = await new Deno.Command("ffmpeg", { args: ["-version"], stdout: "null", stderr: "null" })
+  .output()
+  .then(({ success }) => success, () => false);
+
+async function cli(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", join(import.meta.dirname!, "../lib/cli.ts"), ...args],
+    // The default cache, so that the backend is set up once; scans are of folders that no one else has.
+    env: { NO_COLOR: "1", FORGELENS_DEBUG: "", TF_CPP_MIN_LOG_LEVEL: "2", ...env },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+async function film(name: string, source: string): Promise<void> {
+  await Deno.mkdir(join(root, name, ".."), { recursive: true });
+  const { success, stderr } = await new Deno.Command("ffmpeg", {
+    args: [
+      "-v",
+      "error",
+      "-f",
+      "lavfi",
+      "-i",
+      `${source}:size=96x96:rate=10`,
+      "-t",
+      "1",
+      "-pix_fmt",
+      "yuv420p",
+      join(root, name),
+    ],
+  }).output();
+  assert(success, new TextDecoder().decode(stderr));
+}
+
+Deno.test({
+  name: `prepare and train go from a folder of videos to a frame-level table in two commands${
+    hasFfmpeg ? "" : " (skipped: no ffmpeg here)"
+  }`,
+  ignore: !hasFfmpeg,
+  fn: async () => {
+    for (let i = 0; i < 6; i++) {
+      await film(`videos/real/r${i}.mp4`, `mandelbrot=maxiter=50:start_scale=${i + 1}`);
+      await film(`videos/fake/f${i}.mp4`, `cellauto=rule=${18 + 12 * i}`);
+    }
+    const broken = join(root, "videos/fake/f5.mp4");
+    const bytes = await Deno.readFile(broken);
+    await Deno.writeFile(broken, bytes.subarray(0, bytes.length / 2));
+    const data = ["--data", `mine=${join(root, "videos")}`];
+    const into = join(root, "frames");
+    const prepared = await cli(["prepare", ...data, "--into", into, "--frames", "4"]);
+    assertEquals([prepared.code, prepared.err], [0, ""]);
+    assertMatch(prepared.out, /fake +fake +6 +5 +0 +1 +20/);
+    assertStringIncludes(prepared.out, "fake/f5: 0 of 4, truncated: its end is missing");
+    assertStringIncludes(prepared.out, "UNCROPPED");
+    const small = [
+      "--clip",
+      "demo",
+      "--feed-forward",
+      "32",
+      "--depth",
+      "1",
+      "--batch-size",
+      "4",
+      "--jpeg-qualities",
+      "none",
+    ];
+    const trained = await cli([
+      ...[
+        "train",
+        "--data",
+        `mine=${into}`,
+        "--epochs",
+        "1",
+        "--out",
+        join(root, "ck"),
+        "--run",
+        "a",
+        ...small,
+      ],
+    ]);
+    assertEquals(trained.code, 0, trained.err);
+    assertMatch(trained.out, /mine +train +real +real +4 +16 +0/);
+    assertMatch(trained.out, /mine test +within +4 +4 +[01]\.\d{3}/);
+    assertStringIncludes(trained.out, "mine: UNCROPPED (crop: none)");
+    assertStringIncludes(await Deno.readTextFile(join(root, "ck/a/report.html")), "UNCROPPED");
+    const none = await cli(["prepare", ...data, "--into", join(root, "other")], {
+      PATH: join(root, "nowhere"),
+    });
+    assertEquals(none.code, 2);
+    assertStringIncludes(
+      none.err,
+      "expected ffmpeg and ffprobe on the PATH but found no ffmpeg; install them",
+    );
+  },
+});
+
+Deno.test("inspect prints tables, or JSON alone, draws a chart, and exits with 2 where the data cannot be used", async () => {
+  await writePictures(join(root, "set"), { videos: 4 });
+  const chart = join(root, "chart.svg");
+  const good = await cli(["inspect", "--data", `mine=${join(root, "set")}`, "--chart", chart]);
+  assertEquals(good.code, 0, good.err);
+  assertMatch(good.out, /mine +folders of real and fake ones/);
+  assertMatch(good.out, /mine +train +fake +fake +2 +4 +0/);
+  assertStringIncludes(await Deno.readTextFile(chart), "<svg");
+  await Deno.copyFile(join(root, "set/real/r0/0.png"), join(root, "set/fake/f0/9.png"));
+  const both = await cli(["inspect", "--data", `mine=${join(root, "set")}`, "--json"]);
+  assertEquals(both.code, 2);
+  assertEquals(JSON.parse(both.out).problems.length, 1);
+  assertMatch(both.err, /1 file (both real and fake|twice)/);
+  const bad: [string[], string][] = [
+    [["inspect"], "expected --data NAME=FOLDER"],
+    [["inspect", "--data", `x=${root}/none`], "found nothing there"],
+    [["inspect", "--data", `x=${root}/set`, "--chart", "c.gif"], 'found ".gif"'],
+    [["inspect", "--data", `x=${root}/set,c99,c23`], "raw, c0, c23, c40"],
+    [["prepare", "--into", "x"], "expected --data NAME=FOLDER"],
+    [["prepare", "--data", `x=${root}/set`], "--into"],
+  ];
+  for (const [args, message] of bad) {
+    const { code, err } = await cli(args);
+    assertEquals(code, 2, args.join(" "));
+    assertStringIncludes(err, message);
+    assertEquals(err.trim().split("\n").length, 1, err);
+  }
+});
