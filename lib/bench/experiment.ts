@@ -20,7 +20,8 @@ import {
   mergeCounts,
   type SetSummary,
 } from "./inspect.ts";
-import { type Parts, readParts } from "./parts.ts";
+import type { Parts } from "./deal.ts";
+import { readParts } from "./parts.ts";
 import type { DataSummary } from "./report.ts";
 import { auditShortcuts, shortcutWarning } from "./shortcuts.ts";
 import { tableText } from "./tables.ts";

@@ -4,60 +4,14 @@
  * @module
  */
 import { join } from "node:path";
-import { dataSet, isDemo, type RunConfig, testSets } from "../config.ts";
-import {
-  byName,
-  checkImages,
-  readFolders,
-  readManifest,
-  type Sample,
-  type SampleList,
-} from "../data/dataset.ts";
+import { isDemo, type RunConfig, testSets } from "../config.ts";
+import { byName, readFolders, readManifest, type Sample } from "../data/dataset.ts";
 import { demoSets, writeDemoData } from "../data/demo.ts";
-import type { ImageFacts } from "../data/facts.ts";
 import { ffppIdentities } from "../data/layout_ffpp.ts";
-import { evenly, samplesOf, type SetReading } from "../data/layout_videos.ts";
-import { readSet } from "../data/layouts.ts";
-import { mp4Fault } from "../data/mp4.ts";
-import { splitByVideo } from "../data/sampling.ts";
-import { scanCache } from "../data/scan.ts";
-import type { LayoutSpec } from "../data/spec.ts";
-import { InputError, reasonOf } from "../errors.ts";
-import type { TaskOptions, TestSet } from "./experiment.ts";
-
-/** One set that was read, for the summary. */
-export type ReadSet = {
-  readonly set: string;
-  /** What it was taken for. */
-  readonly layout: string;
-  /** Its folder, or the one of its reals. */
-  readonly root: string;
-  readonly samples: readonly Sample[];
-  readonly skipped: SampleList["skipped"];
-  readonly warnings: readonly string[];
-  /** Where the layout is one of a distributed set. */
-  readonly reading?: SetReading;
-};
-
-/** The parts of a run. */
-export type Parts = {
-  readonly train: readonly Sample[];
-  readonly val: readonly Sample[];
-  readonly tests: readonly TestSet[];
-  readonly sets: readonly ReadSet[];
-};
-
-/** How parts are read. */
-export type PartsOptions = TaskOptions & {
-  /** Gains what is found out about each image. */
-  readonly facts: Map<string, ImageFacts>;
-  /** Reads nothing but the test sets that folders are named for. */
-  readonly tests?: boolean;
-  /** Does not open the images. */
-  readonly quick?: boolean;
-  /** Takes what would be refused, so that all there is to say can be said. */
-  readonly problems?: string[];
-};
+import { evenly } from "../data/layout_videos.ts";
+import { check, deal, inOrder, inSplit, type Parts, type PartsOptions, type ReadSet } from "./deal.ts";
+import type { TestSet } from "./experiment.ts";
+import { dataParts, needBothClasses, readLayout } from "./set_parts.ts";
 
 /**
  * Reads all that `config` names and deals validation and test videos where no folder or split gives them.
@@ -80,7 +34,7 @@ export async function readParts(config: RunConfig, options: PartsOptions): Promi
     const read = spec.kind === "pair"
       ? await readPair(spec, { set: spec.name, split: "test", config, ...options })
       : await readLayout(spec, { config, ...options, methods: spec.methods, test: true });
-    const samples = inOrder(read.samples.map((sample) => ({ ...sample, split: "test" })));
+    const samples = inOrder(read.samples.map((sample) => inSplit(sample, "test")));
     if (spec.kind === "layout") needBothClasses(samples, { what: `${spec.name} test`, ...options });
     sets.push(read);
     tests.push({ set: spec.name, split: "test", kind: "cross", samples });
@@ -180,28 +134,6 @@ async function manifestParts(config: RunConfig, options: PartsOptions): Promise<
   };
 }
 
-/** A distributed set: its own splits, and validation and test dealt where it has none. */
-async function dataParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
-  const spec = dataSet(config)!;
-  const global = config.methods.flatMap((text) => text.split(",")).filter((name) => name !== "");
-  const methods = spec.methods ?? (global.length > 0 ? global : undefined);
-  const read = await readLayout(spec, { config, ...options, methods });
-  // A part of the set, or all of it as if it had no splits, is dealt anew.
-  const samples = spec.split === undefined
-    ? read.samples
-    : read.samples.map((sample) => ({ ...sample, split: undefined }));
-  const parts = splitUp(samples, config, options);
-  for (const part of ["train", "val", "test"] as const) {
-    needBothClasses(parts[part], { what: `${spec.name} ${part}`, ...options });
-  }
-  return {
-    train: parts.train,
-    val: parts.val,
-    tests: [{ set: spec.name, split: "test", kind: "within", samples: parts.test }],
-    sets: [read],
-  };
-}
-
 /** Samples by their own splits, the missing ones dealt. */
 function splitUp(
   samples: readonly Sample[],
@@ -220,117 +152,6 @@ function splitUp(
     val: val.length > 0 ? val : dealt.val,
     test: test.length > 0 ? test : dealt.test,
   };
-}
-
-/** The videos of the split that is wanted: what the spec says; for a test the test split, or all of a set without splits. */
-function selectSplit(
-  reading: SetReading,
-  options: PartsOptions & { readonly spec: LayoutSpec; readonly test?: boolean },
-): SetReading {
-  const { spec, test } = options;
-  const splits = new Set(reading.videos.map(({ split }) => split ?? "none"));
-  const wanted = spec.split ?? (!test ? "all" : splits.has("test") || !splits.has("none") ? "test" : "none");
-  const videos = reading.videos.filter(({ split }) => wanted === "all" || (split ?? "none") === wanted);
-  if (videos.length === 0) {
-    refuse(
-      `Cannot use the set ${spec.name}: expected a ${wanted} split but found ${
-        [...splits].join(", ")
-      }; say which, as in ${spec.name}=FOLDER,${splits.has("train") ? "train" : "all"}`,
-      options,
-    );
-  }
-  const left = reading.videos.length - videos.length;
-  return {
-    ...reading,
-    videos,
-    notes: left === 0 ? reading.notes : [...reading.notes, `${left} videos of other splits are not used`],
-  };
-}
-
-function needBothClasses(
-  samples: readonly Sample[],
-  options: PartsOptions & { readonly what: string },
-): void {
-  if (samples.length === 0) return;
-  const labels = new Set(samples.map(({ label }) => label));
-  if (labels.size === 2) return;
-  refuse(
-    `Cannot use ${options.what}: expected real and fake images but found only ${
-      labels.has(0) ? "real" : "fake"
-    } ones`,
-    options,
-  );
-}
-
-async function readLayout(
-  spec: LayoutSpec,
-  options: PartsOptions & {
-    readonly config: RunConfig;
-    readonly methods?: readonly string[];
-    /** Whether the set is only tested on. */
-    readonly test?: boolean;
-  },
-): Promise<ReadSet> {
-  const { config, report, signal } = options;
-  const all = await readSet({
-    ...spec,
-    methods: options.methods,
-    compression: spec.compression ?? config.compression,
-    root: spec.root ?? config.root,
-  }, {
-    cacheDir: scanCache(),
-    signal,
-    onProgress: (done) =>
-      report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
-  });
-  const reading = selectSplit(all, { spec, ...options });
-  const framesPerVideo = spec.framesPerVideo ?? config.framesPerVideo;
-  const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
-  const warnings = reading.warnings.map((text) => `${spec.name}: ${text}`);
-  if (samples.length === 0) {
-    const most = framesPerVideo ? ` --frames ${framesPerVideo}` : "";
-    const message =
-      `expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${spec.name}=${spec.path} --into FOLDER${most}`;
-    if (!options.problems) throw new InputError(`Cannot use the set ${spec.name}: ${message}`);
-    warnings.push(`${spec.name}: before training, ${message}`);
-  }
-  const faults = options.problems && !options.quick ? await videoFaults(reading, options) : [];
-  const list = await check({
-    samples,
-    skipped: [...reading.skipped, ...faults].map((file) => ({ ...file, set: spec.name })),
-    warnings,
-  }, options);
-  return { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
-}
-
-/** Video files that are not whole, where their frames are yet to be made. */
-async function videoFaults(
-  reading: SetReading,
-  { report, signal }: PartsOptions,
-): Promise<{ path: string; reason: string }[]> {
-  const files = [
-    ...new Set(reading.videos.flatMap(({ file, frames }) => (frames === "" && file ? file : []))),
-  ];
-  const faults: { path: string; reason: string }[] = [];
-  let next = 0;
-  let done = 0;
-  const worker = async () => {
-    while (next < files.length) {
-      signal?.throwIfAborted();
-      const path = files[next++];
-      const reason = await mp4Fault(path).catch(reasonOf);
-      if (reason !== undefined) faults.push({ path, reason });
-      report?.({
-        type: "progress",
-        task: "Checking the videos",
-        unit: "videos",
-        done: ++done,
-        total: files.length,
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, worker));
-  return faults.sort((a, b) => byName(a.path, b.path));
 }
 
 async function readPair(
@@ -380,74 +201,4 @@ function withPersons(samples: readonly Sample[]): readonly Sample[] {
     ...sample,
     identities: known.get(`${sample.label} ${sample.video ?? ""}`),
   }));
-}
-
-async function check(
-  list: SampleList,
-  options: PartsOptions & { readonly config: RunConfig },
-): Promise<SampleList> {
-  const { config, facts, signal, report, quick, problems } = options;
-  if (quick || list.samples.length === 0) return list;
-  try {
-    return await checkImages(list, {
-      strict: config.strict,
-      facts,
-      // The demo data are checked by their own digest.
-      cacheDir: isDemo(config) ? undefined : scanCache(),
-      signal,
-      onProgress: (done: number, total: number) =>
-        report?.({ type: "progress", task: "Checking the images", unit: "images", done, total }),
-    });
-  } catch (error) {
-    if (!problems || !(error instanceof InputError)) throw error;
-    problems.push(error.message);
-    return list;
-  }
-}
-
-/** Holds out validation and test videos where they are not given. */
-function deal(
-  samples: readonly Sample[],
-  config: RunConfig,
-  options: PartsOptions & { readonly hasVal: boolean; readonly hasTest: boolean },
-): Record<"train" | "val" | "test", Sample[]> {
-  const val = options.hasVal ? 0 : config.valShare;
-  const test = options.hasTest ? 0 : config.testShare;
-  try {
-    if (!options.hasVal && val === 0 && config.select === "best") {
-      throw new InputError(
-        "Cannot choose the best epoch: expected validation images but found --val-share 0; give them, or --select last",
-      );
-    }
-    if (!options.hasTest && test === 0) {
-      throw new InputError(
-        "Cannot test the detector: expected test images but found --test-share 0; give --test-real and --test-fake",
-      );
-    }
-    if (val + test >= 1) {
-      throw new InputError(
-        `Cannot hold out images: expected --val-share and --test-share below 1 together but found ${
-          val + test
-        }`,
-      );
-    }
-    const shares = { train: 1 - val - test, val, test };
-    const parts = splitByVideo(samples, { shares, seed: config.seed });
-    const named = (split: string) => parts[split].map((sample) => ({ ...sample, split }));
-    return { train: named("train"), val: named("val"), test: named("test") };
-  } catch (error) {
-    if (!options.problems || !(error instanceof InputError)) throw error;
-    options.problems.push(error.message);
-    return { train: [...samples], val: [], test: [] };
-  }
-}
-
-function refuse(message: string, { problems }: PartsOptions): void {
-  if (!problems) throw new InputError(message);
-  problems.push(message);
-}
-
-/** Reals first, as they were within each class. */
-function inOrder(samples: readonly Sample[]): Sample[] {
-  return [...samples].sort((a, b) => a.label - b.label);
 }

@@ -49,6 +49,7 @@ export async function findLeaks(
   parts: readonly Part[],
   facts: ReadonlyMap<string, ImageFacts>,
 ): Promise<Leak[]> {
+  if (facts.size === 0) return sharedIdentities(parts);
   const files = sharedFiles(parts, facts);
   const named = new Set(files.flatMap(({ where }) => where));
   const looks = await sharedLooks(parts, { facts, named });
@@ -175,8 +176,9 @@ async function sharedLooks(
     const seen = new Set<string>();
     for (const sample of samples) {
       const look = facts.get(sample.path)?.look ?? "";
+      if (look === "") continue;
       const key = `${sample.label} ${sample.video} ${look}`;
-      if (look === "" || seen.has(key)) continue;
+      if (seen.has(key)) continue;
       seen.add(key);
       places.push({ role, name, sample, look });
       words.push(Uint32Array.from({ length: 4 }, (_, i) => parseInt(look.slice(i * 8, i * 8 + 8), 16)));

@@ -1,0 +1,187 @@
+/**
+ * Sets as they are distributed → samples by part.
+ *
+ * @module
+ */
+import { dataSet, type RunConfig } from "../config.ts";
+import { byName, type Sample } from "../data/dataset.ts";
+import { samplesOf, type SetReading, type Video } from "../data/layout_videos.ts";
+import { readSet } from "../data/layouts.ts";
+import { mp4Fault } from "../data/mp4.ts";
+import { scanCache } from "../data/scan.ts";
+import type { LayoutSpec } from "../data/spec.ts";
+import { InputError, reasonOf } from "../errors.ts";
+import { check, deal, type Parts, type PartsOptions, type ReadSet, refuse } from "./deal.ts";
+
+/** A distributed set: its own splits, and validation and test dealt where it has none. */
+export async function dataParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
+  const spec = dataSet(config)!;
+  const global = config.methods.flatMap((text) => text.split(",")).filter((name) => name !== "");
+  const methods = spec.methods ?? (global.length > 0 ? global : undefined);
+  const read = await readLayout(spec, { config, ...options, methods });
+  const at = (split: string) => read.samples.filter((sample) => sample.split === split);
+  const parts = { train: at("train"), val: at("val"), test: at("test") };
+  for (const part of ["train", "val", "test"] as const) {
+    needBothClasses(parts[part], { what: `${spec.name} ${part}`, ...options });
+  }
+  return {
+    train: parts.train,
+    val: parts.val,
+    tests: [{ set: spec.name, split: "test", kind: "within", samples: parts.test }],
+    sets: [read],
+  };
+}
+
+/** The videos of the split that is wanted: what the spec says; for a test the test split, or all of a set without splits. */
+function selectSplit(
+  reading: SetReading,
+  options: PartsOptions & { readonly spec: LayoutSpec; readonly test?: boolean },
+): SetReading {
+  const { spec, test } = options;
+  const splits = new Set(reading.videos.map(({ split }) => split ?? "none"));
+  const wanted = spec.split ?? (!test ? "all" : splits.has("test") || !splits.has("none") ? "test" : "none");
+  const videos = reading.videos.filter(({ split }) => wanted === "all" || (split ?? "none") === wanted);
+  if (videos.length === 0) {
+    refuse(
+      `Cannot use the set ${spec.name}: expected a ${wanted} split but found ${
+        [...splits].join(", ")
+      }; say which, as in ${spec.name}=FOLDER,${splits.has("train") ? "train" : "all"}`,
+      options,
+    );
+  }
+  const left = reading.videos.length - videos.length;
+  return {
+    ...reading,
+    videos,
+    notes: left === 0 ? reading.notes : [...reading.notes, `${left} videos of other splits are not used`],
+  };
+}
+
+export function needBothClasses(
+  samples: readonly Sample[],
+  options: PartsOptions & { readonly what: string },
+): void {
+  if (samples.length === 0) return;
+  const labels = new Set(samples.map(({ label }) => label));
+  if (labels.size === 2) return;
+  refuse(
+    `Cannot use ${options.what}: expected real and fake images but found only ${
+      labels.has(0) ? "real" : "fake"
+    } ones`,
+    options,
+  );
+}
+
+export async function readLayout(
+  spec: LayoutSpec,
+  options: PartsOptions & {
+    readonly config: RunConfig;
+    readonly methods?: readonly string[];
+    /** Whether the set is only tested on. */
+    readonly test?: boolean;
+  },
+): Promise<ReadSet> {
+  const { config, report, signal } = options;
+  const all = await readSet({
+    ...spec,
+    methods: options.methods,
+    compression: spec.compression ?? config.compression,
+    root: spec.root ?? config.root,
+  }, {
+    cacheDir: scanCache(),
+    signal,
+    onProgress: (done) =>
+      report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
+  });
+  const selected = selectSplit(all, { spec, ...options });
+  const reading = options.test
+    ? selected
+    : { ...selected, videos: dealVideos(selected.videos, { spec, ...options }) };
+  const framesPerVideo = spec.framesPerVideo ?? config.framesPerVideo;
+  const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
+  const warnings = reading.warnings.map((text) => `${spec.name}: ${text}`);
+  if (samples.length === 0) {
+    const most = framesPerVideo ? ` --frames ${framesPerVideo}` : "";
+    const message =
+      `expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${spec.name}=${spec.path} --into FOLDER${most}`;
+    if (!options.problems) throw new InputError(`Cannot use the set ${spec.name}: ${message}`);
+    warnings.push(`${spec.name}: before training, ${message}`);
+  }
+  const faults = options.problems && !options.quick ? await videoFaults(reading, options) : [];
+  const list = await check({
+    samples,
+    skipped: [...reading.skipped, ...faults].map((file) => ({ ...file, set: spec.name })),
+    warnings,
+  }, options);
+  return { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
+}
+
+/**
+ * The videos with a split each: their own, or where the set has no validation or test videos dealt ones; dealt anew too when
+ * the spec asks for a part of the set, or for all of it whatever its splits. Videos without frames are left as they are,
+ * unless none has any yet.
+ */
+function dealVideos(
+  all: readonly Video[],
+  options: PartsOptions & { readonly spec: LayoutSpec; readonly config: RunConfig },
+): Video[] {
+  const { spec, config } = options;
+  const videos = spec.split === undefined ? all : all.map((video) => ({ ...video, split: undefined }));
+  const framed = videos.filter(({ frames }) => frames !== "");
+  if (framed.length === 0) return [...videos];
+  const has = (split: string) => framed.some((video) => video.split === split);
+  const [hasVal, hasTest] = [has("val"), has("test")];
+  // One sample stands for all frames of its video: with a million frames, the dealing is of some thousand videos.
+  const open = framed.filter(({ split }) => split !== "val" && split !== "test");
+  const dealt = deal(
+    open.map(({ label, id, identities }) => ({
+      path: id,
+      source: id,
+      video: id,
+      label,
+      set: spec.name,
+      identities,
+    })),
+    config,
+    { hasVal, hasTest, ...options },
+  );
+  const of = new Map<string, "train" | "val" | "test">();
+  for (const split of ["train", "val", "test"] as const) {
+    for (const { label, path } of dealt[split]) of.set(`${label} ${path}`, split);
+  }
+  return videos.map((video) =>
+    video.split === "val" || video.split === "test" || video.frames === ""
+      ? video
+      : { ...video, split: of.get(`${video.label} ${video.id}`) }
+  );
+}
+
+/** Video files that are not whole, where their frames are yet to be made. */
+async function videoFaults(
+  reading: SetReading,
+  { report, signal }: PartsOptions,
+): Promise<{ path: string; reason: string }[]> {
+  const files = [
+    ...new Set(reading.videos.flatMap(({ file, frames }) => (frames === "" && file ? file : []))),
+  ];
+  const faults: { path: string; reason: string }[] = [];
+  let next = 0;
+  let done = 0;
+  const worker = async () => {
+    while (next < files.length) {
+      signal?.throwIfAborted();
+      const path = files[next++];
+      const reason = await mp4Fault(path).catch(reasonOf);
+      if (reason !== undefined) faults.push({ path, reason });
+      report?.({
+        type: "progress",
+        task: "Checking the videos",
+        unit: "videos",
+        done: ++done,
+        total: files.length,
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+  return faults.sort((a, b) => byName(a.path, b.path));
+}
