@@ -37,7 +37,7 @@ export const DTYPE = {
   float32: 1,
   int32: 3,
   bool: 10,
-  uint8: 4,
+  uint16: 17,
   resource: 20,
   bfloat16: 14,
   float16: 19,
@@ -287,7 +287,7 @@ function plainMatMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Numbers uniform in [0, 1) that are a function of shape and seed alone: TensorFlow's stateless generator (Philox), or
+ * Multiples of 2⁻¹⁶ uniform in [0, 1) that are a function of shape and seed alone: TensorFlow's stateless generator (Philox), or
  * on WebAssembly one in JavaScript, so the numbers differ between the backends. The caller owns the tensor.
  */
 export function seededUniform(shape: number[], seed: number): tf.Tensor {
@@ -298,15 +298,19 @@ export function seededUniform(shape: number[], seed: number): tf.Tensor {
     return tf.tensor(values, shape);
   }
   return tf.tidy(() => {
-    const inputs = [tf.tensor1d(shape, "int32"), tf.tensor1d([seed, 0], "int32")];
-    const [raw] = executeOp("StatelessRandomUniform", inputs, {
-      attrs: {
-        dtype: { type: DTYPE.float32 },
-        T: { type: DTYPE.int32 },
-        Tseed: { type: DTYPE.int32 },
-      },
+    const { float32, int32, uint16 } = DTYPE;
+    const count = shape.reduce((product, side) => product * side, 1);
+    const inputs = [tf.tensor1d([Math.ceil(count / 2)], "int32"), tf.tensor1d([seed, 0], "int32")];
+    const [drawn] = executeOp("StatelessRandomUniformFullInt", inputs, {
+      attrs: { dtype: { type: int32 }, T: { type: int32 }, Tseed: { type: int32 } },
     });
-    return fromRaw(raw);
+    const [pairs] = executeOp("Bitcast", [drawn], { attrs: { T: { type: int32 }, type: { type: uint16 } } });
+    const [numbers] = executeOp("Cast", [pairs], {
+      attrs: { SrcT: { type: uint16 }, DstT: { type: float32 }, Truncate: false },
+    });
+    disposeRaw(drawn, pairs);
+    const flat = tf.slice(tf.reshape(fromRaw(numbers), [-1]), 0, count);
+    return tf.reshape(tf.mul(flat, 2 ** -16), shape);
   });
 }
 

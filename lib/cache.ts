@@ -17,3 +17,8 @@ export function cacheFolder(): string {
   }
   return join(home, ".cache", "forgelens-bench");
 }
+
+/** Where tokens are kept unless the configuration says otherwise. */
+export function tokenFolder(): string {
+  return join(cacheFolder(), "tokens");
+}

@@ -89,6 +89,20 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (flags: { root: string; seed: number }) => {
       code = await (await import("./commands.ts")).demoData(flags);
     });
+  const cache = add("cache").description(
+    "the tokens that are kept on disk, so that an image is encoded once",
+  );
+  const cacheCommand = (name: string, isDefault: boolean) =>
+    cache.command(name, { isDefault }).exitOverride().configureOutput({ writeErr: () => {} })
+      .option("--cache-folder <folder>", "where they are kept; by default in the user's cache folder");
+  cacheCommand("show", true).description("what each encoder's tokens take").action(async (flags: Flags) => {
+    code = await (await import("./cache_command.ts")).showCache(flags);
+  });
+  cacheCommand("prune", false).description("remove what was not used for longest, or all of it")
+    .option("--to <gigabytes>", "how much may stay", Number, 0)
+    .action(async (flags: Flags) => {
+      code = await (await import("./cache_command.ts")).prune(flags);
+    });
 
   try {
     await program.parseAsync(args.length > 0 ? [...args] : ["help"], { from: "user" });

@@ -142,3 +142,15 @@ Deno.test("help lists every command, and every key of the configuration as a fla
     assertStringIncludes(train.out, flag);
   }
 });
+
+Deno.test("cache shows and prunes the tokens that are kept", async () => {
+  const folder = join(root, "kept");
+  const { code, out } = await cli(["cache", "--cache-folder", folder]);
+  assertEquals(code, 0);
+  assertStringIncludes(out, `0.0 MB in ${folder}`);
+  const pruned = await cli(["cache", "prune", "--cache-folder", folder]);
+  assertStringIncludes(pruned.out, "Removed 0.0 MB");
+  const wrong = await cli(["cache", "prune", "--to", "much", "--cache-folder", folder]);
+  assertEquals(wrong.code, 2);
+  assertStringIncludes(wrong.err, "expected a number of gigabytes for --to but found NaN");
+});

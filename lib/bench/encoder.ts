@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
-import { cacheFolder } from "../cache.ts";
+import { tokenFolder } from "../cache.ts";
 import { isDemo, type RunConfig } from "../config.ts";
 import { reasonOf } from "../errors.ts";
 import { bindClip, type Clip, clipModels, randomClip, tokenCount } from "../model/clip.ts";
@@ -70,11 +69,6 @@ export async function readyEncoder(
 export function closeEncoder(encoder: ReadyEncoder): void {
   encoder.compiled?.dispose();
   dispose(encoder.clip);
-}
-
-/** Where tokens are kept unless the configuration says otherwise. */
-export function tokenFolder(): string {
-  return join(cacheFolder(), "tokens");
 }
 
 /**

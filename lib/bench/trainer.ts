@@ -65,10 +65,10 @@ export async function createTrainer(
     },
     gradients: (batch) => {
       checkBatch(batch);
-      const { tokens, labels, seeds, perImage } = { ...inputsOf(batch), tokens: batch.tokens };
+      const inputs = inputsOf(batch);
       const keys = [...model.weights.keys()];
-      const raws = graph.run({ tokens, labels, seeds, perImage }, keys.map(gradientOutput));
-      tf.dispose([labels, seeds, perImage]);
+      const raws = graph.run({ ...inputs, tokens: batch.tokens }, keys.map(gradientOutput));
+      tf.dispose(inputs);
       return Promise.resolve(new Map(keys.map((key, i) => [key, fromRaw(raws[i])])));
     },
     sync: () => moveOut(graph, model, optimizer),

@@ -147,6 +147,8 @@ function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
     ? toBfloat16(values)
     : dtype === DTYPE.int32
     ? Int32Array.from(values)
+    : dtype === DTYPE.uint16
+    ? Uint16Array.from(values)
     : values instanceof Float32Array
     ? values
     : Float32Array.from(values);

@@ -174,25 +174,44 @@ function writeAdamW(
   });
 }
 
-/** x·weightᵀ + bias, [R, in] → [R, out] in the dtype of matrix products; the gradient comes back in float32. */
-function writeLinear({ o, low, weights, gradients }: Step, name: string, x: Ref, suffix = "."): Layer {
+/** The sum over rows, [R, D] → [D], added up in float32: in bfloat16 by a matrix product, which does. */
+function sumRows(graph: Graph, x: Ref): Ref {
+  if (x.dtype === DTYPE.float32) return graph.op("BiasAddGrad", [x], { attrs: { T: { type: x.dtype } } });
+  const o = graphOps(graph);
+  const ones = o.unary("OnesLike", o.slice(x, [0, 0], [-1, 1])); // [R, 1]
+  return o.reshape(o.matMul(ones, x, { transposeA: true }), [-1]);
+}
+
+/**
+ * `inputScale`·x·weightᵀ + bias, [R, in] → [R, out], in the dtype of matrix products, and so is the gradient for x that
+ * comes back, `inputScale` in it. The scale is put into the weights, which are fewer than the inputs.
+ */
+function writeLinear(
+  { graph, o, low, weights, gradients }: Step,
+  name: string,
+  x: Ref,
+  options: { readonly suffix?: string; readonly inputScale?: number } = {},
+): Layer {
   const { float32 } = DTYPE;
+  const { suffix = ".", inputScale = 1 } = options;
+  const scaled = (y: Ref) => inputScale === 1 ? y : o.mul(y, inputScale);
   const [weightKey, biasKey] = ["weight", "bias"].map((part) => `${name}${suffix}${part}`);
   const input = o.cast(x, low);
-  const weight = o.cast(weights.get(weightKey)!, low); // [out, in]
+  const weight = o.cast(scaled(weights.get(weightKey)!), low); // [out, in]
   const product = o.matMul(input, weight, { transposeB: true }); // [R, out]
   const y = o.addBias(product, o.cast(weights.get(biasKey)!, low));
   const back = (dy: Ref) => {
     const lowDy = o.cast(dy, low);
-    gradients.set(weightKey, o.cast(o.matMul(lowDy, input, { transposeA: true }), float32)); // [out, in]
-    gradients.set(biasKey, o.sum(o.cast(dy, float32), 0, false)); // [out]
-    return o.cast(o.matMul(lowDy, weight), float32); // [R, in]
+    const product = o.cast(o.matMul(lowDy, input, { transposeA: true }), float32); // [out, in]
+    gradients.set(weightKey, scaled(product));
+    gradients.set(biasKey, o.cast(sumRows(graph, dy), float32)); // [out]
+    return o.matMul(lowDy, weight); // [R, in]
   };
   return { y, back };
 }
 
 /** Layer normalisation of float32 rows [R, D]. */
-function writeNorm({ o, weights, gradients }: Step, name: string, x: Ref): Layer {
+function writeNorm({ graph, o, weights, gradients }: Step, name: string, x: Ref): Layer {
   const weight = weights.get(`${name}.weight`)!;
   const centred = o.sub(x, o.mean(x, -1));
   const variance = o.mean(o.unary("Square", centred), -1); // [R, 1]
@@ -200,8 +219,8 @@ function writeNorm({ o, weights, gradients }: Step, name: string, x: Ref): Layer
   const unit = o.mul(centred, scale);
   const y = o.add(o.mul(unit, weight), weights.get(`${name}.bias`)!);
   const back = (dy: Ref) => {
-    gradients.set(`${name}.weight`, o.sum(o.mul(dy, unit), 0, false));
-    gradients.set(`${name}.bias`, o.sum(dy, 0, false));
+    gradients.set(`${name}.weight`, sumRows(graph, o.mul(dy, unit)));
+    gradients.set(`${name}.bias`, sumRows(graph, dy));
     const dUnit = o.mul(dy, weight);
     const along = o.mean(o.mul(dUnit, unit), -1); // [R, 1]
     return o.mul(o.sub(o.sub(dUnit, o.mean(dUnit, -1)), o.mul(unit, along)), scale);
@@ -219,24 +238,52 @@ function writeGelu({ o }: Step, x: Ref): Layer {
   return { y: o.mul(x, share), back };
 }
 
-/** Dropout in float32 with the masks of `dropout()`; without a rate, nothing. */
-function writeDropout({ graph, o, config }: Step, x: Ref, seed: Ref): Layer {
-  const rate = config.dropout;
-  if (rate === 0) return { y: x, back: (dy) => dy };
-  const { int32, float32 } = DTYPE;
+/**
+ * The mask of `dropout()` for something of x's shape: 1 where it is kept, 0 where not, in `dtype`. What is kept is scaled
+ * by `keepScale()` elsewhere.
+ */
+function writeMask(
+  { graph, o, config }: Step,
+  x: Ref,
+  options: { readonly seed: Ref; readonly dtype: number },
+): Ref {
+  const { uint16, int32, bool } = DTYPE;
+  const type = (dtype: number) => ({ type: dtype });
   const shape = graph.op("Shape", [x], {
-    attrs: { T: { type: x.dtype }, out_type: { type: int32 } },
+    attrs: { T: type(x.dtype), out_type: type(int32) },
     dtype: int32,
   });
-  const drawn = graph.op("StatelessRandomUniform", [shape, seed], {
-    attrs: { dtype: { type: float32 }, T: { type: int32 }, Tseed: { type: int32 } },
-    dtype: float32,
+  const count = graph.op("Prod", [shape, o.ints([0])], {
+    attrs: { T: type(int32), Tidx: type(int32), keep_dims: true },
+  }); // [1]
+  const half = o.binary("FloorDiv", o.add(count, 1), 2);
+  // As `seededUniform()`: each drawn number of 32 bits makes two of 16.
+  const drawn = graph.op("StatelessRandomUniformFullInt", [half, options.seed], {
+    attrs: { dtype: type(int32), T: type(int32), Tseed: type(int32) },
+    dtype: int32,
   });
-  const kept = graph.op("GreaterEqual", [drawn, o.scalar(rate, float32)], {
-    attrs: { T: { type: float32 } },
-    dtype: DTYPE.bool,
+  const pairs = graph.op("Bitcast", [drawn], {
+    attrs: { T: type(int32), type: type(uint16) },
+    dtype: uint16,
   });
-  const mask = o.mul(o.cast(kept, float32), 1 / (1 - rate));
+  const flat = graph.op("Slice", [o.reshape(pairs, [-1]), o.ints([0]), count], {
+    attrs: { T: type(uint16), Index: type(int32) },
+  });
+  const numbers = graph.op("Reshape", [flat, shape], { attrs: { T: type(uint16), Tshape: type(int32) } });
+  const least = o.scalar(Math.ceil(config.dropout * 2 ** 16), uint16);
+  const kept = graph.op("GreaterEqual", [numbers, least], { attrs: { T: type(uint16) }, dtype: bool });
+  return o.cast(kept, options.dtype);
+}
+
+function keepScale({ dropout }: ForgeLensConfig): number {
+  return 1 / (1 - dropout);
+}
+
+/** Dropout in float32 with the masks of `dropout()`; without a rate, nothing. */
+function writeDropout(step: Step, x: Ref, seed: Ref): Layer {
+  const { o, config } = step;
+  if (config.dropout === 0) return { y: x, back: (dy) => dy };
+  const mask = o.mul(writeMask(step, x, { seed, dtype: DTYPE.float32 }), keepScale(config));
   return { y: o.mul(x, mask), back: (dy) => o.mul(dy, mask) };
 }
 
@@ -248,7 +295,7 @@ function writeGuidance(step: Step, x: Ref): Layer {
   const active = writeGelu(step, o.cast(first.y, float32));
   const second = writeLinear(step, "wsgm.guidance.2", active.y);
   const norm = writeNorm(step, "wsgm.norm", o.add(x, o.cast(second.y, float32)));
-  return { y: norm.y, back: (dy) => first.back(active.back(second.back(norm.back(dy)))) };
+  return { y: norm.y, back: (dy) => first.back(active.back(o.cast(second.back(norm.back(dy)), float32))) };
 }
 
 /** One FAFormer layer on rows [R, D], as `encoderLayer()`. */
@@ -262,17 +309,21 @@ function writeLayer(step: Step, { i, x, seeds }: { i: number; x: Ref; seeds: Ref
   const dropped = writeDropout(step, o.cast(attention.y, float32), seedAt(1));
   const norm1 = writeNorm(step, `${name}.norm1`, o.add(x, dropped.y));
   const linear1 = writeLinear(step, `${name}.linear1`, norm1.y); // [R, F]
-  const positive = o.unary("Relu", o.cast(linear1.y, float32));
-  const hidden = writeDropout(step, positive, seedAt(2));
-  const linear2 = writeLinear(step, `${name}.linear2`, hidden.y); // [R, D]
+  const positive = o.unary("Relu", linear1.y);
+  const hidden = step.config.dropout === 0
+    ? positive
+    : o.mul(positive, writeMask(step, positive, { seed: seedAt(2), dtype: step.low }));
+  const linear2 = writeLinear(step, `${name}.linear2`, hidden, { inputScale: keepScale(step.config) }); // [R, D]
   const fed = writeDropout(step, o.cast(linear2.y, float32), seedAt(3));
   const norm2 = writeNorm(step, `${name}.norm2`, o.add(norm1.y, fed.y));
   const back = (dy: Ref) => {
     const dSum = norm2.back(dy);
-    const dPositive = hidden.back(linear2.back(fed.back(dSum)));
-    const dHidden = graph.op("ReluGrad", [dPositive, positive], { attrs: { T: { type: float32 } } });
-    const dMiddle = norm1.back(o.add(dSum, linear1.back(dHidden)));
-    return o.add(dMiddle, attention.back(dropped.back(dMiddle)));
+    // What was dropped is 0 too, so that ReLU's gradient is that of both.
+    const dHidden = graph.op("ReluGrad", [linear2.back(fed.back(dSum)), hidden], {
+      attrs: { T: { type: step.low } },
+    });
+    const dMiddle = norm1.back(o.add(dSum, o.cast(linear1.back(dHidden), float32)));
+    return o.add(dMiddle, o.cast(attention.back(dropped.back(dMiddle)), float32));
   };
   return { y: norm2.y, back };
 }
@@ -283,27 +334,33 @@ function writeAttention(step: Step, { name, x, seed }: { name: string; x: Ref; s
   const { float32 } = DTYPE;
   const K = D / H;
   const scale = 1 / Math.sqrt(K);
-  const inProj = writeLinear(step, `${name}.in_proj`, x, "_"); // [R, 3D]
+  const keep = keepScale(step.config);
+  const inProj = writeLinear(step, `${name}.in_proj`, x, { suffix: "_" }); // [R, 3D]
   const apart = o.transpose(o.reshape(inProj.y, [-1, N, 3 * H, K]), [0, 2, 1, 3]); // [B, 3H, N, K]
   const [q, k, v] = o.split(apart, 3, 1); // each [B, H, N, K]
-  const scaled = o.mul(q, scale);
-  const likeness = o.cast(o.batchMatMul(scaled, k, { transposeB: true }), float32); // [B, H, N, N]
+  const scaledQ = o.mul(q, scale);
+  const scaledV = keep === 1 ? v : o.mul(v, keep); // instead of the weights that dropout keeps
+  const likeness = o.cast(o.batchMatMul(scaledQ, k, { transposeB: true }), float32); // [B, H, N, N]
   const weights = o.unary("Softmax", likeness);
-  const dropped = writeDropout(step, weights, seed);
-  const lowWeights = o.cast(dropped.y, low);
-  const mixed = o.transpose(o.batchMatMul(lowWeights, v), [0, 2, 1, 3]); // [B, N, H, K]
-  const outProj = writeLinear(step, `${name}.out_proj`, o.reshape(mixed, [-1, D])); // [R, D]
+  const mask = keep === 1 ? undefined : writeMask(step, weights, { seed, dtype: float32 });
+  const masked = (y: Ref) => mask ? o.mul(y, mask) : y;
+  const lowWeights = o.cast(masked(weights), low);
+  const mixed = o.batchMatMul(lowWeights, scaledV); // [B, H, N, K]
+  const joined = o.reshape(o.transpose(mixed, [0, 2, 1, 3]), [-1, D]); // [R, D]
+  const outProj = writeLinear(step, `${name}.out_proj`, joined); // [R, D]
   const back = (dy: Ref) => {
-    const dJoined = o.cast(outProj.back(dy), low); // [R, D]
-    const dMixed = o.transpose(o.reshape(dJoined, [-1, N, H, K]), [0, 2, 1, 3]); // [B, H, N, K]
-    const dV = o.batchMatMul(lowWeights, dMixed, { transposeA: true }); // [B, H, N, K]
-    const dWeights = dropped.back(o.cast(o.batchMatMul(dMixed, v, { transposeB: true }), float32)); // [B, H, N, N]
-    const product = o.mul(dWeights, weights);
-    const dLikeness = o.cast(o.sub(product, o.mul(weights, o.sum(product, -1))), low); // softmax's gradient
+    const dJoined = o.reshape(outProj.back(dy), [-1, N, H, K]); // [B, N, H, K]
+    const dMixed = o.transpose(dJoined, [0, 2, 1, 3]); // [B, H, N, K]
+    const dScaledV = o.batchMatMul(lowWeights, dMixed, { transposeA: true }); // [B, H, N, K]
+    const dV = keep === 1 ? dScaledV : o.mul(dScaledV, keep);
+    const dWeights = masked(o.cast(o.batchMatMul(dMixed, scaledV, { transposeB: true }), float32)); // [B, H, N, N]
+    // Softmax's gradient; the sum over a row of weights × their gradients is that of outputs × theirs, which are fewer.
+    const along = o.sum(o.mul(o.cast(dMixed, float32), o.cast(mixed, float32)), -1); // [B, H, N, 1]
+    const dLikeness = o.cast(o.mul(weights, o.sub(dWeights, along)), low);
     const dQ = o.mul(o.batchMatMul(dLikeness, k), scale);
-    const dK = o.batchMatMul(dLikeness, scaled, { transposeA: true });
-    const joined = o.transpose(o.concat([dQ, dK, dV], 1), [0, 2, 1, 3]); // [B, N, 3H, K]
-    return inProj.back(o.reshape(joined, [-1, 3 * D])); // [R, D]
+    const dK = o.batchMatMul(dLikeness, scaledQ, { transposeA: true });
+    const dApart = o.transpose(o.concat([dQ, dK, dV], 1), [0, 2, 1, 3]); // [B, N, 3H, K]
+    return inProj.back(o.reshape(dApart, [-1, 3 * D])); // [R, D]
   };
   return { y: outProj.y, back };
 }

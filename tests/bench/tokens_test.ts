@@ -1,0 +1,86 @@
+import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { initBackend } from "../../lib/backend.ts";
+import { closeEncoder, openEncoder, type ReadyEncoder, readyEncoder } from "../../lib/bench/encoder.ts";
+import { tokenBatches } from "../../lib/bench/tokens.ts";
+import { resolveConfig, type RunInput } from "../../lib/config.ts";
+import { readFolders, type Sample } from "../../lib/data/dataset.ts";
+import { writePictures } from "../folders.ts";
+
+await initBackend();
+const root = await Deno.makeTempDir();
+const folders = await writePictures(join(root, "pictures"), { videos: 3 });
+const { samples } = await readFolders(folders, { set: "pictures" });
+globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
+
+async function open(cacheFolder: string, changes: RunInput = {}): Promise<ReadyEncoder> {
+  const config = resolveConfig({ clip: "demo", cacheFolder: join(root, cacheFolder), ...changes });
+  return await readyEncoder(await openEncoder(config), { config });
+}
+
+/** Each sample's tokens by path. */
+async function tokensOf(
+  encoder: ReadyEncoder,
+  options: { samples?: readonly Sample[]; batchSize?: number; jpegQuality?: number } = {},
+): Promise<Map<string, Float32Array>> {
+  const found = new Map<string, Float32Array>();
+  const { samples: some = samples, batchSize = 4, jpegQuality } = options;
+  for await (const batch of tokenBatches(encoder, some, { batchSize, jpegQuality })) {
+    const values = batch.tokens.dataSync() as Float32Array;
+    const length = values.length / batch.samples.length;
+    batch.samples.forEach(({ path }, i) => found.set(path, values.slice(i * length, (i + 1) * length)));
+    batch.tokens.dispose();
+  }
+  return found;
+}
+
+Deno.test("tokenBatches() encodes an image once: a second pass reads what the first one gave", async () => {
+  const encoder = await open("once");
+  const first = await tokensOf(encoder);
+  let encoded = 0;
+  const watched: ReadyEncoder = {
+    ...encoder,
+    compiled: { ...encoder.compiled!, tokens: (pixels) => (encoded++, encoder.compiled!.tokens(pixels)) },
+  };
+  assertEquals(
+    await tokensOf(watched, { batchSize: 3, samples: samples.toReversed() }),
+    new Map([...first].reverse()),
+  );
+  assertEquals(encoded, 0);
+  await tokensOf(watched, { jpegQuality: 30 });
+  assertGreater(encoded, 0);
+  closeEncoder(encoder);
+});
+
+Deno.test("tokenBatches() gives an encoder's tokens to half precision", async () => {
+  const [cached, plain] = [await open("half"), await open("none", { cache: false })];
+  const [half, full] = [await tokensOf(cached), await tokensOf(plain)];
+  for (const [path, values] of full) {
+    const worst = Math.max(
+      ...values.map((value, i) => Math.abs(value - half.get(path)![i]) / (1 + Math.abs(value))),
+    );
+    assertLess(worst, 2 ** -10); // half precision has 11 bits
+    assertGreater(worst, 0);
+  }
+  closeEncoder(cached);
+  closeEncoder(plain);
+});
+
+Deno.test("tokenBatches() keeps nothing where attention runs across the batch", async () => {
+  const encoder = await open("batch", { attendAcross: "batch" });
+  assertEquals([encoder.precision, encoder.cache], ["float32", undefined]);
+  const [alone, together] = [await tokensOf(encoder, { batchSize: 1 }), await tokensOf(encoder)];
+  const { path } = samples[1];
+  assertGreater(
+    Math.max(...alone.get(path)!.map((value, i) => Math.abs(value - together.get(path)![i]))),
+    1e-3,
+  );
+  closeEncoder(encoder);
+});
+
+Deno.test("tokenBatches() names an image that cannot be read", async () => {
+  const encoder = await open("missing");
+  const missing = { ...samples[0], path: join(root, "missing.png") };
+  await assertRejects(() => tokensOf(encoder, { samples: [missing] }), Error, "missing.png");
+  closeEncoder(encoder);
+});

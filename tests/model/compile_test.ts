@@ -1,0 +1,126 @@
+import { assertEquals, assertGreater, assertLess, assertNotEquals, assertRejects } from "@std/assert";
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import { isTensorFlow } from "../../lib/backend.ts";
+import { bindClip, type Clip, randomClip } from "../../lib/model/clip.ts";
+import { choosePrecision, compileClip, encoderDigest, meanCosine } from "../../lib/model/compile.ts";
+import { demoEncoder } from "../../lib/model/demo_encoder.ts";
+import { dispose } from "../../lib/model/tensors.ts";
+import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
+
+const weights = await arrays("clip_tiny.safetensors");
+const expected = await arrays("clip_tiny_expected.safetensors");
+const folder = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+/** The fixture's images, which PyTorch keeps channels first. */
+function pixels(): tf.Tensor4D {
+  return tf.tidy(() => tf.transpose(tensorOf<tf.Tensor4D>(expected, "image"), [0, 2, 3, 1]));
+}
+
+function tiny(options: Partial<Parameters<typeof bindClip>[1]> = {}): Clip {
+  return bindClip(weights, { activation: "quickgelu", attendAcross: "tokens", heads: 4, ...options });
+}
+
+for (const activation of ["gelu", "quickgelu"] as const) {
+  for (const attendAcross of ["tokens", "batch"] as const) {
+    tensorTest(
+      `compileClip() in float32 matches open_clip with ${activation} and attention across the ${attendAcross}`,
+      async () => {
+        const clip = tiny({ activation, attendAcross });
+        const images = pixels();
+        const compiled = await compileClip(clip, { precision: "float32", folder });
+        const key = `tokens.${activation}${attendAcross === "batch" ? ".batch_attention" : ""}`;
+        // As for encodeTokens(): float32 sums in another order.
+        assertLess(
+          worstDifference(await compiled.tokens(images), expected.get(key)!.data as Float32Array),
+          2e-5,
+        );
+        compiled.dispose();
+        images.dispose();
+        dispose(clip);
+      },
+    );
+  }
+}
+
+tensorTest("compileClip() in bfloat16 agrees with float32: mean cosine at least 0.999", async () => {
+  const sizes = { width: 192, layers: 4, heads: 3, imageSize: 64, patchSize: 16, embedDim: 64 };
+  const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+  const images = tf.randomNormal([3, 64, 64, 3], 0, 1, "float32", 1) as tf.Tensor4D;
+  const full = await compileClip(clip, { precision: "float32", folder });
+  if (!isTensorFlow()) {
+    await assertRejects(
+      () => compileClip(clip, { precision: "bfloat16", folder }),
+      Error,
+      "expected the tensorflow backend for bfloat16",
+    );
+  } else {
+    const low = await compileClip(clip, { precision: "bfloat16", folder });
+    const [a, b] = [await low.tokens(images), await full.tokens(images)];
+    assertGreater(meanCosine(a, b), 0.999);
+    assertNotEquals(a.dataSync()[0], b.dataSync()[0]); // it is not float32 under another name
+    low.dispose();
+    tf.dispose([a, b]);
+  }
+  full.dispose();
+  images.dispose();
+  dispose(clip);
+});
+
+tensorTest("compileClip() keeps its graph, and makes a damaged one again", async () => {
+  const clip = tiny();
+  const images = pixels();
+  if (isTensorFlow()) {
+    const root = await Deno.makeTempDir({ dir: folder });
+    const first = await compileClip(clip, { precision: "float32", folder: root });
+    const before = await first.tokens(images);
+    first.dispose();
+    const [{ name }] = await Array.fromAsync(Deno.readDir(root));
+    const file = join(root, name, "saved_model.pb");
+    const { size, mtime } = await Deno.stat(file);
+    (await compileClip(clip, { precision: "float32", folder: root })).dispose();
+    assertEquals((await Deno.stat(file)).mtime, mtime);
+    await Deno.truncate(file, size / 2);
+    const again = await compileClip(clip, { precision: "float32", folder: root });
+    assertEquals((await Deno.stat(file)).size, size);
+    assertEquals(worstDifference(await again.tokens(images), before.dataSync()), 0);
+    again.dispose();
+    before.dispose();
+  }
+  images.dispose();
+  dispose(clip);
+});
+
+tensorTest("encoderDigest() is that of weights, configuration and precision", async () => {
+  const other = new Map(weights);
+  const key = [...weights.keys()].find((name) => name.endsWith("ln_post.bias"))!;
+  const bias = weights.get(key)!;
+  other.set(key, { ...bias, data: Float32Array.from(bias.data as Float32Array, (x) => x + 1e-6) });
+  const clips = [
+    tiny(),
+    tiny({ activation: "gelu" }),
+    bindClip(other, { activation: "quickgelu", attendAcross: "tokens", heads: 4 }),
+  ];
+  const digests = [
+    ...clips.map((clip) => encoderDigest(clip, "float32")),
+    encoderDigest(clips[0], "bfloat16"),
+  ];
+  assertEquals(new Set(digests).size, digests.length);
+  const same = tiny();
+  assertEquals(encoderDigest(same, "float32"), digests[0]);
+  dispose([clips, same]);
+  await Promise.resolve();
+});
+
+tensorTest(
+  "choosePrecision() takes float32 for the demo encoder, whose tokens bfloat16 would change",
+  async () => {
+    const { dict, config } = demoEncoder();
+    const clip = bindClip(dict, { activation: "quickgelu", attendAcross: "tokens", heads: config.heads });
+    const choice = await choosePrecision(clip, { folder });
+    assertEquals(choice.precision, "float32");
+    assertEquals(await choosePrecision(clip, { folder }), choice);
+    dispose(clip);
+  },
+);

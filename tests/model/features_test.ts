@@ -1,0 +1,149 @@
+import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { cacheUse, imageKey, openTokenCache, pruneCache } from "../../lib/model/features.ts";
+import { loadStateDict } from "../../lib/model/weights.ts";
+
+const shape = [3, 4] as const;
+const numbers = (seed: number) => Float16Array.from({ length: 12 }, (_, i) => seed + i / 8);
+const key = (seed: number) => imageKey(Uint8Array.of(seed), { size: 224 });
+
+async function withRoot(body: (root: string) => Promise<void>): Promise<void> {
+  const root = await Deno.makeTempDir();
+  try {
+    await body(root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+async function open(root: string, options: { encoder?: string; limit?: number } = {}) {
+  const notes: string[] = [];
+  const { encoder = "e", limit = 1e9 } = options;
+  const cache = await openTokenCache(root, { encoder, shape, limit, onNote: (note) => notes.push(note) });
+  return { cache, notes };
+}
+
+/** Writes a cache of one shard and resolves to its path. */
+async function writeOne(root: string, options: { encoder?: string; seed?: number } = {}): Promise<string> {
+  const { encoder = "e", seed = 1 } = options;
+  const { cache } = await open(root, { encoder });
+  await cache.put(key(seed), numbers(seed));
+  await cache.close();
+  const names = (await Array.fromAsync(Deno.readDir(join(root, encoder)))).map(({ name }) => name);
+  return join(root, encoder, names[0]);
+}
+
+Deno.test("imageKey() is that of the bytes, the size and the JPEG quality", () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  const keys = [
+    imageKey(bytes, { size: 224 }),
+    imageKey(Uint8Array.of(1, 2, 4), { size: 224 }),
+    imageKey(bytes, { size: 336 }),
+    imageKey(bytes, { size: 224, jpegQuality: 50 }),
+  ];
+  assertEquals(new Set(keys).size, 4);
+  assertEquals(imageKey(bytes.slice(), { size: 224 }), keys[0]);
+});
+
+Deno.test("a token cache gives back what was put in, at once and when opened again", async () => {
+  await withRoot(async (root) => {
+    const { cache } = await open(root);
+    assertEquals(await cache.get(key(1)), undefined);
+    for (const seed of [1, 2, 3]) await cache.put(key(seed), numbers(seed));
+    assertEquals(await cache.get(key(2)), numbers(2));
+    await cache.close();
+    const { cache: again, notes } = await open(root);
+    assert(again.has(key(1)));
+    for (const seed of [3, 1, 2]) assertEquals(await again.get(key(seed)), numbers(seed));
+    assertEquals(await again.get(key(4)), undefined);
+    assertEquals(notes, []);
+    const { cache: other } = await open(root, { encoder: "another" });
+    assertEquals(await other.get(key(1)), undefined);
+  });
+});
+
+Deno.test("a shard is a safetensors file with a key for each image", async () => {
+  await withRoot(async (root) => {
+    const dict = await loadStateDict(await writeOne(root));
+    assertEquals([...dict.keys()], [key(1)]);
+    assertEquals(dict.get(key(1))!.shape, [3, 4]);
+    assertEquals([...dict.get(key(1))!.data as Float32Array], [...numbers(1)]);
+  });
+});
+
+Deno.test("a changed byte is noticed when it is read, and the image encoded again", async () => {
+  await withRoot(async (root) => {
+    const shard = await writeOne(root);
+    const bytes = await Deno.readFile(shard);
+    bytes[bytes.length - 1] ^= 1;
+    await Deno.writeFile(shard, bytes);
+    const { cache, notes } = await open(root);
+    assertEquals(await cache.get(key(1)), undefined);
+    assertStringIncludes(notes[0], "is damaged");
+    assertEquals(cache.has(key(1)), false);
+    await cache.put(key(1), numbers(1));
+    await cache.close();
+    const { cache: again } = await open(root);
+    assertEquals(await again.get(key(1)), numbers(1));
+  });
+});
+
+Deno.test("a shard that is cut, and a file that is none, are left out with a note", async () => {
+  await withRoot(async (root) => {
+    const shard = await writeOne(root);
+    await Deno.truncate(shard, (await Deno.stat(shard)).size - 1);
+    await Deno.writeTextFile(join(root, "e", "other.safetensors"), "no such file");
+    const { cache, notes } = await open(root);
+    assertEquals(notes.length, 2);
+    assertEquals(cache.has(key(1)), false);
+  });
+});
+
+Deno.test("an encoder's tokens push out those not used for longest, and then nothing more is kept", async () => {
+  await withRoot(async (root) => {
+    const old = await writeOne(root, { encoder: "old" });
+    const newer = await writeOne(root, { encoder: "newer" });
+    await Deno.utime(old, new Date(2020, 1), new Date(2020, 1));
+    const { size } = await Deno.stat(newer);
+    const { cache, notes } = await open(root, { limit: 2.5 * size });
+    await cache.put(key(1), numbers(1));
+    await cache.flush();
+    await assertRejects(() => Deno.stat(old), Deno.errors.NotFound);
+    await Deno.stat(newer);
+    await cache.put(key(2), numbers(2));
+    await cache.flush();
+    await assertRejects(() => Deno.stat(newer), Deno.errors.NotFound);
+    await cache.put(key(3), numbers(3));
+    await cache.flush();
+    assertStringIncludes(notes[0], "The token cache is full");
+    await cache.put(key(4), numbers(4));
+    assertEquals(cache.has(key(4)), false);
+    assertEquals(await cache.get(key(2)), numbers(2));
+  });
+});
+
+Deno.test("cacheUse() counts, pruneCache() removes, and neither minds a cache that is not there", async () => {
+  await withRoot(async (root) => {
+    assertEquals(await cacheUse(join(root, "none")), []);
+    assertEquals(await pruneCache(join(root, "none"), 0), 0);
+    const shard = await writeOne(root);
+    const { size } = await Deno.stat(shard);
+    const [use] = await cacheUse(root);
+    assertEquals([use.encoder, use.images, use.bytes], ["e", 1, size]);
+    assertEquals(await pruneCache(root, size), 0);
+    assertEquals(await pruneCache(root, size - 1), size);
+    assertEquals(await cacheUse(root), []);
+  });
+});
+
+Deno.test("a token cache refuses tokens of another shape", async () => {
+  await withRoot(async (root) => {
+    const { cache } = await open(root);
+    await assertRejects(
+      () => cache.put(key(1), new Float16Array(3)),
+      Error,
+      "expected 12 numbers but found 3",
+    );
+    assertNotEquals(key(1), key(2));
+  });
+});
