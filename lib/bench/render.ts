@@ -34,6 +34,11 @@ export async function renderChart(
   { scale = 2 }: { scale?: number } = {},
 ): Promise<RenderedChart> {
   const svg = await renderSvg(spec);
+  return { svg, png: await rasterise(svg, { scale }), text: chartText(spec) };
+}
+
+/** Draws an SVG on white as PNG, its text in the bundled font, `scale` pixels a unit. */
+export async function rasterise(svg: string, { scale }: { readonly scale: number }): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
   const image = new Resvg(svg, {
     fitTo: { mode: "zoom", value: scale },
@@ -45,7 +50,7 @@ export async function renderChart(
       loadSystemFonts: !(await loadFonts()).covers(svg),
     },
   });
-  return { svg, png: new Uint8Array(image.render().asPng()), text: chartText(spec) };
+  return new Uint8Array(image.render().asPng());
 }
 
 /**
