@@ -65,8 +65,10 @@ export function createScreen(
     const rate = seconds > 0.5 ? ` | ${inUnits(perSecond * each, unit)}` : "";
     const left = seconds > 0.5 ? duration((total - done) / perSecond) : "?";
     if (bar) bar.update(done, { rate, extra, left });
-    else if (inPlace) inPlace(`${name}: ${done}/${total}${rate}${extra} | ${left} left`, done / total);
-    else if (done === total || now - task.said > PLAIN_EVERY_MS) {
+    else if (inPlace) {
+      const time = done === total ? duration(seconds) : `${left} left`;
+      inPlace(`${name}: ${done}/${total}${rate}${extra} | ${time}`, done / total);
+    } else if (done === total || now - task.said > PLAIN_EVERY_MS) {
       task.said = now;
       print(
         `${name}: ${done}/${total}${rate}${extra}${

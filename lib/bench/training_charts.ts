@@ -55,16 +55,19 @@ export function trainingChart(
     }]
   );
   const last = history.at(-1);
+  const from = steps.length > 0 ? 0 : 1;
+  const to = Math.max(2, epochs, ...history.map((each) => each.epoch));
+  const apart = Math.ceil((to - from) / 10);
   const x = {
     field: "epoch",
     type: "quantitative" as const,
     title: "epoch",
-    axis: { tickMinStep: 1, format: "d", grid: false },
-    scale: {
-      domain: [steps.length > 0 ? 0 : 1, Math.max(2, epochs, ...history.map((each) => each.epoch))],
-      nice: false,
-      padding: 12,
+    axis: {
+      values: Array.from({ length: Math.floor((to - from) / apart) + 1 }, (_, i) => from + i * apart),
+      format: "d",
+      grid: false,
     },
+    scale: { domain: [from, to], nice: false, padding: 12 },
   };
   const series = {
     field: "series",

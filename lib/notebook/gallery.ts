@@ -52,7 +52,11 @@ export async function mistakesGrid(
     .filter(({ score, label }) => (score >= threshold) !== (label === 1))
     .sort((a, b) => b.error - a.error);
   if (wrong.length === 0) return `**No mistakes** on ${set}.`;
-  const shown = wrong.slice(0, most);
+  const videos = new Set<string>();
+  const shown = wrong.filter(({ i }) => {
+    const video = `${test.samples[i].label} ${test.samples[i].video ?? i}`;
+    return !videos.has(video) && videos.add(video);
+  }).slice(0, most);
   const maps = await mapsOf(detector, shown.map(({ i }) => test.samples[i]));
   const tile = (at: number, map?: Float32Array): Tile => ({
     image: maps[at].image,

@@ -66,8 +66,8 @@ export async function photoGrid(
 <text x="${GAP}" y="43" font-size="12" fill="${grey}">${escapeHtml(subtitle)}</text>
 ${drawn.join("\n")}
 </svg>`;
-  const png = await rasterise(svg, { scale: 2 });
-  const jpeg = new Uint8Array(await sharp(png).jpeg({ quality: 82, chromaSubsampling: "4:4:4" }).toBuffer());
+  const png = await rasterise(svg, { scale: 1.6 });
+  const jpeg = new Uint8Array(await sharp(png).jpeg({ quality: 80, chromaSubsampling: "4:4:4" }).toBuffer());
   const captions = tiles.map(({ caption }) => caption.join(", "));
   return { jpeg, text: [title, subtitle, ...captions].filter((line) => line).join("\n") };
 }
@@ -76,6 +76,7 @@ async function tileSvg(tile: Tile, at: { readonly x: number; readonly y: number 
   const { x, y } = at;
   const size = Math.round(Math.sqrt(tile.image.length / 3));
   const bytes = await sharp(tile.image, { raw: { width: size, height: size, channels: 3 } })
+    .grayscale(tile.map !== undefined) // so that the map's colours are its own
     .jpeg({ quality: 92 }).toBuffer();
   const href = `data:image/jpeg;base64,${Buffer.from(bytes).toString("base64")}`;
   const colour = classScale.range[tile.label];

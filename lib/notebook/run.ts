@@ -299,24 +299,28 @@ function fingerprint(config: RunConfig): string {
   );
 }
 
-/** Finished lines, and below them the task in progress with a bar, as one output that is updated in place. */
+/**
+ * Finished lines, and below them the task in progress with a bar, as one output that is updated in place; where there are
+ * no lines, the last task stays.
+ */
 function liveLines(display: Display): { take(event: RunEvent): void; close(): Promise<void> } {
   const output = liveOutput({ display });
   const finished: string[] = [];
-  let current: string | undefined;
-  const draw = () => {
-    const text = [...finished, ...(current === undefined ? [] : [current])].join("\n");
+  let task = "";
+  const draw = (current: string) => {
+    const text = [...finished, ...(current ? [current] : [])].join("\n");
     output.set(() => ({ "text/plain": text }));
   };
   const screen = createScreen({
     print: (line) => {
       finished.push(line);
-      draw();
+      draw("");
     },
     inPlace: (line, share) => {
+      if (line === undefined) return draw(finished.length > 0 ? "" : task);
       const full = Math.round(24 * share);
-      current = line === undefined ? undefined : `${"█".repeat(full)}${"░".repeat(24 - full)} ${line}`;
-      if (current !== undefined || finished.length > 0) draw();
+      task = line;
+      draw(`${"█".repeat(full)}${"░".repeat(24 - full)} ${line}`);
     },
   });
   return {
