@@ -94,6 +94,16 @@ export {
 export { trainRun } from "./bench/train.ts";
 export { classBalanceChart, trainingChart } from "./bench/training_charts.ts";
 
+export {
+  halfNormalised,
+  neighbourEffect,
+  orderEffect,
+  readMessyFolder,
+  repeatEffect,
+  tokenDifference,
+  trainVariant,
+} from "./notebook/audit.ts";
+export { accuracyChart, costChart, messyChart, orderChart, repeatChart } from "./notebook/audit_charts.ts";
 export { liveOutput, show } from "./notebook/display.ts";
 export { mistakesGrid, pointingView, sampleGrid } from "./notebook/gallery.ts";
 export {
@@ -114,7 +124,9 @@ export {
 } from "./notebook/run.ts";
 export {
   encoderTable,
+  factsTable,
   filesTable,
+  partsTable,
   planTable,
   settingsTable,
   skippedTable,

@@ -45,11 +45,20 @@ export async function bundleOf(item: Showable): Promise<Bundle> {
 
 /** Displays in the Deno kernel. @throws where there is none */
 export const inJupyter: Display = async (bundle, options = {}) => {
-  if (!Deno.jupyter) {
+  if (!isKernel()) {
     throw new Error("Cannot show anything: expected to run in a notebook but found no Jupyter kernel");
   }
   await Deno.jupyter.display(bundle, { ...options, raw: true });
 };
+
+/** Whether this runs in the Deno kernel. */
+export function isKernel(): boolean {
+  try {
+    return Boolean(Deno.jupyter);
+  } catch {
+    return false; // outside of the kernel, reading it throws
+  }
+}
 
 /** Waits until output sent so far has drained: output after the kernel's 'idle' is lost (measured with 2.9.6). */
 export function settled(): Promise<void> {

@@ -25,7 +25,15 @@ import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
 import { InputError } from "../errors.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import { createScreen } from "../progress.ts";
-import { bundleOf, type Display, inJupyter, liveOutput, settled, type Showable } from "./display.ts";
+import {
+  bundleOf,
+  type Display,
+  inJupyter,
+  isKernel,
+  liveOutput,
+  settled,
+  type Showable,
+} from "./display.ts";
 
 /** Where a notebook's own folder stands to what the command line reads and writes. */
 const fromNotebooks = { demoRoot: "../data/demo", out: "../checkpoints" };
@@ -50,7 +58,7 @@ export async function startBackend(
   options: { readonly display?: Display } = {},
 ): Promise<Backend> {
   // Without a listener, an interrupt that comes while nothing runs would end the kernel.
-  if (Deno.jupyter) Deno.addSignalListener("SIGINT", () => {});
+  if (isKernel()) Deno.addSignalListener("SIGINT", () => {});
   return await watch(async ({ report }) => {
     const log = (message: string) => report({ type: "note", message });
     const backend = await initBackend({ backend: config.backend, log });

@@ -61,6 +61,23 @@ export function weightsTable(model: ForgeLens, prefix: string): Table {
   };
 }
 
+/** How many trainable numbers each part of a head has. */
+export function partsTable(model: ForgeLens): Table {
+  const parts = ["wsgm", "faformer", "cls_head"].map((part) => {
+    const size = [...model.weights].filter(([key]) => key.startsWith(`${part}.`))
+      .reduce((sum, [, weight]) => sum + weight.size, 0);
+    return [part, size.toLocaleString("en-US")] as const;
+  });
+  return facts("Trainable numbers of the notebook head", parts);
+}
+
+/** Facts as a table with two columns. */
+export function factsTable(title: string, values: Readonly<Record<string, string | number>>): Table {
+  const text = (value: string | number) =>
+    typeof value === "string" ? value : Number.isInteger(value) ? `${value}` : value.toPrecision(4);
+  return facts(title, Object.entries(values).map(([name, value]) => [name, text(value)] as const));
+}
+
 /** What training will do. */
 export function planTable(
   config: RunConfig,
