@@ -79,5 +79,64 @@ export {
   trainStep,
 } from "./bench/optimizer.ts";
 export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./bench/report.ts";
+export { attribution, patchMask, type Pointing, pointingGame } from "./bench/attribution.ts";
+export { type Encoder, openEncoder } from "./bench/encoder.ts";
+export { type Experiment, loadExperiment, type TestSet } from "./bench/experiment.ts";
+export { reportCharts, reportHtml } from "./bench/html.ts";
+export { jpegChart, metricsChart } from "./bench/metric_charts.ts";
+export { displayable, displayBundle, renderChart } from "./bench/render.ts";
+export { confusionChart, prChart, rocChart, scoreChart } from "./bench/score_charts.ts";
 export { openSession, type Session } from "./bench/session.ts";
+export {
+  calibrationTable,
+  dataTable,
+  historyTable,
+  intervalTable,
+  referenceTable,
+  resultsTable,
+  type Table,
+  tableMarkdown,
+  tableText,
+  thresholdTable,
+} from "./bench/tables.ts";
 export { trainRun } from "./bench/train.ts";
+export { classBalanceChart, trainingChart } from "./bench/training_charts.ts";
+
+export {
+  halfNormalised,
+  neighbourEffect,
+  orderEffect,
+  readMessyFolder,
+  repeatEffect,
+  tokenDifference,
+  trainVariant,
+} from "./notebook/audit.ts";
+export { accuracyChart, costChart, messyChart, orderChart, repeatChart } from "./notebook/audit_charts.ts";
+export { liveOutput, show } from "./notebook/display.ts";
+export { mistakesGrid, pointingView, sampleGrid } from "./notebook/gallery.ts";
+export {
+  assemble,
+  configure,
+  type Detector,
+  reload,
+  startBackend,
+  testAcross,
+  type Tested,
+  testValidation,
+  testView,
+  testWithin,
+  train,
+  type Trained,
+  watch,
+  writeReport,
+} from "./notebook/run.ts";
+export {
+  encoderTable,
+  factsTable,
+  filesTable,
+  partsTable,
+  planTable,
+  settingsTable,
+  skippedTable,
+  weightsTable,
+} from "./notebook/summary.ts";

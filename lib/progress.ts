@@ -19,17 +19,24 @@ const PLAIN_EVERY_MS = 10_000;
  *
  * @param options.terminal whether to draw bars; by default, whether standard error is a terminal
  * @param options.print takes each line; standard output by default
+ * @param options.inPlace draws the task in progress instead, and nothing when it is over: what it says, and the share done
  */
 export function createScreen(
-  options: { readonly terminal?: boolean; readonly print?: (line: string) => void } = {},
+  options: {
+    readonly terminal?: boolean;
+    readonly print?: (line: string) => void;
+    readonly inPlace?: (line: string | undefined, share: number) => void;
+  } = {},
 ): Screen {
-  const { terminal = Deno.stderr.isTerminal(), print = console.log } = options;
+  const { inPlace, print = console.log } = options;
+  const { terminal = !inPlace && Deno.stderr.isTerminal() } = options;
   let bar: SingleBar | undefined;
   let task: Task | undefined;
 
   const endTask = () => {
     bar?.stop();
     bar = undefined;
+    if (task) inPlace?.(undefined, 1);
     task = undefined;
   };
 
@@ -60,7 +67,10 @@ export function createScreen(
     const rate = seconds > 0.5 ? ` | ${inUnits(perSecond * each, unit)}` : "";
     const left = seconds > 0.5 ? duration((total - done) / perSecond) : "?";
     if (bar) bar.update(done, { rate, extra, left });
-    else if ((done === total && total > 0) || now - task.said > PLAIN_EVERY_MS) {
+    else if (inPlace) {
+      const time = done === total ? duration(seconds) : `${left} left`;
+      inPlace(`${name}: ${done}/${total}${rate}${extra} | ${time}`, done / total);
+    } else if ((done === total && total > 0) || now - task.said > PLAIN_EVERY_MS) {
       task.said = now;
       const end = done === total ? `, ${duration(seconds)}` : ` | ${left} left`;
       print(`${name}: ${total > 0 ? `${done}/${total}` : `${done}`}${rate}${extra}${total > 0 ? end : ""}`);

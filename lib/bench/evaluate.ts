@@ -20,6 +20,7 @@ import { reportHtml } from "./html.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "./metrics.ts";
 import {
+  type EpochRecord,
   type EvaluationResult,
   historyCsv,
   metricsJson,
@@ -96,49 +97,91 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
   const models: ForgeLens[] = [];
   try {
     for (const dict of dicts) models.push(bindForgeLens(dict, { heads: config.heads }));
-    const { experiment, encoder, backend } = session;
-    checkWidth(models, encoder);
     const results: EvaluationResult[] = [];
     const predictions: Prediction[] = [];
-    for (const { test, jpegQuality } of plan(experiment.tests, config)) {
-      const scored = await scoreRuns(models, encoder, {
+    for (const { test, jpegQuality } of plan(session.experiment.tests, config)) {
+      const tested = await testDetector(models, session, {
+        config,
         test,
         jpegQuality,
-        config,
         report,
         signal: stop.signal,
       });
-      const perturbation = jpegQuality === undefined ? "none" : `jpeg-${jpegQuality}`;
-      predictions.push(...predictionsOf(test, { perturbation, scored }));
-      const trainFake = experiment.train.filter(({ label }) => label === 1).length;
-      const prior = config.balance || experiment.train.length === 0
-        ? 0.5
-        : trainFake / experiment.train.length;
-      const result = resultOf(test, { perturbation, scored, prior, demo: experiment.demo });
-      results.push(result);
-      report({ type: "result", result });
+      predictions.push(...tested.predictions);
+      results.push(tested.result);
+      report({ type: "result", result: tested.result });
     }
-    const finished: RunReport = {
-      schemaVersion: 1,
-      name: config.run ?? "evaluation",
-      createdAt: new Date().toISOString(),
-      preset: config.preset,
-      demo: experiment.demo,
-      head: "notebook head",
-      encoder: encoder.name,
-      config,
-      backend: { name: backend.name, device: backend.device, version: backend.version },
-      data: experiment.data,
-      history: state?.history ?? [],
-      results,
-      warnings: session.warnings,
-    };
+    const finished = makeReport(config, { session, history: state?.history ?? [], results });
     await writeResults(options.into ?? folder, { report: finished, predictions });
     return finished;
   } finally {
     dispose(models.map(({ weights }) => weights));
     if (session !== options.session) session.close();
   }
+}
+
+/**
+ * Scores one test set, compressed as JPEG first where a quality is given, and measures.
+ *
+ * @param models one for each training seed; the caller keeps them
+ * @throws InputError when the models were trained on tokens of another width than the session's encoder gives
+ */
+export async function testDetector(
+  models: readonly ForgeLens[],
+  session: Session,
+  options: TaskOptions & {
+    readonly config: RunConfig;
+    readonly test: TestSet;
+    readonly jpegQuality?: number;
+  },
+): Promise<{ result: EvaluationResult; predictions: Prediction[] }> {
+  const { config, test, jpegQuality } = options;
+  const { experiment: { train, demo }, encoder } = session;
+  checkWidth(models, encoder);
+  const scored = await scoreRuns(models, encoder, options);
+  const perturbation = jpegQuality === undefined ? "none" : `jpeg-${jpegQuality}`;
+  const trainFake = train.filter(({ label }) => label === 1).length;
+  const prior = config.balance || train.length === 0 ? 0.5 : trainFake / train.length;
+  return {
+    result: resultOf(test, { perturbation, scored, prior, demo }),
+    predictions: predictionsOf(test, { perturbation, scored }),
+  };
+}
+
+/** The trained heads of a run, one for each seed; the caller disposes their weights. @throws InputError when there are none. */
+export async function loadDetectors(config: RunConfig & { readonly run: string }): Promise<ForgeLens[]> {
+  const models: ForgeLens[] = [];
+  for (const path of await weightFiles(config, { folder: join(config.out, config.run) })) {
+    models.push(bindForgeLens(await loadStateDict(path), { heads: config.heads }));
+  }
+  return models;
+}
+
+/** All that is known of a finished run. */
+export function makeReport(
+  config: RunConfig,
+  options: {
+    readonly session: Session;
+    readonly history: readonly EpochRecord[];
+    readonly results: readonly EvaluationResult[];
+  },
+): RunReport {
+  const { session: { experiment, encoder, backend, warnings }, history, results } = options;
+  return {
+    schemaVersion: 1,
+    name: config.run ?? "evaluation",
+    createdAt: new Date().toISOString(),
+    preset: config.preset,
+    demo: experiment.demo,
+    head: "notebook head",
+    encoder: encoder.name,
+    config,
+    backend: { name: backend.name, device: backend.device, version: backend.version },
+    data: experiment.data,
+    history,
+    results,
+    warnings,
+  };
 }
 
 async function weightFiles(
@@ -255,7 +298,8 @@ function resultOf(
   };
 }
 
-async function writeResults(
+/** Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder. */
+export async function writeResults(
   folder: string,
   results: { readonly report: RunReport; readonly predictions: readonly Prediction[] },
 ): Promise<void> {

@@ -101,9 +101,9 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
 export async function unfinishedRun(out: string): Promise<string> {
   const found: { name: string; changed: number }[] = [];
   const entries = await Array.fromAsync(Deno.readDir(out)).catch(() => []);
-  for (const { name } of entries) {
+  for (const { name, isFile } of entries) {
     const folder = join(out, name);
-    if (!(await exists(join(folder, configFile))) || (await readState(folder))?.done) continue;
+    if (isFile || !(await exists(join(folder, configFile))) || (await readState(folder))?.done) continue;
     const latest = await exists(join(folder, resumeFile)) ? resumeFile : configFile;
     found.push({ name, changed: (await Deno.stat(join(folder, latest))).mtime?.getTime() ?? 0 });
   }

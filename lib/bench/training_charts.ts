@@ -20,16 +20,23 @@ import {
 import type { DataSummary, EpochRecord } from "./report.ts";
 import { testName } from "./tables.ts";
 
+/** The loss around one point of training. */
+export type StepLoss = { readonly run: number; readonly at: number; readonly loss: number };
+
 /**
  * Training and validation loss by epoch, and validation AUC below where it was measured; one line per run.
  *
  * May be drawn before the first epoch is finished, and again after each.
  *
  * @param options.epochs how many there will be, for an axis that stays the same while training
+ * @param options.steps the loss within the epochs, as a thin line; `at` counts epochs, so 0.5 is the middle of the first
  */
 export function trainingChart(
   history: readonly EpochRecord[],
-  { demo, width = defaultWidth, epochs = 2 }: ChartOptions & { epochs?: number },
+  { demo, width = defaultWidth, epochs = 2, steps = [] }: ChartOptions & {
+    epochs?: number;
+    steps?: readonly StepLoss[];
+  },
 ): TopLevelSpec {
   const losses = history.flatMap(({ run, epoch, loss, valLoss }) => [
     { run, epoch, series: "training", value: loss },
@@ -48,16 +55,19 @@ export function trainingChart(
     }]
   );
   const last = history.at(-1);
+  const from = steps.length > 0 ? 0 : 1;
+  const to = Math.max(2, epochs, ...history.map((each) => each.epoch));
+  const apart = Math.ceil((to - from) / 10);
   const x = {
     field: "epoch",
     type: "quantitative" as const,
     title: "epoch",
-    axis: { tickMinStep: 1, format: "d", grid: false },
-    scale: {
-      domain: [1, Math.max(2, epochs, ...history.map((each) => each.epoch))],
-      nice: false,
-      padding: 12,
+    axis: {
+      values: Array.from({ length: Math.floor((to - from) / apart) + 1 }, (_, i) => from + i * apart),
+      format: "d",
+      grid: false,
     },
+    scale: { domain: [from, to], nice: false, padding: 12 },
   };
   const series = {
     field: "series",
@@ -82,20 +92,27 @@ export function trainingChart(
       {
         width: inner,
         height: 180,
-        data: { values: losses },
-        mark: line,
         encoding: {
           x,
           y: {
             field: "value",
             type: "quantitative",
             title: "cross-entropy (nats)",
-            scale: scaleOver(losses.map((each) => each.value)),
+            scale: scaleOver([...losses.map((each) => each.value), ...steps.map((each) => each.loss)]),
           },
-          color: series,
-          strokeDash: dash,
           detail: { field: "run" },
         },
+        layer: [
+          ...(steps.length === 0 ? [] : [{
+            data: { values: steps.map(({ run, at, loss }) => ({ run, epoch: at, value: loss })) },
+            mark: { type: "line" as const, color: colours[0], strokeWidth: 1, opacity: 0.4 },
+          }]),
+          {
+            data: { values: losses },
+            mark: line,
+            encoding: { color: series, strokeDash: dash },
+          },
+        ],
       },
       ...(aucs.length === 0 ? [] : [{
         width: inner,

@@ -1,0 +1,123 @@
+/**
+ * What a notebook cell shows: charts, tables, pictures and text as MIME bundles that JupyterLab, VS Code, GitHub and
+ * exported HTML all draw.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { TopLevelSpec } from "vega-lite";
+import { displayBundle } from "../bench/render.ts";
+import { type Table, tableMarkdown, tableText } from "../bench/tables.ts";
+import type { Picture } from "./pictures.ts";
+
+/** A MIME bundle: the same thing in several forms, of which a front end shows the richest that it knows. */
+export type Bundle = Readonly<Record<string, string | object>>;
+
+/** Puts a bundle below the running cell; with `update`, in place of the one that has the same id. */
+export type Display = (
+  bundle: Bundle,
+  options?: { readonly display_id?: string; readonly update?: boolean },
+) => Promise<void>;
+
+/** What `show()` takes: a chart, a table, a picture, or text (a paragraph, with Markdown's marks). */
+export type Showable = TopLevelSpec | Table | Picture | string;
+
+/**
+ * Shows things below the running cell, in order.
+ *
+ * Resolves when the front end has had time to take them: what the Deno kernel sends after a cell has ended is lost to
+ * some of them.
+ */
+export async function show(...items: readonly (Showable | null | undefined)[]): Promise<void> {
+  for (const item of items) if (item) await inJupyter(await bundleOf(item));
+  await settled();
+}
+
+/** A thing in every form that a front end may want. @throws when a chart's spec is unsound */
+export async function bundleOf(item: Showable): Promise<Bundle> {
+  if (typeof item === "string") return { "text/markdown": item, "text/plain": item };
+  if ("jpeg" in item) {
+    return { "image/jpeg": Buffer.from(item.jpeg).toString("base64"), "text/plain": item.text };
+  }
+  if ("rows" in item) return { "text/markdown": tableMarkdown(item), "text/plain": tableText(item) };
+  return await displayBundle(item);
+}
+
+/** Displays in the Deno kernel. @throws where there is none */
+export const inJupyter: Display = async (bundle, options = {}) => {
+  if (!isKernel()) {
+    throw new Error("Cannot show anything: expected to run in a notebook but found no Jupyter kernel");
+  }
+  await Deno.jupyter.display(bundle, { ...options, raw: true });
+};
+
+/** Whether this runs in the Deno kernel. */
+export function isKernel(): boolean {
+  try {
+    return Boolean(Deno.jupyter);
+  } catch {
+    return false; // outside of the kernel, reading it throws
+  }
+}
+
+/** Waits until output sent so far has drained: output after the kernel's 'idle' is lost (measured with 2.9.6). */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 300));
+}
+
+/** An output that is updated in place. */
+export type LiveOutput = {
+  /** Draws `make()` soon; of several in a short time only the last is drawn. */
+  set(make: () => Bundle | Promise<Bundle>): void;
+  /** Draws what is waiting, and resolves when it is out. @throws what drawing threw */
+  close(): Promise<void>;
+};
+
+/** Starts an output that is updated in place, at most once every `everyMs` (300 unless given). */
+export function liveOutput(
+  { everyMs = 300, display = inJupyter }: { readonly everyMs?: number; readonly display?: Display } = {},
+): LiveOutput {
+  const displayId = crypto.randomUUID();
+  let waiting: (() => Bundle | Promise<Bundle>) | undefined;
+  let drawing: Promise<void> | undefined;
+  let shown = false;
+  let failure: { readonly error: unknown } | undefined;
+  let hurry = () => {};
+  let closing = false;
+
+  const draw = async () => {
+    try {
+      while (waiting) {
+        const make = waiting;
+        waiting = undefined;
+        await display(await make(), { display_id: displayId, update: shown });
+        shown = true;
+        if (!closing) {
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, everyMs);
+            hurry = () => {
+              clearTimeout(timer);
+              resolve();
+            };
+          });
+        }
+      }
+    } catch (error) {
+      failure = { error }; // told by close(): a rejection that nobody awaits would end the kernel
+    }
+    drawing = undefined;
+  };
+
+  return {
+    set(make) {
+      waiting = make;
+      drawing ??= draw();
+    },
+    async close() {
+      closing = true;
+      hurry();
+      await drawing;
+      if (failure) throw failure.error;
+    },
+  };
+}

@@ -1,0 +1,216 @@
+/**
+ * Which images a notebook shows: samples of each class, the most confident mistakes, and where a detector looked.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from "vega-lite";
+import type { Sample } from "../data/dataset.ts";
+import { loadImage } from "../data/image.ts";
+import { attribution, patchMask, type Pointing, pointingGame } from "../bench/attribution.ts";
+import { classScale, defaultWidth, frame, labelSpace } from "../bench/chart_style.ts";
+import { encodeImages } from "../bench/session.ts";
+import { photoGrid, type Picture, type Tile } from "./pictures.ts";
+import { type Detector, type Tested, watch } from "./run.ts";
+
+/**
+ * A grid of real images above fake ones, spread over videos and methods.
+ *
+ * @param options.each how many of each class; 6 unless given
+ */
+export async function sampleGrid(
+  samples: readonly Sample[],
+  options: { readonly title: string; readonly demo: boolean; readonly each?: number; readonly size?: number },
+): Promise<Picture> {
+  const { each = 6, size = 224 } = options;
+  const chosen = ([0, 1] as const).flatMap((label) =>
+    spread(samples.filter((sample) => sample.label === label), each)
+  );
+  const tiles = await Promise.all(chosen.map(async (sample): Promise<Tile> => ({
+    image: await loadImage(sample.path, { size }),
+    label: sample.label,
+    caption: [classScale.domain[sample.label], ...(namesMethod(sample) ? [sample.method!] : [])],
+  })));
+  return await photoGrid(tiles, { ...options, columns: each, subtitle: "As the detector gets them" });
+}
+
+/**
+ * The mistakes with the most confident scores, each with its attribution map below; a sentence where there is none.
+ *
+ * @param options.most how many mistakes; 6 unless given
+ */
+export async function mistakesGrid(
+  detector: Detector,
+  tested: Tested,
+  options: { readonly most?: number } = {},
+): Promise<Picture | string> {
+  const { most = 6 } = options;
+  const { test, demo, set } = tested;
+  const scores = tested.predictions.filter(({ run, perturbation }) => run === 0 && perturbation === "none");
+  if (!test || scores.length === 0) return `**No mistakes to show:** nothing was tested on ${set}.`;
+  const threshold = tested.results[0].metrics.threshold;
+  const wrong = scores.map(({ score, label }, i) => ({ i, score, error: Math.abs(score - label), label }))
+    .filter(({ score, label }) => (score >= threshold) !== (label === 1))
+    .sort((a, b) => b.error - a.error);
+  if (wrong.length === 0) return `**No mistakes** on ${set}.`;
+  const videos = new Set<string>();
+  const shown = wrong.filter(({ i }) => {
+    const video = `${test.samples[i].label} ${test.samples[i].video ?? i}`;
+    return !videos.has(video) && videos.add(video);
+  }).slice(0, most);
+  const maps = await mapsOf(detector, shown.map(({ i }) => test.samples[i]));
+  const tile = (at: number, map?: Float32Array): Tile => ({
+    image: maps[at].image,
+    label: shown[at].label,
+    map,
+    mask: map && maps[at].mask,
+    caption: [
+      `${classScale.domain[shown[at].label]}, scored ${shown[at].score.toFixed(3)}`,
+      ...(namesMethod(test.samples[shown[at].i]) ? [test.samples[shown[at].i].method!] : []),
+    ],
+  });
+  const photos = shown.map((_, at) => tile(at));
+  const mapped = shown.map((_, at) => tile(at, maps[at].map));
+  return await photoGrid([...photos, ...mapped], {
+    title: `Most confident mistakes on ${set}`,
+    demo,
+    subtitle:
+      `${wrong.length} of ${scores.length} images. Below, patches that speak for fake in vermilion, for real in blue` +
+      (maps.some(({ mask }) => mask) ? "; outlined: what was manipulated" : ""),
+    columns: shown.length,
+  });
+}
+
+/**
+ * Whether the strongest patch lies in what was manipulated, by method, for the fakes of a test that have a mask; a sentence
+ * where none has. With the fakes that the detector is surest of as pictures.
+ */
+export async function pointingView(
+  detector: Detector,
+  tested: Tested,
+): Promise<(TopLevelSpec | Picture | string)[]> {
+  const { test, demo, set } = tested;
+  const fakes = test?.samples.filter(({ label }) => label === 1) ?? [];
+  if (fakes.length === 0 || !(await patchMask(fakes[0], 1))) {
+    return [`**No masks:** where the fakes of ${set} were manipulated is not known.`];
+  }
+  const maps = await watch(({ report, signal }) =>
+    mapsOf(detector, fakes, (done) => {
+      signal.throwIfAborted();
+      report({ type: "progress", task: "Looking at the fakes", unit: "images", done, total: fakes.length });
+    })
+  );
+  const masked = maps.map((each, i) => ({ ...each, mask: each.mask!, sample: fakes[i] }))
+    .filter(({ mask }) => mask);
+  const groups = new Map<string, Pointing>([["all fakes", pointingGame(masked)]]);
+  for (const method of new Set(masked.map(({ sample }) => sample.method ?? "fake"))) {
+    groups.set(method, pointingGame(masked.filter(({ sample }) => (sample.method ?? "fake") === method)));
+  }
+  const tiles = spread(masked.map(({ sample }) => sample), 6).map((sample): Tile => {
+    const { image, map, mask } = masked.find((each) => each.sample === sample)!;
+    return { image, map, mask, label: 1, caption: ["fake", sample.method ?? ""] };
+  });
+  const grid = await photoGrid([...tiles.map((tile) => ({ ...tile, map: undefined })), ...tiles], {
+    title: `What the detector looks at on ${set}`,
+    demo,
+    subtitle: "Outlined: what was manipulated. Vermilion: patches that speak for fake; blue: for real",
+    columns: tiles.length,
+  });
+  return [pointingChart(groups, { demo, set }), grid];
+}
+
+/** The share of fakes whose strongest patch lies in the mask, beside chance. */
+export function pointingChart(
+  groups: ReadonlyMap<string, Pointing>,
+  options: { readonly demo: boolean; readonly set: string; readonly width?: number },
+): TopLevelSpec {
+  const { demo, set, width = defaultWidth } = options;
+  const values = [...groups].map(([method, { images, hits, chance }]) => ({
+    method: `${method} (${images})`,
+    accuracy: images === 0 ? 0 : hits / images,
+    chance,
+  }));
+  return {
+    ...frame(
+      `Pointing accuracy on ${set}`,
+      {
+        demo,
+        subtitle: "Fakes whose strongest patch lies in what was manipulated; black line: a random patch",
+      },
+      values.map(({ method, accuracy, chance }) =>
+        `${method}: ${(100 * accuracy).toFixed(1)} %, chance ${(100 * chance).toFixed(1)} %.`
+      ).join(" "),
+    ),
+    width: width - 20 - labelSpace(values.map(({ method }) => method)),
+    height: { step: 28 },
+    data: { values },
+    encoding: {
+      y: { field: "method", type: "nominal", title: null, sort: null, axis: { grid: false, ticks: false } },
+      x: {
+        field: "accuracy",
+        type: "quantitative",
+        title: "share of fakes",
+        scale: { domain: [0, 1] },
+        axis: { format: "%", tickCount: 5 },
+      },
+    },
+    layer: [
+      { mark: { type: "bar", color: classScale.range[1], height: 16 } },
+      {
+        mark: { type: "tick", color: "black", thickness: 2, size: 22 },
+        encoding: { x: { field: "chance", type: "quantitative" } },
+      },
+      {
+        mark: { type: "text", align: "left", dx: 6, fontSize: 12 },
+        encoding: { text: { field: "accuracy", format: ".0%" } },
+      },
+    ],
+  };
+}
+
+type Mapped = { readonly image: Uint8Array; readonly map: Float32Array; readonly mask?: Float32Array };
+
+/** Images with their maps under the first model, and their masks where they are known. */
+async function mapsOf(
+  detector: Detector,
+  samples: readonly Sample[],
+  onProgress: (done: number) => void = () => {},
+): Promise<Mapped[]> {
+  const { session: { encoder }, models: [model], config: { batchSize } } = detector;
+  const { imageSize, patchSize } = encoder.clip.config;
+  const mapped: Mapped[] = [];
+  for (let from = 0; from < samples.length; from += batchSize) {
+    const batch = samples.slice(from, from + batchSize);
+    const images = await Promise.all(batch.map(({ path }) => loadImage(path, { size: imageSize })));
+    const tokens = encodeImages(encoder, images); // [B, N, D]
+    const values = attribution(model, tokens); // [B, G²]
+    const rows = await values.array();
+    tokens.dispose();
+    values.dispose();
+    for (const [i, image] of images.entries()) {
+      const mask = await patchMask(batch[i], imageSize / patchSize);
+      mapped.push({ image, map: Float32Array.from(rows[i]), mask });
+    }
+    onProgress(mapped.length);
+  }
+  return mapped;
+}
+
+/** `count` of the items, evenly over the videos, methods taking turns. */
+function spread(samples: readonly Sample[], count: number): Sample[] {
+  const methods = [...new Set(samples.map(({ method }) => method))];
+  const groups = methods.map((method) => samples.filter((sample) => sample.method === method));
+  const chosen: Sample[] = [];
+  for (let i = 0; chosen.length < Math.min(count, samples.length); i++) {
+    const group = groups[i % groups.length];
+    const turns = Math.ceil(count / groups.length);
+    const turn = Math.floor(i / groups.length);
+    const sample = group[Math.floor(turn * group.length / turns)];
+    if (sample && !chosen.includes(sample)) chosen.push(sample);
+    if (i > 4 * count) break;
+  }
+  return chosen;
+}
+
+function namesMethod({ label, method }: Sample): boolean {
+  return label === 1 && method !== undefined && method !== "fake";
+}

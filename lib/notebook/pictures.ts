@@ -1,0 +1,134 @@
+/**
+ * Photographs with captions and maps over their patches, in a grid: one JPEG that every front end shows.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import sharp from "sharp";
+import { classScale, grey } from "../bench/chart_style.ts";
+import { rasterise } from "../bench/render.ts";
+import { demoTitle } from "../bench/report.ts";
+import { escapeHtml } from "../bench/tables.ts";
+
+/** A picture, and what it shows in words. */
+export type Picture = { readonly jpeg: Uint8Array; readonly text: string };
+
+/** One photograph of a grid. */
+export type Tile = {
+  /** RGB bytes [size, size, 3]. */
+  readonly image: Uint8Array;
+  /** 0 real, 1 fake: the colour of its frame. */
+  readonly label: 0 | 1;
+  /** Lines below it. */
+  readonly caption: readonly string[];
+  /** A value for each patch [G, G], drawn over the image: what speaks for fake in vermilion, for real in blue. */
+  readonly map?: ArrayLike<number>;
+  /** The share of each patch [G, G] that was manipulated; patches of half or more are outlined. */
+  readonly mask?: ArrayLike<number>;
+};
+
+const TILE = 128;
+const GAP = 12;
+const LINE = 15;
+
+/**
+ * Draws tiles in rows.
+ *
+ * @param options.columns 6 unless given
+ * @throws when there is no tile
+ */
+export async function photoGrid(
+  tiles: readonly Tile[],
+  options: {
+    readonly title: string;
+    readonly demo: boolean;
+    readonly subtitle?: string;
+    readonly columns?: number;
+  },
+): Promise<Picture> {
+  if (tiles.length === 0) throw new Error("Cannot draw a grid: expected at least one image but found none");
+  const { columns = 6, subtitle = "" } = options;
+  const title = demoTitle(options.title, options.demo);
+  const lines = Math.max(...tiles.map(({ caption }) => caption.length));
+  const top = subtitle ? 54 : 36;
+  const rowHeight = TILE + 6 + LINE * lines + GAP;
+  const across = Math.min(columns, tiles.length);
+  const width = Math.max(GAP + across * (TILE + GAP), 560);
+  const height = top + Math.ceil(tiles.length / columns) * rowHeight + 4;
+  const drawn = await Promise.all(tiles.map((tile, i) => {
+    const x = GAP + (i % columns) * (TILE + GAP);
+    const y = top + Math.floor(i / columns) * rowHeight;
+    return tileSvg(tile, { x, y });
+  }));
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
+<style>text { font-family: "Open Sans"; }</style>
+<text x="${GAP}" y="24" font-size="16" font-weight="600">${escapeHtml(title)}</text>
+<text x="${GAP}" y="43" font-size="12" fill="${grey}">${escapeHtml(subtitle)}</text>
+${drawn.join("\n")}
+</svg>`;
+  const png = await rasterise(svg, { scale: 1.6 });
+  const jpeg = new Uint8Array(await sharp(png).jpeg({ quality: 80, chromaSubsampling: "4:4:4" }).toBuffer());
+  const captions = tiles.map(({ caption }) => caption.join(", "));
+  return { jpeg, text: [title, subtitle, ...captions].filter((line) => line).join("\n") };
+}
+
+async function tileSvg(tile: Tile, at: { readonly x: number; readonly y: number }): Promise<string> {
+  const { x, y } = at;
+  const size = Math.round(Math.sqrt(tile.image.length / 3));
+  const bytes = await sharp(tile.image, { raw: { width: size, height: size, channels: 3 } })
+    .grayscale(tile.map !== undefined) // so that the map's colours are its own
+    .jpeg({ quality: 92 }).toBuffer();
+  const href = `data:image/jpeg;base64,${Buffer.from(bytes).toString("base64")}`;
+  const colour = classScale.range[tile.label];
+  const captions = tile.caption.map((line, i) => {
+    const text = line.length > 22 ? `${line.slice(0, 10)}…${line.slice(-10)}` : line;
+    const weight = i === 0 ? `font-weight="600" fill="${colour}"` : `fill="${grey}"`;
+    return `<text x="${x}" y="${y + TILE + 15 + i * LINE}" font-size="11" ${weight}>${
+      escapeHtml(text)
+    }</text>`;
+  });
+  return `<image x="${x}" y="${y}" width="${TILE}" height="${TILE}" href="${href}"/>
+${tile.map ? mapSvg(tile.map, at) : ""}
+${tile.mask ? maskSvg(tile.mask, at) : ""}
+<rect x="${x - 1}" y="${y - 1}" width="${TILE + 2}" height="${
+    TILE + 2
+  }" fill="none" stroke="${colour}" stroke-width="2"/>
+${captions.join("\n")}`;
+}
+
+/** One square for each patch, the more opaque the larger its value is beside the map's largest. */
+function mapSvg(map: ArrayLike<number>, at: { readonly x: number; readonly y: number }): string {
+  const values = Array.from(map);
+  const grid = Math.round(Math.sqrt(values.length));
+  const side = TILE / grid;
+  const most = Math.max(1e-12, ...values.map(Math.abs));
+  return values.map((value, i) => {
+    const opacity = 0.75 * Math.abs(value) / most;
+    if (opacity < 0.02) return "";
+    const left = at.x + (i % grid) * side;
+    const above = at.y + Math.floor(i / grid) * side;
+    const colour = classScale.range[value > 0 ? 1 : 0];
+    return `<rect x="${left.toFixed(2)}" y="${above.toFixed(2)}" width="${side.toFixed(2)}" height="${
+      side.toFixed(2)
+    }" fill="${colour}" fill-opacity="${opacity.toFixed(3)}"/>`;
+  }).join("");
+}
+
+/** The border between patches inside and outside of a mask. */
+function maskSvg(mask: ArrayLike<number>, at: { readonly x: number; readonly y: number }): string {
+  const grid = Math.round(Math.sqrt(mask.length));
+  const side = TILE / grid;
+  const inside = (row: number, column: number) =>
+    row >= 0 && row < grid && column >= 0 && column < grid && mask[row * grid + column] >= 0.5;
+  const edges: string[] = [];
+  for (let row = 0; row <= grid; row++) {
+    for (let column = 0; column <= grid; column++) {
+      const [left, above] = [at.x + column * side, at.y + row * side];
+      if (inside(row, column) !== inside(row - 1, column)) edges.push(`M${left} ${above}h${side}`);
+      if (inside(row, column) !== inside(row, column - 1)) edges.push(`M${left} ${above}v${side}`);
+    }
+  }
+  const path = edges.join("");
+  return `<path d="${path}" fill="none" stroke="black" stroke-width="3" stroke-opacity="0.5"/>
+<path d="${path}" fill="none" stroke="white" stroke-width="1.4"/>`;
+}

@@ -1,0 +1,362 @@
+/**
+ * The steps of a run as a notebook takes them: configuration, data, training with a live chart, tests one at a time, report.
+ *
+ * Each step is the command line's own, so that the same settings give the same numbers.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { TopLevelSpec } from "vega-lite";
+import { type Backend, initBackend } from "../backend.ts";
+import type { Encoder } from "../bench/encoder.ts";
+import { loadDetectors, makeReport, testDetector, writeResults } from "../bench/evaluate.ts";
+import type { RunEvent } from "../bench/events.ts";
+import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "../bench/experiment.ts";
+import { newRunName, readCheckpoint, readRunConfig, unfinishedRun } from "../bench/folder.ts";
+import { reportCharts } from "../bench/html.ts";
+import { stopOnSignals } from "../bench/interrupt.ts";
+import { chartText } from "../bench/render.ts";
+import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../bench/report.ts";
+import type { Session } from "../bench/session.ts";
+import type { Table } from "../bench/tables.ts";
+import { trainRun } from "../bench/train.ts";
+import { type StepLoss, trainingChart } from "../bench/training_charts.ts";
+import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
+import { InputError } from "../errors.ts";
+import type { ForgeLens } from "../model/forgelens.ts";
+import { createScreen } from "../progress.ts";
+import {
+  bundleOf,
+  type Display,
+  inJupyter,
+  isKernel,
+  liveOutput,
+  settled,
+  type Showable,
+} from "./display.ts";
+
+/** Where a notebook's own folder stands to what the command line reads and writes. */
+const fromNotebooks = { demoRoot: "../data/demo", out: "../checkpoints" };
+
+/**
+ * A whole configuration from a notebook's settings; what is left blank or undefined has its default, and with no folders
+ * the demo data is taken. Relative paths start at the notebook's folder.
+ *
+ * @throws InputError as `resolveConfig()` does
+ */
+export function configure(settings: Readonly<Record<string, unknown>>): RunConfig {
+  const given = Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== undefined && value !== ""),
+  );
+  if (isDemo(given)) delete given.set; // the demo sets have their own names
+  return inOneLine(() => resolveConfig({ ...fromNotebooks, ...given }));
+}
+
+/** Starts the tensor backend and says which. @throws as `initBackend()` does */
+export async function startBackend(
+  config: RunConfig,
+  options: { readonly display?: Display } = {},
+): Promise<Backend> {
+  // Without a listener, an interrupt that comes while nothing runs would end the kernel.
+  if (isKernel()) Deno.addSignalListener("SIGINT", () => {});
+  return await watch(async ({ report }) => {
+    const log = (message: string) => report({ type: "note", message });
+    const backend = await initBackend({ backend: config.backend, log });
+    log(`Backend: ${backend.name} ${backend.version} on ${backend.device}`);
+    if (backend.note) report({ type: "warning", message: backend.note });
+    return backend;
+  }, options);
+}
+
+/** The open parts as what training and tests take. */
+export function assemble(
+  parts: { readonly backend: Backend; readonly data: Experiment; readonly encoder: Encoder },
+): Session {
+  const { backend, data, encoder } = parts;
+  const warnings = [backend.note, ...data.warnings, encoder.warning].filter((text) => text !== undefined);
+  return { backend, experiment: data, encoder, warnings, close: () => {} };
+}
+
+/**
+ * Does `work` and shows its progress in place below the cell, with rate and time left; the notebook's interrupt stops it.
+ *
+ * @throws what `work` throws, as one line
+ */
+export async function watch<T>(
+  work: (options: Required<TaskOptions>) => Promise<T>,
+  { display = inJupyter }: { readonly display?: Display } = {},
+): Promise<T> {
+  using stop = stopOnSignals();
+  const lines = liveLines(display);
+  try {
+    return await work({ report: lines.take, signal: stop.signal });
+  } catch (error) {
+    throw plain(error);
+  } finally {
+    await lines.close();
+  }
+}
+
+/** What training leaves. */
+export type Trained = {
+  /** With the run's name. */
+  readonly config: RunConfig & { readonly run: string };
+  readonly folder: string;
+  readonly history: readonly EpochRecord[];
+};
+
+/**
+ * Trains with a live chart of loss and validation AUC, and progress in place. Interrupt the kernel to stop: a checkpoint is
+ * saved, and running the cell again goes on from it, with the numbers of a run that was never stopped.
+ *
+ * @param options.chart false leaves the chart out
+ * @throws InputError when interrupted, so that 'Run All' stops here
+ */
+export async function train(
+  config: RunConfig,
+  session: Session,
+  options: { readonly chart?: boolean; readonly display?: Display; readonly signal?: AbortSignal } = {},
+): Promise<Trained> {
+  const { display = inJupyter, chart: drawn = true } = options;
+  const { run, resume } = await runToTrain(config).catch((error) => {
+    throw plain(error);
+  });
+  const named = { ...config, run };
+  const folder = join(config.out, run);
+  const history: EpochRecord[] = resume ? [...(await readCheckpoint(folder))?.state.history ?? []] : [];
+  const steps: StepLoss[] = [];
+  const spec = () => trainingChart(history, { demo: isDemo(config), epochs: config.epochs, steps });
+  const lines = liveLines(display);
+  const chart = liveOutput({ everyMs: 1000, display });
+  let stopped = "";
+  try {
+    let window: number[] = [];
+    let breathed = performance.now();
+    for await (const event of trainRun(named, { session, resume, signal: options.signal })) {
+      lines.take(event);
+      if (event.type === "epoch") history.push(event.record);
+      if (event.type === "step") {
+        const { run, epoch, epochs, step, steps: perEpoch, loss } = event;
+        window.push(loss);
+        const every = Math.max(1, Math.round(epochs * perEpoch / 120));
+        if (window.length >= every || step === perEpoch) {
+          const mean = window.reduce((sum, each) => sum + each, 0) / window.length;
+          steps.push({ run, at: epoch - 1 + step / perEpoch, loss: mean });
+          window = [];
+          if (drawn) chart.set(() => specOnly(spec()));
+        }
+      }
+      if (event.type === "interrupted") stopped = `Interrupted; the checkpoint is in ${folder}`;
+      // Jupyter's messages and signals are heard only when the loop lets them.
+      if (performance.now() - breathed > 100) {
+        await new Promise((resolve) => setTimeout(resolve));
+        breathed = performance.now();
+      }
+    }
+  } catch (error) {
+    throw plain(error);
+  } finally {
+    if (drawn && (history.length > 0 || steps.length > 0)) chart.set(() => bundleOf(spec()));
+    await lines.close();
+    await chart.close();
+    await settled();
+  }
+  if (stopped) throw plain(new InputError(`${stopped}. Run this cell again to go on`));
+  return { config: named, folder, history };
+}
+
+/** A trained detector in its session, ready to be tested. */
+export type Detector = Trained & { readonly session: Session; readonly models: readonly ForgeLens[] };
+
+/** Reloads what training wrote. @throws InputError when there is nothing yet */
+export async function reload(trained: Trained, session: Session): Promise<Detector> {
+  try {
+    return { ...trained, session, models: await loadDetectors(trained.config) };
+  } catch (error) {
+    throw plain(error);
+  }
+}
+
+/** Results and predictions of the tests of one set; none where no folders are named for it. */
+export type Tested = {
+  readonly set: string;
+  readonly demo: boolean;
+  readonly test?: TestSet;
+  readonly results: readonly EvaluationResult[];
+  readonly predictions: readonly Prediction[];
+};
+
+/** Tests on the validation images, which chose the epoch. */
+export async function testValidation(
+  detector: Detector,
+  options: { readonly display?: Display } = {},
+): Promise<Tested> {
+  const { experiment } = detector.session;
+  const set = experiment.tests[0].set;
+  if (experiment.val.length === 0) return { set, demo: experiment.demo, results: [], predictions: [] };
+  const test: TestSet = { set, split: "val", kind: "within", samples: experiment.val };
+  return await runTests(detector, { test, qualities: [undefined], ...options });
+}
+
+/** Tests within the data set that was trained on: its test folders, or the share that was held out. */
+export async function testWithin(
+  detector: Detector,
+  options: { readonly jpegQualities?: readonly number[]; readonly display?: Display } = {},
+): Promise<Tested> {
+  const { jpegQualities, display } = options;
+  const test = detector.session.experiment.tests.find(({ kind }) => kind === "within")!;
+  return await runTests(detector, { test, qualities: jpegQualities ?? [undefined], display });
+}
+
+/**
+ * Tests on another data set; with both paths blank, on the demo set that stands in for it when training was on the demo
+ * data too, else not at all.
+ */
+export async function testAcross(
+  detector: Detector,
+  options: {
+    readonly set: string;
+    readonly real: string;
+    readonly fake: string;
+    readonly demoSet: string;
+    readonly display?: Display;
+  },
+): Promise<Tested> {
+  const { set, real, fake, demoSet, display } = options;
+  const { experiment } = detector.session;
+  if (real === "" && fake === "") {
+    const test = experiment.demo ? experiment.tests.find((each) => each.set === demoSet) : undefined;
+    if (!test) return { set, demo: experiment.demo, results: [], predictions: [] };
+    return await runTests(detector, { test, qualities: [undefined], display });
+  }
+  const { set: own, ...config } = detector.config;
+  const named = configure({
+    ...config,
+    set: own === set ? `${own}-trained` : own,
+    testReal: undefined,
+    testFake: undefined,
+    test: [`${set}=${real},${fake}`],
+  });
+  const { tests } = await watch((options) => loadExperiment(named, { ...options, tests: true }), { display });
+  return await runTests(detector, { test: tests[0], qualities: [undefined], display });
+}
+
+async function runTests(
+  detector: Detector,
+  options: {
+    readonly test: TestSet;
+    readonly qualities: readonly (number | undefined)[];
+    readonly display?: Display;
+  },
+): Promise<Tested> {
+  const { test, qualities, display } = options;
+  const { models, session, config } = detector;
+  return await watch(async ({ report, signal }) => {
+    const results: EvaluationResult[] = [];
+    const predictions: Prediction[] = [];
+    for (const jpegQuality of qualities) {
+      const tested = await testDetector(models, session, { config, test, jpegQuality, report, signal });
+      results.push(tested.result);
+      predictions.push(...tested.predictions);
+    }
+    return { set: test.set, demo: session.experiment.demo, test, results, predictions };
+  }, { display });
+}
+
+/** What one set's test is shown as: metrics, ROC, precision-recall, confusion and scores; a sentence where nothing was tested. */
+export function testView(tested: Tested, table: (results: readonly EvaluationResult[]) => Table): Showable[] {
+  if (tested.results.length === 0) {
+    return [`**Not tested on ${tested.set}:** fill in its two folders above and run this cell again.`];
+  }
+  const report = { ...emptyReport, demo: tested.demo, results: tested.results };
+  const charts = reportCharts(report, { predictions: tested.predictions });
+  return [table(tested.results), ...charts.slice(1)]; // the metrics chart says more with several sets
+}
+
+/**
+ * Writes the run's metrics.json, predictions.csv, history.csv and report.html, as the command line does, from tests in its
+ * order: within, JPEG, across.
+ */
+export async function writeReport(detector: Detector, tested: readonly Tested[]): Promise<RunReport> {
+  const { config, session, history, folder } = detector;
+  const results = tested.flatMap((each) => each.results);
+  const predictions = tested.flatMap((each) => each.predictions);
+  const report = makeReport(config, { session, history, results });
+  await writeResults(folder, { report, predictions });
+  return report;
+}
+
+const emptyReport = { data: [], history: [] } as unknown as RunReport;
+
+/** The unfinished run of this configuration, if it is the newest, else a new name. */
+async function runToTrain(config: RunConfig): Promise<{ run: string; resume: boolean }> {
+  const unfinished = await unfinishedRun(config.out).catch((error) => {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  });
+  if (unfinished !== undefined && (config.run === undefined || config.run === unfinished)) {
+    const before = await readRunConfig(join(config.out, unfinished));
+    if (fingerprint(before) === fingerprint(config)) return { run: unfinished, resume: true };
+  }
+  return { run: config.run ?? newRunName(config), resume: false };
+}
+
+function fingerprint(config: RunConfig): string {
+  return JSON.stringify(
+    Object.entries(config).filter(([key]) => !["out", "run", "backend"].includes(key)).sort(),
+  );
+}
+
+/**
+ * Finished lines, and below them the task in progress with a bar, as one output that is updated in place; where there are
+ * no lines, the last task stays.
+ */
+function liveLines(display: Display): { take(event: RunEvent): void; close(): Promise<void> } {
+  const output = liveOutput({ display });
+  const finished: string[] = [];
+  let task = "";
+  const draw = (current: string) => {
+    const text = [...finished, ...(current ? [current] : [])].join("\n");
+    output.set(() => ({ "text/plain": text }));
+  };
+  const screen = createScreen({
+    print: (line) => {
+      finished.push(line);
+      draw("");
+    },
+    inPlace: (line, share) => {
+      if (line === undefined) return draw(finished.length > 0 ? "" : task);
+      const full = Math.round(24 * share);
+      task = line;
+      draw(`${"█".repeat(full)}${"░".repeat(24 - full)} ${line}`);
+    },
+  });
+  return {
+    take: screen.show,
+    async close() {
+      screen.close();
+      await output.close();
+    },
+  };
+}
+
+function specOnly(spec: TopLevelSpec) {
+  return { "application/vnd.vegalite.v5+json": spec, "text/plain": chartText(spec) };
+}
+
+/** An error that a cell shows as one line: the notebook's reader has no use for the library's stack. */
+function plain(error: unknown): Error {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  const shown = new Error(message.split("\n")[0], { cause: error });
+  shown.name = name;
+  shown.stack = `${name}: ${shown.message}`;
+  return shown;
+}
+
+function inOneLine<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw plain(error);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Executes both notebooks through Jupyter on the Deno kernel and checks what they give: a program for the continuous check,
+ * as it takes minutes and JupyterLab.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertGreater, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseMetricsJson, type RunReport } from "../lib/bench/report.ts";
+import { resultsTable, tableText } from "../lib/bench/tables.ts";
+import { openJupyter } from "../tools/jupyter.ts";
+import { faultsOf, joined, type Notebook, VEGA_LITE } from "../tools/notebook_file.ts";
+import { executeNotebook, exportHtml, secrets, workFolder } from "../tools/notebooks.ts";
+import { writePictures } from "./folders.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Everything of one kind that a notebook shows. */
+function shown(notebook: Notebook, type: string): unknown[] {
+  return notebook.cells.flatMap(({ outputs = [] }) =>
+    outputs.flatMap(({ data = {} }) => data[type] === undefined ? [] : [data[type]])
+  );
+}
+
+function chartTitles(notebook: Notebook): string[] {
+  return shown(notebook, VEGA_LITE).map((spec) => (spec as { title: { text: string } }).title.text);
+}
+
+function words(notebook: Notebook): string {
+  return shown(notebook, "text/plain").map(joined).join("\n");
+}
+
+/** The only run below a folder. */
+async function onlyRun(checkpoints: string): Promise<RunReport> {
+  const runs = (await Array.fromAsync(Deno.readDir(checkpoints))).filter(({ isDirectory }) => isDirectory);
+  assertEquals(
+    runs.length,
+    1,
+    `expected one run in ${checkpoints} but found ${runs.map(({ name }) => name)}`,
+  );
+  return parseMetricsJson(await Deno.readTextFile(join(checkpoints, runs[0].name, "metrics.json")));
+}
+
+/** Replaces what must be there once in some cell. */
+function editing(changes: Readonly<Record<string, string>>): (source: string) => string {
+  return (source) => Object.entries(changes).reduce((text, [from, to]) => text.replace(from, to), source);
+}
+
+const jupyter = await openJupyter();
+const work = await workFolder();
+try {
+  console.log("forgelens.ipynb on the demo data, beside the command line");
+  const demo = await executeNotebook(jupyter, "forgelens", {
+    work: join(work, "demo"),
+    edit: editing({ "epochs: undefined,": "epochs: 1," }),
+  });
+  assertEquals(faultsOf(demo.notebook, { secrets: secrets() }), []);
+  const charts = ["Class balance", "Training by epoch", "ROC curves", "Precision-recall curves"];
+  charts.push("Confusion matrices", "Scores by class", "Metrics by data set", "Metrics by JPEG quality");
+  for (const title of charts) assert(chartTitles(demo.notebook).includes(`DEMO: ${title}`), title);
+  assert(chartTitles(demo.notebook).some((title) => title.startsWith("DEMO: Pointing accuracy")));
+  assertGreater(shown(demo.notebook, "image/jpeg").length, 2, "sample grid, mistakes and attribution");
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "train", "--epochs", "1", "--out", join(work, "command"), "--run", "same"],
+    cwd: root,
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  assert(success, "the command line's run");
+  const [ours, theirs] = [await onlyRun(demo.checkpoints), await onlyRun(join(work, "command"))];
+  assertEquals(ours.results, theirs.results, "the notebook's metrics are the command line's");
+  assertStringIncludes(words(demo.notebook), tableText(resultsTable(theirs.results)));
+  assertEquals(words(demo.notebook).includes("reference"), false, "no printed figure beside demo data");
+
+  console.log("forgelens.ipynb edited: other folders, another JPEG quality, three epochs");
+  const faces = await writePictures(join(work, "train"), { videos: 10 });
+  const other = await writePictures(join(work, "other"), { videos: 4, seed: 1 });
+  const folders = {
+    'FFPP_REAL_PATH = ""': `FFPP_REAL_PATH = "${faces.real}"`,
+    'FFPP_FAKE_PATH = ""': `FFPP_FAKE_PATH = "${faces.fake}"`,
+    'CELEB_REAL_PATH = ""': `CELEB_REAL_PATH = "${other.real}"`,
+    'CELEB_FAKE_PATH = ""': `CELEB_FAKE_PATH = "${other.fake}"`,
+    'set: "FF++",': 'set: "FF++", clip: "demo",',
+  };
+  const edited = await executeNotebook(jupyter, "forgelens", {
+    work: join(work, "edited"),
+    edit: editing({ ...folders, "epochs: undefined,": "epochs: 3,", "[100, 90, 75, 50, 30]": "[60]" }),
+  });
+  assertEquals(faultsOf(edited.notebook), []);
+  const report = await onlyRun(edited.checkpoints);
+  assertEquals(
+    report.results.map(({ set, perturbation }) => `${set} ${perturbation}`),
+    ["FF++ none", "FF++ jpeg-60", "Celeb-DF none"],
+  );
+  assertEquals(report.history.length, 3);
+  assertNotEquals(report.results[0].metrics.auc, ours.results[0].metrics.auc);
+  assertStringIncludes(words(edited.notebook), "Not tested on DFDC");
+  assertEquals(words(edited.notebook).includes("DEMO"), false, "nothing says DEMO on one's own folders");
+
+  console.log("audit.ipynb on folders");
+  const audit = await executeNotebook(jupyter, "audit", {
+    work: join(work, "audit"),
+    edit: editing({
+      'const REAL_PATH = ""': `const REAL_PATH = "${faces.real}"`,
+      'const FAKE_PATH = ""': `const FAKE_PATH = "${faces.fake}"`,
+      "epochs: 4,": 'epochs: 1, clip: "demo", feedForward: 64,',
+    }),
+  });
+  assertEquals(faultsOf(audit.notebook), []);
+  assertEquals(chartTitles(audit.notebook).length, 10, "a chart of each mistake, and training's");
+  const mixing =
+    /across the batch: spread of the class token over images +(\S+)/.exec(words(audit.notebook))![1];
+  // The class token attends only to copies of itself: what is left is the rounding of sums in another order.
+  assert(Number(mixing) < 1e-3, `expected a constant class token but found a spread of ${mixing}`);
+  const neighbours = /across tokens: largest change of its tokens +(\S+)/.exec(words(audit.notebook))![1];
+  assert(Number(neighbours) < 1e-2, `expected no change by neighbours but found ${neighbours}`);
+  const page = join(work, "audit", "notebooks", "audit.ipynb");
+  await exportHtml(jupyter, page);
+  assertStringIncludes(await Deno.readTextFile(page.replace("ipynb", "html")), "data:image/png;base64");
+  console.log("Both notebooks run and show what they should");
+} finally {
+  await Deno.remove(work, { recursive: true });
+  await jupyter.close();
+}
