@@ -81,7 +81,7 @@ export {
 export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./bench/report.ts";
 export { attribution, patchMask, type Pointing, pointingGame } from "./bench/attribution.ts";
 export { type Encoder, openEncoder } from "./bench/encoder.ts";
-export { type Experiment, loadExperiment, type TestSet } from "./bench/experiment.ts";
+export type { Experiment, TestSet } from "./bench/experiment.ts";
 export { reportCharts, reportHtml } from "./bench/html.ts";
 export { jpegChart, metricsChart } from "./bench/metric_charts.ts";
 export { displayable, displayBundle, renderChart } from "./bench/render.ts";

@@ -14,7 +14,14 @@ const jupyter = await openJupyter().catch((error) => {
 const [program, ...before] = jupyter.command;
 const asRoot = Deno.build.os !== "windows" && Deno.uid() === 0 ? ["--allow-root"] : [];
 const lab = new Deno.Command(program, {
-  args: [...before, "lab", "notebooks/forgelens.ipynb", ...asRoot, ...Deno.args],
+  args: [
+    ...before,
+    "lab",
+    `--ServerApp.root_dir=${root}`,
+    "--LabApp.default_url=/lab/tree/notebooks/forgelens.ipynb",
+    ...asRoot,
+    ...Deno.args,
+  ],
   cwd: root,
   env: { ...jupyter.env },
 }).spawn();

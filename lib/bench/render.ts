@@ -20,6 +20,9 @@ export type DisplayBundle = {
   readonly "text/plain": string;
 };
 
+/** Pixels of a chart's PNG per unit of its spec. */
+export const chartScale = 2;
+
 const fontFiles = { regular: "OpenSans-Regular.ttf", semiBold: "OpenSans-SemiBold.ttf" };
 
 /**
@@ -31,7 +34,7 @@ const fontFiles = { regular: "OpenSans-Regular.ttf", semiBold: "OpenSans-SemiBol
  */
 export async function renderChart(
   spec: TopLevelSpec,
-  { scale = 2 }: { scale?: number } = {},
+  { scale = chartScale }: { scale?: number } = {},
 ): Promise<RenderedChart> {
   const svg = await renderSvg(spec);
   return { svg, png: await rasterise(svg, { scale }), text: chartText(spec) };

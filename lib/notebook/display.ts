@@ -6,17 +6,21 @@
  */
 import { Buffer } from "node:buffer";
 import type { TopLevelSpec } from "vega-lite";
-import { displayBundle } from "../bench/render.ts";
+import { chartScale, displayBundle } from "../bench/render.ts";
 import { type Table, tableMarkdown, tableText } from "../bench/tables.ts";
 import type { Picture } from "./pictures.ts";
 
-/** A MIME bundle: the same thing in several forms, of which a front end shows the richest that it knows. */
-export type Bundle = Readonly<Record<string, string | object>>;
+/** The same thing in several forms by MIME type, of which a front end shows the richest that it knows. */
+export type Bundle = {
+  readonly data: Readonly<Record<string, string | object>>;
+  /** By MIME type, the width at which a picture is shown: it has more pixels than that, for sharp screens. */
+  readonly metadata?: Readonly<Record<string, { readonly width: number }>>;
+};
 
 /** Puts a bundle below the running cell; with `update`, in place of the one that has the same id. */
 export type Display = (
   bundle: Bundle,
-  options?: { readonly display_id?: string; readonly update?: boolean },
+  options?: { readonly id?: string; readonly update?: boolean },
 ) => Promise<void>;
 
 /** What `show()` takes: a chart, a table, a picture, or text (a paragraph, with Markdown's marks). */
@@ -35,20 +39,29 @@ export async function show(...items: readonly (Showable | null | undefined)[]): 
 
 /** A thing in every form that a front end may want. @throws when a chart's spec is unsound */
 export async function bundleOf(item: Showable): Promise<Bundle> {
-  if (typeof item === "string") return { "text/markdown": item, "text/plain": item };
+  if (typeof item === "string") return { data: { "text/markdown": item, "text/plain": item } };
   if ("jpeg" in item) {
-    return { "image/jpeg": Buffer.from(item.jpeg).toString("base64"), "text/plain": item.text };
+    const data = { "image/jpeg": Buffer.from(item.jpeg).toString("base64"), "text/plain": item.text };
+    return { data, metadata: { "image/jpeg": { width: item.width } } };
   }
-  if ("rows" in item) return { "text/markdown": tableMarkdown(item), "text/plain": tableText(item) };
-  return await displayBundle(item);
+  if ("rows" in item) {
+    return { data: { "text/markdown": tableMarkdown(item), "text/plain": tableText(item) } };
+  }
+  const data = await displayBundle(item);
+  const pixels = Buffer.from(data["image/png"].slice(0, 40), "base64").readUInt32BE(16); // PNG's width
+  return { data, metadata: { "image/png": { width: Math.round(pixels / chartScale) } } };
 }
 
 /** Displays in the Deno kernel. @throws where there is none */
-export const inJupyter: Display = async (bundle, options = {}) => {
+export const inJupyter: Display = async ({ data, metadata = {} }, { id, update } = {}) => {
   if (!isKernel()) {
     throw new Error("Cannot show anything: expected to run in a notebook but found no Jupyter kernel");
   }
-  await Deno.jupyter.display(bundle, { ...options, raw: true });
+  await Deno.jupyter.broadcast(update ? "update_display_data" : "display_data", {
+    data,
+    metadata,
+    transient: id === undefined ? {} : { display_id: id },
+  });
 };
 
 /** Whether this runs in the Deno kernel. */
@@ -77,7 +90,7 @@ export type LiveOutput = {
 export function liveOutput(
   { everyMs = 300, display = inJupyter }: { readonly everyMs?: number; readonly display?: Display } = {},
 ): LiveOutput {
-  const displayId = crypto.randomUUID();
+  const id = crypto.randomUUID();
   let waiting: (() => Bundle | Promise<Bundle>) | undefined;
   let drawing: Promise<void> | undefined;
   let shown = false;
@@ -90,7 +103,7 @@ export function liveOutput(
       while (waiting) {
         const make = waiting;
         waiting = undefined;
-        await display(await make(), { display_id: displayId, update: shown });
+        await display(await make(), { id, update: shown });
         shown = true;
         if (!closing) {
           await new Promise<void>((resolve) => {

@@ -10,8 +10,8 @@ import { rasterise } from "../bench/render.ts";
 import { demoTitle } from "../bench/report.ts";
 import { escapeHtml } from "../bench/tables.ts";
 
-/** A picture, and what it shows in words. */
-export type Picture = { readonly jpeg: Uint8Array; readonly text: string };
+/** A picture, the width that it is shown at, and what it shows in words. */
+export type Picture = { readonly jpeg: Uint8Array; readonly width: number; readonly text: string };
 
 /** One photograph of a grid. */
 export type Tile = {
@@ -69,7 +69,7 @@ ${drawn.join("\n")}
   const png = await rasterise(svg, { scale: 1.6 });
   const jpeg = new Uint8Array(await sharp(png).jpeg({ quality: 80, chromaSubsampling: "4:4:4" }).toBuffer());
   const captions = tiles.map(({ caption }) => caption.join(", "));
-  return { jpeg, text: [title, subtitle, ...captions].filter((line) => line).join("\n") };
+  return { jpeg, width, text: [title, subtitle, ...captions].filter((line) => line).join("\n") };
 }
 
 async function tileSvg(tile: Tile, at: { readonly x: number; readonly y: number }): Promise<string> {

@@ -317,7 +317,7 @@ function liveLines(display: Display): { take(event: RunEvent): void; close(): Pr
   let task = "";
   const draw = (current: string) => {
     const text = [...finished, ...(current ? [current] : [])].join("\n");
-    output.set(() => ({ "text/plain": text }));
+    output.set(() => ({ data: { "text/plain": text } }));
   };
   const screen = createScreen({
     print: (line) => {
@@ -341,7 +341,7 @@ function liveLines(display: Display): { take(event: RunEvent): void; close(): Pr
 }
 
 function specOnly(spec: TopLevelSpec) {
-  return { "application/vnd.vegalite.v5+json": spec, "text/plain": chartText(spec) };
+  return { data: { "application/vnd.vegalite.v5+json": spec, "text/plain": chartText(spec) } };
 }
 
 /** An error that a cell shows as one line: the notebook's reader has no use for the library's stack. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import sharp from "sharp";
 import { type Bundle, bundleOf, type Display, liveOutput, show } from "../../lib/notebook/display.ts";
 import { trainingChart } from "../../lib/bench/training_charts.ts";
 
@@ -9,13 +10,13 @@ function recorder(): { shown: Shown[]; display: Display } {
   return {
     shown,
     display: (bundle, options) => {
-      shown.push({ bundle, id: options?.display_id, update: options?.update });
+      shown.push({ bundle, id: options?.id, update: options?.update });
       return Promise.resolve();
     },
   };
 }
 
-const text = (words: string) => () => ({ "text/plain": words });
+const text = (words: string) => () => ({ data: { "text/plain": words } });
 
 Deno.test("liveOutput() shows once, then updates the same output, and ends with the last thing set", async () => {
   const { shown, display } = recorder();
@@ -24,8 +25,8 @@ Deno.test("liveOutput() shows once, then updates the same output, and ends with 
   await new Promise((resolve) => setTimeout(resolve, 30));
   for (let i = 0; i < 100; i++) output.set(text(`update ${i}`));
   await output.close();
-  assertEquals(shown[0].bundle, { "text/plain": "first" });
-  assertEquals(shown.at(-1)!.bundle, { "text/plain": "update 99" });
+  assertEquals(shown[0].bundle.data, { "text/plain": "first" });
+  assertEquals(shown.at(-1)!.bundle.data, { "text/plain": "update 99" });
   assertEquals(shown.map(({ update }) => update), shown.map((_, i) => i > 0));
   assertEquals(new Set(shown.map(({ id }) => id)).size, 1);
   assertLess(shown.length, 5, "a hundred updates at once are a few outputs");
@@ -44,7 +45,9 @@ Deno.test("liveOutput() tells at its close what drawing threw", async () => {
 });
 
 Deno.test("bundleOf() gives a chart as Vega-Lite, PNG and text, and nothing that would win over them", async () => {
-  const bundle = await bundleOf(trainingChart([], { demo: true, steps: [{ run: 0, at: 0.5, loss: 1 }] }));
+  const { data: bundle, metadata } = await bundleOf(
+    trainingChart([], { demo: true, steps: [{ run: 0, at: 0.5, loss: 1 }] }),
+  );
   assertEquals(Object.keys(bundle).sort(), [
     "application/vnd.vegalite.v5+json",
     "image/png",
@@ -52,11 +55,13 @@ Deno.test("bundleOf() gives a chart as Vega-Lite, PNG and text, and nothing that
   ]);
   const png = atob(bundle["image/png"] as string);
   assert(png.startsWith("\x89PNG"));
+  const { width } = await sharp(Uint8Array.from(png, (byte) => byte.charCodeAt(0))).metadata();
+  assertEquals(metadata, { "image/png": { width: width / 2 } }, "two pixels for each of the page's");
   assertStringIncludes(bundle["text/plain"] as string, "DEMO: Training by epoch");
 });
 
 Deno.test("bundleOf() gives a table as Markdown and as text", async () => {
-  const bundle = await bundleOf({
+  const { data: bundle } = await bundleOf({
     title: "Title",
     columns: [{ name: "A", align: "left" }],
     rows: [["x|y"]],

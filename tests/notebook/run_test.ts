@@ -44,11 +44,11 @@ const data = await loadExperiment(config);
 const session = assemble({ backend, data, encoder: await openEncoder(config) });
 
 /** Keeps what is shown, by output: the last of each. */
-function screen(): { display: Display; outputs(): Bundle[] } {
-  const outputs = new Map<string, Bundle>();
+function screen(): { display: Display; outputs(): Bundle["data"][] } {
+  const outputs = new Map<string, Bundle["data"]>();
   return {
     display: (bundle, options) => {
-      outputs.set(options?.display_id ?? crypto.randomUUID(), bundle);
+      outputs.set(options?.id ?? crypto.randomUUID(), bundle.data);
       return Promise.resolve();
     },
     outputs: () => [...outputs.values()],
