@@ -80,7 +80,7 @@ export {
 } from "./bench/optimizer.ts";
 export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./bench/report.ts";
 export { attribution, patchMask, type Pointing, pointingGame } from "./bench/attribution.ts";
-export { type Encoder, openEncoder } from "./bench/encoder.ts";
+export { closeEncoder, type Encoder, openEncoder, type ReadyEncoder } from "./bench/encoder.ts";
 export type { Experiment, TestSet } from "./bench/experiment.ts";
 export { reportCharts, reportHtml } from "./bench/html.ts";
 export { jpegChart, metricsChart } from "./bench/metric_charts.ts";

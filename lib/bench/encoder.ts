@@ -3,10 +3,19 @@
  *
  * @module
  */
+import * as tf from "@tensorflow/tfjs";
 import { tokenFolder } from "../cache.ts";
 import { isDemo, type RunConfig } from "../config.ts";
 import { reasonOf } from "../errors.ts";
-import { bindClip, type Clip, clipModels, randomClip, tokenCount } from "../model/clip.ts";
+import {
+  bindClip,
+  type Clip,
+  clipModels,
+  encodeTokens,
+  randomClip,
+  tokenCount,
+  toPixels,
+} from "../model/clip.ts";
 import {
   choosePrecision,
   compileClip,
@@ -41,6 +50,18 @@ export type ReadyEncoder = Encoder & {
   readonly cache?: TokenCache;
 };
 
+/**
+ * Opens the encoder that `config` names, compiled and with its token cache; free it with `closeEncoder()`.
+ *
+ * @throws as `bindEncoder()` does
+ */
+export async function openEncoder(
+  config: RunConfig,
+  options: TaskOptions & { readonly checkpoint?: StateDict } = {},
+): Promise<ReadyEncoder> {
+  return await readyEncoder(await bindEncoder(config, options), { config, ...options });
+}
+
 /** Compiles an encoder and opens its token cache, as `config` says; free it with `closeEncoder()`. */
 export async function readyEncoder(
   encoder: Encoder,
@@ -65,6 +86,11 @@ export async function readyEncoder(
   return { ...encoder, precision, compiled, cache };
 }
 
+/** The tokens of images encoded as one batch, [B, N, D], neither compiled nor kept; the caller disposes them. */
+export function encodeImages({ clip }: Encoder, images: readonly Uint8Array[]): tf.Tensor3D {
+  return tf.tidy(() => encodeTokens(clip, toPixels(images, clip.config.imageSize)));
+}
+
 /** Frees an encoder. */
 export function closeEncoder(encoder: ReadyEncoder): void {
   encoder.compiled?.dispose();
@@ -72,14 +98,14 @@ export function closeEncoder(encoder: ReadyEncoder): void {
 }
 
 /**
- * Opens the encoder that `config` names: the demo one for the demo data, CLIP from a file or downloaded once, or CLIP's
+ * Binds the encoder that `config` names: the demo one for the demo data, CLIP from a file or downloaded once, or CLIP's
  * shape with random weights. The caller frees `clip` with `dispose()`.
  *
  * A whole ForgeLens `checkpoint` brings its own CLIP. With `clip: "auto"`, your own data and no weights to be had, it is the demo encoder with a warning.
  *
  * @throws when the named weights cannot be had, with the file to fetch and where to put it.
  */
-export async function openEncoder(
+export async function bindEncoder(
   config: RunConfig,
   options: TaskOptions & { readonly checkpoint?: StateDict } = {},
 ): Promise<Encoder> {

@@ -7,7 +7,7 @@ import { type Backend, initBackend } from "../backend.ts";
 import type { RunConfig } from "../config.ts";
 import { clipWeights } from "../model/download.ts";
 import type { StateDict } from "../model/weights.ts";
-import { closeEncoder, openEncoder, type ReadyEncoder, readyEncoder } from "./encoder.ts";
+import { closeEncoder, openEncoder, type ReadyEncoder } from "./encoder.ts";
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
 
 /** An open run; `close()` frees the encoder. */
@@ -43,7 +43,7 @@ export async function openSession(
   const experiment = await loadExperiment(config, options);
   report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
   for (const message of experiment.warnings) report({ type: "warning", message });
-  const encoder = await readyEncoder(await openEncoder(config, options), { config, report });
+  const encoder = await openEncoder(config, { ...options, report });
   report({ type: "note", message: `Encoder: ${encoder.name}, ${encoder.precision}` });
   if (encoder.warning) report({ type: "warning", message: encoder.warning });
   return {

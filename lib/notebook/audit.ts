@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { type Encoder, openEncoder, readyEncoder } from "../bench/encoder.ts";
+import { encodeImages, type Encoder, openEncoder } from "../bench/encoder.ts";
 import { scoreSamples, testDetector } from "../bench/evaluate.ts";
 import { evaluateScores } from "../bench/metrics.ts";
 import type { EvaluationResult } from "../bench/report.ts";
@@ -33,9 +33,7 @@ export async function trainVariant(
   const config = { ...options.config, ...options.change };
   const changed = config.attendAcross !== options.config.attendAcross ||
     config.activation !== options.config.activation;
-  const encoder = changed
-    ? await watch(async (task) => readyEncoder(await openEncoder(config, task), { config, ...task }))
-    : options.session.encoder;
+  const encoder = changed ? await watch((task) => openEncoder(config, task)) : options.session.encoder;
   const session = { ...options.session, encoder };
   const detector = await reload(await train(config, session, { chart: false }), session);
   const results = await watch(async (task) => {
@@ -220,9 +218,4 @@ async function loadAll(encoder: Encoder, samples: readonly Sample[]): Promise<re
   const size = encoder.clip.config.imageSize;
   for await (const { images } of imageBatches(samples, { batchSize: samples.length, size })) return images;
   throw new Error("Cannot compare encodings: expected samples but found none");
-}
-
-/** The tokens of images encoded as one batch, [B, N, D], neither compiled nor kept; the caller disposes them. */
-function encodeImages({ clip }: Encoder, images: readonly Uint8Array[]): tf.Tensor3D {
-  return tf.tidy(() => encodeTokens(clip, toPixels(images, clip.config.imageSize)));
 }

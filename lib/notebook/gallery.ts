@@ -8,7 +8,7 @@ import type { Sample } from "../data/dataset.ts";
 import { loadImage } from "../data/image.ts";
 import { attribution, patchMask, type Pointing, pointingGame } from "../bench/attribution.ts";
 import { classScale, defaultWidth, frame, labelSpace } from "../bench/chart_style.ts";
-import { encodeImages } from "../bench/session.ts";
+import { encodeImages } from "../bench/encoder.ts";
 import { photoGrid, type Picture, type Tile } from "./pictures.ts";
 import { type Detector, type Tested, watch } from "./run.ts";
 

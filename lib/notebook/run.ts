@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type Backend, initBackend } from "../backend.ts";
-import type { Encoder } from "../bench/encoder.ts";
+import type { ReadyEncoder } from "../bench/encoder.ts";
 import { loadDetectors, makeReport, testDetector, writeResults } from "../bench/evaluate.ts";
 import type { RunEvent } from "../bench/events.ts";
 import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "../bench/experiment.ts";
@@ -70,7 +70,7 @@ export async function startBackend(
 
 /** The open parts as what training and tests take. */
 export function assemble(
-  parts: { readonly backend: Backend; readonly data: Experiment; readonly encoder: Encoder },
+  parts: { readonly backend: Backend; readonly data: Experiment; readonly encoder: ReadyEncoder },
 ): Session {
   const { backend, data, encoder } = parts;
   const warnings = [backend.note, ...data.warnings, encoder.warning].filter((text) => text !== undefined);

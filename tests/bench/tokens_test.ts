@@ -1,7 +1,7 @@
 import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { initBackend } from "../../lib/backend.ts";
-import { closeEncoder, openEncoder, type ReadyEncoder, readyEncoder } from "../../lib/bench/encoder.ts";
+import { bindEncoder, closeEncoder, type ReadyEncoder, readyEncoder } from "../../lib/bench/encoder.ts";
 import { tokenBatches } from "../../lib/bench/tokens.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
 import { readFolders, type Sample } from "../../lib/data/dataset.ts";
@@ -15,7 +15,7 @@ globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: t
 
 async function open(cacheFolder: string, changes: RunInput = {}): Promise<ReadyEncoder> {
   const config = resolveConfig({ clip: "demo", cacheFolder: join(root, cacheFolder), ...changes });
-  return await readyEncoder(await openEncoder(config), { config });
+  return await readyEncoder(await bindEncoder(config), { config });
 }
 
 /** Each sample's tokens by path. */

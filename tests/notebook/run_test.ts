@@ -57,7 +57,7 @@ function screen(): { display: Display; outputs(): Bundle["data"][] } {
 
 Deno.test("configure() takes blank folders for the demo data, and everything else at its default", () => {
   const demo = configure({ real: "", fake: "", set: "FF++", epochs: undefined });
-  assertEquals([demo.real, demo.set, demo.epochs, demo.out], [undefined, "demo", 8, "../checkpoints"]);
+  assertEquals([demo.real, demo.set, demo.epochs, demo.out], [undefined, "demo", 5, "../checkpoints"]);
   assertEquals(configure({ ...faces, set: "FF++" }).set, "FF++");
 });
 
