@@ -44,6 +44,7 @@ export {
   randomClip,
   toPixels,
 } from "./model/clip.ts";
+export { choosePrecision, compileClip, type CompiledClip, type Precision } from "./model/compile.ts";
 export { demoEncoder } from "./model/demo_encoder.ts";
 export { clipWeights } from "./model/download.ts";
 export {
@@ -81,3 +82,4 @@ export {
 export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./bench/report.ts";
 export { openSession, type Session } from "./bench/session.ts";
 export { trainRun } from "./bench/train.ts";
+export { createTrainer, type Trainer } from "./bench/trainer.ts";

@@ -76,6 +76,7 @@ async function openEncoder(
 ): Promise<CompiledClip> {
   const { graph: written, weights } = encoderGraph(clip, options);
   const graph = await openGraph(written);
+  let closed = false;
   const fed: Record<string, tf.Tensor | RawTensor> = {};
   for (const { name, value } of weights) fed[name] = value;
   return {
@@ -83,6 +84,8 @@ async function openEncoder(
     // deno-lint-ignore require-await
     tokens: async (pixels) => fromRaw(graph.run({ ...fed, pixels }, [OUTPUT])[0]) as tf.Tensor3D,
     dispose: () => {
+      if (closed) return;
+      closed = true;
       graph.close();
       for (const { value, owned } of weights) {
         if (value instanceof tf.Tensor) {

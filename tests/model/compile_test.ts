@@ -35,7 +35,8 @@ for (const activation of ["gelu", "quickgelu"] as const) {
           worstDifference(await compiled.tokens(images), expected.get(key)!.data as Float32Array),
           2e-5,
         );
-        compiled.dispose();
+        dispose(compiled);
+        dispose(compiled); // twice is harmless
         images.dispose();
         dispose(clip);
       },
