@@ -44,6 +44,7 @@ export {
   randomClip,
   toPixels,
 } from "./model/clip.ts";
+export { choosePrecision, compileClip, type CompiledClip, type Precision } from "./model/compile.ts";
 export { demoEncoder } from "./model/demo_encoder.ts";
 export { clipWeights } from "./model/download.ts";
 export {
@@ -140,3 +141,4 @@ export {
   skippedTable,
   weightsTable,
 } from "./notebook/summary.ts";
+export { createTrainer, type Trainer } from "./bench/trainer.ts";

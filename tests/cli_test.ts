@@ -16,6 +16,8 @@ const small = [
   "4",
   "--jpeg-qualities",
   "50",
+  "--cache-folder",
+  join(root, "tokens"),
 ];
 
 async function cli(args: readonly string[], options: { readonly interruptAt?: RegExp } = {}) {

@@ -1,15 +1,22 @@
 /**
- * Measures this machine: `deno task bench [--peer] [--json] [--rounds N] [--batch N] [--backend NAME] [--peer-python PATH]`.
+ * Measures this machine: `deno task bench [--peer] [--json] [--rounds N] [--batch N] [--scale N] [--backend NAME] [--peer-python PATH]`.
  *
  * Everything is measured in one run, in rounds; with `--peer`, the reference's Python stack takes its turn in each round.
- * A ratio is the median over rounds of the ratio within a round, so that other work on the machine meets both sides.
+ * `--scale N` measures only how cost and memory grow from 100 images to N. A ratio is the median over rounds of the ratio within a round, so that other work on the machine meets both sides.
  *
  * @module
  */
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { type BackendName, initBackend } from "../lib/backend.ts";
-import { type Measure, measures, type Rates, type Setting, writeBenchImages } from "./bench_measures.ts";
+import {
+  type Measure,
+  measures,
+  measureScale,
+  type Rates,
+  type Setting,
+  writeBenchImages,
+} from "./bench_measures.ts";
 import { type Peer, startPeer } from "./bench_peer.ts";
 import { barChart, median, table } from "./bench_print.ts";
 
@@ -108,6 +115,7 @@ async function main(): Promise<void> {
       "peer-python": { type: "string" },
       rounds: { type: "string", default: "5" },
       batch: { type: "string", default: "8" },
+      scale: { type: "string" },
     },
   });
   const log = (line: string) => console.error(line);
@@ -121,6 +129,19 @@ async function main(): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "forgelens-bench-" });
   try {
     const paths = await writeBenchImages(folder, 4 * batch);
+    if (values.scale) {
+      for (
+        const { images, rate, megabytes } of await measureScale(
+          { batch, folder, paths },
+          Number(values.scale),
+        )
+      ) {
+        console.log(
+          `ViT-B-32, one epoch of ${images} images: ${rate.toFixed(1)} images/s, ${megabytes.toFixed(0)} MB`,
+        );
+      }
+      return;
+    }
     const rounds = await runRounds({ batch, folder, paths }, { rounds: Number(values.rounds), peer, log });
     const names = [...new Set(rounds.flatMap((rates) => [...rates.keys()]))];
     const medians = new Map(names.map((name) => [name, median(rounds.map((rates) => rates.get(name)!))]));

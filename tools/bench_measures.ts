@@ -14,7 +14,13 @@ import { openTrainer } from "../lib/bench/trainer.ts";
 import type { Sample } from "../lib/data/dataset.ts";
 import { imageBatches } from "../lib/data/sampling.ts";
 import { bindClip, type Clip, clipModels, encodeTokens, randomClip, tokenCount } from "../lib/model/clip.ts";
-import { compileClip, type CompiledClip, encoderDigest, type Precision } from "../lib/model/compile.ts";
+import {
+  choosePrecision,
+  compileClip,
+  type CompiledClip,
+  encoderDigest,
+  type Precision,
+} from "../lib/model/compile.ts";
 import { openTokenCache } from "../lib/model/features.ts";
 import { createForgeLens } from "../lib/model/forgelens.ts";
 import { dispose } from "../lib/model/tensors.ts";
@@ -241,26 +247,31 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   }];
 }
 
-/** Five epochs over the images, from files to trained weights, with nothing cached and again with their tokens cached. */
-async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer): Promise<Measure[]> {
-  if (!isTensorFlow()) return [];
-  const clip = openClip();
-  const precision = "bfloat16";
+/** An encoder with a cache of its own, and what trains a head on it for `epochs`: images visited a second. */
+async function openRun(model: keyof typeof clipModels) {
+  const clip = bindClip(randomClip(clipModels[model], 0), {
+    activation: "quickgelu",
+    attendAcross: "tokens",
+  });
+  const { precision } = await choosePrecision(clip);
   const compiled = await compileClip(clip, { precision });
-  const samples = samplesOf(paths);
-  let round = 0;
-  const run = async (root: string) => {
+  const shape = [tokenCount(clip.config), clip.config.width] as const;
+  const train = async (
+    samples: readonly Sample[],
+    options: { root: string; batch: number; epochs: number },
+  ) => {
+    const { root, batch, epochs } = options;
     const cache = await openTokenCache(root, {
       encoder: encoderDigest(clip, precision),
-      shape: [tokenCount(clip.config), clip.config.width],
+      shape,
       limit: Infinity,
     });
     const encoder: ReadyEncoder = { clip, name: "bench", precision, compiled, cache };
-    const model = createForgeLens(head, 0);
+    const forge = createForgeLens(head, 0);
     const optimizer = adamW();
-    const trainer = await openTrainer(model, optimizer, { precision, tokens: tokenCount(clip.config) });
+    const trainer = await openTrainer(forge, optimizer, { precision, tokens: shape[0] });
     const began = performance.now();
-    for (let epoch = 0; epoch < EPOCHS; epoch++) {
+    for (let epoch = 0; epoch < epochs; epoch++) {
       for await (const { tokens, samples: some } of tokenBatches(encoder, samples, { batchSize: batch })) {
         const labels = some.map(({ label }) => label);
         await trainer.step({ tokens, labels, seed: epoch });
@@ -270,9 +281,22 @@ async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer): Promis
     trainer.sync();
     const seconds = (performance.now() - began) / 1000;
     trainer.dispose();
-    dispose([model.weights, optimizer.moments]);
-    return EPOCHS * samples.length / seconds;
+    dispose([forge.weights, optimizer.moments]);
+    return epochs * samples.length / seconds;
   };
+  const close = () => {
+    compiled.dispose();
+    dispose(clip);
+  };
+  return { train, close };
+}
+
+/** Five epochs over the images, from files to trained weights, with nothing cached and again with their tokens cached. */
+async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer): Promise<Measure[]> {
+  if (!isTensorFlow()) return [];
+  const { train, close } = await openRun("ViT-B-16");
+  const samples = samplesOf(paths);
+  let round = 0;
   return [{
     name: `${EPOCHS} epochs`,
     run: async () => {
@@ -280,17 +304,41 @@ async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer): Promis
       // The reference encodes in every step, so that each of its steps costs the same, whatever the epoch.
       const loop = peer && await peerRate(peer, "seed_step_fp32", { items: batch });
       const rates: Record<string, number> = {
-        "5 epochs, nothing cached": await run(root),
-        "5 epochs, tokens cached": await run(root),
+        "5 epochs, nothing cached": await train(samples, { root, batch, epochs: EPOCHS }),
+        "5 epochs, tokens cached": await train(samples, { root, batch, epochs: EPOCHS }),
         ...loop && { "reference's loop, 5 epochs": loop },
         "memory (resident)": Deno.memoryUsage().rss / 1e6,
       };
       await Deno.remove(root, { recursive: true });
       return rates;
     },
-    close: () => {
-      compiled.dispose();
-      dispose(clip);
-    },
+    close,
   }];
+}
+
+/** One epoch of ViT-B/32 over 100 images and over `count`, none cached: images a second and memory of each. */
+export async function measureScale(
+  { batch, folder, paths }: Setting,
+  count: number,
+): Promise<{ images: number; rate: number; megabytes: number }[]> {
+  const { train, close } = await openRun("ViT-B-32");
+  const many = join(folder, "many");
+  await Deno.mkdir(many);
+  const copies: string[] = [];
+  for (let n = 0; n < count; n++) { // what follows a JPEG's end changes the file and not the picture
+    const bytes = await Deno.readFile(paths[n % paths.length]);
+    const path = join(many, `${n}.jpg`);
+    await Deno.writeFile(path, new Uint8Array([...bytes, n & 255, n >> 8]));
+    copies.push(path);
+  }
+  await train(samplesOf(paths), { root: join(folder, "warm"), batch, epochs: 1 });
+  const found = [];
+  for (const images of [100, count]) {
+    const root = join(folder, `scale-${images}`);
+    const rate = await train(samplesOf(copies.slice(0, images)), { root, batch, epochs: 1 });
+    found.push({ images, rate, megabytes: Deno.memoryUsage().rss / 1e6 });
+    await Deno.remove(root, { recursive: true });
+  }
+  close();
+  return found;
 }

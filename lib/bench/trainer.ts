@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { disposeRaw, fromRaw, isTensorFlow } from "../backend.ts";
 import type { Precision } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
-import { type LoadedGraph, loadGraph } from "../model/graph.ts";
+import { type LoadedGraph, openGraph } from "../model/graph.ts";
 import {
   gradientOutput,
   headGraph,
@@ -49,7 +49,7 @@ export async function createTrainer(
   options: { readonly precision: Precision; readonly tokens: number },
 ): Promise<Trainer> {
   const { precision, tokens: N } = options;
-  const graph = await openStep(model, { precision, tokens: N });
+  const graph = await openGraph(headGraph(model.config, { precision, tokens: N }));
   moveIn(graph, model, optimizer);
   const inputsOf = (batch: TrainBatch) => stepTensors(model, optimizer, batch);
   return {
@@ -90,19 +90,6 @@ export async function openTrainer(
     sync: () => {},
     dispose: () => {},
   };
-}
-
-async function openStep(
-  model: ForgeLens,
-  options: { readonly precision: Precision; readonly tokens: number },
-): Promise<LoadedGraph> {
-  const folder = await Deno.makeTempDir({ prefix: "forgelens-step-" });
-  try {
-    await headGraph(model.config, options).save(folder);
-    return loadGraph(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** The step's inputs beside the tokens, for the step that the optimizer stands at. */

@@ -11,10 +11,10 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { cacheFolder } from "../cache.ts";
-import { DTYPE, fromRaw, isTensorFlow } from "../backend.ts";
+import { disposeRaw, DTYPE, executeOp, fromRaw, isTensorFlow, type RawTensor } from "../backend.ts";
 import { seedFrom } from "../random.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
-import { createGraph, type Graph, type LoadedGraph, loadGraph, type Ref } from "./graph.ts";
+import { createGraph, type Graph, openGraph, type Ref } from "./graph.ts";
 import { type GraphOps, graphOps } from "./graph_ops.ts";
 import type { Linear, Norm, ResidualBlock } from "./layers.ts";
 
@@ -29,20 +29,18 @@ export type CompiledClip = {
   dispose(): void;
 };
 
-/** Changes when the graph that is written does. */
+/** Changes when what the graph computes does. */
 const VERSION = 1;
 
 /**
- * Compiles an encoder. The graph is written once for each set of weights and kept in the cache, from which it loads in a
- * second or so. On WebAssembly, which runs no graphs, `tokens()` is `encodeTokens()`.
+ * Compiles an encoder, in a second or so. On WebAssembly, which runs no graphs, `tokens()` is `encodeTokens()`.
  *
  * @param options.precision what matrix products are computed in; WebAssembly has float32 alone
- * @param options.folder where graphs are kept; the user's cache folder unless given
  * @throws when bfloat16 is asked of WebAssembly
  */
 export async function compileClip(
   clip: Clip,
-  options: { readonly precision: Precision; readonly folder?: string },
+  options: { readonly precision: Precision },
 ): Promise<CompiledClip> {
   const { precision } = options;
   if (!isTensorFlow()) {
@@ -57,29 +55,50 @@ export async function compileClip(
       dispose: () => {},
     };
   }
-  const root = options.folder ?? join(cacheFolder(), "graphs");
+  const { imageSize } = clip.config;
+  const probe = tf.zeros([1, imageSize, imageSize, 3]) as tf.Tensor4D;
   // TensorFlow on x86 has one op for a layer norm; elsewhere it is refused, and the graph spells it out.
-  for (const fusedNorm of [true, false]) {
-    const key = `${encoderDigest(clip, precision)}${fusedNorm ? "" : "-plain"}`;
-    const graph = await openGraph(join(root, key), () => encoderGraph(clip, { precision, fusedNorm }));
-    const tokens = (pixels: tf.Tensor4D) => fromRaw(graph.run({ pixels }, [OUTPUT])[0]) as tf.Tensor3D;
-    try {
-      const { imageSize } = clip.config;
-      const probe = tf.zeros([1, imageSize, imageSize, 3]) as tf.Tensor4D;
-      tf.dispose([probe, tokens(probe)]);
-    } catch (error) {
-      graph.close();
-      if (!fusedNorm) throw error;
-      continue;
-    }
-    return { precision, tokens: (pixels) => Promise.resolve(tokens(pixels)), dispose: graph.close };
+  const fused = await openEncoder(clip, { precision, fusedNorm: true });
+  try {
+    (await fused.tokens(probe)).dispose();
+    return fused;
+  } catch {
+    fused.dispose();
+    return await openEncoder(clip, { precision, fusedNorm: false });
+  } finally {
+    probe.dispose();
   }
-  throw new Error("unreachable");
+}
+
+async function openEncoder(
+  clip: Clip,
+  options: { readonly precision: Precision; readonly fusedNorm: boolean },
+): Promise<CompiledClip> {
+  const { graph: written, weights } = encoderGraph(clip, options);
+  const graph = await openGraph(written);
+  let closed = false;
+  const fed: Record<string, tf.Tensor | RawTensor> = {};
+  for (const { name, value } of weights) fed[name] = value;
+  return {
+    precision: options.precision,
+    // deno-lint-ignore require-await
+    tokens: async (pixels) => fromRaw(graph.run({ ...fed, pixels }, [OUTPUT])[0]) as tf.Tensor3D,
+    dispose: () => {
+      if (closed) return;
+      closed = true;
+      graph.close();
+      for (const { value, owned } of weights) {
+        if (value instanceof tf.Tensor) {
+          if (owned) value.dispose();
+        } else disposeRaw(value);
+      }
+    },
+  };
 }
 
 /**
  * Names what an encoder computes: a SHA-256 of its weights, its configuration, the precision and this code's version.
- * Tokens and graphs are kept under it.
+ * Tokens are kept under it.
  */
 export function encoderDigest(clip: Clip, precision: Precision): string {
   let weights = digests.get(clip);
@@ -103,67 +122,74 @@ export function encoderDigest(clip: Clip, precision: Precision): string {
 
 const digests = new WeakMap<Clip, string>();
 
-/** The graph in `folder`, written first when there is none, or none that loads. */
-async function openGraph(folder: string, write: () => Graph): Promise<LoadedGraph> {
-  const there = await Deno.stat(join(folder, "saved_model.pb")).then(() => true, () => false);
-  if (there) {
-    try {
-      return loadGraph(folder);
-    } catch {
-      await Deno.remove(folder, { recursive: true }); // of another version, or damaged: it is made again
-    }
-  }
-  await write().save(folder);
-  return loadGraph(folder);
-}
-
 const OUTPUT: Ref = { ref: "tokens:0", dtype: DTYPE.float32 };
+
+/** A weight that the graph is fed with at each run, which copies nothing; `owned` when it was made for the graph. */
+type Fed = { readonly name: string; readonly value: tf.Tensor | RawTensor; readonly owned: boolean };
+
+type Writer = {
+  readonly graph: Graph;
+  readonly o: GraphOps;
+  /** The dtype of matrix products. */
+  readonly low: number;
+  readonly N: number;
+  readonly config: Clip["config"];
+  readonly fusedNorm: boolean;
+  readonly weights: Fed[];
+};
 
 /** Writes the encoder as a graph from the input `pixels` [B, S, S, 3] to `tokens` [B, N, D], both float32. */
 function encoderGraph(
   clip: Clip,
   options: { readonly precision: Precision; readonly fusedNorm: boolean },
-): Graph {
+): { graph: Graph; weights: readonly Fed[] } {
   const { config, params } = clip;
   const { width: D, patchSize, imageSize } = config;
   const graph = createGraph();
   const o = graphOps(graph);
   const low = DTYPE[options.precision];
   const N = tokenCount(config);
+  const writer: Writer = { graph, o, low, N, config, fusedNorm: options.fusedNorm, weights: [] };
   const pixels = graph.input("pixels", { dtype: DTYPE.float32, shape: [-1, imageSize, imageSize, 3] });
-  const filter = graph.constant(valuesOf(params.patchFilter), {
-    dtype: low,
-    shape: params.patchFilter.shape,
-  });
   const strides = { list: [1, patchSize, patchSize, 1].map((int) => ({ int })) };
-  const patches = graph.op("Conv2D", [o.cast(pixels, low), filter], {
-    attrs: { T: { type: low }, strides, padding: "VALID" },
-  }); // [B, G, G, D]
+  const patches = graph.op(
+    "Conv2D",
+    [o.cast(pixels, low), feed(writer, params.patchFilter, { dtype: low })],
+    {
+      attrs: { T: { type: low }, strides, padding: "VALID" },
+    },
+  ); // [B, G, G, D]
   const flat = o.cast(o.reshape(patches, [-1, N - 1, D]), DTYPE.float32); // [B, G², D]
   const placed = o.pad(flat, [[0, 0], [1, 0], [0, 0]]); // [B, N, D], zeros for the class token
-  const embedded = o.add(placed, graph.constant(startOf(clip), { shape: [N, D] }));
-  const writer: Writer = { graph, o, low, N, config, fusedNorm: options.fusedNorm };
+  const start = tf.tidy(() => {
+    const classToken = tf.reshape(params.classEmbedding, [1, D]);
+    return tf.add(params.positionalEmbedding, tf.pad(classToken, [[0, N - 1], [0, 0]])); // [N, D]
+  });
+  writer.weights.push({ name: "start", value: start, owned: true });
+  const embedded = o.add(placed, graph.input("start", { dtype: DTYPE.float32, shape: [N, D] }));
   let x = writeNorm(writer, params.lnPre, o.reshape(embedded, [-1, D])); // [R, D]
   for (const block of params.blocks) x = writeBlock(writer, block, x);
   const tokens = o.reshape(writeNorm(writer, params.lnPost, x), [-1, N, D]); // [B, N, D]
   graph.op("Identity", [tokens], { attrs: { T: { type: tokens.dtype } }, name: "tokens" });
-  return graph;
+  return { graph, weights: writer.weights };
 }
 
-type Writer = {
-  readonly graph: Graph;
-  readonly o: GraphOps;
-  readonly low: number;
-  readonly N: number;
-  readonly config: Clip["config"];
-  readonly fusedNorm: boolean;
-};
-
-/** What is there before the patches are added: positions, and the class token's embedding. */
-function startOf({ params }: Clip): Float32Array {
-  const start = valuesOf(params.positionalEmbedding).slice();
-  valuesOf(params.classEmbedding).forEach((value, d) => start[d] += value);
-  return start;
+/** An input for a weight, times `scale`, in float32 unless `dtype` says otherwise. */
+function feed(
+  { graph, weights }: Writer,
+  x: tf.Tensor,
+  options: { readonly dtype?: number; readonly scale?: number | tf.Tensor } = {},
+): Ref {
+  const { dtype = DTYPE.float32, scale = 1 } = options;
+  const scaled = scale === 1 ? x : tf.mul(x, scale);
+  const name = `weight${weights.length}`;
+  if (dtype === DTYPE.float32) weights.push({ name, value: scaled, owned: scaled !== x });
+  else {
+    const attrs = { SrcT: { type: DTYPE.float32 }, DstT: { type: dtype }, Truncate: false };
+    weights.push({ name, value: executeOp("Cast", [scaled], { attrs })[0], owned: true });
+    if (scaled !== x) scaled.dispose();
+  }
+  return graph.input(name, { dtype, shape: x.shape });
 }
 
 /** One residual block on rows [R, D]. */
@@ -173,19 +199,21 @@ function writeBlock(writer: Writer, p: ResidualBlock, x: Ref): Ref {
   const K = D / H;
   const across = config.attendAcross === "tokens";
   // Queries come scaled by 1/√K out of their projection.
-  const queryScale = (row: number) => row < D ? 1 / Math.sqrt(K) : 1;
-  const qkv = writeLinear(writer, p.attn.inProj, o.cast(writeNorm(writer, p.ln1, x), low), queryScale); // [R, 3D]
+  const scales = tf.tidy(() => tf.concat([tf.fill([D], 1 / Math.sqrt(K)), tf.ones([2 * D])])); // [3D]
+  const normed = o.cast(writeNorm(writer, p.ln1, x), low);
+  const qkv = writeLinear(writer, p.attn.inProj, normed, { scale: scales }); // [R, 3D]
+  scales.dispose();
   // Attention runs over the second axis from the end: tokens, or with the reference's mistake the images of the batch.
   const order = across ? [0, 2, 1, 3] : [1, 2, 0, 3];
-  const split = o.transpose(o.reshape(qkv, [-1, N, 3 * H, K]), order); // [B, 3H, N, K] or [N, 3H, B, K]
-  const [q, k, v] = o.split(split, 3, 1); // each [B, H, N, K] or [N, H, B, K]
+  const apart = o.transpose(o.reshape(qkv, [-1, N, 3 * H, K]), order); // [B, 3H, N, K] or [N, 3H, B, K]
+  const [q, k, v] = o.split(apart, 3, 1); // each [B, H, N, K] or [N, H, B, K]
   const weights = o.unary("Softmax", o.batchMatMul(q, k, { transposeB: true })); // [B, H, N, N] or [N, H, B, B]
   const mixed = o.transpose(o.batchMatMul(weights, v), across ? order : [2, 0, 1, 3]); // [B, N, H, K]
   const attended = writeLinear(writer, p.attn.outProj, o.reshape(mixed, [-1, D])); // [R, D]
   const middle = o.add(x, o.cast(attended, DTYPE.float32));
   const active = writeHidden(writer, p.cFc, o.cast(writeNorm(writer, p.ln2, middle), low)); // [R, 4D]
-  const unscale = config.activation === "quickgelu" ? 1 / QUICK : 1;
-  const fed = writeLinear(writer, p.cProj, active, () => 1, unscale); // [R, D]
+  const inputScale = config.activation === "quickgelu" ? 1 / QUICK : 1;
+  const fed = writeLinear(writer, p.cProj, active, { inputScale }); // [R, D]
   return o.add(middle, o.cast(fed, DTYPE.float32));
 }
 
@@ -195,7 +223,7 @@ const QUICK = 1.702;
 function writeHidden(writer: Writer, p: Linear, x: Ref): Ref {
   const { o, config } = writer;
   if (config.activation === "quickgelu") {
-    const hidden = writeLinear(writer, p, x, () => QUICK);
+    const hidden = writeLinear(writer, p, x, { scale: QUICK });
     return o.mul(hidden, o.unary("Sigmoid", hidden));
   }
   const hidden = writeLinear(writer, p, x);
@@ -203,29 +231,26 @@ function writeHidden(writer: Writer, p: Linear, x: Ref): Ref {
   return o.mul(o.mul(hidden, 0.5), gauss);
 }
 
-/** x · weightᵀ + bias on rows, [R, in] → [R, out]; output `row` scaled by `scale(row)`, and the weights alone by `inputScale`. */
+/** `scale` · (`inputScale`·x · weightᵀ + bias) on rows, [R, in] → [R, out]; `scale` may be one for each output, [out]. */
 function writeLinear(
-  { graph, o, low }: Writer,
+  writer: Writer,
   p: Linear,
   x: Ref,
-  scale: (row: number) => number = () => 1,
-  inputScale = 1,
+  options: { readonly scale?: number | tf.Tensor; readonly inputScale?: number } = {},
 ): Ref {
-  const [out, width] = p.weight.shape;
-  const rows = valuesOf(p.weight);
-  const columns = new Float32Array(rows.length);
-  for (let row = 0; row < out; row++) {
-    const factor = scale(row) * inputScale;
-    for (let i = 0; i < width; i++) columns[i * out + row] = rows[row * width + i] * factor;
-  }
-  const weight = graph.constant(columns, { dtype: low, shape: [width, out] });
-  const bias = graph.constant(valuesOf(p.bias).map((value, row) => value * scale(row)), { dtype: low });
-  return o.addBias(o.matMul(x, weight), bias);
+  const { o, low } = writer;
+  const { scale = 1, inputScale = 1 } = options;
+  const rowScale = scale instanceof tf.Tensor ? tf.reshape(scale, [-1, 1]) : scale * inputScale;
+  const weight = feed(writer, p.weight, { dtype: low, scale: rowScale }); // [out, in]
+  if (rowScale instanceof tf.Tensor) rowScale.dispose();
+  const bias = feed(writer, p.bias, { dtype: low, scale });
+  return o.addBias(o.matMul(x, weight, { transposeB: true }), bias);
 }
 
-function writeNorm({ graph, o, fusedNorm }: Writer, p: Norm, x: Ref): Ref {
-  const weight = graph.constant(valuesOf(p.weight));
-  const bias = graph.constant(valuesOf(p.bias));
+function writeNorm(writer: Writer, p: Norm, x: Ref): Ref {
+  const { graph, o, fusedNorm } = writer;
+  const weight = feed(writer, p.weight);
+  const bias = feed(writer, p.bias);
   const epsilon = 1e-5;
   if (fusedNorm) {
     return graph.op("_MklLayerNorm", [x, weight, bias], {
@@ -236,10 +261,6 @@ function writeNorm({ graph, o, fusedNorm }: Writer, p: Norm, x: Ref): Ref {
   const variance = o.mean(o.unary("Square", centred), -1); // [R, 1]
   const unit = o.mul(centred, o.unary("Rsqrt", o.add(variance, epsilon)));
   return o.add(o.mul(unit, weight), bias);
-}
-
-function valuesOf(x: tf.Tensor): Float32Array {
-  return x.dataSync() as Float32Array;
 }
 
 /** What `choosePrecision()` found: the precision, and the numbers that decided. */
@@ -254,19 +275,19 @@ const LEAST_COSINE = 0.999;
 
 /**
  * bfloat16 where it is worth it, by measurement: faster than float32 on this machine, and with tokens that agree with float32's on a
- * batch of made-up images (mean cosine at least 0.999). The answer is kept beside the graphs.
+ * batch of made-up images (mean cosine at least 0.999). The answer is kept in the cache.
  */
 export async function choosePrecision(
   clip: Clip,
   options: { readonly folder?: string } = {},
 ): Promise<PrecisionChoice> {
   if (!isTensorFlow()) return { precision: "float32", reason: "WebAssembly has float32 alone" };
-  const root = options.folder ?? join(cacheFolder(), "graphs");
+  const root = options.folder ?? join(cacheFolder(), "encoders");
   const file = join(root, `${encoderDigest(clip, "bfloat16")}.json`);
   const known = await Deno.readTextFile(file).then(JSON.parse, () => undefined);
   if (known !== undefined) return known;
-  const compiled = await compileClip(clip, { precision: "bfloat16", folder: root });
-  const exact = await compileClip(clip, { precision: "float32", folder: root });
+  const compiled = await compileClip(clip, { precision: "bfloat16" });
+  const exact = await compileClip(clip, { precision: "float32" });
   try {
     const pixels = calibrationPixels(clip);
     const low = await compiled.tokens(pixels);

@@ -1,16 +1,15 @@
 /**
  * TensorFlow graphs written from TypeScript, and run as one call: no op of them passes through JavaScript.
  *
- * A graph is saved as a SavedModel (a protobuf of nodes, with weights as constants), which is the form that tfjs-node's
- * addon loads. Only what a SavedModel needs of the format is written here: the message classes that ship with tfjs-node
- * build arrays of JavaScript numbers, too much for hundreds of megabytes of weights.
+ * A graph goes to TensorFlow as a SavedModel, a protobuf of nodes, which is the form that tfjs-node's addon loads. Only
+ * what a graph needs of that format is written here. Weights are no part of it: they are fed at each run, which copies
+ * nothing, or live in its variables. As constants they would be copied several times over while TensorFlow loads.
  *
  * @module
  */
 import { join } from "node:path";
-import { DTYPE, loadSavedModel, type OpAttr, type RawTensor, type SavedModel } from "../backend.ts";
+import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "../backend.ts";
 import type * as tf from "@tensorflow/tfjs";
-import { writeAll, writeAtomically } from "./files.ts";
 
 /** The value of a node's attribute. */
 export type GraphAttr = OpAttr | { readonly list: readonly OpAttr[] };
@@ -36,13 +35,13 @@ export type Graph = {
   ): Ref;
   /** An input, filled at each run. */
   input(name: string, options: { dtype: number; shape: readonly number[] }): Ref;
-  /** Values inside the graph; float32 values may be kept as bfloat16. */
+  /** A few numbers inside the graph; weights are inputs or variables. */
   constant(
     values: ArrayLike<number>,
     options?: { dtype?: number; shape?: readonly number[] },
   ): Ref;
-  /** Writes it as a SavedModel into `folder`, whole or not at all. */
-  save(folder: string): Promise<void>;
+  /** The bytes of its `saved_model.pb`. */
+  savedModel(): Uint8Array;
 };
 
 /** The output `index` of the node that `x` is an output of. */
@@ -96,15 +95,18 @@ export function createGraph(): Graph {
         dtype,
       });
     },
-    save: async (folder) => {
+    savedModel: () => {
       const versions = message(varint(1, GRAPH_VERSION));
       const graph = message(...nodes.map((node) => nested(1, node)), nested(4, versions));
       const metaGraph = message(nested(1, message(text(4, TAG))), nested(2, graph));
-      const model = message(varint(1, 1), nested(2, metaGraph));
-      await Deno.mkdir(folder, { recursive: true });
-      await writeAtomically(join(folder, "saved_model.pb"), async (file) => {
-        for (const chunk of model.chunks) await writeAll(file, chunk);
-      });
+      const { size, chunks } = message(varint(1, 1), nested(2, metaGraph));
+      const model = new Uint8Array(size);
+      let at = 0;
+      for (const chunk of chunks) {
+        model.set(chunk, at);
+        at += chunk.length;
+      }
+      return model;
     },
   };
 }
@@ -116,43 +118,43 @@ export type LoadedGraph = {
   close(): void;
 };
 
-/** Loads what `Graph.save()` wrote into `folder`. @throws when TensorFlow cannot. */
-export function loadGraph(folder: string): LoadedGraph {
-  const model: SavedModel = loadSavedModel(folder, TAG);
-  return {
-    run: (inputs, outputs) =>
-      model.run(Object.values(inputs), {
-        inputs: Object.keys(inputs).map((name) => `${name}:0`),
-        outputs: outputs.map(({ ref }) => ref),
-      }),
-    close: model.close,
-  };
-}
-
-/** Float32 → bfloat16, rounded to the nearest, ties to even. */
-export function toBfloat16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(
-    (values instanceof Float32Array ? values.slice() : Float32Array.from(values)).buffer,
-  );
-  const result = new Uint16Array(bits.length);
-  for (let i = 0; i < bits.length; i++) result[i] = (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) >>> 16;
-  return result;
+/** Hands a graph to TensorFlow. @throws when TensorFlow cannot load it. */
+export async function openGraph(graph: Graph): Promise<LoadedGraph> {
+  const folder = await Deno.makeTempDir({ prefix: "forgelens-graph-" });
+  try {
+    await Deno.writeFile(join(folder, "saved_model.pb"), graph.savedModel());
+    const model = loadSavedModel(folder, TAG);
+    return {
+      run: (inputs, outputs) =>
+        model.run(Object.values(inputs), {
+          inputs: Object.keys(inputs).map((name) => `${name}:0`),
+          outputs: outputs.map(({ ref }) => ref),
+        }),
+      close: model.close,
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 const TAG = "serve";
 const GRAPH_VERSION = 1087; // TF_GRAPH_DEF_VERSION of TensorFlow 2.9: older and newer ones read it
 
 function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
-  const typed = dtype === DTYPE.bfloat16
-    ? toBfloat16(values)
-    : dtype === DTYPE.int32
+  const typed = dtype === DTYPE.int32
     ? Int32Array.from(values)
     : dtype === DTYPE.uint16
     ? Uint16Array.from(values)
-    : values instanceof Float32Array
-    ? values
+    : dtype === DTYPE.bfloat16
+    ? toBfloat16(values)
     : Float32Array.from(values);
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+}
+
+/** Rounded to the nearest, ties to even. */
+function toBfloat16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(Float32Array.from(values).buffer);
+  return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
 }
 
 // Protocol buffers: a message is its fields one after the other, each a key (number, wire type) and a value.

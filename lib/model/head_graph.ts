@@ -338,8 +338,10 @@ function writeAttention(step: Step, { name, x, seed }: { name: string; x: Ref; s
   const inProj = writeLinear(step, `${name}.in_proj`, x, { suffix: "_" }); // [R, 3D]
   const apart = o.transpose(o.reshape(inProj.y, [-1, N, 3 * H, K]), [0, 2, 1, 3]); // [B, 3H, N, K]
   const [q, k, v] = o.split(apart, 3, 1); // each [B, H, N, K]
-  const scaledQ = o.mul(q, scale);
-  const scaledV = keep === 1 ? v : o.mul(v, keep); // instead of the weights that dropout keeps
+  // The factor itself would be rounded in bfloat16, and so every product be off by as much.
+  const times = (y: Ref, factor: number) => factor === 1 ? y : o.cast(o.mul(o.cast(y, float32), factor), low);
+  const scaledQ = times(q, scale);
+  const scaledV = times(v, keep); // instead of the weights that dropout keeps
   const likeness = o.cast(o.batchMatMul(scaledQ, k, { transposeB: true }), float32); // [B, H, N, N]
   const weights = o.unary("Softmax", likeness);
   const mask = keep === 1 ? undefined : writeMask(step, weights, { seed, dtype: float32 });
@@ -352,12 +354,12 @@ function writeAttention(step: Step, { name, x, seed }: { name: string; x: Ref; s
     const dJoined = o.reshape(outProj.back(dy), [-1, N, H, K]); // [B, N, H, K]
     const dMixed = o.transpose(dJoined, [0, 2, 1, 3]); // [B, H, N, K]
     const dScaledV = o.batchMatMul(lowWeights, dMixed, { transposeA: true }); // [B, H, N, K]
-    const dV = keep === 1 ? dScaledV : o.mul(dScaledV, keep);
+    const dV = times(dScaledV, keep);
     const dWeights = masked(o.cast(o.batchMatMul(dMixed, scaledV, { transposeB: true }), float32)); // [B, H, N, N]
     // Softmax's gradient; the sum over a row of weights × their gradients is that of outputs × theirs, which are fewer.
     const along = o.sum(o.mul(o.cast(dMixed, float32), o.cast(mixed, float32)), -1); // [B, H, N, 1]
     const dLikeness = o.cast(o.mul(weights, o.sub(dWeights, along)), low);
-    const dQ = o.mul(o.batchMatMul(dLikeness, k), scale);
+    const dQ = times(o.batchMatMul(dLikeness, k), scale);
     const dK = o.batchMatMul(dLikeness, scaledQ, { transposeA: true });
     const dApart = o.transpose(o.concat([dQ, dK, dV], 1), [0, 2, 1, 3]); // [B, N, 3H, K]
     return inProj.back(o.reshape(dApart, [-1, 3 * D])); // [R, D]

@@ -29,6 +29,8 @@ export function dispose(x: unknown): void {
     if (!x.isDisposed) x.dispose();
   } else if (x instanceof Map || Array.isArray(x)) {
     for (const value of x.values()) dispose(value);
+  } else if (x !== null && typeof x === "object" && "dispose" in x && typeof x.dispose === "function") {
+    x.dispose(); // what was compiled
   } else if (x !== null && typeof x === "object" && !ArrayBuffer.isView(x)) {
     for (const value of Object.values(x)) dispose(value);
   }
