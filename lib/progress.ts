@@ -13,6 +13,7 @@ export type Screen = { show(event: RunEvent): void; close(): void };
 type Task = { name: string; unit: string; total: number; began: number; from: number; said: number };
 
 const PLAIN_EVERY_MS = 10_000;
+const MOST_NAMED = 50;
 
 /**
  * A screen on standard output, with its bar on standard error.
@@ -92,7 +93,10 @@ export function createScreen(
       case "progress":
         return progress(event.task, event);
       case "data":
-        for (const { path, reason } of event.skipped) line(`Skipped ${path}: ${reason}`);
+        for (const { path, reason } of event.skipped.slice(0, MOST_NAMED)) line(`Skipped ${path}: ${reason}`);
+        if (event.skipped.length > MOST_NAMED) {
+          line(`Skipped ${event.skipped.length - MOST_NAMED} more files`);
+        }
         return line(`\n${tableText(dataTable(event))}\n`);
       case "step": {
         const seed = event.runs > 1 ? `Run ${event.run + 1}/${event.runs}, epoch` : "Epoch";

@@ -12,8 +12,13 @@ const hasFfmpeg = await new Deno.Command("ffmpeg", { args: ["-version"], stdout:
 async function cli(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", join(import.meta.dirname!, "../lib/cli.ts"), ...args],
-    // The default cache, so that the backend is set up once; scans are of folders that no one else has.
-    env: { NO_COLOR: "1", FORGELENS_DEBUG: "", TF_CPP_MIN_LOG_LEVEL: "2", ...env },
+    env: {
+      NO_COLOR: "1",
+      FORGELENS_DEBUG: "",
+      FORGELENS_DATA_CACHE: join(root, "cache"),
+      TF_CPP_MIN_LOG_LEVEL: "2",
+      ...env,
+    },
   }).output();
   const decoder = new TextDecoder();
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };

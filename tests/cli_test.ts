@@ -23,7 +23,7 @@ const small = [
 async function cli(args: readonly string[], options: { readonly interruptAt?: RegExp } = {}) {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", join(import.meta.dirname!, "../lib/cli.ts"), ...args],
-    env: { NO_COLOR: "1", FORGELENS_DEBUG: "" },
+    env: { NO_COLOR: "1", FORGELENS_DEBUG: "", FORGELENS_DATA_CACHE: join(root, "cache") },
     stdout: "piped",
     stderr: "piped",
   }).spawn();

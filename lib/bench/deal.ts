@@ -58,7 +58,7 @@ export async function check(
       strict: config.strict,
       facts,
       // The demo data are checked by their own digest.
-      cacheDir: isDemo(config) ? undefined : scanCache(),
+      cacheDir: isDemo(config) ? undefined : options.cacheDir ?? scanCache(),
       signal,
       onProgress: (done: number, total: number) =>
         report?.({ type: "progress", task: "Checking the images", unit: "images", done, total }),

@@ -50,7 +50,12 @@ export type Experiment = {
 };
 
 /** How a long task tells where it is, and how it is stopped. */
-export type TaskOptions = { readonly report?: (event: RunEvent) => void; readonly signal?: AbortSignal };
+export type TaskOptions = {
+  readonly report?: (event: RunEvent) => void;
+  readonly signal?: AbortSignal;
+  /** Where lists of files and facts about images are kept; `scanCache()` unless given. */
+  readonly cacheDir?: string;
+};
 
 /**
  * Reads all that `config` names: the demo data when it names none, else a distributed set, folders or a manifest; holds out

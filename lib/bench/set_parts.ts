@@ -88,7 +88,7 @@ export async function readLayout(
     compression: spec.compression ?? config.compression,
     root: spec.root ?? config.root,
   }, {
-    cacheDir: scanCache(),
+    cacheDir: options.cacheDir ?? scanCache(),
     signal,
     onProgress: (done) =>
       report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),

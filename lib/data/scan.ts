@@ -52,8 +52,13 @@ const AT_ONCE = 16;
 const SETTLED_MS = 2000;
 const VERSION = 2;
 
-/** Where scans and what images are known to hold are kept: `forgelens-bench` in the user's cache folder. */
+/**
+ * Where scans and what images are known to hold are kept: `$FORGELENS_DATA_CACHE`, else `forgelens-bench/data` in the user's
+ * cache folder.
+ */
 export function scanCache(): string {
+  const own = Deno.env.get("FORGELENS_DATA_CACHE");
+  if (own) return own;
   const cache = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") ?? ".", ".cache");
   return join(cache, "forgelens-bench", "data");
 }

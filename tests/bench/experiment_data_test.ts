@@ -10,15 +10,23 @@ import { resolveConfig, type RunInput } from "../../lib/config.ts";
 import { picture, writeFiles } from "../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());
-Deno.env.set("XDG_CACHE_HOME", join(root, "cache"));
 globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
 
 let seed = 0;
+const drawn = new Map<string, Uint8Array>();
+
+async function draw(fake: boolean): Promise<Uint8Array> {
+  const key = `${fake} ${seed}`;
+  const found = drawn.get(key) ?? await picture(fake, { seed });
+  drawn.set(key, found);
+  seed++;
+  return found;
+}
 
 /** Writes `count` frames of a video, each another picture. */
 async function writeVideo(folder: string, fake: boolean, count = 3): Promise<void> {
   for (let i = 0; i < count; i++) {
-    await writeFiles(root, { [`${folder}/${i * 9}.png`]: await picture(fake, { seed: seed++ }) });
+    await writeFiles(root, { [`${folder}/${i * 9}.png`]: await draw(fake) });
   }
 }
 
@@ -36,8 +44,9 @@ async function writeSplits(
 
 const official = { train: pairs.slice(0, 4), val: pairs.slice(4, 6), test: pairs.slice(6) };
 
-/** FaceForensics++ of eight pairs and two methods. */
+/** FaceForensics++ of eight pairs and two methods; each such set has the same pictures, which are drawn once. */
 async function writeFaceForensics(set: string): Promise<void> {
+  seed = 0;
   for (const [a, b] of pairs) {
     for (const id of [a, b]) await writeVideo(`${set}/original_sequences/youtube/c23/frames/${id}`, false);
     for (const method of ["Deepfakes", "FaceSwap"]) {
@@ -50,7 +59,7 @@ async function writeFaceForensics(set: string): Promise<void> {
 }
 
 await writeFaceForensics("ff");
-for (let i = 0; i < 6; i++) {
+for (let i = 0; i < 6; i++) { // goes on with the seeds, so that no picture is one of the other set's
   await writeVideo(`celeb/Celeb-real/frames/id${i}_0000`, false);
   await writeVideo(`celeb/Celeb-synthesis/frames/id${i}_id${(i + 1) % 6}_0000`, true);
 }
@@ -61,7 +70,10 @@ await writeFiles(root, {
 
 const at = (path: string) => join(root, path);
 const load = (input: RunInput, events: RunEvent[] = []) =>
-  loadExperiment(resolveConfig(input), { report: (event) => events.push(event) });
+  loadExperiment(resolveConfig(input), {
+    report: (event) => events.push(event),
+    cacheDir: join(root, "cache"),
+  });
 
 Deno.test("loadExperiment() trains on FaceForensics++ and tests on Celeb-DF by their official splits, and says so first", async () => {
   const events: RunEvent[] = [];
@@ -198,7 +210,9 @@ Deno.test("loadExperiment() refuses a video in two splits of a manifest, and inv
 
 Deno.test("inspectData() says all there is to say of a set that cannot be used, as tables, JSON and a chart", async () => {
   await writeFiles(root, { "films/real/a.mp4": "not a film", "films/fake/b.mp4": "" });
-  const inspection = await inspectData(resolveConfig({ data: `films=${at("films")}` }));
+  const inspection = await inspectData(resolveConfig({ data: `films=${at("films")}` }), {
+    cacheDir: join(root, "cache"),
+  });
   assertEquals(
     inspection.counts.map((
       { split, label, videos, images, withoutFrames },
@@ -236,14 +250,16 @@ Deno.test("inspectData() finds an identity in two splits before any frame is mad
   for (const id of ["000", "001", "002"]) files[`raw/original_sequences/youtube/c23/videos/${id}.mp4`] = "";
   await writeFiles(root, files);
   await writeSplits("raw", { train: [["000", "001"]], val: [], test: [["001", "002"]] });
-  const { problems } = await inspectData(resolveConfig({ data: `ff=${at("raw")}` }));
+  const { problems } = await inspectData(resolveConfig({ data: `ff=${at("raw")}` }), {
+    cacheDir: join(root, "cache"),
+  });
   assertStringIncludes(problems.at(-1)!, "1 video or person (ffpp:001 in ff train and ff test)");
 });
 
 Deno.test("loadExperiment() warns of shortcuts and of whole frames", async () => {
   for (let i = 0; i < 8; i++) {
     for (const fake of [false, true]) {
-      const wide = await sharp(await picture(fake, { seed: seed++ })).resize(160, 90)[fake ? "jpeg" : "png"]()
+      const wide = await sharp(await draw(fake)).resize(160, 90)[fake ? "jpeg" : "png"]()
         .toBuffer();
       await writeFiles(root, { [`wide/${fake ? "fake" : "real"}/v${i}/0.png`]: new Uint8Array(wide) });
     }

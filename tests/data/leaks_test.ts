@@ -168,6 +168,11 @@ Deno.test("judgeLeaks() refuses with the names, goes on when told to, and only t
     judgeLeaks([leak("folder:s/real/v1", false)], { allow: false })[0],
     "a name in two splits",
   );
+  const alike = { kind: "look", what: "a", where: ["s train: a", "s test: b"], refused: false } as const;
+  assertStringIncludes(
+    judgeLeaks([alike], { allow: false })[0],
+    "1 pictures look alike in two splits, such as s train: a",
+  );
   assertEquals(judgeLeaks([], { allow: false }), []);
 });
 
