@@ -8,6 +8,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { InputError } from "../errors.ts";
 import { bindClip, type Clip, clipShapes, clipSizes, embedPatches } from "./clip.ts";
 import {
   type Attention,
@@ -50,6 +51,15 @@ export type PaperModel = {
 
 const tower = "backbone.backbone.visual.";
 
+// The official code builds all of CLIP, with guidance modules in the text tower too, and runs the vision tower alone.
+const textTower =
+  /^backbone\.backbone\.(transformer\.(resblocks|WSGM_modules)\.|token_embedding\.|positional_embedding$|ln_final\.|text_projection$|logit_scale$)/;
+
+/** The guidance module of a block: neighbouring blocks share one, and modules beyond one a block stay unused. */
+function guidanceOf(block: number, sizes: { readonly layers: number; readonly wsgmCount: number }): number {
+  return Math.floor((block * Math.min(sizes.wsgmCount, sizes.layers)) / sizes.layers);
+}
+
 /**
  * Binds the official stage-2 checkpoint (its `model_state_dict`), which holds stage 1 too.
  *
@@ -57,9 +67,9 @@ const tower = "backbone.backbone.visual.";
  * copies must be equal. CLIP's text tower is ignored.
  *
  * @param options.heads attention heads of CLIP; 16 in ViT-L/14
- * @param options.wsgmCount guidance modules, shared by neighbouring blocks; 8 to 24 in the paper's settings
- * @param options.faformerHeads attention heads of FAFormer; 2 or 16 in the paper's settings
- * @throws naming every missing, unexpected and misshaped key at once, or the copies that differ
+ * @param options.wsgmCount guidance modules, shared by neighbouring blocks; 4, 8 or 12 in the official settings
+ * @param options.faformerHeads attention heads of FAFormer; 2 in the official settings
+ * @throws InputError naming every missing, unexpected and misshaped key at once, or every copy that differs
  */
 export function bindPaper(
   dict: StateDict,
@@ -69,25 +79,21 @@ export function bindPaper(
   const visual: StateDict = new Map();
   for (const [key, value] of dict) if (key.startsWith(tower)) visual.set(key.slice(tower.length), value);
   const sizes = clipSizes(visual);
-  const sharedBy = (block: number) => Math.floor((block * wsgmCount) / sizes.layers);
+  if (!Number.isInteger(wsgmCount) || wsgmCount < 1) {
+    throw new InputError(
+      `Cannot bind the published ForgeLens: expected a wsgmCount of 1 or more but found ${wsgmCount}`,
+    );
+  }
   checkState(dict, paperShapes(dict, { visual, wsgmCount }), {
     what: "the published ForgeLens",
-    ignore: (key) => key.startsWith("backbone.backbone.") && !key.startsWith(tower),
+    ignore: (key) => textTower.test(key),
   });
-  for (let block = 0; block < sizes.layers; block++) {
-    for (const key of wsgmShapes(sizes.width, 0).keys()) {
-      const [copy, shared] = [
-        `transformer.resblocks.${block}.wsgm_module.${key}`,
-        `transformer.WSGM_modules.${sharedBy(block)}.${key}`,
-      ];
-      const [a, b] = [visual.get(copy)!.data, visual.get(shared)!.data];
-      if (a.some((value, i) => value !== b[i])) {
-        throw new Error(
-          `Cannot bind the published ForgeLens: expected ${copy} to equal ${shared}, which block ${block} shares with ${wsgmCount} modules, but found other values; check wsgmCount`,
-        );
-      }
-    }
+  if (!Number.isInteger(sizes.embedDim / faformerHeads)) {
+    throw new InputError(
+      `Cannot bind the published ForgeLens: expected a width that ${faformerHeads} heads of FAFormer divide but found ${sizes.embedDim}`,
+    );
   }
+  checkCopies(visual, { layers: sizes.layers, wsgmCount });
   const plain = new Map([...visual].filter(([key]) => !/WSGM_modules|wsgm_module/.test(key)));
   const clip = bindClip(plain, { activation: "quickgelu", attendAcross: "tokens", heads });
   const isGuidance = (key: string) => key.startsWith(`${tower}transformer.WSGM_modules.`);
@@ -162,7 +168,7 @@ export function paperClsTokens(model: PaperModel, pixels: tf.Tensor4D): tf.Tenso
     const { clip: { config, params }, wsgm } = model;
     let x = embedPatches(model.clip, pixels); // [B, N, D]
     const clsTokens = params.blocks.map((block, i) => {
-      const { down, middle, up } = wsgm[Math.floor((i * wsgm.length) / config.layers)];
+      const { down, middle, up } = wsgm[guidanceOf(i, { layers: config.layers, wsgmCount: wsgm.length })];
       x = residualBlock(block, x, {
         heads: config.heads,
         activation: config.activation,
@@ -223,6 +229,28 @@ function wsgmShapes(D: number, bottleneck: number): Map<string, readonly number[
     ["up.weight", [D, bottleneck]],
     ["up.bias", [D]],
   ]);
+}
+
+/** Throws unless each block's own copy of a guidance module equals the one that it shares. */
+function checkCopies(
+  visual: StateDict,
+  sizes: { readonly layers: number; readonly wsgmCount: number },
+): void {
+  const differing: string[] = [];
+  for (let block = 0; block < sizes.layers; block++) {
+    for (const key of wsgmShapes(0, 0).keys()) {
+      const copy = `transformer.resblocks.${block}.wsgm_module.${key}`;
+      const shared = `transformer.WSGM_modules.${guidanceOf(block, sizes)}.${key}`;
+      const [a, b] = [visual.get(copy)!.data, visual.get(shared)!.data];
+      if (a.some((value, i) => !Object.is(value, b[i]))) differing.push(`${copy} (of ${shared})`);
+    }
+  }
+  if (differing.length === 0) return;
+  throw new InputError(
+    `Cannot bind the published ForgeLens: expected every block's copy of a guidance module to equal the module but found ${differing.length} that differ with wsgmCount ${sizes.wsgmCount}: ${
+      differing.join(", ")
+    }`,
+  );
 }
 
 function paperShapes(

@@ -1,5 +1,7 @@
-import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { createHash } from "node:crypto";
+import { InputError } from "../../lib/errors.ts";
 import { bindPaper, paperClsTokens, paperImage, paperLogit } from "../../lib/model/paper.ts";
 import { dispose } from "../../lib/model/tensors.ts";
 import type { StateDict } from "../../lib/model/weights.ts";
@@ -10,14 +12,21 @@ const expected = await arrays("paper_expected.safetensors");
 const { heads, wsgmCount, faformerHeads } = JSON.parse(await Deno.readTextFile(fixture("paper.json")));
 const options = { heads, wsgmCount, faformerHeads };
 const values = (key: string) => expected.get(key)!.data as Float32Array;
+const some = { dtype: "float32", shape: [1], data: new Float32Array(1) };
+
+// Float32 sums in another order than PyTorch's, through three layers: 3e-6 was seen (8e-6 through ViT-L/14's 24).
+const tolerance = 2e-5;
+
+/** The fixture's images, which PyTorch keeps channels first. */
+function images(): tf.Tensor4D {
+  return tf.tidy(() => tf.transpose(tensorOf<tf.Tensor4D>(expected, "image"), [0, 2, 3, 1]));
+}
 
 tensorTest("paperLogit() and paperClsTokens() match the official code in both stages", () => {
   const model = bindPaper(weights, options);
-  const pixels = tf.tidy(() => tf.transpose(tensorOf<tf.Tensor4D>(expected, "image"), [0, 2, 3, 1]));
+  const pixels = images();
   const clsTokens = paperClsTokens(model, pixels);
   const [B, L, E] = clsTokens.shape;
-  // Float32 sums in another order than PyTorch's, through three layers: 3e-6 was seen.
-  const tolerance = 2e-5;
   assertLess(worstDifference(clsTokens.dataSync(), values("stage2.cls_tokens")), tolerance);
   const embedding = tf.tidy(() =>
     tf.reshape(tf.slice(clsTokens, [0, L - 1, 0], [-1, 1, -1]), [B, E]).dataSync()
@@ -30,35 +39,80 @@ tensorTest("paperLogit() and paperClsTokens() match the official code in both st
 });
 
 tensorTest(
-  "bindPaper() ignores the text tower alone, and lists every other key that is wrong in one error",
+  "bindPaper() gives every block its own module, and leaves the rest unused, when modules outnumber blocks",
   () => {
-    const some = { dtype: "float32", shape: [1], data: new Float32Array(1) };
-    const text: StateDict = new Map([...weights, [
-      "backbone.backbone.transformer.resblocks.0.ln_1.weight",
-      some,
-    ]]);
-    dispose(bindPaper(text.set("backbone.backbone.logit_scale", some), options));
-    const wrong: StateDict = new Map(weights);
-    wrong.delete("fc.1.bias");
-    wrong.set("extra", some).set("cls_token", some);
-    const { message } = assertThrows(() => bindPaper(wrong, options));
-    for (const key of ["fc.1.bias", "extra", "cls_token"]) assert(message.includes(key), message);
+    const tower = "backbone.backbone.visual.transformer";
+    const many: StateDict = new Map(weights);
+    for (const [key, value] of weights) {
+      const name = key.split(`${tower}.WSGM_modules.0.`)[1];
+      if (name === undefined) continue;
+      for (let i = 0; i < 5; i++) {
+        const own = weights.get(`${tower}.resblocks.${i}.wsgm_module.${name}`);
+        many.set(`${tower}.WSGM_modules.${i}.${name}`, own ?? value);
+      }
+    }
+    const model = bindPaper(many, { ...options, wsgmCount: 5 });
+    const pixels = images();
+    assertLess(worstDifference(paperLogit(model, pixels, { stage: 2 }), values("stage2.logit")), tolerance);
+    pixels.dispose();
+    dispose(model);
   },
 );
 
-tensorTest(
-  "bindPaper() refuses copies of a shared guidance module that differ, and another count of modules",
-  () => {
-    const key = "backbone.backbone.visual.transformer.resblocks.1.wsgm_module.up.bias";
+tensorTest("bindPaper() ignores the text tower, with its own guidance modules, alone", () => {
+  const text: StateDict = new Map(weights);
+  for (
+    const key of [
+      "transformer.resblocks.0.ln_1.weight",
+      "transformer.resblocks.0.wsgm_module.up.bias",
+      "transformer.WSGM_modules.7.up.bias",
+      "token_embedding.weight",
+      "positional_embedding",
+      "ln_final.bias",
+      "text_projection",
+      "logit_scale",
+    ]
+  ) text.set(`backbone.backbone.${key}`, some);
+  dispose(bindPaper(text, options));
+});
+
+tensorTest("bindPaper() lists every missing, unexpected and misshaped key in one error", () => {
+  const wrong: StateDict = new Map(weights);
+  wrong.delete("fc.1.bias");
+  wrong.set("extra", some).set("backbone.backbone.extra", some).set("cls_token", some);
+  const { message } = assertThrows(() => bindPaper(wrong, options), InputError);
+  for (const part of ["1 missing: fc.1.bias", "2 unexpected: extra, backbone.backbone.extra", "cls_token"]) {
+    assertStringIncludes(message, part);
+  }
+});
+
+tensorTest("bindPaper() names every copy of a shared guidance module that differs from it", () => {
+  const changed: StateDict = new Map(weights);
+  for (const name of ["resblocks.1.wsgm_module.up.bias", "resblocks.2.wsgm_module.down.weight"]) {
+    const key = `backbone.backbone.visual.transformer.${name}`;
     const { data, ...rest } = weights.get(key)!;
-    const changed: StateDict = new Map(weights).set(key, {
-      ...rest,
-      data: (data as Float32Array).map((v) => v + 1),
-    });
-    assertThrows(() => bindPaper(changed, options), Error, "resblocks.1.wsgm_module.up.bias to equal");
-    assertThrows(() => bindPaper(weights, { ...options, wsgmCount: 3 }), Error, "WSGM_modules.2.");
-  },
-);
+    changed.set(key, { ...rest, data: (data as Float32Array).map((v) => v + 1) });
+  }
+  const { message } = assertThrows(() => bindPaper(changed, options), InputError);
+  assertStringIncludes(message, "found 2 that differ");
+  assertStringIncludes(message, "resblocks.1.wsgm_module.up.bias (of transformer.WSGM_modules.0.up.bias)");
+  assertStringIncludes(
+    message,
+    "resblocks.2.wsgm_module.down.weight (of transformer.WSGM_modules.1.down.weight)",
+  );
+});
+
+tensorTest("bindPaper() refuses counts that the weights do not have or allow", () => {
+  assertThrows(() => bindPaper(weights, { ...options, wsgmCount: 3 }), InputError, "WSGM_modules.2.");
+  assertThrows(() => bindPaper(weights, { ...options, wsgmCount: 1 }), InputError, "WSGM_modules.1.");
+  assertThrows(() => bindPaper(weights, { ...options, wsgmCount: 0 }), InputError, "1 or more but found 0");
+  assertThrows(
+    () => bindPaper(weights, { ...options, faformerHeads: 3 }),
+    InputError,
+    "3 heads of FAFormer divide",
+  );
+  assertThrows(() => bindPaper(weights, { ...options, heads: 5 }), Error, "5 heads");
+});
 
 Deno.test("paperImage() cuts out the centre, rounding half to even as torchvision does", () => {
   const [width, height, size] = [7, 5, 4];
@@ -75,4 +129,13 @@ Deno.test("paperImage() tiles an image with a side below the size before it cuts
   // Tiled to 6 × 4, cut from the second column on, in every row.
   const row = [2, 2, 2, 3, 3, 3, 1, 1, 1, 2, 2, 2];
   assertEquals(Array.from(result), [...row, ...row, ...row, ...row]);
+});
+
+Deno.test("paperImage() gives the official tiling's and torchvision's bytes", async () => {
+  const { cases } = JSON.parse(await Deno.readTextFile(fixture("paper_images.json")));
+  for (const { width, height, sha256 } of cases) {
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
+    const hash = createHash("sha256").update(paperImage({ data, width, height })).digest("hex");
+    assertEquals(hash, sha256, `${width}×${height}`);
+  }
 });
