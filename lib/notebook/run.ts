@@ -83,7 +83,7 @@ export function assemble(
  * @throws what `work` throws, as one line
  */
 export async function watch<T>(
-  work: (options: Required<TaskOptions>) => Promise<T>,
+  work: (options: Required<Pick<TaskOptions, "report" | "signal">>) => Promise<T>,
   { display = inJupyter }: { readonly display?: Display } = {},
 ): Promise<T> {
   using stop = stopOnSignals();
