@@ -29,6 +29,7 @@ import { openTokenCache, type TokenCache } from "../model/features.ts";
 import { dispose } from "../model/tensors.ts";
 import { loadStateDict, type StateDict } from "../model/weights.ts";
 import type { TaskOptions } from "./experiment.ts";
+import { checkWhole } from "./export.ts";
 
 /** A frozen encoder and what a report says of it. */
 export type Encoder = {
@@ -112,6 +113,10 @@ export async function bindEncoder(
   const { activation, attendAcross } = config;
   const own = [...options.checkpoint ?? []].filter(([key]) => key.startsWith("extractor.clip."));
   if (own.length > 0) {
+    // The file does not say it, and the two presets differ.
+    const message =
+      `CLIP from the checkpoint runs with ${activation} and attention across the ${attendAcross}; weights that the reference notebook trained want --preset reference`;
+    options.report?.({ type: "note", message });
     return { clip: bindClip(new Map(own), { activation, attendAcross }), name: "CLIP from the checkpoint" };
   }
   const builtIn = (warning?: string): Encoder => {
@@ -143,7 +148,9 @@ export async function bindEncoder(
       },
     });
     options.report?.({ type: "note", message: `Loading CLIP from ${path}` });
-    const clip = bindClip(await loadStateDict(path), { activation, attendAcross });
+    const dict = await loadStateDict(path);
+    if (config.exportFull) checkWhole(dict); // now, not after training
+    const clip = bindClip(dict, { activation, attendAcross });
     return { clip, name: `CLIP ${modelName(clip)}`, file: path };
   } catch (error) {
     const mustBeClip = config.clip !== "auto" || config.clipWeights !== undefined || config.exportFull;

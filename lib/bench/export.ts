@@ -20,18 +20,22 @@ const notWeights = new Set(["input_resolution", "context_length", "vocab_size"])
  * @throws InputError when `clip` is a vision tower alone
  */
 export function wholeModel(head: StateDict, clip: StateDict): StateDict {
-  if (!clip.has("token_embedding.weight") || !clip.has("visual.proj")) {
-    throw new InputError(
-      "Cannot export the whole model: expected all of CLIP, text tower too, but found a part of it; give OpenAI's .pt or open_clip's file with --clip-weights",
-    );
-  }
+  checkWhole(clip);
   const whole: StateDict = new Map();
   for (const [key, value] of clip) if (!notWeights.has(key)) whole.set(`extractor.clip.${key}`, value);
   for (const [key, value] of head) whole.set(key, value);
   return whole;
 }
 
-/** Writes `model-full.safetensors` (with `--pth` also `model-full.pth`) of a trained run; resolves to its path. */
+/** Throws unless `clip` is all of CLIP. @throws InputError */
+export function checkWhole(clip: StateDict): void {
+  if (clip.has("token_embedding.weight") && clip.has("visual.proj")) return;
+  throw new InputError(
+    "Cannot export the whole model: expected all of CLIP, text tower too, but found a part of it; give OpenAI's .pt or open_clip's file with --clip-weights",
+  );
+}
+
+/** Writes `model-full.safetensors` (with `--pth` also `model-full.pth`) of a trained run, of several seeds the first; resolves to its path. */
 export async function exportFull(
   config: RunConfig,
   options: { readonly folder: string; readonly encoder: Encoder },

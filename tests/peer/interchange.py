@@ -11,30 +11,9 @@ import torch
 import torch.nn as nn
 from safetensors.torch import load_file, save_file
 
+from notebook_model import FAFormer, WSGM, pooled
+
 folder = Path(sys.argv[1])
-
-
-class WSGM(nn.Module):
-    def __init__(self, dim):
-        super().__init__()
-        self.guidance = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim))
-        self.norm = nn.LayerNorm(dim)
-
-    def forward(self, tokens):
-        return self.norm(tokens + self.guidance(tokens))
-
-
-class FAFormer(nn.Module):
-    def __init__(self, dim, heads, depth, feed_forward):
-        super().__init__()
-        self.layers = nn.ModuleList(
-            [nn.TransformerEncoderLayer(d_model=dim, nhead=heads, dim_feedforward=feed_forward, batch_first=True) for _ in range(depth)]
-        )
-
-    def forward(self, x):
-        for layer in self.layers:
-            x = layer(x)
-        return x
 
 
 class Named(nn.Module):
@@ -62,8 +41,7 @@ class ForgeLens(nn.Module):
         self.cls_head = nn.Linear(dim, 2)
 
     def forward(self, tokens):
-        tokens = self.faformer(self.wsgm(tokens))
-        return self.cls_head(tokens[:, 0] + tokens[:, 1:].mean(dim=1))
+        return self.cls_head(pooled(self.faformer(self.wsgm(tokens))))
 
 
 heads = int(sys.argv[2])

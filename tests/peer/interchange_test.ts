@@ -14,21 +14,9 @@ import { loadStateDict, saveSafetensors, type StateDict } from "../../lib/model/
 import { createRandom } from "../../lib/random.ts";
 import { writePictures } from "../folders.ts";
 import { worstDifference } from "../tensors.ts";
+import { pythonWith } from "./python.ts";
 
-/** The Python that has PyTorch and safetensors: FORGELENS_PYTHON, else python3; undefined where there is none. */
-const python = [Deno.env.get("FORGELENS_PYTHON") ?? "python3"].find((name) => {
-  try {
-    return new Deno.Command(name, {
-      args: ["-c", "import torch, safetensors"],
-      stdout: "null",
-      stderr: "null",
-    })
-      .outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-});
+const python = pythonWith("torch", "safetensors");
 
 /** A small CLIP with a text tower: the names of the whole model, 32-pixel patches of a 224-pixel image. */
 function smallClip(): StateDict {
