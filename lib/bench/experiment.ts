@@ -164,7 +164,7 @@ async function inspect(
 ): Promise<Inspection> {
   const { parts, facts, demo } = options;
   const named = namedParts(config, parts);
-  const warnings = parts.sets.flatMap((set) => set.warnings);
+  const warnings = [...new Set(parts.sets.flatMap((set) => set.warnings))];
   const sets: SetSummary[] = [];
   for (const { set, layout, root, samples, skipped, reading } of parts.sets) {
     const crop = demo ? { text: "–", uncropped: false } : await cropOf(root, { samples, facts });
