@@ -67,7 +67,7 @@ export async function main(args: readonly string[]): Promise<number> {
       .option("--quick", "do not open the images: no unreadable ones, duplicates and shortcuts are found"),
     dataKeys,
   ).action(async (flags: Flags) => {
-    code = await (await import("./cli_data.ts")).inspect(flags);
+    code = await (await import("./data_commands.ts")).inspect(flags);
   });
   addConfigFlags(
     add("prepare").description(
@@ -81,7 +81,7 @@ export async function main(args: readonly string[]): Promise<number> {
       .option("--workers <number>", "videos at a time; as many as there are cores unless given", Number),
     ["data", "set", "compression", "methods", "root"],
   ).action(async (flags: Flags) => {
-    code = await (await import("./cli_data.ts")).prepare(flags);
+    code = await (await import("./data_commands.ts")).prepare(flags);
   });
   add("demo-data").description("write the procedural demo data set")
     .option("--root <folder>", "where to", "data/demo")
@@ -96,12 +96,12 @@ export async function main(args: readonly string[]): Promise<number> {
     cache.command(name, { isDefault }).exitOverride().configureOutput({ writeErr: () => {} })
       .option("--cache-folder <folder>", "where they are kept; by default in the user's cache folder");
   cacheCommand("show", true).description("what each encoder's tokens take").action(async (flags: Flags) => {
-    code = await (await import("./cache_command.ts")).showCache(flags);
+    code = await (await import("./cache_commands.ts")).showCache(flags);
   });
   cacheCommand("prune", false).description("remove what was not used for longest, or all of it")
     .option("--to <gigabytes>", "how much may stay", Number, 0)
     .action(async (flags: Flags) => {
-      code = await (await import("./cache_command.ts")).prune(flags);
+      code = await (await import("./cache_commands.ts")).prune(flags);
     });
 
   try {
