@@ -42,6 +42,15 @@ export function costChart(
     legend: { columns: 2 },
   } as const;
   const shape = { ...color, scale: { domain: names, range: shapes.slice(0, names.length) } } as const;
+  const y = {
+    field: "set",
+    type: "nominal",
+    title: null,
+    sort: null,
+    axis: { grid: false, ticks: false, domain: false },
+    scale: { paddingInner: 0.4 },
+  } as const;
+  const yOffset = { field: "way", type: "nominal", sort: names } as const;
   return {
     ...frame(
       title,
@@ -57,26 +66,32 @@ export function costChart(
     width: width - 30 - labelSpace(values.map(({ set }) => set)),
     height: { step: 20 },
     data: { values },
-    encoding: {
-      y: {
-        field: "set",
-        type: "nominal",
-        title: null,
-        sort: null,
-        axis: { grid: false, ticks: false, domain: false },
-        scale: { paddingInner: 0.4 },
-      },
-      yOffset: { field: "way", type: "nominal", sort: names },
-      x: { field: "value", type: "quantitative", title: "AUC (higher is better)", scale: { domain: [0, 1] } },
-    },
     layer: [
-      { mark: { type: "rule", color: "#9aa5b1" }, encoding: { x: { datum: 0.5 }, y: {}, yOffset: {} } },
+      {
+        data: { values: [{}] },
+        mark: { type: "rule", color: "#9aa5b1" },
+        encoding: { x: { datum: 0.5, type: "quantitative" } },
+      },
       {
         transform: [{ filter: "isValid(datum.low)" }],
         mark: { type: "rule", strokeWidth: 1.5 },
-        encoding: { x: { field: "low", type: "quantitative" }, x2: { field: "high" }, color },
+        encoding: { x: { field: "low", type: "quantitative" }, x2: { field: "high" }, y, yOffset, color },
       },
-      { mark: { type: "point", filled: true, size: 75, opacity: 1 }, encoding: { color, shape } },
+      {
+        mark: { type: "point", filled: true, size: 75, opacity: 1 },
+        encoding: {
+          x: {
+            field: "value",
+            type: "quantitative",
+            title: "AUC (higher is better)",
+            scale: { domain: [0, 1] },
+          },
+          y,
+          yOffset,
+          color,
+          shape,
+        },
+      },
     ],
   };
 }
