@@ -104,7 +104,7 @@ try {
     edit: editing({
       'const REAL_PATH = ""': `const REAL_PATH = "${faces.real}"`,
       'const FAKE_PATH = ""': `const FAKE_PATH = "${faces.fake}"`,
-      "epochs: 4,": 'epochs: 1, clip: "demo", feedForward: 64,',
+      "epochs: 3,": 'epochs: 1, clip: "demo", feedForward: 64,',
     }),
   });
   assertEquals(faultsOf(audit.notebook), []);
