@@ -28,7 +28,7 @@ export function costChart(
       const auc = estimate(result, "auc");
       if (!auc) return [];
       const range = auc.sd !== null
-        ? { low: auc.mean - auc.sd, high: auc.mean + auc.sd }
+        ? { low: Math.max(0, auc.mean - auc.sd), high: Math.min(1, auc.mean + auc.sd) }
         : result.intervals?.auc ?? undefined;
       return [{ set: testName(result), way: name, value: auc.mean, low: range?.low, high: range?.high }];
     })
