@@ -11,7 +11,7 @@ import {
 import { bindClip, encodeTokens, randomClip } from "../../lib/model/clip.ts";
 import { bindForgeLens, createForgeLens, forgeLensState, logits } from "../../lib/model/forgelens.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
+import { arrays, fixture, heldTensors, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 
 const weights = await arrays("forgelens_head.safetensors");
 const expected = await arrays("forgelens_head_expected.safetensors");
@@ -95,13 +95,13 @@ tensorTest(
       const model = createForgeLens(small, 0);
       const optimizer = adamW();
       const seen: number[] = [];
-      let held: number | undefined;
+      let held: ReturnType<typeof heldTensors> | undefined;
       for (let seed = 0; seed < steps; seed++) {
         const tokens = encodeTokens(clip, images);
         seen.push(await trainStep(model, optimizer, { tokens, labels: [0, 1, 0, 1], seed }));
         tokens.dispose();
-        held ??= tf.memory().numTensors;
-        assertEquals(tf.memory().numTensors, held, `after step ${seed + 1}`);
+        held ??= heldTensors();
+        assertEquals(heldTensors(), held, `after step ${seed + 1}`);
       }
       dispose([model, optimizer]);
       return seen;
