@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
+import { bootstrapIntervals } from "../bench/bootstrap.ts";
 import { encodeImages, type Encoder, openEncoder } from "../bench/encoder.ts";
 import { scoreSamples, testDetector } from "../bench/evaluate.ts";
 import { evaluateScores } from "../bench/metrics.ts";
@@ -176,8 +177,11 @@ export async function halfNormalised({ detector }: Variant): Promise<EvaluationR
           total: samples.length,
         });
       }
-      const metrics = evaluateScores(samples.map(({ label }) => label), scores);
-      results.push({ set, split, perturbation: "none", kind, demo: experiment.demo, metrics });
+      const labels = samples.map(({ label }) => label);
+      const groups = samples.map(({ label, video, path }) => `${label} ${video ?? path}`);
+      const metrics = evaluateScores(labels, scores);
+      const intervals = bootstrapIntervals(labels, scores, { groups, seed: 0 });
+      results.push({ set, split, perturbation: "none", kind, demo: experiment.demo, metrics, intervals });
     }
     return results;
   });

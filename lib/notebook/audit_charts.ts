@@ -6,14 +6,14 @@
 import type { TopLevelSpec } from "vega-lite";
 import { classScale, colours, defaultWidth, frame, labelSpace, shapes } from "../bench/chart_style.ts";
 import { referenceFigures } from "../bench/reference.ts";
-import { estimate, type EvaluationResult } from "../bench/report.ts";
+import type { EvaluationResult } from "../bench/report.ts";
 import { testName } from "../bench/tables.ts";
 import type { MessyFolder, OrderedScore } from "./audit.ts";
 
 /** What stands below the title of every chart made on demo data. */
 const caveat = "Demo data and demo encoder: says nothing about CLIP on real faces";
 
-/** AUC by data set, for each way of doing it, with its 95 % interval or ± sd over runs; grey: chance. */
+/** AUC by data set, for each way of doing it, of the first training seed, with its 95 % interval; grey: chance. */
 export function costChart(
   title: string,
   options: {
@@ -25,12 +25,10 @@ export function costChart(
   const { ways, demo, width = defaultWidth } = options;
   const values = ways.flatMap(({ name, results }) =>
     results.flatMap((result) => {
-      const auc = estimate(result, "auc");
-      if (!auc) return [];
-      const range = auc.sd !== null
-        ? { low: Math.max(0, auc.mean - auc.sd), high: Math.min(1, auc.mean + auc.sd) }
-        : result.intervals?.auc ?? undefined;
-      return [{ set: testName(result), way: name, value: auc.mean, low: range?.low, high: range?.high }];
+      const { auc } = result.metrics;
+      if (auc === null) return [];
+      const range = result.intervals?.auc;
+      return [{ set: testName(result), way: name, value: auc, low: range?.low, high: range?.high }];
     })
   );
   const names = ways.map(({ name }) => name);
@@ -58,7 +56,7 @@ export function costChart(
         demo,
         subtitle: [
           ...(demo ? [caveat] : []),
-          "Bars: 95 % intervals, or ± sd over training seeds. Grey: chance",
+          "The same training seed; bars: 95 % bootstrap intervals. Grey: chance",
         ],
       },
       values.map(({ set, way, value }) => `${way}, ${set}: AUC ${value.toFixed(3)}.`).join(" "),
@@ -182,7 +180,7 @@ export function accuracyChart(
         demo: false, // the reference's own figures are of real faces; the demo's rows say what they are
         subtitle: [
           "Black line: always answering the larger class",
-          ...(demo ? [`DEMO rows: ${caveat.toLowerCase()}`] : []),
+          ...(demo ? [`DEMO rows: ${caveat.replace(/^D/, "d")}`] : []),
         ],
       },
       rows.map(({ test, accuracy, always }) =>

@@ -63,6 +63,17 @@ Deno.test("the audit's charts say that demo data says nothing about CLIP, and on
   assertEquals(caveated(false), [false, false, false, false, false]);
 });
 
+Deno.test("costChart() compares the first training seed of each way, not one's mean with another's seed", () => {
+  const runs = [result("x").metrics, evaluateScores(labels, [0.9, 0.8, 0.7, 0.1, 0.2, 0.3])];
+  const ways = [{ name: "three seeds", results: [result("first", { runs })] }, {
+    name: "one seed",
+    results: [result("first")],
+  }];
+  // Eight of the nine pairs of a real and a fake are in order.
+  const text = "three seeds, first test: AUC 0.889. one seed, first test: AUC 0.889.";
+  assertStringIncludes(chartText(costChart("Cost", { ways, demo: false })), text);
+});
+
 Deno.test("accuracyChart() shows the original's accuracies below always answering fake", () => {
   const text = chartText(accuracyChart([], { demo: false }));
   // 11,152 of 13,551, 21,679 of 24,094 and 73,154 of 93,853.
