@@ -28,45 +28,70 @@ export async function readNotebook(path: string): Promise<Notebook> {
 }
 
 /**
- * Lints and type-checks the cells of a notebook as one module; `deno fmt` formats `.ipynb` by itself.
+ * Checks the format of a notebook, and lints and type-checks its cells as one module. `deno fmt --check` itself can't: it finds
+ * fault with every notebook that it would write as it is (Deno 2.9).
  *
  * @throws with Deno's findings
  */
 export async function checkCells(name: string): Promise<void> {
+  const file = `notebooks/${name}.ipynb`;
+  const text = await Deno.readTextFile(join(root, file));
+  const formatted = await deno(["fmt", "--ext=ipynb", "-"], text);
+  if (formatted.out !== text) {
+    throw new Error(
+      `Cannot use ${file}: expected the format of deno fmt but found another; to write it: ` +
+        `deno fmt --ext=ipynb - < ${file} > formatted.ipynb && mv formatted.ipynb ${file}\n${formatted.err}`,
+    );
+  }
   const module = join(root, "notebooks", `.${name}.cells.ts`); // beside it, so that its imports are found
-  await Deno.writeTextFile(
-    module,
-    cellsAsModule(await readNotebook(join(root, "notebooks", `${name}.ipynb`))),
-  );
+  await Deno.writeTextFile(module, cellsAsModule(JSON.parse(text)));
   try {
     for (const command of ["lint", "check"]) {
-      const { success, stderr, stdout } = await new Deno.Command(Deno.execPath(), {
-        args: [command, module],
-        env: { NO_COLOR: "1" },
-        cwd: root,
-      }).output();
-      if (success) continue;
-      const findings = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-      throw new Error(`Cannot use the cells of ${name}.ipynb: deno ${command} found:\n${findings}`);
+      const { success, out, err } = await deno([command, module]);
+      if (!success) throw new Error(`Cannot use the cells of ${file}: deno ${command} found:\n${out}${err}`);
     }
   } finally {
     await Deno.remove(module);
   }
 }
 
+async function deno(args: readonly string[], input = "") {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    env: { NO_COLOR: "1" },
+    cwd: root,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const [{ success, stdout, stderr }] = await Promise.all([
+    child.output(),
+    new Response(input).body!.pipeTo(child.stdin),
+  ]);
+  return { success, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+/** Where a notebook is executed, and as what. */
+export type CopyOptions = {
+  /** A folder of its own below the project. */
+  readonly work: string;
+  /** Changes the source of each code cell, as a user would. */
+  readonly edit?: (source: string) => string;
+};
+
+/** A notebook in a folder of its own. */
+export type NotebookCopy = {
+  readonly path: string;
+  /** Where its runs go. */
+  readonly checkpoints: string;
+  /** Reads it with its import as in the project. */
+  read(): Promise<Notebook>;
+};
+
 /**
- * Executes a notebook on the Deno kernel in a folder of its own, where the demo data is the project's and checkpoints go to
- * the folder.
- *
- * @param options.edit changes the source of each code cell, as a user would
- * @returns the executed notebook and the checkpoints' folder, in `work`
- * @throws with the cell and its error
+ * Copies a notebook to `work/notebooks`, where the demo data is the project's and checkpoints go to `work`.
  */
-export async function executeNotebook(
-  jupyter: Jupyter,
-  name: string,
-  options: { readonly work: string; readonly edit?: (source: string) => string },
-): Promise<{ notebook: Notebook; checkpoints: string }> {
+export async function copyNotebook(name: string, options: CopyOptions): Promise<NotebookCopy> {
   const { work, edit = (source) => source } = options;
   const folder = join(work, "notebooks");
   await Deno.mkdir(folder, { recursive: true });
@@ -90,6 +115,25 @@ export async function executeNotebook(
   };
   const path = join(folder, `${name}.ipynb`);
   await Deno.writeTextFile(path, JSON.stringify(change("../lib/mod.ts", lib)(edited)));
+  return {
+    path,
+    checkpoints: join(work, "checkpoints"),
+    read: async () => change(lib, "../lib/mod.ts")(await readNotebook(path)),
+  };
+}
+
+/**
+ * Executes a copy of a notebook on the Deno kernel.
+ *
+ * @returns the executed notebook and the checkpoints' folder, in `work`
+ * @throws with the cell and its error
+ */
+export async function executeNotebook(
+  jupyter: Jupyter,
+  name: string,
+  options: CopyOptions,
+): Promise<{ notebook: Notebook; checkpoints: string }> {
+  const { path, checkpoints, read } = await copyNotebook(name, options);
   await nbconvert(jupyter, [
     "--to=notebook",
     "--execute",
@@ -100,8 +144,7 @@ export async function executeNotebook(
     "--ExecutePreprocessor.kernel_name=deno",
     path,
   ]);
-  const notebook = change(lib, "../lib/mod.ts")(await readNotebook(path));
-  return { notebook, checkpoints: join(work, "checkpoints") };
+  return { notebook: await read(), checkpoints };
 }
 
 /** Writes a notebook as an HTML page that loads nothing. */

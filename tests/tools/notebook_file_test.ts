@@ -51,7 +51,7 @@ Deno.test("faultsOf() names errors, cells that did not run, charts without PNG, 
 });
 
 for (const name of await notebookNames()) {
-  Deno.test(`the cells of ${name}.ipynb lint and type-check`, async () => {
+  Deno.test(`the cells of ${name}.ipynb are formatted, lint and type-check`, async () => {
     await checkCells(name);
   });
 
