@@ -5,8 +5,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { evaluateRun } from "./bench/evaluate.ts";
-import { checkRunFolder, newRunName, readRunConfig, unfinishedRun } from "./bench/folder.ts";
-import { stopOnSignals } from "./bench/interrupt.ts";
+import { checkRunFolder, newRunName, readRunConfig, timeStamp, unfinishedRun } from "./bench/folder.ts";
 import type { RunReport } from "./bench/report.ts";
 import { openSession } from "./bench/session.ts";
 import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench/tables.ts";
@@ -15,7 +14,7 @@ import { isDemo, resolveConfig, type RunConfig } from "./config.ts";
 import { writeDemoData } from "./data/demo.ts";
 import { InputError } from "./errors.ts";
 import { configFlags, fromFile } from "./flags.ts";
-import { createScreen } from "./progress.ts";
+import { onScreen } from "./progress.ts";
 
 /** A command's flags by camelCase name; only those that were given, and defaults of its own. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -27,34 +26,27 @@ export async function train(flags: Flags): Promise<number> {
     : { config: resolveConfig(await fromFile(flags), configFlags(flags)), resume: false };
   const named = { ...config, run: config.run ?? newRunName(config) };
   await checkRunFolder(named, { resume });
-  using stop = stopOnSignals();
-  const screen = createScreen();
-  try {
+  const folder = join(named.out, named.run);
+  return await onScreen(async ({ screen, signal }) => {
     if (isDemo(named)) console.log(demoNotice);
-    const session = await openSession(named, { report: screen.show, signal: stop.signal });
+    const session = await openSession(named, { report: screen.show, signal });
     try {
-      for await (const event of trainRun(named, { resume, session, signal: stop.signal })) screen.show(event);
-      stop.signal.throwIfAborted();
-      const report = await evaluateRun(named, { session, onEvent: screen.show, signal: stop.signal });
-      printReport(report, join(named.out, named.run));
+      for await (const event of trainRun(named, { resume, session, signal })) screen.show(event);
+      signal.throwIfAborted();
+      printReport(await evaluateRun(named, { session, onEvent: screen.show, signal }), folder);
     } finally {
       session.close();
     }
     return 0;
-  } catch (error) {
-    if (error !== stop.signal.reason) throw error;
-    screen.close();
-    const started = await Deno.stat(join(named.out, named.run)).catch(() => undefined);
-    const out = named.out === "checkpoints" ? "" : ` --out ${named.out}`;
-    console.error(
-      started
+  }, {
+    interrupted: async () => {
+      const started = await Deno.stat(folder).catch(() => undefined);
+      const out = named.out === "checkpoints" ? "" : ` --out ${named.out}`;
+      return started
         ? `Interrupted. To go on: deno task train --resume --run ${named.run}${out}`
-        : "Interrupted before training began.",
-    );
-    return 130;
-  } finally {
-    screen.close();
-  }
+        : "Interrupted before training began.";
+    },
+  });
 }
 
 async function resumedConfig(flags: Flags): Promise<RunConfig> {
@@ -69,13 +61,7 @@ async function resumedConfig(flags: Flags): Promise<RunConfig> {
     );
   }
   const name = run === undefined ? await unfinishedRun(`${out}`) : `${run}`;
-  const before = await readRunConfig(join(`${out}`, name));
-  return {
-    ...before,
-    out: `${out}`,
-    run: name,
-    ...(backend === undefined ? {} : { backend: before.backend }),
-  };
+  return resolveConfig(await readRunConfig(join(`${out}`, name)), { out: `${out}`, run: name, backend });
 }
 
 /** Tests a run's weights, or a file of weights, again; resolves to the exit code. */
@@ -93,48 +79,39 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
     return {}; // a file of weights from elsewhere: flags and defaults say how it is run
   });
   const named = given.test !== undefined || given.testReal !== undefined;
-  const time = new Date().toISOString().replace(/\.\d+Z$/, "").replaceAll(/[-:]/g, "").replace("T", "-");
+  const place = info.isDirectory ? await Deno.realPath(folder) : checkpoint.replace(/\.[^.]+$/, "");
   const config = {
     ...resolveConfig(named ? { ...own, test: [], testReal: undefined, testFake: undefined } : own, given),
-    run: basename(info.isDirectory ? await Deno.realPath(folder) : checkpoint.replace(/\.[^.]+$/, "")),
-    out: dirname(info.isDirectory ? await Deno.realPath(folder) : checkpoint),
+    run: basename(place),
+    out: dirname(place),
   };
-  const into = named || !info.isDirectory ? join(folder, `evaluation-${time}`) : folder;
-  using stop = stopOnSignals();
-  const screen = createScreen();
-  try {
+  const into = named || !info.isDirectory ? join(folder, `evaluation-${timeStamp()}`) : folder;
+  return await onScreen(async ({ screen, signal }) => {
+    const weights = info.isDirectory ? undefined : checkpoint;
     const report = await evaluateRun(config, {
-      checkpoint: info.isDirectory ? undefined : checkpoint,
+      checkpoint: weights,
       named,
       into,
       onEvent: screen.show,
-      signal: stop.signal,
+      signal,
     });
     printReport(report, into);
     return 0;
-  } catch (error) {
-    if (error !== stop.signal.reason) throw error;
-    console.error("Interrupted.");
-    return 130;
-  } finally {
-    screen.close();
-  }
+  });
 }
 
 /** Writes the demo data; resolves to the exit code. */
 export async function demoData(flags: { readonly root: string; readonly seed: number }): Promise<number> {
-  const screen = createScreen();
-  try {
+  return await onScreen(async ({ screen, signal }) => {
     const { written, images, sha256 } = await writeDemoData({
       ...flags,
+      signal,
       onProgress: (done, total) =>
         screen.show({ type: "progress", task: "Writing the demo data", unit: "images", done, total }),
     });
     console.log(`${written > 0 ? "Wrote" : "Found"} ${images} images in ${flags.root} (SHA-256 ${sha256})`);
     return 0;
-  } finally {
-    screen.close();
-  }
+  });
 }
 
 const demoNotice = "DEMO: no data is named, so this run takes procedural faces and a built-in encoder. " +

@@ -5,6 +5,7 @@
  */
 import { Presets, SingleBar } from "cli-progress";
 import type { RunEvent } from "./bench/events.ts";
+import { Interrupted, stopOnSignals } from "./bench/interrupt.ts";
 import { dataTable, tableText } from "./bench/tables.ts";
 
 /** Draws events as they come; `close()` leaves the terminal as it was. */
@@ -127,6 +128,31 @@ export function createScreen(
     }
   };
   return { show, close: endTask };
+}
+
+/**
+ * Runs a command's work with a screen and a signal that Ctrl-C fires, and resolves to its exit code: 130 when it was
+ * interrupted, after `interrupted` (default `Interrupted.`) is said on standard error.
+ */
+export async function onScreen(
+  work: (options: { readonly screen: Screen; readonly signal: AbortSignal }) => Promise<number>,
+  options: {
+    readonly print?: (line: string) => void;
+    readonly interrupted?: () => string | Promise<string>;
+  } = {},
+): Promise<number> {
+  using stop = stopOnSignals();
+  const screen = createScreen({ print: options.print });
+  try {
+    return await work({ screen, signal: stop.signal });
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    screen.close();
+    console.error(await options.interrupted?.() ?? "Interrupted.");
+    return 130;
+  } finally {
+    screen.close();
+  }
 }
 
 /** `62` → `1 min 2 s`. */

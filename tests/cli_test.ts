@@ -1,45 +1,15 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
+import { commandLine, smallRun } from "./command_line.ts";
 import { writeOddPictures, writePictures } from "./folders.ts";
 
 const root = await Deno.makeTempDir();
 globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
 
-const small = [
-  "--clip",
-  "demo",
-  "--feed-forward",
-  "32",
-  "--depth",
-  "1",
-  "--batch-size",
-  "4",
-  "--jpeg-qualities",
-  "50",
-  "--cache-folder",
-  join(root, "tokens"),
-];
+const small = [...smallRun, "--jpeg-qualities", "50", "--cache-folder", join(root, "tokens")];
 
-async function cli(args: readonly string[], options: { readonly interruptAt?: RegExp } = {}) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", join(import.meta.dirname!, "../lib/cli.ts"), ...args],
-    env: { NO_COLOR: "1", FORGELENS_DEBUG: "", FORGELENS_DATA_CACHE: join(root, "cache") },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let out = "";
-  const reading = (async () => {
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      out += text;
-      if (options.interruptAt?.test(out)) {
-        child.kill("SIGINT");
-        options = {};
-      }
-    }
-  })();
-  const [err, { code }] = await Promise.all([new Response(child.stderr).text(), child.status, reading]);
-  return { code, out, err };
-}
+const cli = (args: readonly string[], options: { readonly interruptAt?: RegExp } = {}) =>
+  commandLine(args, { cache: join(root, "cache"), ...options });
 
 Deno.test("train goes through folders with every oddity, names what it skips and why, and writes its results", async () => {
   await writeOddPictures(join(root, "odd"));
@@ -110,6 +80,21 @@ Deno.test("train interrupted by Ctrl-C says how to go on, and --resume ends with
   assertMatch(resumed.out, /Going on with .*part from epoch \d+, step \d+/);
   const scores = (run: string) => Deno.readTextFileSync(join(root, "stopped", run, "predictions.csv"));
   assertEquals(scores("part"), scores("whole"));
+});
+
+Deno.test("train interrupted while it tests exits as when it trains, and --resume with another backend tests to the end", async () => {
+  const { real, fake } = await writePictures(join(root, "late"), { videos: 8 });
+  const qualities = Array.from({ length: 60 }, (_, i) => i + 40).join();
+  const out = join(root, "late-runs");
+  const stopped = await cli([
+    ...["train", ...small, "--real", real, "--fake", fake, "--epochs", "1", "--out", out, "--run", "late"],
+    ...["--jpeg-qualities", qualities],
+  ], { interruptAt: /Trained: / });
+  assertEquals(stopped.code, 130, stopped.err);
+  assertStringIncludes(stopped.err, "Interrupted. To go on: deno task train --resume --run late");
+  const resumed = await cli(["train", "--resume", "--run", "late", "--out", out, "--backend", "wasm"]);
+  assertEquals([resumed.code, resumed.err], [0, ""]);
+  assertStringIncludes(resumed.out, "Backend: wasm");
 });
 
 Deno.test("bad input gives one line, with what to do, and exit code 2; a failure exits with 1", async () => {

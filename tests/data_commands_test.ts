@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
+import { commandLine, smallRun } from "./command_line.ts";
 import { writePictures } from "./folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());
@@ -9,20 +10,8 @@ const hasFfmpeg = await new Deno.Command("ffmpeg", { args: ["-version"], stdout:
   .output()
   .then(({ success }) => success, () => false);
 
-async function cli(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", join(import.meta.dirname!, "../lib/cli.ts"), ...args],
-    env: {
-      NO_COLOR: "1",
-      FORGELENS_DEBUG: "",
-      FORGELENS_DATA_CACHE: join(root, "cache"),
-      TF_CPP_MIN_LOG_LEVEL: "2",
-      ...env,
-    },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
-}
+const cli = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  commandLine(args, { cache: join(root, "cache"), env: { TF_CPP_MIN_LOG_LEVEL: "2", ...env } });
 
 async function film(name: string, source: string): Promise<void> {
   await Deno.mkdir(join(root, name, ".."), { recursive: true });
@@ -64,18 +53,7 @@ Deno.test({
     assertMatch(prepared.out, /fake +fake +6 +5 +0 +1 +20/);
     assertStringIncludes(prepared.out, "fake/f5: 0 of 4, truncated: its end is missing");
     assertStringIncludes(prepared.out, "UNCROPPED");
-    const small = [
-      "--clip",
-      "demo",
-      "--feed-forward",
-      "32",
-      "--depth",
-      "1",
-      "--batch-size",
-      "4",
-      "--jpeg-qualities",
-      "none",
-    ];
+    const small = [...smallRun, "--jpeg-qualities", "none"];
     const trained = await cli([
       ...[
         "train",

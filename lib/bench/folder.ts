@@ -46,8 +46,12 @@ const resumeFile = "resume.safetensors";
 /** `set-preset-seed0-20260102-030405`: a name that says what a run is, and sorts by time. */
 export function newRunName(config: RunConfig): string {
   const set = (isDemo(config) ? "demo" : config.set).replaceAll(/[^\w.-]+/g, "-");
-  const time = new Date().toISOString().replace(/\.\d+Z$/, "").replaceAll(/[-:]/g, "").replace("T", "-");
-  return `${set}-${config.preset}-seed${config.seed}-${time}`;
+  return `${set}-${config.preset}-seed${config.seed}-${timeStamp()}`;
+}
+
+/** The time in UTC as names of folders have it: `20260102-030405`. */
+export function timeStamp(): string {
+  return new Date().toISOString().replace(/\.\d+Z$/, "").replaceAll(/[-:]/g, "").replace("T", "-");
 }
 
 /**

@@ -4,6 +4,11 @@
  * @module
  */
 
+/** Why a stopped task ended: the user asked. Each signal of `stopOnSignals()` has one of its own as its reason. */
+export class Interrupted extends Error {
+  override name = "Interrupted";
+}
+
 /** An abort signal with the lifetime of a `using` block. */
 export type Stop = { readonly signal: AbortSignal } & Disposable;
 
@@ -13,7 +18,7 @@ export type Stop = { readonly signal: AbortSignal } & Disposable;
  */
 export function stopOnSignals(outer?: AbortSignal): Stop {
   const controller = new AbortController();
-  const stop = () => controller.abort(new Error("Interrupted"));
+  const stop = () => controller.abort(new Interrupted("Interrupted"));
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const name of signals) Deno.addSignalListener(name, stop);
   outer?.addEventListener("abort", stop);

@@ -26,7 +26,7 @@ import {
   writeCheckpoint,
   writeWeights,
 } from "./folder.ts";
-import { stopOnSignals } from "./interrupt.ts";
+import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "./metrics.ts";
 import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "./optimizer.ts";
 import type { EpochRecord } from "./report.ts";
@@ -61,7 +61,7 @@ export async function* trainRun(
     const folder = await makeRunFolder(named);
     yield* trainSeeds({ config: named, session, folder, signal });
   } catch (error) {
-    if (!signal.aborted || error !== signal.reason) throw error;
+    if (!(error instanceof Interrupted)) throw error;
     yield { type: "interrupted", run: named.run };
   } finally {
     if (session !== options.session) session?.close();
