@@ -6,14 +6,14 @@
 import { extname, join } from "node:path";
 import { inspectData } from "./bench/experiment.ts";
 import { inspectionChart, inspectionTables } from "./bench/inspect.ts";
-import { stopOnSignals } from "./bench/interrupt.ts";
 import { type Table, tableText } from "./bench/tables.ts";
 import { dataSet, isDemo, resolveConfig } from "./config.ts";
 import { readSet } from "./data/layouts.ts";
-import { type Coverage, prepareVideos } from "./data/video.ts";
+import { prepareVideos } from "./data/video.ts";
+import type { Coverage } from "./data/video_frames.ts";
 import { InputError } from "./errors.ts";
 import { configFlags, fromFile } from "./flags.ts";
-import { createScreen } from "./progress.ts";
+import { onScreen } from "./progress.ts";
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -31,12 +31,10 @@ export async function inspect(flags: Flags): Promise<number> {
   if (form !== undefined && ![".svg", ".png", ".json"].includes(form)) {
     throw new InputError(`Cannot draw ${chart}: expected a .svg, .png or .json file but found "${form}"`);
   }
-  using stop = stopOnSignals();
-  const screen = createScreen({ print: console.error });
-  try {
+  return await onScreen(async ({ screen, signal }) => {
     const inspection = await inspectData(config, {
       report: screen.show,
-      signal: stop.signal,
+      signal,
       quick: flags.quick === true,
       tests,
     });
@@ -58,13 +56,7 @@ export async function inspect(flags: Flags): Promise<number> {
     }
     for (const message of inspection.problems) console.error(message);
     return inspection.problems.length > 0 ? 2 : 0;
-  } catch (error) {
-    if (error !== stop.signal.reason) throw error;
-    console.error("Interrupted.");
-    return 130;
-  } finally {
-    screen.close();
-  }
+  }, { print: console.error });
 }
 
 /** Makes frames of a set's videos; resolves to 1 when no video gave any. */
@@ -73,15 +65,13 @@ export async function prepare(flags: Flags): Promise<number> {
   const spec = dataSet(config);
   if (!spec) throw new InputError("Cannot prepare frames: expected --data NAME=FOLDER but found none");
   const methods = config.methods.flatMap((text) => text.split(",")).filter((name) => name !== "");
-  using stop = stopOnSignals();
-  const screen = createScreen();
-  try {
+  return await onScreen(async ({ screen, signal }) => {
     const reading = await readSet({
       ...spec,
       methods: spec.methods ?? (methods.length > 0 ? methods : undefined),
       compression: spec.compression ?? config.compression,
       root: spec.root ?? config.root,
-    }, { signal: stop.signal });
+    }, { signal });
     const wanted = spec.split === undefined || spec.split === "all" ? undefined : spec.split;
     const videos = reading.videos.filter(({ split }) => wanted === undefined || split === wanted);
     console.log(`${spec.name}: ${reading.layout}, ${videos.length} videos`);
@@ -93,7 +83,7 @@ export async function prepare(flags: Flags): Promise<number> {
       landmarks: flags.landmarks === true,
       margin: number(flags.margin),
       workers: number(flags.workers),
-      signal: stop.signal,
+      signal,
       onProgress: (done, total) =>
         screen.show({ type: "progress", task: "Extracting frames", unit: "videos", done, total }),
     });
@@ -112,14 +102,7 @@ export async function prepare(flags: Flags): Promise<number> {
         "Cannot extract frames: expected some but found none in any video; coverage.csv says why",
       );}
     return got ? 0 : 1;
-  } catch (error) {
-    if (error !== stop.signal.reason) throw error;
-    screen.close();
-    console.error("Interrupted. The same command goes on.");
-    return 130;
-  } finally {
-    screen.close();
-  }
+  }, { interrupted: () => "Interrupted. The same command goes on." });
 }
 
 function number(value: unknown): number | undefined {

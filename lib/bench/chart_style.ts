@@ -11,6 +11,7 @@ import { demoTitle } from "./report.ts";
 /** What every chart is told: whether its data is the procedural set, and how wide to be (620 unless given). */
 export type ChartOptions = { readonly demo: boolean; readonly width?: number };
 
+/** How wide a chart is unless told, in pixels: what a notebook in JupyterLab shows beside a file browser. */
 export const defaultWidth = 620;
 /** Okabe and Ito 2008, "Color universal design"; without yellow, which is faint on white. */
 export const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
@@ -101,6 +102,18 @@ export function bySet(values: readonly { set: string }[]) {
     title: null,
     sort: [...new Set(values.map((each) => each.set))],
   };
+}
+
+/** A band of rows per set, one below the other in the order of the data, with a gap between them. */
+export function setRows() {
+  return {
+    field: "set",
+    type: "nominal",
+    title: null,
+    sort: null,
+    axis: { grid: false, ticks: false, domain: false, labelPadding: 8 },
+    scale: { paddingInner: 0.3 },
+  } as const;
 }
 
 /** The space that axis labels need, at about 6.6 pixels a character. */

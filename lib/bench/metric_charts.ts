@@ -12,6 +12,7 @@ import {
   frame,
   labelSpace,
   scaleOver,
+  setRows,
   shapes,
   shortNames,
 } from "./chart_style.ts";
@@ -50,14 +51,7 @@ export function metricsChart(
     height: { step: 15 },
     data: { values },
     encoding: {
-      y: {
-        field: "set",
-        type: "nominal",
-        title: null,
-        sort: null,
-        axis: { grid: false, ticks: false, domain: false, labelPadding: 8 },
-        scale: { paddingInner: 0.3 },
-      },
+      y: setRows(),
       yOffset: { field: "metric", type: "nominal", sort: names },
       x: {
         field: "value",

@@ -253,7 +253,7 @@ export function compareCalibration(
 }
 
 /** Throws, naming what cannot be done, unless labels are 0 or 1 and scores are finite, as many, and at least one. */
-export function checkInput(labels: ArrayLike<number>, scores: ArrayLike<number>, purpose: string): void {
+function checkInput(labels: ArrayLike<number>, scores: ArrayLike<number>, purpose: string): void {
   if (labels.length !== scores.length) {
     throw new Error(
       `Cannot ${purpose}: expected as many scores as labels but found ${scores.length} scores and ${labels.length} labels`,

@@ -57,6 +57,11 @@ function selectSplit(
   };
 }
 
+/**
+ * Refuses samples of one class only; none at all are fine.
+ *
+ * @throws InputError, unless `refuse` of the options takes it.
+ */
 export function needBothClasses(
   samples: readonly Sample[],
   options: PartsOptions & { readonly what: string },
@@ -72,6 +77,7 @@ export function needBothClasses(
   );
 }
 
+/** Lists a set on disk, of its videos those of the wanted split, and picks the frames. */
 export async function readLayout(
   spec: LayoutSpec,
   options: PartsOptions & {

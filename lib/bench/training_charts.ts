@@ -15,6 +15,7 @@ import {
   labelSpace,
   lineLegend,
   scaleOver,
+  setRows,
   shortNames,
 } from "./chart_style.ts";
 import type { DataSummary, EpochRecord } from "./report.ts";
@@ -182,14 +183,7 @@ export function classBalanceChart(
     height: { step: 17 },
     data: { values },
     encoding: {
-      y: {
-        field: "set",
-        type: "nominal",
-        title: null,
-        sort: null,
-        axis: { grid: false, ticks: false, domain: false, labelPadding: 8 },
-        scale: { paddingInner: 0.35 },
-      },
+      y: setRows(),
       yOffset: { field: "label", type: "nominal", sort: classScale.domain },
       x,
     },

@@ -25,6 +25,7 @@ export type PrepareSettings = {
   readonly layout: LayoutName;
 };
 
+/** The file by which a folder that `prepare` made is known, and goes on. */
 export const settingsName = "prepare.json";
 
 /**

@@ -78,7 +78,7 @@ export type Strength = {
 };
 
 /** A random, slightly ragged region of the face: the whole inner face, its lower half, or the band of the eyes. 0..1 per pixel. */
-export function faceMask(portrait: Portrait, { soft, reach }: Strength, random: Random): Float32Array {
+function faceMask(portrait: Portrait, { soft, reach }: Strength, random: Random): Float32Array {
   const { size, face } = portrait;
   const mask = new Float32Array(size * size);
   const kind = random.uniform();

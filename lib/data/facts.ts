@@ -34,7 +34,7 @@ const VERSION = 1;
 const empty = { format: "", width: 0, height: 0, tables: "", mean: [0, 0, 0], digest: "", look: "" } as const;
 
 /** Reads and decodes an image file and looks at it. A file that cannot be read gives a fault and throws nothing. */
-export async function readFacts(path: string): Promise<ImageFacts> {
+async function readFacts(path: string): Promise<ImageFacts> {
   let bytes: Uint8Array;
   try {
     bytes = await Deno.readFile(path);

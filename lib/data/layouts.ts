@@ -98,7 +98,7 @@ async function readTree(
 }
 
 /** The layout that a tree has by its look; undefined when it has none of them. */
-export async function layoutOf(tree: Tree, source: Pick<SetSource, "name">): Promise<LayoutName | undefined> {
+async function layoutOf(tree: Tree, source: Pick<SetSource, "name">): Promise<LayoutName | undefined> {
   if (looksLikeFaceForensics(tree)) {
     return /^(dfd|deep-?fake-?detection)/i.test(source.name) || holdsOnlyDfd(tree) ? "dfd" : "ffpp";
   }

@@ -16,6 +16,7 @@ export const layoutNames = [
   "deepfakebench",
   "folders",
 ] as const;
+/** A layout of a data set on disk. */
 export type LayoutName = typeof layoutNames[number];
 
 /** A set on disk and what of it is wanted. */

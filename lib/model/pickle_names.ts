@@ -136,6 +136,7 @@ function first<T extends PickleValue>(args: PickleValue[], accept: (value: Pickl
 }
 
 const isText = (value: PickleValue): value is string => typeof value === "string";
+/** Whether a value is a list or a tuple. */
 export const isList = (value: PickleValue): value is PickleValue[] => Array.isArray(value);
 const isTensor = (value: PickleValue): value is PickledTensor => isOf<PickledTensor>(value, "tensor");
 

@@ -4,7 +4,15 @@
  * @module
  */
 import type { TopLevelSpec } from "vega-lite";
-import { classScale, colours, defaultWidth, frame, labelSpace, shapes } from "../bench/chart_style.ts";
+import {
+  classScale,
+  colours,
+  defaultWidth,
+  frame,
+  labelSpace,
+  setRows,
+  shapes,
+} from "../bench/chart_style.ts";
 import { referenceFigures } from "../bench/reference.ts";
 import type { EvaluationResult } from "../bench/report.ts";
 import { testName } from "../bench/tables.ts";
@@ -40,14 +48,7 @@ export function costChart(
     legend: { columns: 2 },
   } as const;
   const shape = { ...color, scale: { domain: names, range: shapes.slice(0, names.length) } } as const;
-  const y = {
-    field: "set",
-    type: "nominal",
-    title: null,
-    sort: null,
-    axis: { grid: false, ticks: false, domain: false },
-    scale: { paddingInner: 0.4 },
-  } as const;
+  const y = setRows();
   const yOffset = { field: "way", type: "nominal", sort: names } as const;
   return {
     ...frame(
