@@ -1,13 +1,13 @@
 /**
- * Measures this machine: `deno task bench [--peer] [--json] [--rounds N] [--batch N] [--scale N] [--backend NAME] [--peer-python PATH]`.
+ * Measures this machine: `deno task bench`.
  *
- * Everything is measured in one run, in rounds; with `--peer`, the reference's Python stack takes its turn in each round.
- * `--scale N` measures only how cost and memory grow from 100 images to N. A ratio is the median over rounds of the ratio within a round, so that other work on the machine meets both sides.
+ * Everything is measured in one run, in rounds; with `--peer`, the reference's Python stack takes its turn in each round. A
+ * ratio is the median over rounds of the ratio within a round, so that other work on the machine meets both sides.
  *
  * @module
  */
 import os from "node:os";
-import { parseArgs } from "node:util";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type BackendName, initBackend } from "../lib/backend.ts";
 import {
   type Measure,
@@ -18,7 +18,11 @@ import {
   writeBenchImages,
 } from "./bench_measures.ts";
 import { type Peer, startPeer } from "./bench_peer.ts";
-import { barChart, median, table } from "./bench_print.ts";
+import { renderSvg } from "../lib/bench/render.ts";
+import { barChart, median, ratioChart, table } from "./bench_print.ts";
+
+/** Images that whole runs are timed on: enough for what a run does once to weigh little. */
+const IMAGES = 96;
 
 /** What is compared: two measures of a round, `ours` over `base`, in images (or FLOP) per second. */
 type Ratio = {
@@ -67,9 +71,9 @@ const ratios: readonly Ratio[] = [
   },
   {
     name: "imagesVsPillow",
-    title: "image preparation, against Pillow",
-    ours: "images prepared",
-    base: "Pillow, images prepared",
+    title: "a 1080p JPEG to 224×224, against Pillow",
+    ours: "1080p images prepared",
+    base: "Pillow, 1080p images prepared",
   },
 ];
 
@@ -106,57 +110,62 @@ function ratiosOf(rounds: readonly Rates[]): Map<Ratio, number> {
   return result;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      backend: { type: "string" },
-      json: { type: "boolean" },
-      peer: { type: "boolean" },
-      "peer-python": { type: "string" },
-      rounds: { type: "string", default: "5" },
-      batch: { type: "string", default: "8" },
-      scale: { type: "string" },
-    },
-  });
+type Flags = {
+  readonly backend: BackendName | "auto";
+  readonly peer: boolean;
+  readonly peerPython?: string;
+  readonly rounds: number;
+  readonly batch: number;
+  readonly scale?: number;
+  readonly json: boolean;
+  readonly chart?: string;
+};
+
+async function main(flags: Flags): Promise<void> {
+  const { batch, rounds: count } = flags;
   const log = (line: string) => console.error(line);
-  const backend = await initBackend({ backend: values.backend as BackendName | undefined });
+  const backend = await initBackend(flags);
   if (backend.note) console.log(backend.note);
   const cpu = `${os.cpus()[0].model.trim()}, ${os.cpus().length} threads`;
-  const batch = Number(values.batch);
-  const peer = values.peer || values["peer-python"]
-    ? await startPeer({ batch, python: values["peer-python"], log })
+  const peer = flags.peer || flags.peerPython
+    ? await startPeer({ batch, python: flags.peerPython, log })
     : undefined;
   const folder = await Deno.makeTempDir({ prefix: "forgelens-bench-" });
   try {
-    const paths = await writeBenchImages(folder, 4 * batch);
-    if (values.scale) {
-      for (
-        const { images, rate, megabytes } of await measureScale(
-          { batch, folder, paths },
-          Number(values.scale),
-        )
-      ) {
+    if (flags.scale !== undefined) {
+      const paths = await writeBenchImages(folder, 4 * batch);
+      const measured = await measureScale({ batch, folder, paths }, flags.scale);
+      for (const { images, rate, megabytes } of measured) {
         console.log(
           `ViT-B-32, one epoch of ${images} images: ${rate.toFixed(1)} images/s, ${megabytes.toFixed(0)} MB`,
         );
       }
       return;
     }
-    const rounds = await runRounds({ batch, folder, paths }, { rounds: Number(values.rounds), peer, log });
+    const paths = await writeBenchImages(folder, IMAGES);
+    const rounds = await runRounds({ batch, folder, paths }, { rounds: count, peer, log });
     const names = [...new Set(rounds.flatMap((rates) => [...rates.keys()]))];
     const medians = new Map(names.map((name) => [name, median(rounds.map((rates) => rates.get(name)!))]));
     const found = ratiosOf(rounds);
-    console.log(
-      `\n${cpu}; ${backend.name} ${backend.version}${
-        peer ? `; ${peer.name}` : ""
-      }; batches of ${batch}; medians of ${values.rounds} rounds; ${new Date().toISOString().slice(0, 10)}\n`,
-    );
+    const made = [
+      cpu,
+      `${backend.name} ${backend.version} on ${backend.device}`,
+      ...peer ? [peer.name] : [],
+      `batches of ${batch}`,
+      `medians of ${count} rounds`,
+      new Date().toISOString().slice(0, 10),
+    ].join("; ");
+    console.log(`\n${made}\n`);
     console.log(table(["measured", "rate"], [...medians].map(([name, rate]) => [name, inUnits(name, rate)])));
     if (found.size > 0) {
       console.log(`\n${table(["ratio", "×"], [...found].map(([{ title }, x]) => [title, x.toFixed(2)]))}`);
       console.log(`\n${barChart([...found].map(([{ name }, x]) => [name, x]))}`);
+      if (flags.chart) {
+        const rows = [...found].map(([{ title }, value]) => ({ title, value }));
+        await Deno.writeTextFile(flags.chart, await renderSvg(ratioChart(rows, { subtitle: made })));
+      }
     }
-    if (values.json) {
+    if (flags.json) {
       console.log(JSON.stringify({
         ratios: Object.fromEntries([...found].map(([{ name }, x]) => [name, x])),
         rates: Object.fromEntries(medians),
@@ -177,10 +186,36 @@ function inUnits(name: string, rate: number): string {
   return `${rate < 100 ? rate.toFixed(1) : Math.round(rate)} images/s`;
 }
 
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new InvalidArgumentError(`expected a whole number of at least 1 but found ${text}`);
+  }
+  return value;
+}
+
+const program = new Command("bench")
+  .description("Measures this machine; with --peer, beside the reference's Python stack.")
+  .addOption(new Option("--backend <name>").choices(["auto", "tensorflow", "wasm"]).default("auto"))
+  .option(
+    "--peer",
+    "time PyTorch and open_clip too, in an environment of their own (5.5 GB, made once)",
+    false,
+  )
+  .option("--peer-python <path>", "the same with a Python that has torch, open_clip_torch and pillow")
+  .option("--rounds <n>", "how often everything is measured in turn", count, 5)
+  .option("--batch <n>", "images in a batch", count, 8)
+  .option("--scale <n>", "only measure how cost and memory grow from 100 images to n", count)
+  .option("--chart <file>", "write the ratios as a chart, an SVG")
+  .option("--json", "end with the numbers as one line of JSON", false)
+  .exitOverride()
+  .action(main);
+
 if (import.meta.main) {
   try {
-    await main();
+    await program.parseAsync(Deno.args, { from: "user" });
   } catch (error) {
+    if (error instanceof CommanderError) Deno.exit(error.exitCode === 0 ? 0 : 2); // it has said what is wrong
     console.error(error instanceof Error ? error.message : error);
     Deno.exit(1);
   }

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
-import { cacheFolder } from "../lib/cache.ts";
-import { firstThatRuns } from "./build_tensorflow.ts";
+import { privatePython } from "./python.ts";
 
 /** What the peer can time: a batch through the encoder, a training step of the head, one of the whole loop, images prepared. */
 export type PeerMeasure = "encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_step_fp32" | "images";
@@ -34,9 +32,11 @@ const PACKAGES = ["torch==2.15.0", "open_clip_torch==3.3.0", "pillow==11.3.0", "
 export async function startPeer(
   options: { readonly batch: number; readonly python?: string; readonly log: (line: string) => void },
 ): Promise<Peer> {
-  const python = options.python ?? await environment(options.log);
+  const { log } = options;
+  const python = options.python ??
+    await privatePython(PACKAGES, { name: "peer", what: "make the peer", size: "about 5.5 GB", log });
   const script = new URL("../tests/peer/serve.py", import.meta.url).pathname;
-  options.log("Starting the peer (PyTorch, open_clip), which warms up first");
+  log("Starting the peer (PyTorch, open_clip), which warms up first");
   const child = new Deno.Command(python, {
     args: [script, `${options.batch}`],
     stdin: "piped",
@@ -70,34 +70,6 @@ export async function startPeer(
       await child.status;
     },
   };
-}
-
-/** A Python of our own with the peer's packages, made on first use. */
-async function environment(log: (line: string) => void): Promise<string> {
-  const folder = join(cacheFolder(), "peer");
-  const python = join(folder, "bin", "python");
-  const mark = join(folder, "ready.txt");
-  const ready = await Deno.readTextFile(mark).catch(() => "");
-  if (ready === PACKAGES.join(" ")) return python;
-  const base = await firstThatRuns([["python3"], ["python"]]);
-  if (!base) {
-    throw new Error("Cannot make the peer: expected python3 but found none; apt install python3-venv");
-  }
-  log(`Making the peer's environment in ${folder}: ${PACKAGES.join(", ")}`);
-  await run([...base, "-m", "venv", "--clear", folder]);
-  await run([python, "-m", "pip", "install", "--quiet", ...PACKAGES]);
-  await Deno.writeTextFile(mark, PACKAGES.join(" "));
-  return python;
-}
-
-async function run([command, ...args]: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(command, { args, stdout: "null", stderr: "piped" })
-    .output();
-  if (success) return;
-  const reason = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
-  throw new Error(
-    `Cannot make the peer: expected ${command} ${args.slice(0, 3).join(" ")} to work but found ${reason}`,
-  );
 }
 
 function lineSplitter(): TransformStream<string, string> {

@@ -1,8 +1,10 @@
 /**
- * Numbers of the bench as text.
+ * Numbers of the bench as text and as a chart.
  *
  * @module
  */
+import type { TopLevelSpec } from "vega-lite";
+import { colours, frame, grey } from "../lib/bench/chart_style.ts";
 
 /** The middle value; of an even number, the mean of the middle two. */
 export function median(values: readonly number[]): number {
@@ -38,4 +40,41 @@ export function barChart(rows: readonly (readonly [string, number])[]): string {
     );
     return `${name.padEnd(label)} ${bar.join("")} ${value.toFixed(2)}`;
   }).join("\n");
+}
+
+/** Ratios as bars from 0, in the house style, with 1 marked. */
+export function ratioChart(
+  rows: readonly { readonly title: string; readonly value: number }[],
+  { subtitle }: { readonly subtitle: string },
+): TopLevelSpec {
+  const words = rows.map(({ title, value }) => `${title}: ${value.toFixed(2)}.`).join(" ");
+  return {
+    ...frame("Speed on the same cores, as a ratio", { demo: false, subtitle: subtitle.split("; ") }, words),
+    width: 440,
+    height: { step: 26 },
+    data: { values: [...rows] },
+    encoding: {
+      y: {
+        field: "title",
+        type: "nominal",
+        title: null,
+        sort: null,
+        axis: { grid: false, ticks: false, domain: false, labelPadding: 8, labelLimit: 300 },
+      },
+    },
+    layer: [
+      {
+        mark: { type: "bar", height: 14, color: colours[0] },
+        encoding: { x: { field: "value", type: "quantitative", title: "times as fast" } },
+      },
+      {
+        mark: { type: "text", align: "left", dx: 4, fontSize: 11, color: grey },
+        encoding: {
+          x: { field: "value", type: "quantitative" },
+          text: { field: "value", format: ".2f" },
+        },
+      },
+      { mark: { type: "rule", color: "black" }, encoding: { x: { datum: 1 } } },
+    ],
+  };
 }
