@@ -18,6 +18,7 @@ export const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "
 export const dashes = [[1, 0], [8, 3], [2, 2], [8, 3, 2, 3], [12, 3], [4, 4], [5, 2, 1, 2]];
 export const shapes = ["circle", "square", "triangle-up", "cross"];
 export const classScale = { domain: ["real", "fake"], range: ["#0072b2", "#d55e00"] };
+const ink = "#1b1f23";
 export const grey = "#5f6b76";
 /** Long enough to show a dash. */
 export const lineLegend = { symbolType: "stroke", symbolSize: 700 } as const;
@@ -37,7 +38,10 @@ export function frame(
     config: {
       font: "Open Sans, system-ui, sans-serif",
       view: { stroke: null },
+      // Said outright, as a dark theme would otherwise write in white on our white.
+      style: { "guide-label": { fill: ink }, "guide-title": { fill: grey }, "group-title": { fill: ink } },
       title: {
+        color: ink,
         anchor: "start",
         frame: "bounds",
         fontSize: 16,
@@ -60,7 +64,7 @@ export function frame(
         tickColor: "#9aa5b1",
       },
       axisX: { labelFlush: false },
-      header: { labelFontSize: 13, labelFontWeight: 600, labelLimit: 0 },
+      header: { labelColor: ink, labelFontSize: 13, labelFontWeight: 600, labelLimit: 0 },
       legend: {
         orient: "bottom",
         labelFontSize: 12,

@@ -13,9 +13,24 @@ import type { Picture } from "./pictures.ts";
 /** The same thing in several forms by MIME type, of which a front end shows the richest that it knows. */
 export type Bundle = {
   readonly data: Readonly<Record<string, string | object>>;
-  /** By MIME type, the width at which a picture is shown: it has more pixels than that, for sharp screens. */
-  readonly metadata?: Readonly<Record<string, { readonly width: number }>>;
+  /** By MIME type, how it is shown: a picture's width, as it has more pixels than that, for sharp screens; a chart's style. */
+  readonly metadata?: Readonly<Record<string, { readonly width: number } | typeof fitting>>;
 };
+
+/** How JupyterLab embeds a chart: no wider than its pane. This style stands in for that of vega-embed and its menu. */
+const fitting = {
+  embed_options: {
+    defaultStyle: [
+      ".vega-embed { position: relative; width: fit-content; max-width: 100%; }",
+      ".vega-embed canvas, .vega-embed svg.marks { max-width: max(100%, 360px); height: auto !important; }",
+      ".vega-embed details { position: absolute; top: 4px; right: 4px; }",
+      ".vega-embed summary { list-style: none; cursor: pointer; opacity: 0.4; }",
+      ".vega-embed summary svg { width: 16px; height: 16px; }",
+      ".vega-embed .vega-actions { position: absolute; right: 0; z-index: 1; padding: 4px 0; background: white; border: 1px solid #9aa5b1; }",
+      ".vega-embed .vega-actions a { display: block; padding: 4px 12px; color: #1b1f23; font: 13px sans-serif; white-space: nowrap; }",
+    ].join("\n"),
+  },
+} as const;
 
 /** Puts a bundle below the running cell; with `update`, in place of the one that has the same id. */
 export type Display = (
@@ -49,7 +64,8 @@ export async function bundleOf(item: Showable): Promise<Bundle> {
   }
   const data = await displayBundle(item);
   const pixels = Buffer.from(data["image/png"].slice(0, 40), "base64").readUInt32BE(16); // PNG's width
-  return { data, metadata: { "image/png": { width: Math.round(pixels / chartScale) } } };
+  const width = Math.round(pixels / chartScale);
+  return { data, metadata: { "image/png": { width }, "application/vnd.vegalite.v5+json": fitting } };
 }
 
 /** Displays in the Deno kernel. @throws where there is none */

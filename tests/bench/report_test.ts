@@ -10,7 +10,8 @@ import {
 } from "@std/assert";
 import { parse } from "csv-parse/sync";
 import sharp from "sharp";
-import type { TopLevelSpec } from "vega-lite";
+import * as vega from "vega";
+import { compile, type TopLevelSpec } from "vega-lite";
 import { bootstrapIntervals } from "../../lib/bench/bootstrap.ts";
 import { jpegChart, metricsChart } from "../../lib/bench/metric_charts.ts";
 import { confusionChart, rocChart, scoreChart } from "../../lib/bench/score_charts.ts";
@@ -166,6 +167,22 @@ Deno.test("every chart and table of demo data says DEMO in its title, and no oth
     ];
     assertEquals(titles.length, 8 + 6);
     for (const title of titles) assertEquals(title.startsWith("DEMO: "), demo, title);
+  }
+});
+
+Deno.test("charts keep their own colours under a theme, as JupyterLab's dark one puts on them", async () => {
+  const theirs = "#abcdef"; // what vega-themes' dark writes in white, on a chart that is white here
+  const theme = {
+    background: theirs,
+    title: { color: theirs, subtitleColor: theirs },
+    style: { "guide-label": { fill: theirs }, "guide-title": { fill: theirs } },
+    axis: { domainColor: theirs, gridColor: theirs, tickColor: theirs },
+  };
+  const { report, predictions } = makeReport();
+  for (const spec of reportCharts(report, { predictions })) {
+    const { spec: compiled } = compile(spec, { config: theme });
+    const svg = await new vega.View(vega.parse(compiled), { renderer: "none" }).toSVG();
+    assertEquals(svg.includes(theirs), false, JSON.stringify(spec.title));
   }
 });
 

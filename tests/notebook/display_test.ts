@@ -56,7 +56,8 @@ Deno.test("bundleOf() gives a chart as Vega-Lite, PNG and text, and nothing that
   const png = atob(bundle["image/png"] as string);
   assert(png.startsWith("\x89PNG"));
   const { width } = await sharp(Uint8Array.from(png, (byte) => byte.charCodeAt(0))).metadata();
-  assertEquals(metadata, { "image/png": { width: width / 2 } }, "two pixels for each of the page's");
+  assertEquals(metadata!["image/png"], { width: width / 2 }, "two pixels for each of the page's");
+  assertStringIncludes(JSON.stringify(metadata!["application/vnd.vegalite.v5+json"]), "max-width: 100%");
   assertStringIncludes(bundle["text/plain"] as string, "DEMO: Training by epoch");
 });
 
