@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /**
  * Runs both notebooks in JupyterLab in a real browser, as a user would, and looks at every page and chart that comes of it:
  * a program for a person, as it needs Chromium and takes minutes. Pictures of what it saw go to a folder.
@@ -10,13 +11,33 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
-import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import { type Browser, openBrowser, type Page } from "./chromium.ts";
 import { type Jupyter, openJupyter } from "../tools/jupyter.ts";
-import { faultsOf } from "../tools/notebook_file.ts";
+import { faultsOf, type Output } from "../tools/notebook_file.ts";
 import { copyNotebook, exportHtml, secrets, workFolder } from "../tools/notebooks.ts";
 
 /** Widths of a window: a laptop's, and a pane's or a phone's. */
 const widths = { normal: 1400, narrow: 620 } as const;
+const HEIGHT = 1000;
+
+/** JupyterLab's own objects in its page, as far as they are looked at. */
+declare const jupyterapp: {
+  readonly shell: {
+    readonly currentWidget: {
+      readonly content: {
+        readonly model: { readonly cells: { readonly length: number; get(i: number): LabCell } };
+      };
+      readonly sessionContext: { readonly session: { readonly kernel: { readonly status: string } } };
+    };
+  };
+};
+type LabCell = {
+  readonly type: string;
+  readonly executionState: string;
+  readonly executionCount: number | null;
+  readonly sharedModel: { readonly source: string };
+  readonly outputs: { toJSON(): Output[] };
+};
 
 /** What the page's own view of a notebook tells. */
 type CellState = {
@@ -24,6 +45,8 @@ type CellState = {
   readonly number: number | null;
   readonly failed: boolean;
   readonly charts: number;
+  /** What its outputs say, as JSON. */
+  readonly text: string;
 };
 
 type Lab = { readonly url: string; close(): Promise<void> };
@@ -66,58 +89,47 @@ const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, 
 
 /** The cells as JupyterLab's own model has them: those out of sight are not in the page. */
 function cellStates(page: Page): Promise<CellState[]> {
-  return page.evaluate(() => {
-    // deno-lint-ignore no-explicit-any
-    const { cells } = (globalThis as any).jupyterapp.shell.currentWidget.content.model;
-    // deno-lint-ignore no-explicit-any
-    const all: any[] = Array.from({ length: cells.length }, (_, i) => cells.get(i));
+  return page.run(() => {
+    const { cells } = jupyterapp.shell.currentWidget.content.model;
+    const all = Array.from({ length: cells.length }, (_, i) => cells.get(i));
     return all.filter(({ type }) => type === "code").map((cell) => {
-      // deno-lint-ignore no-explicit-any
-      const outputs: any[] = cell.outputs.toJSON();
+      const outputs = cell.outputs.toJSON();
       return {
-        source: cell.sharedModel.source as string,
+        source: cell.sharedModel.source,
         number: cell.executionState === "running" ? null : cell.executionCount,
         failed: outputs.some(({ output_type }) => output_type === "error"),
         charts: outputs.filter(({ data }) => data?.["application/vnd.vegalite.v5+json"] !== undefined).length,
+        text: JSON.stringify(outputs.map(({ text, data }) => [text, data?.["text/plain"]])),
       };
     });
   });
 }
 
+function kernelStatus(page: Page): Promise<string> {
+  return page.run(() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status);
+}
+
 async function openNotebook(browser: Browser, lab: Lab, name: string): Promise<Page> {
   const page = await browser.newPage();
-  await page.setViewport({ width: widths.normal, height: 1000 });
-  await page.goto(lab.url.replace("NAME", name), { waitUntil: "load" });
-  await page.waitForFunction(
-    () =>
-      // deno-lint-ignore no-explicit-any
-      (globalThis as any).jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === "idle",
-    { timeout: 120_000 },
-  );
+  await page.resize(widths.normal, HEIGHT);
+  await page.open(lab.url.replace("NAME", name));
+  // Undefined, or not there at all, until JupyterLab is up.
+  await page.until(() =>
+    "jupyterapp" in globalThis &&
+    jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === "idle", { seconds: 120 });
   await wait(1000);
   return page;
 }
 
 /** Chooses from JupyterLab's menu bar, as a user does. */
 async function choose(page: Page, menu: string, item: string): Promise<void> {
-  await page.locator(`::-p-xpath(//div[contains(@class,"lm-MenuBar-itemLabel")][text()="${menu}"])`).click();
-  await page.locator(`::-p-xpath(//div[contains(@class,"lm-Menu-itemLabel")][text()="${item}"])`).click();
-}
-
-async function press(page: Page, key: "b" | "s") {
-  await page.keyboard.down("Control");
-  await page.keyboard.press(key);
-  await page.keyboard.up("Control");
+  await page.click(`//div[contains(@class,"lm-MenuBar-itemLabel")][text()="${menu}"]`);
+  await page.click(`//div[contains(@class,"lm-Menu-itemLabel")][text()="${item}"]`);
 }
 
 async function runAll(page: Page, options: { readonly until?: (cells: CellState[]) => boolean } = {}) {
   await choose(page, "Run", "Run All Cells");
-  await page.waitForFunction(
-    () =>
-      // deno-lint-ignore no-explicit-any
-      (globalThis as any).jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === "busy",
-    { timeout: 30_000 },
-  );
+  while (await kernelStatus(page) !== "busy") await wait(100);
   await settle(page, options);
 }
 
@@ -126,17 +138,13 @@ async function settle(page: Page, { until }: { readonly until?: (cells: CellStat
   for (let idle = 0; idle < 4;) {
     await wait(1000);
     if (until?.(await cellStates(page))) return;
-    const status = await page.evaluate(() =>
-      // deno-lint-ignore no-explicit-any
-      (globalThis as any).jupyterapp.shell.currentWidget.sessionContext.session.kernel.status
-    );
-    idle = status === "idle" ? idle + 1 : 0;
+    idle = await kernelStatus(page) === "idle" ? idle + 1 : 0;
   }
 }
 
 /** What is wrong with the charts of a page: not drawn by Vega, blank, or cut by what they are in. */
 function chartFaults(page: Page): Promise<{ charts: number; faults: string[] }> {
-  return page.evaluate(() => {
+  return page.run(() => {
     const faults: string[] = [];
     const drawn = [...document.querySelectorAll(".vega-embed")];
     for (const [i, chart] of drawn.entries()) {
@@ -162,18 +170,18 @@ function chartFaults(page: Page): Promise<{ charts: number; faults: string[] }> 
 async function picture(page: Page, path: string): Promise<string[]> {
   const faults: string[] = [];
   const scroll = (to: number) =>
-    page.evaluate((to) => {
+    page.run((to) => {
       const pane = document.querySelector(".jp-WindowedPanel-outer")!;
       pane.scrollTop = to;
       return pane.scrollTop + pane.clientHeight + 2 < pane.scrollHeight;
     }, to);
-  const height = await page.evaluate(() => document.querySelector(".jp-WindowedPanel-outer")!.clientHeight);
+  const height = await page.run(() => document.querySelector(".jp-WindowedPanel-outer")!.clientHeight);
   let more = true;
   for (let i = 0; more && i < 60; i++) {
     more = await scroll(i * (height - 40));
     await wait(700);
     faults.push(...(await chartFaults(page)).faults.map((fault) => `window ${i + 1}, ${fault}`));
-    await page.screenshot({ path: `${path}-${String(i + 1).padStart(2, "0")}.png` as `${string}.png` });
+    await page.picture(`${path}-${String(i + 1).padStart(2, "0")}.png`);
   }
   return faults;
 }
@@ -181,8 +189,6 @@ async function picture(page: Page, path: string): Promise<string[]> {
 async function checkNotebook(browser: Browser, lab: Lab, options: { name: string; out: string; file: Copy }) {
   const { name, out, file } = options;
   const page = await openNotebook(browser, lab, name);
-  const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(`${error}`));
   if (name === "forgelens") await stopAndGoOn(page);
   else await runAll(page);
   const cells = await cellStates(page);
@@ -190,8 +196,8 @@ async function checkNotebook(browser: Browser, lab: Lab, options: { name: string
   assertEquals(cells.filter(({ number }) => number === null).length, 0, "every cell has a number");
   assertGreater(cells.reduce((sum, { charts }) => sum + charts, 0), 6);
   for (const [kind, width] of Object.entries(widths)) {
-    await page.setViewport({ width, height: 1000 });
-    if (kind === "narrow") await press(page, "b"); // hides the file browser
+    await page.resize(width, HEIGHT);
+    if (kind === "narrow") await page.pressControl("b"); // hides the file browser
     await wait(1500);
     const faults = await picture(page, join(out, `${name}-${kind}`));
     console.log(
@@ -201,7 +207,7 @@ async function checkNotebook(browser: Browser, lab: Lab, options: { name: string
     );
     assertEquals(faults, []);
   }
-  await press(page, "s"); // saves
+  await page.pressControl("s"); // saves
   await wait(3000);
   const saved = await file.read();
   const first = Math.min(...saved.cells.flatMap(({ execution_count }) => execution_count ?? [])); // of the last Run All
@@ -209,7 +215,7 @@ async function checkNotebook(browser: Browser, lab: Lab, options: { name: string
     cell.execution_count ? { ...cell, execution_count: cell.execution_count - first + 1 } : cell
   );
   assertEquals(faultsOf({ ...saved, cells: numbered }, { secrets: secrets() }), []);
-  assertEquals(errors, [], "no script of the page failed");
+  assertEquals(page.errors, [], "no script of the page failed");
   await page.close();
 }
 
@@ -221,15 +227,12 @@ async function stopAndGoOn(page: Page) {
     cells.find(({ source }) => source.includes("await train("))!.charts > 0; // its live chart
   await runAll(page, { until: isTraining });
   await wait(4000);
-  await page.locator('[data-command="notebook:interrupt-kernel"], jp-button[title^="Interrupt"]').click();
+  await page.click(
+    '//*[@data-command="notebook:interrupt-kernel"] | //jp-button[starts-with(@title, "Interrupt")]',
+  );
   await settle(page);
-  const text = await page.evaluate(() => {
-    // deno-lint-ignore no-explicit-any
-    const { cells } = (globalThis as any).jupyterapp.shell.currentWidget.content.model;
-    return Array.from({ length: cells.length }, (_, i) => JSON.stringify(cells.get(i).toJSON().outputs ?? ""))
-      .join("\n");
-  });
-  assert(/Interrupted/i.test(text), "the notebook says that it was interrupted");
+  const interrupted = (await cellStates(page)).some(({ text }) => /interrupted/i.test(text));
+  assert(interrupted, "the notebook says that it was interrupted");
   console.log("■ while training: the notebook says so, and Run All goes on from the checkpoint");
   await runAll(page);
 }
@@ -239,10 +242,10 @@ async function checkPage(browser: Browser, options: { path: string; name: string
   const { path, name, out } = options;
   const page = await browser.newPage();
   for (const [kind, width] of Object.entries(widths)) {
-    await page.setViewport({ width, height: 1000 });
-    await page.goto(pathToFileURL(path).href, { waitUntil: "load" });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    await page.screenshot({ path: join(out, `${name}-${kind}.png`) as `${string}.png`, fullPage: true });
+    await page.resize(width, HEIGHT);
+    await page.open(pathToFileURL(path).href);
+    const wide = await page.run(() => document.documentElement.scrollWidth);
+    await page.picture(join(out, `${name}-${kind}.png`), { whole: true });
     console.log(`${name} at ${width} pixels: ${wide <= width ? "within the window" : `${wide} wide`}`);
     assert(wide <= width, `${name}: expected at most ${width} pixels but found ${wide}`);
   }
@@ -259,16 +262,7 @@ const jupyter = await openJupyter();
 const work = await workFolder();
 const copies = await Promise.all(names.map((name) => copyNotebook(name, { work })));
 const lab = await openLab(jupyter, work);
-const browser = await puppeteer.launch({
-  executablePath: Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-  ],
-});
+const browser = await openBrowser();
 try {
   for (const [i, name] of names.entries()) {
     await checkNotebook(browser, lab, { name, out, file: copies[i] });
