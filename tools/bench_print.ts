@@ -49,7 +49,7 @@ export function ratioChart(
 ): TopLevelSpec {
   const words = rows.map(({ title, value }) => `${title}: ${value.toFixed(2)}.`).join(" ");
   return {
-    ...frame("Speed on the same cores, as a ratio", { demo: false, subtitle: subtitle.split("; ") }, words),
+    ...frame("Speed on the same cores, as a ratio", { demo: false, subtitle: linesOf(subtitle) }, words),
     width: 440,
     height: { step: 26 },
     data: { values: [...rows] },
@@ -59,7 +59,7 @@ export function ratioChart(
         type: "nominal",
         title: null,
         sort: null,
-        axis: { grid: false, ticks: false, domain: false, labelPadding: 8, labelLimit: 300 },
+        axis: { grid: false, ticks: false, domain: false, labelPadding: 8, labelLimit: 320 },
       },
     },
     layer: [
@@ -68,13 +68,26 @@ export function ratioChart(
         encoding: { x: { field: "value", type: "quantitative", title: "times as fast" } },
       },
       {
+        transform: [{ calculate: "max(datum.value, 1)", as: "end" }], // beyond the mark at 1
         mark: { type: "text", align: "left", dx: 4, fontSize: 11, color: grey },
         encoding: {
-          x: { field: "value", type: "quantitative" },
+          x: { field: "end", type: "quantitative" },
           text: { field: "value", format: ".2f" },
         },
       },
-      { mark: { type: "rule", color: "black" }, encoding: { x: { datum: 1 } } },
+      {
+        mark: { type: "rule", color: "black" },
+        encoding: { x: { datum: 1 }, y: { value: 0 }, y2: { value: "height" } },
+      },
     ],
   };
+}
+
+/** Parts between semicolons, three to a line. */
+function linesOf(text: string): string[] {
+  const parts = text.split("; ");
+  return Array.from(
+    { length: Math.ceil(parts.length / 3) },
+    (_, i) => parts.slice(3 * i, 3 * i + 3).join("; "),
+  );
 }
