@@ -99,7 +99,7 @@ function cellStates(page: Page): Promise<CellState[]> {
         number: cell.executionState === "running" ? null : cell.executionCount,
         failed: outputs.some(({ output_type }) => output_type === "error"),
         charts: outputs.filter(({ data }) => data?.["application/vnd.vegalite.v5+json"] !== undefined).length,
-        text: JSON.stringify(outputs.map(({ text, data }) => [text, data?.["text/plain"]])),
+        text: JSON.stringify(outputs.map(({ text, data, evalue }) => [text, data?.["text/plain"], evalue])),
       };
     });
   });
