@@ -23,7 +23,8 @@ export async function commandLine(
   },
 ): Promise<{ code: number; out: string; err: string }> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", join(import.meta.dirname!, "../lib/cli.ts"), ...args],
+    // A first run would list what it downloads among what the program says.
+    args: ["run", "--quiet", "-A", join(import.meta.dirname!, "../lib/cli.ts"), ...args],
     env: { NO_COLOR: "1", FORGELENS_DEBUG: "", FORGELENS_DATA_CACHE: options.cache, ...options.env },
     stdout: "piped",
     stderr: "piped",
