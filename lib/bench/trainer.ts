@@ -114,7 +114,7 @@ function stepTensors(
     beta1Power: tf.scalar(beta1 ** step),
     beta2Power: tf.scalar(beta2 ** step),
     epsilon: tf.scalar(epsilon * Math.sqrt(1 - beta2 ** step)),
-    decay: tf.scalar(learningRate * weightDecay),
+    keep: tf.scalar(1 - learningRate * weightDecay),
   };
 }
 

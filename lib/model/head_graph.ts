@@ -30,8 +30,8 @@ export const stepInputs = {
   beta2Power: "beta2Power",
   /** PyTorch's ε times √(1 − β₂ᵗ), which makes TensorFlow's Adam PyTorch's. */
   epsilon: "epsilon",
-  /** Learning rate × weight decay. */
-  decay: "decay",
+  /** What decay leaves of a weight: 1 − learning rate × weight decay. */
+  keep: "keep",
 } as const;
 
 /** Names of outputs: the loss alone, the loss after which the step is taken, and done after everything is put in. */
@@ -162,11 +162,11 @@ function writeAdamW(
   const scalar = (name: keyof typeof stepInputs) => scalarInput(graph, stepInputs[name]);
   const powers = [scalar("beta1Power"), scalar("beta2Power")];
   const rates = [scalar("learningRate"), scalar("beta1"), scalar("beta2"), scalar("epsilon")];
-  const decay = scalar("decay");
+  const keep = scalar("keep");
   return [...variables].map(([key, { weight, m, v }]) => {
     const gradient = gradients.get(key)!;
-    const fall = o.mul(read(graph, weight, [gradient]), decay);
-    const decayed = graph.op("AssignSubVariableOp", [weight, fall], { attrs: { dtype: T } });
+    const shrunk = o.mul(read(graph, weight, [gradient]), keep);
+    const decayed = graph.op("AssignVariableOp", [weight, shrunk], { attrs: { dtype: T } });
     return graph.op("ResourceApplyAdam", [weight, m, v, ...powers, ...rates, gradient], {
       attrs: { T },
       after: [decayed],
@@ -183,28 +183,31 @@ function sumRows(graph: Graph, x: Ref): Ref {
 }
 
 /**
- * `inputScale`·x·weightᵀ + bias, [R, in] → [R, out], in the dtype of matrix products, and so is the gradient for x that
- * comes back, `inputScale` in it. The scale is put into the weights, which are fewer than the inputs.
+ * `outputScale` · (`inputScale`·x·weightᵀ + bias), [R, in] → [R, out], in the dtype of matrix products, and so is the gradient
+ * for x that comes back, the scales in it. They are put into the weights in float32, which are fewer than inputs and outputs;
+ * `outputScale` is one for each output, [out].
  */
 function writeLinear(
   { graph, o, low, weights, gradients }: Step,
   name: string,
   x: Ref,
-  options: { readonly suffix?: string; readonly inputScale?: number } = {},
+  options: { readonly suffix?: string; readonly inputScale?: number; readonly outputScale?: Ref } = {},
 ): Layer {
   const { float32 } = DTYPE;
-  const { suffix = ".", inputScale = 1 } = options;
-  const scaled = (y: Ref) => inputScale === 1 ? y : o.mul(y, inputScale);
+  const { suffix = ".", inputScale = 1, outputScale } = options;
+  const byInput = (y: Ref) => inputScale === 1 ? y : o.mul(y, inputScale);
+  const byOutput = (y: Ref) => outputScale ? o.mul(y, outputScale) : y;
+  const byRow = (y: Ref) => outputScale ? o.mul(y, o.reshape(outputScale, [-1, 1])) : y;
   const [weightKey, biasKey] = ["weight", "bias"].map((part) => `${name}${suffix}${part}`);
   const input = o.cast(x, low);
-  const weight = o.cast(scaled(weights.get(weightKey)!), low); // [out, in]
+  const weight = o.cast(byRow(byInput(weights.get(weightKey)!)), low); // [out, in]
   const product = o.matMul(input, weight, { transposeB: true }); // [R, out]
-  const y = o.addBias(product, o.cast(weights.get(biasKey)!, low));
+  const y = o.addBias(product, o.cast(byOutput(weights.get(biasKey)!), low));
   const back = (dy: Ref) => {
     const lowDy = o.cast(dy, low);
     const product = o.cast(o.matMul(lowDy, input, { transposeA: true }), float32); // [out, in]
-    gradients.set(weightKey, scaled(product));
-    gradients.set(biasKey, o.cast(sumRows(graph, dy), float32)); // [out]
+    gradients.set(weightKey, byRow(byInput(product)));
+    gradients.set(biasKey, byOutput(o.cast(sumRows(graph, dy), float32))); // [out]
     return o.matMul(lowDy, weight); // [R, in]
   };
   return { y, back };
@@ -333,34 +336,32 @@ function writeAttention(step: Step, { name, x, seed }: { name: string; x: Ref; s
   const { o, low, N, config: { dim: D, heads: H } } = step;
   const { float32 } = DTYPE;
   const K = D / H;
-  const scale = 1 / Math.sqrt(K);
-  const keep = keepScale(step.config);
-  const inProj = writeLinear(step, `${name}.in_proj`, x, { suffix: "_" }); // [R, 3D]
+  // Queries come scaled by 1/√K out of their projection, and values by what dropout's weights would be.
+  const scales = [1 / Math.sqrt(K), 1, keepScale(step.config)];
+  const outputScale = step.graph.constant(
+    Float32Array.from({ length: 3 * D }, (_, i) => scales[Math.floor(i / D)]),
+  );
+  const inProj = writeLinear(step, `${name}.in_proj`, x, { suffix: "_", outputScale }); // [R, 3D]
   const apart = o.transpose(o.reshape(inProj.y, [-1, N, 3 * H, K]), [0, 2, 1, 3]); // [B, 3H, N, K]
   const [q, k, v] = o.split(apart, 3, 1); // each [B, H, N, K]
-  // The factor itself would be rounded in bfloat16, and so every product be off by as much.
-  const times = (y: Ref, factor: number) => factor === 1 ? y : o.cast(o.mul(o.cast(y, float32), factor), low);
-  const scaledQ = times(q, scale);
-  const scaledV = times(v, keep); // instead of the weights that dropout keeps
-  const likeness = o.cast(o.batchMatMul(scaledQ, k, { transposeB: true }), float32); // [B, H, N, N]
+  const likeness = o.cast(o.batchMatMul(q, k, { transposeB: true }), float32); // [B, H, N, N]
   const weights = o.unary("Softmax", likeness);
-  const mask = keep === 1 ? undefined : writeMask(step, weights, { seed, dtype: float32 });
+  const mask = step.config.dropout === 0 ? undefined : writeMask(step, weights, { seed, dtype: float32 });
   const masked = (y: Ref) => mask ? o.mul(y, mask) : y;
   const lowWeights = o.cast(masked(weights), low);
-  const mixed = o.batchMatMul(lowWeights, scaledV); // [B, H, N, K]
+  const mixed = o.batchMatMul(lowWeights, v); // [B, H, N, K]
   const joined = o.reshape(o.transpose(mixed, [0, 2, 1, 3]), [-1, D]); // [R, D]
   const outProj = writeLinear(step, `${name}.out_proj`, joined); // [R, D]
   const back = (dy: Ref) => {
     const dJoined = o.reshape(outProj.back(dy), [-1, N, H, K]); // [B, N, H, K]
     const dMixed = o.transpose(dJoined, [0, 2, 1, 3]); // [B, H, N, K]
-    const dScaledV = o.batchMatMul(lowWeights, dMixed, { transposeA: true }); // [B, H, N, K]
-    const dV = times(dScaledV, keep);
-    const dWeights = masked(o.cast(o.batchMatMul(dMixed, scaledV, { transposeB: true }), float32)); // [B, H, N, N]
+    const dV = o.batchMatMul(lowWeights, dMixed, { transposeA: true }); // [B, H, N, K]
+    const dWeights = masked(o.cast(o.batchMatMul(dMixed, v, { transposeB: true }), float32)); // [B, H, N, N]
     // Softmax's gradient; the sum over a row of weights × their gradients is that of outputs × theirs, which are fewer.
     const along = o.sum(o.mul(o.cast(dMixed, float32), o.cast(mixed, float32)), -1); // [B, H, N, 1]
     const dLikeness = o.cast(o.mul(weights, o.sub(dWeights, along)), low);
-    const dQ = times(o.batchMatMul(dLikeness, k), scale);
-    const dK = o.batchMatMul(dLikeness, scaledQ, { transposeA: true });
+    const dQ = o.batchMatMul(dLikeness, k);
+    const dK = o.batchMatMul(dLikeness, q, { transposeA: true });
     const dApart = o.transpose(o.concat([dQ, dK, dV], 1), [0, 2, 1, 3]); // [B, N, 3H, K]
     return inProj.back(o.reshape(dApart, [-1, 3 * D])); // [R, D]
   };
