@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { privatePython } from "./python.ts";
+import { outputOf, privatePython } from "./python.ts";
 
 /** What the peer can time: a batch through the encoder, a training step of the head, one of the whole loop, images prepared. */
 export type PeerMeasure = "encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_step_fp32" | "images";
@@ -35,6 +35,12 @@ export async function startPeer(
   const { log } = options;
   const python = options.python ??
     await privatePython(PACKAGES, { name: "peer", what: "make the peer", size: "about 5.5 GB", log });
+  if (await outputOf([python, "-c", "import torch, open_clip, PIL; print('found')"]) !== "found") {
+    throw new Error(
+      `Cannot time the peer: expected a Python with torch, open_clip_torch and pillow but found ${python}, which lacks them; ` +
+        "leave out --peer-python to have an environment made",
+    );
+  }
   const script = new URL("../tests/peer/serve.py", import.meta.url).pathname;
   log("Starting the peer (PyTorch, open_clip), which warms up first");
   const child = new Deno.Command(python, {
