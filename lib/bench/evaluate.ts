@@ -270,17 +270,18 @@ function predictionsOf(
   );
 }
 
-function resultOf(
+/** A test's metrics, intervals by video when it is unperturbed, and calibration, from the scores of each run. */
+export function resultOf(
   test: TestSet,
   options: {
     readonly perturbation: string;
     readonly scored: readonly Float64Array[];
-    /** Share of fakes that training saw. */
-    readonly prior: number;
+    /** Share of fakes that training saw; without it, or with one class alone, calibration is left out. */
+    readonly prior?: number;
     readonly demo: boolean;
   },
 ): EvaluationResult {
-  const { perturbation, scored, prior, demo } = options;
+  const { perturbation, scored, prior = 0, demo } = options;
   const labels = test.samples.map(({ label }) => label);
   const groups = test.samples.map(({ label, video, path }) => `${label} ${video ?? path}`);
   return {

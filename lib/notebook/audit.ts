@@ -5,9 +5,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { bootstrapIntervals } from "../bench/bootstrap.ts";
 import { encodeImages, type Encoder, openEncoder } from "../bench/encoder.ts";
-import { scoreSamples, testDetector } from "../bench/evaluate.ts";
+import { resultOf, scoreSamples, testDetector } from "../bench/evaluate.ts";
 import { evaluateScores } from "../bench/metrics.ts";
 import type { EvaluationResult } from "../bench/report.ts";
 import type { Session } from "../bench/session.ts";
@@ -158,7 +157,8 @@ export async function halfNormalised({ detector }: Variant): Promise<EvaluationR
   const size = encoder.clip.config.imageSize;
   return await watch(async ({ report, signal }) => {
     const results: EvaluationResult[] = [];
-    for (const { set, split, kind, samples } of experiment.tests) {
+    for (const test of experiment.tests) {
+      const { set, samples } = test;
       const scores: number[] = [];
       for await (const { images } of imageBatches(samples, { batchSize, size })) {
         signal.throwIfAborted();
@@ -177,11 +177,8 @@ export async function halfNormalised({ detector }: Variant): Promise<EvaluationR
           total: samples.length,
         });
       }
-      const labels = samples.map(({ label }) => label);
-      const groups = samples.map(({ label, video, path }) => `${label} ${video ?? path}`);
-      const metrics = evaluateScores(labels, scores);
-      const intervals = bootstrapIntervals(labels, scores, { groups, seed: 0 });
-      results.push({ set, split, perturbation: "none", kind, demo: experiment.demo, metrics, intervals });
+      const scored = [Float64Array.from(scores)];
+      results.push(resultOf(test, { perturbation: "none", scored, demo: experiment.demo }));
     }
     return results;
   });
