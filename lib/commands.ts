@@ -87,9 +87,8 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
   };
   const into = named || !info.isDirectory ? join(folder, `evaluation-${timeStamp()}`) : folder;
   return await onScreen(async ({ screen, signal }) => {
-    const weights = info.isDirectory ? undefined : checkpoint;
     const report = await evaluateRun(config, {
-      checkpoint: weights,
+      checkpoint: info.isDirectory ? undefined : checkpoint,
       named,
       into,
       onEvent: screen.show,

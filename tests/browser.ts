@@ -14,7 +14,7 @@ import { pathToFileURL } from "node:url";
 import { type Browser, openBrowser, type Page } from "./chromium.ts";
 import { type Jupyter, openJupyter } from "../tools/jupyter.ts";
 import { faultsOf, type Output } from "../tools/notebook_file.ts";
-import { copyNotebook, exportHtml, secrets, workFolder } from "../tools/notebooks.ts";
+import { copyNotebook, exportHtml, type NotebookCopy, secrets, workFolder } from "../tools/notebooks.ts";
 
 /** Widths of a window: a laptop's, and a pane's or a phone's. */
 const widths = { normal: 1400, narrow: 620 } as const;
@@ -143,11 +143,10 @@ async function settle(page: Page, { until }: { readonly until?: (cells: CellStat
 }
 
 /** What is wrong with the charts of a page: not drawn by Vega, blank, or cut by what they are in. */
-function chartFaults(page: Page): Promise<{ charts: number; faults: string[] }> {
+function chartFaults(page: Page): Promise<string[]> {
   return page.run(() => {
     const faults: string[] = [];
-    const drawn = [...document.querySelectorAll(".vega-embed")];
-    for (const [i, chart] of drawn.entries()) {
+    for (const [i, chart] of [...document.querySelectorAll(".vega-embed")].entries()) {
       const picture = chart.querySelector<HTMLElement>("canvas, svg");
       if (!picture) {
         faults.push(`chart ${i + 1}: nothing drawn`);
@@ -162,7 +161,7 @@ function chartFaults(page: Page): Promise<{ charts: number; faults: string[] }> 
       const over = picture.getBoundingClientRect().right - place.getBoundingClientRect().right;
       if (over > 1) faults.push(`chart ${i + 1}: cut by ${Math.round(over)} pixels`);
     }
-    return { charts: drawn.length, faults };
+    return faults;
   });
 }
 
@@ -180,13 +179,17 @@ async function picture(page: Page, path: string): Promise<string[]> {
   for (let i = 0; more && i < 60; i++) {
     more = await scroll(i * (height - 40));
     await wait(700);
-    faults.push(...(await chartFaults(page)).faults.map((fault) => `window ${i + 1}, ${fault}`));
+    faults.push(...(await chartFaults(page)).map((fault) => `window ${i + 1}, ${fault}`));
     await page.picture(`${path}-${String(i + 1).padStart(2, "0")}.png`);
   }
   return faults;
 }
 
-async function checkNotebook(browser: Browser, lab: Lab, options: { name: string; out: string; file: Copy }) {
+async function checkNotebook(
+  browser: Browser,
+  lab: Lab,
+  options: { name: string; out: string; file: NotebookCopy },
+) {
   const { name, out, file } = options;
   const page = await openNotebook(browser, lab, name);
   if (name === "forgelens") await stopAndGoOn(page);
@@ -218,8 +221,6 @@ async function checkNotebook(browser: Browser, lab: Lab, options: { name: string
   assertEquals(page.errors, [], "no script of the page failed");
   await page.close();
 }
-
-type Copy = Awaited<ReturnType<typeof copyNotebook>>;
 
 /** Run All, ■ while training, Run All again: the second goes on from the checkpoint of the first. */
 async function stopAndGoOn(page: Page) {

@@ -54,6 +54,11 @@ async function ownJupyter(): Promise<string[] | undefined> {
 
 async function privateJupyter(log: (line: string) => void): Promise<string[]> {
   const name = `jupyter-${PACKAGES[0].split("==")[1]}`;
-  const python = await privatePython(PACKAGES, { name, what: "start Jupyter", size: "about 220 MB", log });
+  const python = await privatePython(PACKAGES, {
+    name,
+    what: "start Jupyter without JupyterLab 4",
+    size: "about 220 MB",
+    log,
+  });
   return [python, "-m", "jupyter"];
 }

@@ -100,25 +100,27 @@ export async function copyNotebook(name: string, options: CopyOptions): Promise<
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   });
   const original = await readNotebook(join(root, "notebooks", `${name}.ipynb`));
-  const lib = relative(folder, join(root, "lib", "mod.ts"));
-  const change = (from: string, to: string) => (notebook: Notebook): Notebook => ({
-    ...notebook,
-    cells: notebook.cells.map((cell) =>
-      cell.cell_type === "code" ? { ...cell, source: joined(cell.source).replaceAll(from, to) } : cell
-    ),
-  });
-  const edited: Notebook = {
-    ...original,
-    cells: original.cells.map((cell) =>
-      cell.cell_type === "code" ? { ...cell, source: edit(joined(cell.source)) } : cell
-    ),
-  };
+  const here = "../lib/mod.ts";
+  const there = relative(folder, join(root, "lib", "mod.ts"));
   const path = join(folder, `${name}.ipynb`);
-  await Deno.writeTextFile(path, JSON.stringify(change("../lib/mod.ts", lib)(edited)));
+  await Deno.writeTextFile(
+    path,
+    JSON.stringify(editCode(original, (source) => edit(source).replaceAll(here, there))),
+  );
   return {
     path,
     checkpoints: join(work, "checkpoints"),
-    read: async () => change(lib, "../lib/mod.ts")(await readNotebook(path)),
+    read: async () => editCode(await readNotebook(path), (source) => source.replaceAll(there, here)),
+  };
+}
+
+/** The notebook with the source of each code cell changed. */
+function editCode(notebook: Notebook, edit: (source: string) => string): Notebook {
+  return {
+    ...notebook,
+    cells: notebook.cells.map((cell) =>
+      cell.cell_type === "code" ? { ...cell, source: edit(joined(cell.source)) } : cell
+    ),
   };
 }
 

@@ -19,6 +19,7 @@ export const dashes = [[1, 0], [8, 3], [2, 2], [8, 3, 2, 3], [12, 3], [4, 4], [5
 export const shapes = ["circle", "square", "triangle-up", "cross"];
 export const classScale = { domain: ["real", "fake"], range: ["#0072b2", "#d55e00"] };
 const ink = "#1b1f23";
+/** For what stands behind the data: subtitles, axis titles, counts. */
 export const grey = "#5f6b76";
 /** Long enough to show a dash. */
 export const lineLegend = { symbolType: "stroke", symbolSize: 700 } as const;

@@ -60,7 +60,7 @@ function selectSplit(
 /**
  * Refuses samples of one class only; none at all are fine.
  *
- * @throws InputError, unless `refuse` of the options takes it.
+ * @throws InputError, unless the options collect problems.
  */
 export function needBothClasses(
   samples: readonly Sample[],
