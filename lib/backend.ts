@@ -36,8 +36,8 @@ export type OpAttr = boolean | string | { int: number } | { float: number } | { 
 export const DTYPE = {
   float32: 1,
   int32: 3,
+  uint8: 4,
   bool: 10,
-  uint16: 17,
   resource: 20,
   bfloat16: 14,
   float16: 19,
@@ -243,6 +243,23 @@ export function fromRaw(raw: RawTensor): tf.Tensor {
   return node().createOutputTensor(raw);
 }
 
+/** A float32 tensor of numbers in half precision, which TensorFlow widens in all its threads; the caller owns it. */
+export function fromHalf(values: Float16Array<ArrayBuffer>, shape: number[]): tf.Tensor {
+  if (!isTensorFlow() || values.length % 2 !== 0) return tf.tensor(new Float32Array(values), shape);
+  const { float16, float32, int32 } = DTYPE;
+  return tf.tidy(() => {
+    // tfjs has no such dtype, but two of these numbers fit one of its integers.
+    const pairs = tf.tensor1d(new Int32Array(values.buffer, values.byteOffset, values.length / 2), "int32");
+    const [halves] = executeOp("Bitcast", [pairs], {
+      attrs: { T: { type: int32 }, type: { type: float16 } },
+    }); // [values / 2, 2]
+    const attrs = { SrcT: { type: float16 }, DstT: { type: float32 }, Truncate: false };
+    const [widened] = executeOp("Cast", [halves], { attrs });
+    disposeRaw(halves);
+    return tf.reshape(fromRaw(widened), shape);
+  });
+}
+
 /** Frees outputs of {@linkcode executeOp}. */
 export function disposeRaw(...raws: RawTensor[]): void {
   for (const raw of raws) node().binding.deleteTensor(raw.id);
@@ -287,30 +304,29 @@ function plainMatMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Multiples of 2⁻¹⁶ uniform in [0, 1) that are a function of shape and seed alone: TensorFlow's stateless generator (Philox), or
+ * Whole numbers from 0 to 255, uniform, that are a function of shape and seed alone: TensorFlow's stateless generator (Philox), or
  * on WebAssembly one in JavaScript, so the numbers differ between the backends. The caller owns the tensor.
  */
-export function seededUniform(shape: number[], seed: number): tf.Tensor {
+export function seededBytes(shape: number[], seed: number): tf.Tensor {
   if (!isTensorFlow()) {
     const random = createRandom(seed);
     const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
-    for (let i = 0; i < values.length; i++) values[i] = (random.bits() >>> 8) / 2 ** 24;
+    for (let i = 0; i < values.length; i++) values[i] = random.bits() >>> 24;
     return tf.tensor(values, shape);
   }
   return tf.tidy(() => {
-    const { float32, int32, uint16 } = DTYPE;
+    const { float32, int32, uint8 } = DTYPE;
     const count = shape.reduce((product, side) => product * side, 1);
-    const inputs = [tf.tensor1d([Math.ceil(count / 2)], "int32"), tf.tensor1d([seed, 0], "int32")];
+    const inputs = [tf.tensor1d([Math.ceil(count / 4)], "int32"), tf.tensor1d([seed, 0], "int32")];
     const [drawn] = executeOp("StatelessRandomUniformFullInt", inputs, {
       attrs: { dtype: { type: int32 }, T: { type: int32 }, Tseed: { type: int32 } },
     });
-    const [pairs] = executeOp("Bitcast", [drawn], { attrs: { T: { type: int32 }, type: { type: uint16 } } });
-    const [numbers] = executeOp("Cast", [pairs], {
-      attrs: { SrcT: { type: uint16 }, DstT: { type: float32 }, Truncate: false },
+    const [bytes] = executeOp("Bitcast", [drawn], { attrs: { T: { type: int32 }, type: { type: uint8 } } });
+    const [numbers] = executeOp("Cast", [bytes], {
+      attrs: { SrcT: { type: uint8 }, DstT: { type: float32 }, Truncate: false },
     });
-    disposeRaw(drawn, pairs);
-    const flat = tf.slice(tf.reshape(fromRaw(numbers), [-1]), 0, count);
-    return tf.reshape(tf.mul(flat, 2 ** -16), shape);
+    disposeRaw(drawn, bytes);
+    return tf.reshape(tf.slice(tf.reshape(fromRaw(numbers), [-1]), 0, count), shape);
   });
 }
 

@@ -18,6 +18,7 @@ import {
   stepInputs,
   stepOutputs,
 } from "../model/head_graph.ts";
+import { leastKept } from "../model/layers.ts";
 import { seedFrom } from "../random.ts";
 import { checkBatch, gradients, type Optimizer, type TrainBatch, trainStep } from "./optimizer.ts";
 
@@ -94,7 +95,7 @@ export async function openTrainer(
 
 /** The step's inputs beside the tokens, for the step that the optimizer stands at. */
 function stepTensors(
-  { config: { depth } }: ForgeLens,
+  { config: { depth, dropout } }: ForgeLens,
   { step, config }: Optimizer,
   { labels, seed = 0 }: TrainBatch,
 ): Record<Exclude<keyof typeof stepInputs, "tokens">, tf.Tensor> {
@@ -107,6 +108,7 @@ function stepTensors(
   return {
     labels: tf.tensor1d(Int32Array.from(labels), "int32"),
     seeds: tf.tensor(seeds.flat(), [depth, 4], "int32"),
+    leastKept: tf.tensor(seeds.flat().map((seed) => leastKept({ rate: dropout, seed })), [depth, 4], "int32"),
     perImage: tf.scalar(1 / labels.length),
     learningRate: tf.scalar(learningRate),
     beta1: tf.scalar(beta1),

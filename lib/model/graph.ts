@@ -143,8 +143,6 @@ const GRAPH_VERSION = 1087; // TF_GRAPH_DEF_VERSION of TensorFlow 2.9: older and
 function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
   const typed = dtype === DTYPE.int32
     ? Int32Array.from(values)
-    : dtype === DTYPE.uint16
-    ? Uint16Array.from(values)
     : dtype === DTYPE.bfloat16
     ? toBfloat16(values)
     : Float32Array.from(values);

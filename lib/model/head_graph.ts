@@ -20,6 +20,8 @@ export const stepInputs = {
   labels: "labels",
   /** The seed of each dropout, [depth, 4] int32: attention, its output, hidden layer, feed-forward's output. */
   seeds: "seeds",
+  /** `leastKept()` of each, [depth, 4] int32. */
+  leastKept: "leastKept",
   /** 1/B. */
   perImage: "perImage",
   learningRate: "learningRate",
@@ -90,12 +92,16 @@ export function headGraph(
 
   const tokens = graph.input(stepInputs.tokens, { dtype: float32, shape: [-1, N, D] });
   const labels = graph.input(stepInputs.labels, { dtype: DTYPE.int32, shape: [-1] });
-  const seeds = graph.input(stepInputs.seeds, { dtype: DTYPE.int32, shape: [config.depth, 4] });
+  const perDropout = { dtype: DTYPE.int32, shape: [config.depth, 4] };
+  const seeds = graph.input(stepInputs.seeds, perDropout);
+  const leastKept = graph.input(stepInputs.leastKept, perDropout);
   const perImage = scalarInput(graph, stepInputs.perImage);
 
   const x = o.reshape(tokens, [-1, D]); // [R, D]
   const layers: Layer[] = [writeGuidance(step, x)];
-  for (let i = 0; i < config.depth; i++) layers.push(writeLayer(step, { i, x: layers[i].y, seeds }));
+  for (let i = 0; i < config.depth; i++) {
+    layers.push(writeLayer(step, { i, x: layers[i].y, seeds, leastKept }));
+  }
   const pooled = writePool(step, layers[config.depth].y); // [B, D]
   const classifier = writeLinear({ ...step, low: float32 }, "cls_head", pooled.y); // [B, 2]
   const entropy = graph.op("SparseSoftmaxCrossEntropyWithLogits", [classifier.y, labels], {
@@ -241,16 +247,19 @@ function writeGelu({ o }: Step, x: Ref): Layer {
   return { y: o.mul(x, share), back };
 }
 
+/** What a dropout's mask is a function of: the seed of TensorFlow's stateless generator [2], and the least byte that is kept. */
+type Draw = { readonly seed: Ref; readonly least: Ref };
+
 /**
  * The mask of `dropout()` for something of x's shape: 1 where it is kept, 0 where not, in `dtype`. What is kept is scaled
  * by `keepScale()` elsewhere.
  */
 function writeMask(
-  { graph, o, config }: Step,
+  { graph, o }: Step,
   x: Ref,
-  options: { readonly seed: Ref; readonly dtype: number },
+  { seed, least, dtype }: Draw & { readonly dtype: number },
 ): Ref {
-  const { uint16, int32, bool } = DTYPE;
+  const { uint8, int32, bool } = DTYPE;
   const type = (dtype: number) => ({ type: dtype });
   const shape = graph.op("Shape", [x], {
     attrs: { T: type(x.dtype), out_type: type(int32) },
@@ -259,23 +268,22 @@ function writeMask(
   const count = graph.op("Prod", [shape, o.ints([0])], {
     attrs: { T: type(int32), Tidx: type(int32), keep_dims: true },
   }); // [1]
-  const half = o.binary("FloorDiv", o.add(count, 1), 2);
-  // As `seededUniform()`: each drawn number of 32 bits makes two of 16.
-  const drawn = graph.op("StatelessRandomUniformFullInt", [half, options.seed], {
+  const quarter = o.binary("FloorDiv", o.add(count, 3), 4);
+  // As `seededBytes()`: each drawn number of 32 bits makes four bytes.
+  const drawn = graph.op("StatelessRandomUniformFullInt", [quarter, seed], {
     attrs: { dtype: type(int32), T: type(int32), Tseed: type(int32) },
     dtype: int32,
   });
-  const pairs = graph.op("Bitcast", [drawn], {
-    attrs: { T: type(int32), type: type(uint16) },
-    dtype: uint16,
+  const bytes = graph.op("Bitcast", [drawn], { attrs: { T: type(int32), type: type(uint8) }, dtype: uint8 });
+  const flat = graph.op("Slice", [o.reshape(bytes, [-1]), o.ints([0]), count], {
+    attrs: { T: type(uint8), Index: type(int32) },
   });
-  const flat = graph.op("Slice", [o.reshape(pairs, [-1]), o.ints([0]), count], {
-    attrs: { T: type(uint16), Index: type(int32) },
+  const numbers = graph.op("Reshape", [flat, shape], { attrs: { T: type(uint8), Tshape: type(int32) } });
+  const kept = graph.op("GreaterEqual", [numbers, o.cast(least, uint8)], {
+    attrs: { T: type(uint8) },
+    dtype: bool,
   });
-  const numbers = graph.op("Reshape", [flat, shape], { attrs: { T: type(uint16), Tshape: type(int32) } });
-  const least = o.scalar(Math.ceil(config.dropout * 2 ** 16), uint16);
-  const kept = graph.op("GreaterEqual", [numbers, least], { attrs: { T: type(uint16) }, dtype: bool });
-  return o.cast(kept, options.dtype);
+  return o.cast(kept, dtype);
 }
 
 function keepScale({ dropout }: ForgeLensConfig): number {
@@ -283,10 +291,10 @@ function keepScale({ dropout }: ForgeLensConfig): number {
 }
 
 /** Dropout in float32 with the masks of `dropout()`; without a rate, nothing. */
-function writeDropout(step: Step, x: Ref, seed: Ref): Layer {
+function writeDropout(step: Step, x: Ref, draw: Draw): Layer {
   const { o, config } = step;
   if (config.dropout === 0) return { y: x, back: (dy) => dy };
-  const mask = o.mul(writeMask(step, x, { seed, dtype: DTYPE.float32 }), keepScale(config));
+  const mask = o.mul(writeMask(step, x, { ...draw, dtype: DTYPE.float32 }), keepScale(config));
   return { y: o.mul(x, mask), back: (dy) => o.mul(dy, mask) };
 }
 
@@ -302,22 +310,28 @@ function writeGuidance(step: Step, x: Ref): Layer {
 }
 
 /** One FAFormer layer on rows [R, D], as `encoderLayer()`. */
-function writeLayer(step: Step, { i, x, seeds }: { i: number; x: Ref; seeds: Ref }): Layer {
+function writeLayer(
+  step: Step,
+  { i, x, seeds, leastKept }: { i: number; x: Ref; seeds: Ref; leastKept: Ref },
+): Layer {
   const { o, graph } = step;
   const { float32 } = DTYPE;
   const name = `faformer.layers.${i}`;
-  // Seeds of TensorFlow's stateless generator are pairs; the second number is 0 here and in `seededUniform()`.
-  const seedAt = (place: number) => o.pad(o.reshape(o.slice(seeds, [i, place], [1, 1]), [1]), [[0, 1]]); // [2]
-  const attention = writeAttention(step, { name: `${name}.self_attn`, x, seed: seedAt(0) });
-  const dropped = writeDropout(step, o.cast(attention.y, float32), seedAt(1));
+  // The second number of a pair of seeds is 0 here and in `seededBytes()`.
+  const drawAt = (place: number): Draw => ({
+    seed: o.pad(o.reshape(o.slice(seeds, [i, place], [1, 1]), [1]), [[0, 1]]), // [2]
+    least: o.reshape(o.slice(leastKept, [i, place], [1, 1]), []),
+  });
+  const attention = writeAttention(step, { name: `${name}.self_attn`, x, draw: drawAt(0) });
+  const dropped = writeDropout(step, o.cast(attention.y, float32), drawAt(1));
   const norm1 = writeNorm(step, `${name}.norm1`, o.add(x, dropped.y));
   const linear1 = writeLinear(step, `${name}.linear1`, norm1.y); // [R, F]
   const positive = o.unary("Relu", linear1.y);
   const hidden = step.config.dropout === 0
     ? positive
-    : o.mul(positive, writeMask(step, positive, { seed: seedAt(2), dtype: step.low }));
+    : o.mul(positive, writeMask(step, positive, { ...drawAt(2), dtype: step.low }));
   const linear2 = writeLinear(step, `${name}.linear2`, hidden, { inputScale: keepScale(step.config) }); // [R, D]
-  const fed = writeDropout(step, o.cast(linear2.y, float32), seedAt(3));
+  const fed = writeDropout(step, o.cast(linear2.y, float32), drawAt(3));
   const norm2 = writeNorm(step, `${name}.norm2`, o.add(norm1.y, fed.y));
   const back = (dy: Ref) => {
     const dSum = norm2.back(dy);
@@ -332,7 +346,7 @@ function writeLayer(step: Step, { i, x, seeds }: { i: number; x: Ref; seeds: Ref
 }
 
 /** Self-attention across the tokens of an image, on rows [R, D]. */
-function writeAttention(step: Step, { name, x, seed }: { name: string; x: Ref; seed: Ref }): Layer {
+function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; draw: Draw }): Layer {
   const { o, low, N, config: { dim: D, heads: H } } = step;
   const { float32 } = DTYPE;
   const K = D / H;
@@ -346,7 +360,7 @@ function writeAttention(step: Step, { name, x, seed }: { name: string; x: Ref; s
   const [q, k, v] = o.split(apart, 3, 1); // each [B, H, N, K]
   const likeness = o.cast(o.batchMatMul(q, k, { transposeB: true }), float32); // [B, H, N, N]
   const weights = o.unary("Softmax", likeness);
-  const mask = step.config.dropout === 0 ? undefined : writeMask(step, weights, { seed, dtype: float32 });
+  const mask = step.config.dropout === 0 ? undefined : writeMask(step, weights, { ...draw, dtype: float32 });
   const masked = (y: Ref) => mask ? o.mul(y, mask) : y;
   const lowWeights = o.cast(masked(weights), low);
   const mixed = o.batchMatMul(lowWeights, v); // [B, H, N, K]

@@ -7,8 +7,8 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { matMul, seededUniform } from "../backend.ts";
-import { seedFrom } from "../random.ts";
+import { matMul, seededBytes } from "../backend.ts";
+import { createRandom, seedFrom } from "../random.ts";
 
 /** Weights of `torch.nn.Linear`: `weight` [out, in], `bias` [out]. */
 export type Linear = { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };
@@ -79,9 +79,18 @@ export function quickGelu<T extends tf.Tensor>(x: T): T {
 export function dropout<T extends tf.Tensor>(x: T, options?: Dropout): T {
   if (!options || options.rate === 0) return tf.clone(x) as T;
   return tf.tidy(() => {
-    const keep = tf.cast(tf.greaterEqual(seededUniform(x.shape, options.seed), options.rate), "float32");
+    const kept = tf.greaterEqual(seededBytes(x.shape, options.seed), leastKept(options));
+    const keep = tf.cast(kept, "float32");
     return tf.mul(x, tf.mul(keep, 1 / (1 - options.rate))) as T;
   });
+}
+
+/**
+ * The least of `seededBytes()` that a mask keeps. A mask of bytes drops a multiple of 1/256; which of the two around `rate` is
+ * drawn from the seed, so that over seeds each element is dropped with probability `rate`.
+ */
+export function leastKept({ rate, seed }: Dropout): number {
+  return Math.min(255, Math.floor(256 * rate + createRandom(seed, "rate").uniform()));
 }
 
 /**

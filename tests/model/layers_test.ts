@@ -6,6 +6,7 @@ import {
   encoderLayer,
   gelu,
   layerNorm,
+  leastKept,
   linear,
   quickGelu,
 } from "../../lib/model/layers.ts";
@@ -84,6 +85,19 @@ tensorTest(
     x.dispose();
   },
 );
+
+Deno.test("leastKept() is one of the two bytes around the rate, and the rate on average over seeds", () => {
+  const seeds = 4000;
+  for (const rate of [0, 0.1, 0.25, 0.9]) {
+    const found = Array.from({ length: seeds }, (_, seed) => leastKept({ rate, seed }));
+    assert(found.every((byte) => byte === Math.floor(256 * rate) || byte === Math.ceil(256 * rate)));
+    const mean = found.reduce((sum, byte) => sum + byte / 256, 0) / seeds;
+    const share = 256 * rate % 1;
+    // Four standard errors of the share of seeds that take the larger byte.
+    assertAlmostEquals(mean, rate, 4 * Math.sqrt(share * (1 - share) / seeds) / 256 + 1e-12);
+  }
+  assertEquals(leastKept({ rate: 1 - 1e-9, seed: 0 }), 255); // never more than a byte holds
+});
 
 tensorTest("encoderLayer() drops in PyTorch's four places, each with a mask of its own", () => {
   const D = 8;
