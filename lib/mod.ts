@@ -45,7 +45,8 @@ export {
   randomClip,
   toPixels,
 } from "./model/clip.ts";
-export { choosePrecision, compileClip, type CompiledClip, type Precision } from "./model/compile.ts";
+export { compileClip, type CompiledClip, type EncoderPrecision, type Precision } from "./model/compile.ts";
+export { choosePrecision, type PrecisionChoice } from "./model/precision.ts";
 export { demoEncoder } from "./model/demo_encoder.ts";
 export { clipWeights } from "./model/download.ts";
 export {

@@ -15,14 +15,15 @@ import type { Sample } from "../lib/data/dataset.ts";
 import { imageBatches } from "../lib/data/sampling.ts";
 import { bindClip, type Clip, clipModels, encodeTokens, randomClip, tokenCount } from "../lib/model/clip.ts";
 import {
-  choosePrecision,
   compileClip,
   type CompiledClip,
   encoderDigest,
+  type EncoderPrecision,
   type Precision,
 } from "../lib/model/compile.ts";
 import { openTokenCache } from "../lib/model/features.ts";
 import { createForgeLens } from "../lib/model/forgelens.ts";
+import { choosePrecision } from "../lib/model/precision.ts";
 import { dispose } from "../lib/model/tensors.ts";
 import { createRandom } from "../lib/random.ts";
 import type { Peer, PeerMeasure } from "./bench_peer.ts";
@@ -166,12 +167,17 @@ function encoderWork({ width: D, layers, patchSize, imageSize }: Clip["config"])
   return layers * block + 2 * (N - 1) * 3 * patchSize ** 2 * D;
 }
 
-/** ViT-B/16: eager float32, compiled float32, compiled bfloat16. */
+/** ViT-B/16: eager float32, and compiled in each precision that this machine has, the one that runs choose among them. */
 async function encoders({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   const clip = openClip();
   const { imageSize } = clip.config;
   const pixels = tf.randomNormal([batch, imageSize, imageSize, 3], 0, 1, "float32", 1) as tf.Tensor4D;
-  const precisions: Precision[] = isTensorFlow() ? ["float32", "bfloat16"] : ["float32"];
+  const { precision: chosen } = await choosePrecision(clip);
+  const precisions = new Set<EncoderPrecision>([
+    "float32",
+    ...isTensorFlow() ? ["bfloat16"] as const : [],
+    chosen,
+  ]);
   const compiled: CompiledClip[] = [];
   for (const precision of precisions) compiled.push(await compileClip(clip, { precision }));
   const bodies: [string, () => Promise<tf.Tensor>][] = [
@@ -195,8 +201,9 @@ async function encoders({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
       for (const [name, body] of bodies) {
         const seconds = await secondsOf(CALLS, () => once(body));
         rates[name] = batch / median(seconds);
+        if (name.endsWith(chosen)) rates["encoder as runs choose it"] = rates[name];
         if (name.endsWith("bfloat16")) {
-          rates["encoder GFLOP/s"] = encoderWork(clip.config) * batch / 1e9 / Math.min(...seconds);
+          rates["encoder GFLOP/s, bfloat16"] = encoderWork(clip.config) * batch / 1e9 / Math.min(...seconds);
         }
       }
       if (peer) rates["PyTorch encoder, bfloat16"] = await peerRate(peer, "encoder_bf16", { items: batch });
@@ -257,7 +264,7 @@ async function openRun(model: keyof typeof clipModels) {
     activation: "quickgelu",
     attendAcross: "tokens",
   });
-  const { precision } = await choosePrecision(clip);
+  const { precision, head: headPrecision } = await choosePrecision(clip);
   const compiled = await compileClip(clip, { precision });
   const shape = [tokenCount(clip.config), clip.config.width] as const;
   const train = async (
@@ -270,10 +277,10 @@ async function openRun(model: keyof typeof clipModels) {
       shape,
       limit: Infinity,
     });
-    const encoder: ReadyEncoder = { clip, name: "bench", precision, compiled, cache };
+    const encoder: ReadyEncoder = { clip, name: "bench", precision, headPrecision, compiled, cache };
     const forge = createForgeLens(head, 0);
     const optimizer = adamW();
-    const trainer = await openTrainer(forge, optimizer, { precision, tokens: shape[0] });
+    const trainer = await openTrainer(forge, optimizer, { precision: headPrecision, tokens: shape[0] });
     const zeros = tf.zeros<tf.Rank.R3>([batch, ...shape]);
     const labels = Array.from({ length: batch }, (_, i) => i % 2);
     await trainer.step({ tokens: zeros, labels, seed: 0 }); // the first step also makes the graph ready

@@ -258,8 +258,14 @@ export async function firstThatRuns(commands: string[][], flag = "--version"): P
   return undefined;
 }
 
+/** The C++ compilers to try: the user's own, `$CXX`, first. */
+export function compilers(): string[][] {
+  const own = Deno.env.get("CXX")?.trim();
+  return [...(own ? [own.split(/\s+/)] : []), ["g++"], ["c++"], ["clang++"]];
+}
+
 /** Runs a command to its end; `onLine` sees its standard output as it comes. */
-async function run(
+export async function run(
   [command, ...args]: string[],
   { env, onLine }: { env?: { [name: string]: string }; onLine?: Log } = {},
 ): Promise<{ success: boolean; stdout: string; stderr: string }> {

@@ -15,6 +15,7 @@ import {
   ADDON,
   type BuildRecord,
   buildTensorFlow,
+  compilers,
   firstThatRuns,
   ignoreNotFound,
   type Log,
@@ -210,11 +211,6 @@ export async function withLock<T>(
 async function hasNvidiaGpu(): Promise<boolean> {
   if (await Deno.stat("/proc/driver/nvidia/version").then(() => true, () => false)) return true;
   return await firstThatRuns([["nvidia-smi"]], "-L") !== undefined;
-}
-
-function compilers(): string[][] {
-  const own = Deno.env.get("CXX")?.trim();
-  return [...(own ? [own.split(/\s+/)] : []), ["g++"], ["c++"], ["clang++"]];
 }
 
 function oneLine(error: unknown): string {

@@ -17,15 +17,16 @@ import {
   toPixels,
 } from "../model/clip.ts";
 import {
-  choosePrecision,
   compileClip,
   type CompiledClip,
   encoderDigest,
+  type EncoderPrecision,
   type Precision,
 } from "../model/compile.ts";
 import { demoEncoder } from "../model/demo_encoder.ts";
 import { clipWeights } from "../model/download.ts";
 import { openTokenCache, type TokenCache } from "../model/features.ts";
+import { choosePrecision, type PrecisionChoice } from "../model/precision.ts";
 import { dispose } from "../model/tensors.ts";
 import { loadStateDict, type StateDict } from "../model/weights.ts";
 import type { TaskOptions } from "./experiment.ts";
@@ -44,8 +45,10 @@ export type Encoder = {
 
 /** An encoder made fast: compiled, and with its tokens on disk where they are a function of the image alone. */
 export type ReadyEncoder = Encoder & {
-  /** What matrix products are computed in, the head's training too. */
-  readonly precision: Precision;
+  /** What its matrix products are computed in. */
+  readonly precision: EncoderPrecision;
+  /** What the head's are computed in, in training. */
+  readonly headPrecision: Precision;
   /** Runs in place of `encodeTokens()`. */
   readonly compiled?: CompiledClip;
   readonly cache?: TokenCache;
@@ -70,21 +73,43 @@ export async function readyEncoder(
 ): Promise<ReadyEncoder> {
   const { config, report } = options;
   const { clip } = encoder;
-  const exact = clip.config.attendAcross === "batch"; // the reference's way, for comparison with the reference
-  const precision = config.precision !== "auto"
-    ? config.precision
-    : exact
-    ? "float32"
-    : (await choosePrecision(clip)).precision;
+  const exact = clip.config.attendAcross === "batch"; // tokens are a function of the batch, not of the image
+  const { precision, head, reason, doubt } = await precisionOf(clip, config);
+  if (reason !== undefined) report?.({ type: "note", message: `Precision: ${reason}` });
+  const warning = [encoder.warning, doubt].filter((text) => text !== undefined).join(" ") || undefined;
   const compiled = await compileClip(clip, { precision });
-  if (exact || !config.cache) return { ...encoder, precision, compiled };
+  const ready: ReadyEncoder = { ...encoder, warning, precision, headPrecision: head, compiled };
+  if (exact || !config.cache) return ready;
   const cache = await openTokenCache(config.cacheFolder ?? tokenFolder(), {
     encoder: encoderDigest(clip, precision),
     shape: [tokenCount(clip.config), clip.config.width],
     limit: config.cacheLimit * 1e9,
     onNote: (message) => report?.({ type: "note", message }),
   });
-  return { ...encoder, precision, compiled, cache };
+  return { ...ready, cache };
+}
+
+/** What the report says of an encoder: its name and precision. */
+export function describeEncoder({ name, precision }: ReadyEncoder): string {
+  return `${name}, ${precision}`;
+}
+
+/** A precision for encoder and head, and what to say of it. */
+type Precisions = Omit<PrecisionChoice, "reason"> & { readonly reason?: string; readonly doubt?: string };
+
+/** What `config` asks for; `auto` is a measurement, but float32 where the reference's way is compared with the reference. */
+async function precisionOf(clip: Clip, { precision }: RunConfig): Promise<Precisions> {
+  if (precision === "bfloat16" || precision === "float32") return { precision, head: precision };
+  if (clip.config.attendAcross === "batch") {
+    return { precision: precision === "auto" ? "float32" : precision, head: "float32" };
+  }
+  const choice = await choosePrecision(clip);
+  if (precision === "auto" || choice.precision === precision) return choice;
+  return {
+    precision,
+    head: choice.head,
+    doubt: `int8 was asked for and a measurement advises against it: ${choice.reason}.`,
+  };
 }
 
 /** The tokens of images encoded as one batch, [B, N, D], neither compiled nor kept; the caller disposes them. */

@@ -12,7 +12,7 @@ import { bindForgeLens, type ForgeLens, logits } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
 import { loadStateDict, type StateDict } from "../model/weights.ts";
 import { bootstrapIntervals } from "./bootstrap.ts";
-import type { Encoder } from "./encoder.ts";
+import { describeEncoder, type Encoder } from "./encoder.ts";
 import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
 import { newRunName, readState, weightsPath, writeText } from "./folder.ts";
@@ -174,7 +174,7 @@ export function makeReport(
     preset: config.preset,
     demo: experiment.demo,
     head: "notebook head",
-    encoder: encoder.name,
+    encoder: describeEncoder(encoder),
     config,
     backend: { name: backend.name, device: backend.device, version: backend.version },
     data: experiment.data,

@@ -83,7 +83,7 @@ export type RunReport = {
   readonly preset: string;
   readonly demo: boolean;
   readonly head: "notebook head" | "published ForgeLens";
-  /** The frozen encoder, for example `CLIP ViT-B-16`. */
+  /** The frozen encoder and its precision, for example `CLIP ViT-B-16, bfloat16`. */
   readonly encoder: string;
   /** The resolved configuration. */
   readonly config: Readonly<Record<string, unknown>>;

@@ -7,7 +7,7 @@ import { type Backend, initBackend } from "../backend.ts";
 import type { RunConfig } from "../config.ts";
 import { clipWeights } from "../model/download.ts";
 import type { StateDict } from "../model/weights.ts";
-import { closeEncoder, openEncoder, type ReadyEncoder } from "./encoder.ts";
+import { closeEncoder, describeEncoder, openEncoder, type ReadyEncoder } from "./encoder.ts";
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
 
 /** An open run; `close()` frees the encoder. */
@@ -44,7 +44,7 @@ export async function openSession(
   report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
   for (const message of experiment.warnings) report({ type: "warning", message });
   const encoder = await openEncoder(config, { ...options, report });
-  report({ type: "note", message: `Encoder: ${encoder.name}, ${encoder.precision}` });
+  report({ type: "note", message: `Encoder: ${describeEncoder(encoder)}` });
   if (encoder.warning) report({ type: "warning", message: encoder.warning });
   return {
     backend,

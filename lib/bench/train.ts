@@ -101,7 +101,7 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     const optimizer = weights ? restoreOptimizer(weights.optimizer, settings) : adamW(settings);
     weights = undefined;
     const trainer = await openTrainer(model, optimizer, {
-      precision: encoder.precision,
+      precision: encoder.headPrecision,
       tokens: tokenCount(encoder.clip.config),
     });
     try {

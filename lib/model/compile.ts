@@ -8,41 +8,43 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { cacheFolder } from "../cache.ts";
 import { disposeRaw, DTYPE, executeOp, fromRaw, isTensorFlow, type RawTensor } from "../backend.ts";
-import { seedFrom } from "../random.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
 import { createGraph, type Graph, openGraph, type Ref } from "./graph.ts";
 import { type GraphOps, graphOps } from "./graph_ops.ts";
+import { compileInt8 } from "./int8.ts";
 import type { Linear, Norm, ResidualBlock } from "./layers.ts";
 
-/** What the matrix products are computed in. */
+/** What matrix products are computed in. */
 export type Precision = "bfloat16" | "float32";
+
+/** The same for an encoder, which is not trained: `int8` on CPUs with AVX-512 VNNI, see `compileInt8()`. */
+export type EncoderPrecision = Precision | "int8";
 
 /** A compiled encoder; free it with `dispose()`, the clip that it was made of stays the caller's. */
 export type CompiledClip = {
-  readonly precision: Precision;
+  readonly precision: EncoderPrecision;
   /** As `encodeTokens()`: pixels [B, S, S, 3] → [B, N, D]; the caller owns them. */
   tokens(pixels: tf.Tensor4D): Promise<tf.Tensor3D>;
   dispose(): void;
 };
 
-/** Changes when what the graph computes does. */
+/** Changes when what the graph or int8.cc computes does. */
 const VERSION = 1;
 
 /**
  * Compiles an encoder, in a second or so. On WebAssembly, which runs no graphs, `tokens()` is `encodeTokens()`.
  *
- * @param options.precision what matrix products are computed in; WebAssembly has float32 alone
- * @throws when bfloat16 is asked of WebAssembly
+ * @param options.precision what matrix products are computed in
+ * @throws when bfloat16 is asked of WebAssembly, which has float32 alone, and when this machine has no int8
  */
 export async function compileClip(
   clip: Clip,
-  options: { readonly precision: Precision },
+  options: { readonly precision: EncoderPrecision },
 ): Promise<CompiledClip> {
   const { precision } = options;
+  if (precision === "int8") return await compileInt8(clip);
   if (!isTensorFlow()) {
     if (precision === "bfloat16") {
       throw new Error(
@@ -100,7 +102,7 @@ async function openEncoder(
  * Names what an encoder computes: a SHA-256 of its weights, its configuration, the precision and this code's version.
  * Tokens are kept under it.
  */
-export function encoderDigest(clip: Clip, precision: Precision): string {
+export function encoderDigest(clip: Clip, precision: EncoderPrecision): string {
   let weights = digests.get(clip);
   if (weights === undefined) {
     const hash = createHash("sha256");
@@ -261,89 +263,4 @@ function writeNorm(writer: Writer, p: Norm, x: Ref): Ref {
   const variance = o.mean(o.unary("Square", centred), -1); // [R, 1]
   const unit = o.mul(centred, o.unary("Rsqrt", o.add(variance, epsilon)));
   return o.add(o.mul(unit, weight), bias);
-}
-
-/** What `choosePrecision()` found: the precision, and the numbers that decided. */
-export type PrecisionChoice = {
-  readonly precision: Precision;
-  /** Why, in words for a reader. */
-  readonly reason: string;
-};
-
-/** Least mean cosine between a token in bfloat16 and in float32. */
-const LEAST_COSINE = 0.999;
-
-/**
- * bfloat16 where it is worth it, by measurement: faster than float32 on this machine, and with tokens that agree with float32's on a
- * batch of made-up images (mean cosine at least 0.999). The answer is kept in the cache.
- */
-export async function choosePrecision(
-  clip: Clip,
-  options: { readonly folder?: string } = {},
-): Promise<PrecisionChoice> {
-  if (!isTensorFlow()) return { precision: "float32", reason: "WebAssembly has float32 alone" };
-  const root = options.folder ?? join(cacheFolder(), "encoders");
-  const file = join(root, `${encoderDigest(clip, "bfloat16")}.json`);
-  const known = await Deno.readTextFile(file).then(JSON.parse, () => undefined);
-  if (known !== undefined) return known;
-  const compiled = await compileClip(clip, { precision: "bfloat16" });
-  const exact = await compileClip(clip, { precision: "float32" });
-  try {
-    const pixels = calibrationPixels(clip);
-    const low = await compiled.tokens(pixels);
-    const full = await exact.tokens(pixels);
-    const cosine = meanCosine(low, full);
-    const seconds = { bfloat16: await secondsOf(compiled, pixels), float32: await secondsOf(exact, pixels) };
-    tf.dispose([pixels, low, full]);
-    const speed = seconds.float32 / seconds.bfloat16;
-    const agree = cosine >= LEAST_COSINE;
-    const choice: PrecisionChoice = {
-      precision: agree && speed > 1.1 ? "bfloat16" : "float32",
-      reason: `bfloat16 is ${
-        speed.toFixed(1)
-      } times as fast here, its tokens' mean cosine with float32's is ${cosine.toFixed(5)}`,
-    };
-    await Deno.mkdir(root, { recursive: true });
-    await Deno.writeTextFile(file, JSON.stringify(choice));
-    return choice;
-  } finally {
-    compiled.dispose();
-    exact.dispose();
-  }
-}
-
-/** The mean over tokens of the cosine between two encoders' tokens, [B, N, D] each. */
-export function meanCosine(a: tf.Tensor3D, b: tf.Tensor3D): number {
-  return tf.tidy(() => {
-    const dot = tf.sum(tf.mul(a, b), -1); // [B, N]
-    const lengths = tf.mul(tf.norm(a, 2, -1), tf.norm(b, 2, -1)); // [B, N]
-    return tf.mean(tf.div(dot, lengths)).dataSync()[0];
-  });
-}
-
-/** Four images of smooth shading and noise, as CLIP-normalised pixels. */
-function calibrationPixels({ config: { imageSize: S } }: Clip): tf.Tensor4D {
-  return tf.tidy(() => {
-    const smooth = tf.image.resizeBilinear(
-      tf.randomUniform(
-        [4, 8, 8, 3],
-        -1.5,
-        1.5,
-        "float32",
-        seedFrom(0, "shading") & 0x7fffffff,
-      ) as tf.Tensor4D,
-      [S, S],
-    );
-    return tf.add(smooth, tf.randomNormal([4, S, S, 3], 0, 0.1, "float32", 1)) as tf.Tensor4D; // [4, S, S, 3]
-  });
-}
-
-async function secondsOf(compiled: CompiledClip, pixels: tf.Tensor4D): Promise<number> {
-  let best = Infinity;
-  for (let i = 0; i < 3; i++) {
-    const began = performance.now();
-    (await compiled.tokens(pixels)).dispose();
-    best = Math.min(best, performance.now() - began);
-  }
-  return best / 1000;
 }

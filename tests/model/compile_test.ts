@@ -2,8 +2,9 @@ import { assertEquals, assertGreater, assertLess, assertNotEquals, assertRejects
 import * as tf from "@tensorflow/tfjs";
 import { isTensorFlow } from "../../lib/backend.ts";
 import { bindClip, type Clip, randomClip } from "../../lib/model/clip.ts";
-import { choosePrecision, compileClip, encoderDigest, meanCosine } from "../../lib/model/compile.ts";
+import { compileClip, encoderDigest } from "../../lib/model/compile.ts";
 import { demoEncoder } from "../../lib/model/demo_encoder.ts";
+import { choosePrecision, meanCosine } from "../../lib/model/precision.ts";
 import { dispose } from "../../lib/model/tensors.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 

@@ -1,0 +1,146 @@
+/**
+ * CLIP's frozen vision transformer with matrix products in 8 bits, on CPUs with AVX-512 VNNI.
+ *
+ * The same function as `encodeTokens()` up to rounding: `int8.cc` has the arithmetic, this file hands it weights and images.
+ * TensorFlow's own 8-bit ops round a whole tensor by one scale, too coarsely for this; here each token and each output of a
+ * weight has its own, as LLM.int8() (arXiv 2208.07339) calls vector-wise. An image's tokens depend on that image alone.
+ * Shapes: B batch, N tokens, D width, H heads, K head width, F feed-forward width.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { InputError } from "../errors.ts";
+import { type Clip, tokenCount } from "./clip.ts";
+import type { CompiledClip } from "./compile.ts";
+import type { Linear, Norm } from "./layers.ts";
+
+const symbols = {
+  int8_supported: { parameters: [], result: "i32" },
+  int8_pack: { parameters: ["buffer", "i32", "i32", "buffer", "buffer", "buffer"], result: "void" },
+  int8_encode: {
+    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer"],
+    result: "void",
+    nonblocking: true,
+  },
+} as const;
+
+type Library = Deno.DynamicLibrary<typeof symbols>["symbols"];
+
+let opened: Promise<Library> | undefined;
+
+/** Compiled and loaded once a process, never closed: a call may be under way in another thread. */
+function openLibrary(): Promise<Library> {
+  return opened ??= (async () => {
+    if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {
+      throw new Error(`expected Linux on an x86-64 CPU but found ${Deno.build.os} on ${Deno.build.arch}`);
+    }
+    const { buildInt8 } = await import("../../tools/build_int8.ts");
+    const library = Deno.dlopen(await buildInt8(), symbols).symbols;
+    if (!library.int8_supported()) throw new Error("expected a CPU with AVX-512 VNNI but found one without");
+    return library;
+  })();
+}
+
+/**
+ * Compiles an encoder in 8 bits, in a second or so and, the first time on a machine, a C++ compiler's few more.
+ *
+ * @throws when the machine or the encoder's sizes are not those that it is written for, with the reason
+ */
+export async function compileInt8(clip: Clip): Promise<CompiledClip> {
+  const { config, params } = clip;
+  const { width: D, heads: H } = config;
+  const F = params.blocks[0].cFc.weight.shape[0];
+  let library: Library;
+  try {
+    if (config.attendAcross !== "tokens") {
+      throw new Error(`expected attention across the tokens but found it across the ${config.attendAcross}`);
+    }
+    if ((D / H) % TILE !== 0 || F % TILE !== 0) {
+      throw new Error(
+        `expected widths that are multiples of ${TILE} but found heads of ${D / H} and an MLP of ${F}`,
+      );
+    }
+    library = await openLibrary();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error;
+    throw new InputError(
+      `Cannot compile the encoder in int8: ${reason}; choose --precision bfloat16 or float32`,
+    );
+  }
+  let model: Model | undefined = packModel(clip, library);
+  return {
+    precision: "int8",
+    tokens: async (pixels) => {
+      const { imageSize: S, patchSize, layers, activation } = config;
+      const [B, ...shape] = pixels.shape;
+      if (!model || `${shape}` !== `${[S, S, 3]}`) {
+        const found = model ? `[${pixels.shape}]` : "a disposed encoder";
+        throw new Error(`Cannot encode images: expected pixels [B,${S},${S},3] but found ${found}`);
+      }
+      const N = tokenCount(config);
+      const quick = activation === "quickgelu" ? 1 : 0;
+      const threads = navigator.hardwareConcurrency;
+      const call = {
+        model,
+        pixels: await pixels.data() as Float32Array<ArrayBuffer>,
+        tokens: new Float32Array(B * N * D),
+        sizes: Int32Array.of(B, S, patchSize, D, H, F, layers, quick, threads),
+      };
+      running.add(call);
+      try {
+        await library.int8_encode(call.pixels, call.tokens, model.ends, model.blocks, call.sizes);
+      } finally {
+        running.delete(call);
+      }
+      return tf.tensor3d(call.tokens, [B, N, D]);
+    },
+    dispose: () => model = undefined,
+  };
+}
+
+/** What calls under way point into, which must not be collected before they return. */
+const running = new Set<unknown>();
+
+/** Weights as `int8.cc` takes them: tables of addresses, and the arrays that those point into. */
+type Model = {
+  readonly arrays: readonly ArrayBufferView[];
+  readonly ends: BigUint64Array<ArrayBuffer>;
+  readonly blocks: BigUint64Array<ArrayBuffer>;
+};
+
+function packModel({ params }: Clip, library: Library): Model {
+  const arrays: ArrayBufferView[] = [];
+  const address = (array: ArrayBufferView<ArrayBuffer>): bigint => {
+    arrays.push(array);
+    return Deno.UnsafePointer.value(Deno.UnsafePointer.of(array));
+  };
+  const floats = (x: tf.Tensor) => Float32Array.from(x.dataSync());
+  const norm = (p: Norm) => [p.weight, p.bias].map((x) => address(floats(x)));
+  const linear = ({ weight, bias }: Linear) => {
+    const [out, width] = weight.shape;
+    const packed = aligned(out * width);
+    const [scale, sum] = [new Float32Array(out), new Float32Array(out)];
+    library.int8_pack(floats(weight), out, width, packed, scale, sum);
+    return [packed, scale, sum, floats(bias)].map(address);
+  };
+  const { patchFilter, classEmbedding, positionalEmbedding, lnPre, lnPost } = params;
+  const ends = [
+    ...[patchFilter, classEmbedding, positionalEmbedding].map((x) => address(floats(x))),
+    ...[...norm(lnPre), ...norm(lnPost)],
+  ];
+  const blocks = params.blocks.flatMap(({ ln1, attn, ln2, cFc, cProj }) => [
+    ...[...norm(ln1), ...linear(attn.inProj), ...linear(attn.outProj)],
+    ...[...norm(ln2), ...linear(cFc), ...linear(cProj)],
+  ]);
+  return { arrays, ends: BigUint64Array.from(ends), blocks: BigUint64Array.from(blocks) };
+}
+
+/** Columns of the tiles in `int8.cc`. */
+const TILE = 32;
+
+/** Bytes that start at a multiple of 64, where a vector is loaded in one piece. */
+function aligned(length: number): Uint8Array<ArrayBuffer> {
+  const room = new Uint8Array(length + 63);
+  const start = Number(-Deno.UnsafePointer.value(Deno.UnsafePointer.of(room)) & 63n);
+  return room.subarray(start, start + length);
+}

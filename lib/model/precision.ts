@@ -1,0 +1,144 @@
+/**
+ * What an encoder's matrix products are computed in here: chosen by measurement, once for each encoder and machine.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import os from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { isTensorFlow } from "../backend.ts";
+import { cacheFolder } from "../cache.ts";
+import { reasonOf } from "../errors.ts";
+import { seedFrom } from "../random.ts";
+import type { Clip } from "./clip.ts";
+import {
+  compileClip,
+  type CompiledClip,
+  encoderDigest,
+  type EncoderPrecision,
+  type Precision,
+} from "./compile.ts";
+
+/** What `choosePrecision()` found. */
+export type PrecisionChoice = {
+  /** The encoder's. */
+  readonly precision: EncoderPrecision;
+  /** The head's, in training: never int8. */
+  readonly head: Precision;
+  /** Why, in words for a reader, with the numbers that decided. */
+  readonly reason: string;
+};
+
+/** Least mean cosine between a token in a lower precision and in float32. */
+const LEAST_COSINE = 0.999;
+
+/** How much faster a lower precision must be than the one above it. */
+const LEAST_GAIN = 1.1;
+
+/**
+ * The fastest precision on this machine whose tokens agree with float32's on a batch of made-up images (mean cosine at
+ * least 0.999), int8 for the encoder alone. The answer is kept in the cache.
+ */
+export async function choosePrecision(
+  clip: Clip,
+  options: { readonly folder?: string } = {},
+): Promise<PrecisionChoice> {
+  if (!isTensorFlow()) {
+    return { precision: "float32", head: "float32", reason: "WebAssembly has float32 alone" };
+  }
+  const root = options.folder ?? join(cacheFolder(), "precision");
+  const file = join(root, `${choiceKey(clip)}.json`);
+  const known = await Deno.readTextFile(file).then(JSON.parse, () => undefined);
+  if (known !== undefined) return known;
+  const choice = await measure(clip);
+  await Deno.mkdir(root, { recursive: true });
+  await Deno.writeTextFile(file, JSON.stringify(choice));
+  return choice;
+}
+
+/** Names what the answer depends on; a home folder may be shared by machines of several kinds. */
+function choiceKey(clip: Clip): string {
+  const machine = [os.cpus()[0]?.model, navigator.hardwareConcurrency, Deno.build.arch];
+  const key = JSON.stringify([VERSION, machine, encoderDigest(clip, "int8")]);
+  return createHash("sha256").update(key).digest("hex").slice(0, 32);
+}
+
+/** Changes when the way of choosing does. */
+const VERSION = 1;
+
+/** A precision put to the test: seconds a batch, and its tokens' mean cosine with float32's. */
+type Trial = { readonly seconds: number; readonly cosine: number };
+
+async function measure(clip: Clip): Promise<PrecisionChoice> {
+  const pixels = calibrationPixels(clip);
+  const full = await compileClip(clip, { precision: "float32" });
+  const exact = await full.tokens(pixels);
+  const base = await secondsOf(full, pixels);
+  full.dispose();
+  const reasons: string[] = [];
+  const attempt = async (precision: EncoderPrecision): Promise<Trial | undefined> => {
+    let compiled: CompiledClip;
+    try {
+      compiled = await compileClip(clip, { precision });
+    } catch (error) {
+      reasons.push(`${precision} is not to be had here: ${reasonOf(error)}`);
+      return undefined;
+    }
+    const tokens = await compiled.tokens(pixels);
+    const cosine = meanCosine(tokens, exact);
+    const seconds = await secondsOf(compiled, pixels);
+    tokens.dispose();
+    compiled.dispose();
+    const speed = (base / seconds).toFixed(1);
+    reasons.push(
+      `${precision} is ${speed} times as fast as float32 here, its tokens' mean cosine with float32's is ${
+        cosine.toFixed(5)
+      }`,
+    );
+    return { seconds, cosine };
+  };
+  const isWorth = (trial: Trial | undefined, seconds: number): trial is Trial =>
+    trial !== undefined && trial.cosine >= LEAST_COSINE && seconds / trial.seconds > LEAST_GAIN;
+  const [low, bytes] = [await attempt("bfloat16"), await attempt("int8")];
+  tf.dispose([pixels, exact]);
+  const head = isWorth(low, base) ? "bfloat16" : "float32";
+  const precision = isWorth(bytes, head === "bfloat16" ? low!.seconds : base) ? "int8" : head;
+  return { precision, head, reason: reasons.join("; ") };
+}
+
+/** The mean over tokens of the cosine between two encoders' tokens, [B, N, D] each. */
+export function meanCosine(a: tf.Tensor3D, b: tf.Tensor3D): number {
+  return tf.tidy(() => {
+    const dot = tf.sum(tf.mul(a, b), -1); // [B, N]
+    const lengths = tf.mul(tf.norm(a, 2, -1), tf.norm(b, 2, -1)); // [B, N]
+    return tf.mean(tf.div(dot, lengths)).dataSync()[0];
+  });
+}
+
+/** Four images of smooth shading and noise, as CLIP-normalised pixels. */
+function calibrationPixels({ config: { imageSize: S } }: Clip): tf.Tensor4D {
+  return tf.tidy(() => {
+    const smooth = tf.image.resizeBilinear(
+      tf.randomUniform(
+        [4, 8, 8, 3],
+        -1.5,
+        1.5,
+        "float32",
+        seedFrom(0, "shading") & 0x7fffffff,
+      ) as tf.Tensor4D,
+      [S, S],
+    );
+    return tf.add(smooth, tf.randomNormal([4, S, S, 3], 0, 0.1, "float32", 1)) as tf.Tensor4D; // [4, S, S, 3]
+  });
+}
+
+async function secondsOf(compiled: CompiledClip, pixels: tf.Tensor4D): Promise<number> {
+  let best = Infinity;
+  for (let i = 0; i < 3; i++) {
+    const began = performance.now();
+    (await compiled.tokens(pixels)).dispose();
+    best = Math.min(best, performance.now() - began);
+  }
+  return best / 1000;
+}

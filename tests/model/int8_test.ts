@@ -1,0 +1,159 @@
+import { assertEquals, assertGreater, assertRejects } from "@std/assert";
+import * as tf from "@tensorflow/tfjs";
+import { InputError } from "../../lib/errors.ts";
+import { bindClip, type Clip, embedPatches, encodeTokens, randomClip } from "../../lib/model/clip.ts";
+import { compileClip } from "../../lib/model/compile.ts";
+import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../lib/model/layers.ts";
+import { meanCosine } from "../../lib/model/precision.ts";
+import { dispose } from "../../lib/model/tensors.ts";
+import { tensorTest } from "../tensors.ts";
+
+const cpu = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
+const compiler = await new Deno.Command("g++", { args: ["--version"], stdout: "null", stderr: "null" })
+  .output()
+  .then(({ success }) => success, () => false);
+const has8Bits = /\bavx512_vnni\b/.test(cpu) && compiler;
+
+/** Numbers rounded as `int8.cc` rounds what weights are multiplied with: 256 values between each row's least and most. */
+function roundedRows<T extends tf.Tensor>(x: T): T {
+  const low = tf.min(x, -1, true);
+  const step = tf.maximum(tf.div(tf.sub(tf.max(x, -1, true), low), 255), 1e-30);
+  return tf.add(tf.mul(tf.round(tf.div(tf.sub(x, low), step)), step), low) as T;
+}
+
+/** A linear layer with its weight rounded as there, to 255 values for each output. */
+function roundedLinear({ weight, bias }: Linear): Linear {
+  const scale = tf.maximum(tf.div(tf.max(tf.abs(weight), 1, true), 127), 1e-30);
+  return { weight: tf.mul(tf.round(tf.div(weight, scale)), scale) as tf.Tensor2D, bias };
+}
+
+/** What `int8.cc` computes, in float32 and tfjs's ops. */
+function roundedTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
+  return tf.tidy(() => {
+    const { config: { width: D, heads: H, activation }, params } = clip;
+    const apart = (x: tf.Tensor) =>
+      tf.transpose(tf.reshape(x, [pixels.shape[0], -1, H, D / H]), [0, 2, 1, 3]);
+    const rounded = (p: Linear, x: tf.Tensor3D) => linear(roundedLinear(p), roundedRows(x));
+    let x = embedPatches(clip, pixels); // [B, N, D]
+    for (const { ln1, attn, ln2, cFc, cProj } of params.blocks) {
+      const qkv = tf.split(rounded(attn.inProj, layerNorm(ln1, x)), 3, -1);
+      const [q, k, v] = qkv.map(apart); // each [B, H, N, K]
+      const weights = tf.softmax(tf.mul(tf.matMul(q, k, false, true), (D / H) ** -0.5));
+      const joined = tf.reshape(tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]), x.shape) as tf.Tensor3D;
+      x = tf.add(x, rounded(attn.outProj, joined));
+      const hidden = rounded(cFc, layerNorm(ln2, x));
+      x = tf.add(x, rounded(cProj, activation === "gelu" ? gelu(hidden) : quickGelu(hidden)));
+    }
+    return layerNorm(params.lnPost, x);
+  });
+}
+
+// Rows and tokens that do not fill the last tile, an image more than a panel of rows, an odd number of heads.
+const sizes = { width: 96, layers: 3, heads: 3, imageSize: 40, patchSize: 8, embedDim: 16 };
+
+function open(
+  changes: Partial<typeof sizes> = {},
+  options: Partial<Parameters<typeof bindClip>[1]> = {},
+): Clip {
+  const size = { ...sizes, ...changes };
+  const dict = randomClip(size, 0);
+  for (const [key, { data }] of dict) { // away from 0 and 1, which a wrong place for them would not show
+    if (/bias$|ln_/.test(key)) {
+      (data as Float32Array).forEach((x, i, all) => all[i] = x + 0.1 * Math.sin(7 * i + key.length));
+    }
+  }
+  return bindClip(dict, { activation: "quickgelu", attendAcross: "tokens", heads: size.heads, ...options });
+}
+
+function pixels(batch: number, size = sizes.imageSize): tf.Tensor4D {
+  return tf.randomNormal([batch, size, size, 3], 0, 1, "float32", 1) as tf.Tensor4D;
+}
+
+for (const activation of ["quickgelu", "gelu"] as const) {
+  for (const changes of [{}, { heads: 1, imageSize: 16 }, { width: 64, heads: 2, imageSize: 112 }]) {
+    const name = `${activation}, ${JSON.stringify(changes)}`;
+    tensorTest(`compileClip() in int8 computes what it says, and agrees with float32 (${name})`, async () => {
+      const clip = open(changes, { activation });
+      const images = pixels(3, clip.config.imageSize);
+      const compiled = await compileClip(clip, { precision: "int8" });
+      const [tokens, rounded, exact] = [
+        await compiled.tokens(images),
+        roundedTokens(clip, images),
+        encodeTokens(clip, images),
+      ];
+      // Sums in another order put a few numbers on the other side of a rounding, and those spread.
+      assertGreater(meanCosine(tokens, rounded), 0.9999);
+      assertGreater(meanCosine(tokens, exact), 0.999);
+      compiled.dispose();
+      compiled.dispose(); // twice is harmless
+      tf.dispose([tokens, rounded, exact, images]);
+      dispose(clip);
+    }, { ignore: !has8Bits });
+  }
+}
+
+tensorTest("in int8 an image's tokens are the same bits in every batch and every run", async () => {
+  const clip = open();
+  const images = pixels(5);
+  const compiled = await compileClip(clip, { precision: "int8" });
+  const whole = await compiled.tokens(images);
+  const again = await compiled.tokens(images);
+  assertEquals(again.dataSync(), whole.dataSync());
+  const [N, D] = whole.shape.slice(1);
+  for (let i = 0; i < 5; i++) {
+    const image = tf.slice(images, [i, 0, 0, 0], [1, -1, -1, -1]) as tf.Tensor4D;
+    const alone = await compiled.tokens(image);
+    assertEquals(alone.dataSync(), whole.dataSync().subarray(i * N * D, (i + 1) * N * D));
+    tf.dispose([image, alone]);
+  }
+  compiled.dispose();
+  tf.dispose([images, whole, again]);
+  dispose(clip);
+}, { ignore: !has8Bits });
+
+tensorTest("in int8 rows and weights without any difference are no division by zero", async () => {
+  const clip = open();
+  const { cFc, cProj, attn } = clip.params.blocks[0];
+  const zeros = [cFc.weight, cProj.weight, attn.outProj.weight, attn.inProj.weight].map((x) =>
+    tf.zerosLike(x)
+  );
+  const [fc, proj, out, inProj] = zeros as tf.Tensor2D[];
+  const block = {
+    ...clip.params.blocks[0],
+    cFc: { ...cFc, weight: fc },
+    cProj: { ...cProj, weight: proj },
+    attn: { inProj: { ...attn.inProj, weight: inProj }, outProj: { ...attn.outProj, weight: out } },
+  };
+  const flat: Clip = {
+    ...clip,
+    params: { ...clip.params, blocks: [block] },
+    config: { ...clip.config, layers: 1 },
+  };
+  const compiled = await compileClip(flat, { precision: "int8" });
+  const images = tf.zeros([1, 40, 40, 3]) as tf.Tensor4D;
+  const [tokens, exact] = [await compiled.tokens(images), encodeTokens(flat, images)];
+  assertGreater(meanCosine(tokens, exact), 0.9999);
+  compiled.dispose();
+  tf.dispose([images, tokens, exact, ...zeros]);
+  dispose(clip);
+}, { ignore: !has8Bits });
+
+tensorTest("compileClip() in int8 refuses what it is not written for, with what to do instead", async () => {
+  const across = open({}, { attendAcross: "batch" });
+  const narrow = open({ width: 96, heads: 6 });
+  const start = "Cannot compile the encoder in int8: expected ";
+  const end = "; choose --precision bfloat16 or float32";
+  for (
+    const [clip, reason] of [
+      [across, "attention across the tokens but found it across the batch"],
+      [narrow, "widths that are multiples of 32 but found heads of 16 and an MLP of 384"],
+    ] as const
+  ) {
+    await assertRejects(
+      () => compileClip(clip, { precision: "int8" }),
+      InputError,
+      `${start}${reason}${end}`,
+    );
+  }
+  dispose([across, narrow]);
+});
