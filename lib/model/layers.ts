@@ -90,7 +90,7 @@ export function dropout<T extends tf.Tensor>(x: T, options?: Dropout): T {
  * drawn from the seed, so that over seeds each element is dropped with probability `rate`.
  */
 export function leastKept({ rate, seed }: Dropout): number {
-  return Math.min(255, Math.floor(256 * rate + createRandom(seed, "rate").uniform()));
+  return Math.min(255, Math.floor(256 * rate + createRandom(seed, "leastKept").uniform()));
 }
 
 /**
