@@ -1,8 +1,8 @@
 /**
  * One training step of the ForgeLens head as a TensorFlow graph: forward, backward and AdamW in one call.
  *
- * The same mathematics as `logits()` and `trainStep()`, the same dropout masks too. In bfloat16, matrix products take and give
- * bfloat16, forward and backward; weights, moments, softmax, layer norms, sums and the loss stay in float32.
+ * The same mathematics as `logits()` and `trainStep()`, the same dropout masks too. In bfloat16, matrix products and softmax take
+ * and give bfloat16, forward and backward; weights, moments, layer norms, sums and the loss stay in float32.
  * Shapes: B batch, N tokens, R = B·N rows, D width, H heads, K head width, F feed-forward width.
  *
  * @module
@@ -358,11 +358,10 @@ function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; d
   const inProj = writeLinear(step, `${name}.in_proj`, x, { suffix: "_", outputScale }); // [R, 3D]
   const apart = o.transpose(o.reshape(inProj.y, [-1, N, 3 * H, K]), [0, 2, 1, 3]); // [B, 3H, N, K]
   const [q, k, v] = o.split(apart, 3, 1); // each [B, H, N, K]
-  const likeness = o.cast(o.batchMatMul(q, k, { transposeB: true }), float32); // [B, H, N, N]
-  const weights = o.unary("Softmax", likeness);
-  const mask = step.config.dropout === 0 ? undefined : writeMask(step, weights, { ...draw, dtype: float32 });
+  const weights = o.unary("Softmax", o.batchMatMul(q, k, { transposeB: true })); // [B, H, N, N]
+  const mask = step.config.dropout === 0 ? undefined : writeMask(step, weights, { ...draw, dtype: low });
   const masked = (y: Ref) => mask ? o.mul(y, mask) : y;
-  const lowWeights = o.cast(masked(weights), low);
+  const lowWeights = masked(weights);
   const mixed = o.batchMatMul(lowWeights, v); // [B, H, N, K]
   const joined = o.reshape(o.transpose(mixed, [0, 2, 1, 3]), [-1, D]); // [R, D]
   const outProj = writeLinear(step, `${name}.out_proj`, joined); // [R, D]
@@ -370,10 +369,10 @@ function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; d
     const dJoined = o.reshape(outProj.back(dy), [-1, N, H, K]); // [B, N, H, K]
     const dMixed = o.transpose(dJoined, [0, 2, 1, 3]); // [B, H, N, K]
     const dV = o.batchMatMul(lowWeights, dMixed, { transposeA: true }); // [B, H, N, K]
-    const dWeights = masked(o.cast(o.batchMatMul(dMixed, v, { transposeB: true }), float32)); // [B, H, N, N]
+    const dWeights = o.cast(masked(o.batchMatMul(dMixed, v, { transposeB: true })), float32); // [B, H, N, N]
     // Softmax's gradient; the sum over a row of weights × their gradients is that of outputs × theirs, which are fewer.
     const along = o.sum(o.mul(o.cast(dMixed, float32), o.cast(mixed, float32)), -1); // [B, H, N, 1]
-    const dLikeness = o.cast(o.mul(weights, o.sub(dWeights, along)), low);
+    const dLikeness = o.cast(o.mul(o.cast(weights, float32), o.sub(dWeights, along)), low);
     const dQ = o.batchMatMul(dLikeness, k);
     const dK = o.batchMatMul(dLikeness, q, { transposeA: true });
     const dApart = o.transpose(o.concat([dQ, dK, dV], 1), [0, 2, 1, 3]); // [B, N, 3H, K]
