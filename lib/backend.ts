@@ -238,6 +238,14 @@ export function executeOp(
   );
 }
 
+/** The numbers of a tensor in another of TensorFlow's dtypes; the caller frees the result as {@linkcode executeOp}'s. */
+export function castRaw(
+  x: tf.Tensor | RawTensor,
+  { from, to }: { readonly from: number; readonly to: number },
+): RawTensor {
+  return executeOp("Cast", [x], { attrs: { SrcT: { type: from }, DstT: { type: to }, Truncate: false } })[0];
+}
+
 /** Turns a float32, int32 or bool output of {@linkcode executeOp} into a tensor that the caller owns. */
 export function fromRaw(raw: RawTensor): tf.Tensor {
   return node().createOutputTensor(raw);
@@ -253,8 +261,7 @@ export function fromHalf(values: Float16Array<ArrayBuffer>, shape: number[]): tf
     const [halves] = executeOp("Bitcast", [pairs], {
       attrs: { T: { type: int32 }, type: { type: float16 } },
     }); // [values / 2, 2]
-    const attrs = { SrcT: { type: float16 }, DstT: { type: float32 }, Truncate: false };
-    const [widened] = executeOp("Cast", [halves], { attrs });
+    const widened = castRaw(halves, { from: float16, to: float32 });
     disposeRaw(halves);
     return tf.reshape(fromRaw(widened), shape);
   });
@@ -322,9 +329,7 @@ export function seededBytes(shape: number[], seed: number): tf.Tensor {
       attrs: { dtype: { type: int32 }, T: { type: int32 }, Tseed: { type: int32 } },
     });
     const [bytes] = executeOp("Bitcast", [drawn], { attrs: { T: { type: int32 }, type: { type: uint8 } } });
-    const [numbers] = executeOp("Cast", [bytes], {
-      attrs: { SrcT: { type: uint8 }, DstT: { type: float32 }, Truncate: false },
-    });
+    const numbers = castRaw(bytes, { from: uint8, to: float32 });
     disposeRaw(drawn, bytes);
     return tf.reshape(tf.slice(tf.reshape(fromRaw(numbers), [-1]), 0, count), shape);
   });

@@ -9,7 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
-import { disposeRaw, DTYPE, executeOp, fromRaw, isTensorFlow, type RawTensor } from "../backend.ts";
+import { castRaw, disposeRaw, DTYPE, fromRaw, isTensorFlow, type RawTensor } from "../backend.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
 import { createGraph, type Graph, openGraph, type Ref } from "./graph.ts";
 import { type GraphOps, graphOps } from "./graph_ops.ts";
@@ -187,8 +187,7 @@ function feed(
   const name = `weight${weights.length}`;
   if (dtype === DTYPE.float32) weights.push({ name, value: scaled, owned: scaled !== x });
   else {
-    const attrs = { SrcT: { type: DTYPE.float32 }, DstT: { type: dtype }, Truncate: false };
-    weights.push({ name, value: executeOp("Cast", [scaled], { attrs })[0], owned: true });
+    weights.push({ name, value: castRaw(scaled, { from: DTYPE.float32, to: dtype }), owned: true });
     if (scaled !== x) scaled.dispose();
   }
   return graph.input(name, { dtype, shape: x.shape });
