@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../lib/cache.ts";
-import { compilers, firstThatRuns, ignoreNotFound, run } from "./build_tensorflow.ts";
+import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build_tensorflow.ts";
 
 const SOURCE = new URL("../lib/model/int8.cc", import.meta.url);
 // The instructions are named, not those of the machine at hand: a cache may be shared by machines of several kinds.
@@ -24,10 +24,9 @@ export async function buildInt8(): Promise<string> {
   await Deno.mkdir(dirname(library), { recursive: true });
   const temporary = `${library}.${crypto.randomUUID()}.tmp`;
   try {
-    const { success, stderr } = await run([...compiler, ...FLAGS, SOURCE.pathname, "-o", temporary]);
-    if (!success) {
-      const why = stderr.split("\n").find((line) => /error/i.test(line)) ?? stderr;
-      throw new Error(`expected ${compiler[0]} to compile int8.cc but found: ${why.trim()}`);
+    const fault = await compilerFault([...compiler, ...FLAGS, SOURCE.pathname, "-o", temporary]);
+    if (fault !== undefined) {
+      throw new Error(`expected ${compiler[0]} to compile int8.cc but found: ${fault}`);
     }
     await Deno.rename(temporary, library); // whole or not at all, whoever else builds it
   } finally {

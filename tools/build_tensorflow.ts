@@ -147,7 +147,7 @@ async function compile(
   for await (const { name } of Deno.readDir(join(binding, "binding"))) {
     if (name.endsWith(".cc")) sources.push(join(binding, "binding", name));
   }
-  const { success, stderr } = await run([
+  const fault = await compilerFault([
     ...compiler,
     ...["-std=c++17", "-O2", "-fPIC", "-shared", "-w", "-DNAPI_VERSION=8"],
     ...[binding, include, dirname(require.resolve("node-api-headers/include/node_api.h"))].map((dir) =>
@@ -158,9 +158,15 @@ async function compile(
     // The first for the measurement before the rename, the second for the copies in node_modules.
     ...["-Wl,-rpath,$ORIGIN/tensorflow", `-Wl,-rpath,${join(home, "tensorflow")}`],
   ]);
-  if (success) return;
-  const why = stderr.split("\n").find((line) => /error|undefined reference|not found/i.test(line)) ?? stderr;
-  throw new Error(`${compiler[0]} could not compile the addon: ${why.trim()}`);
+  if (fault !== undefined) throw new Error(`${compiler[0]} could not compile the addon: ${fault}`);
+}
+
+/** Runs a compiler; resolves to the line that says what it found wrong, or undefined. */
+export async function compilerFault(command: string[]): Promise<string | undefined> {
+  const { success, stderr } = await run(command);
+  if (success) return undefined;
+  const fault = stderr.split("\n").find((line) => /error|undefined reference|not found/i.test(line));
+  return (fault ?? stderr).trim();
 }
 
 /** Loads the addon in a process of its own, so that one that crashes is never put in place. */
@@ -265,7 +271,7 @@ export function compilers(): string[][] {
 }
 
 /** Runs a command to its end; `onLine` sees its standard output as it comes. */
-export async function run(
+async function run(
   [command, ...args]: string[],
   { env, onLine }: { env?: { [name: string]: string }; onLine?: Log } = {},
 ): Promise<{ success: boolean; stdout: string; stderr: string }> {
