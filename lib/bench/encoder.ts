@@ -73,13 +73,13 @@ export async function readyEncoder(
 ): Promise<ReadyEncoder> {
   const { config, report } = options;
   const { clip } = encoder;
-  const exact = clip.config.attendAcross === "batch"; // tokens are a function of the batch, not of the image
   const { precision, head, reason, doubt } = await precisionOf(clip, config);
   if (reason !== undefined) report?.({ type: "note", message: `Precision: ${reason}` });
   const warning = [encoder.warning, doubt].filter((text) => text !== undefined).join(" ") || undefined;
   const compiled = await compileClip(clip, { precision });
   const ready: ReadyEncoder = { ...encoder, warning, precision, headPrecision: head, compiled };
-  if (exact || !config.cache) return ready;
+  const ofImage = clip.config.attendAcross === "tokens"; // else an image's tokens depend on its batch
+  if (!ofImage || !config.cache) return ready;
   const cache = await openTokenCache(config.cacheFolder ?? tokenFolder(), {
     encoder: encoderDigest(clip, precision),
     shape: [tokenCount(clip.config), clip.config.width],

@@ -6,13 +6,11 @@ import { compileClip } from "../../lib/model/compile.ts";
 import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../lib/model/layers.ts";
 import { meanCosine } from "../../lib/model/precision.ts";
 import { dispose } from "../../lib/model/tensors.ts";
+import { compilers, firstThatRuns } from "../../tools/build_tensorflow.ts";
 import { tensorTest } from "../tensors.ts";
 
 const cpu = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
-const compiler = await new Deno.Command("g++", { args: ["--version"], stdout: "null", stderr: "null" })
-  .output()
-  .then(({ success }) => success, () => false);
-const has8Bits = /\bavx512_vnni\b/.test(cpu) && compiler;
+const has8Bits = /\bavx512_vnni\b/.test(cpu) && await firstThatRuns(compilers()) !== undefined;
 
 /** Numbers rounded as `int8.cc` rounds what weights are multiplied with: 256 values between each row's least and most. */
 function roundedRows<T extends tf.Tensor>(x: T): T {
