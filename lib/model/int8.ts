@@ -13,6 +13,7 @@ import { InputError } from "../errors.ts";
 import { type Clip, tokenCount } from "./clip.ts";
 import type { CompiledClip } from "./compile.ts";
 import type { Linear, Norm } from "./layers.ts";
+import { openNative } from "./native.ts";
 
 const symbols = {
   int8_supported: { parameters: [], result: "i32" },
@@ -24,22 +25,7 @@ const symbols = {
   },
 } as const;
 
-type Library = Deno.DynamicLibrary<typeof symbols>["symbols"];
-
-let opened: Promise<Library> | undefined;
-
-/** Compiled and loaded once a process, never closed: a call may be under way in another thread. */
-function openLibrary(): Promise<Library> {
-  return opened ??= (async () => {
-    if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") {
-      throw new Error(`expected Linux on an x86-64 CPU but found ${Deno.build.os} on ${Deno.build.arch}`);
-    }
-    const { buildInt8 } = await import("../../tools/build_int8.ts");
-    const library = Deno.dlopen(await buildInt8(), symbols).symbols;
-    if (!library.int8_supported()) throw new Error("expected a CPU with AVX-512 VNNI but found one without");
-    return library;
-  })();
-}
+type Library = Deno.StaticForeignLibraryInterface<typeof symbols>;
 
 /**
  * Compiles an encoder in 8 bits, in a second or so and, the first time on a machine, a C++ compiler's few more.
@@ -60,7 +46,8 @@ export async function compileInt8(clip: Clip): Promise<CompiledClip> {
         `expected widths that are multiples of ${TILE} but found heads of ${D / H} and an MLP of ${F}`,
       );
     }
-    library = await openLibrary();
+    library = await openNative("int8", symbols);
+    if (!library.int8_supported()) throw new Error("expected a CPU with AVX-512 VNNI but found one without");
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
     throw new InputError(

@@ -3,12 +3,9 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import os from "node:os";
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { isTensorFlow } from "../backend.ts";
-import { cacheFolder } from "../cache.ts";
+import { measuredOnce } from "../cache.ts";
 import { reasonOf } from "../errors.ts";
 import { seedFrom } from "../random.ts";
 import type { Clip } from "./clip.ts";
@@ -47,21 +44,10 @@ export async function choosePrecision(
   if (!isTensorFlow()) {
     return { precision: "float32", head: "float32", reason: "WebAssembly has float32 alone" };
   }
-  const root = options.folder ?? join(cacheFolder(), "precision");
-  const file = join(root, `${choiceKey(clip)}.json`);
-  const known = await Deno.readTextFile(file).then(JSON.parse, () => undefined);
-  if (known !== undefined) return known;
-  const choice = await measure(clip);
-  await Deno.mkdir(root, { recursive: true });
-  await Deno.writeTextFile(file, JSON.stringify(choice));
-  return choice;
-}
-
-/** Names what the answer depends on; a home folder may be shared by machines of several kinds. */
-function choiceKey(clip: Clip): string {
-  const machine = [os.cpus()[0]?.model, navigator.hardwareConcurrency, Deno.build.arch];
-  const key = JSON.stringify([VERSION, machine, encoderDigest(clip, "int8")]);
-  return createHash("sha256").update(key).digest("hex").slice(0, 32);
+  return await measuredOnce(() => measure(clip), {
+    about: ["precision", VERSION, encoderDigest(clip, "int8")],
+    ...options,
+  });
 }
 
 /** Changes when the way of choosing does. */

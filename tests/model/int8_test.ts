@@ -6,11 +6,10 @@ import { compileClip } from "../../lib/model/compile.ts";
 import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../lib/model/layers.ts";
 import { meanCosine } from "../../lib/model/precision.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import { compilers, firstThatRuns } from "../../tools/build_tensorflow.ts";
+import { compilesFor } from "../native.ts";
 import { tensorTest } from "../tensors.ts";
 
-const cpu = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
-const has8Bits = /\bavx512_vnni\b/.test(cpu) && await firstThatRuns(compilers()) !== undefined;
+const ignore = !await compilesFor("avx512_vnni");
 
 /** Numbers rounded as `int8.cc` rounds what weights are multiplied with: 256 values between each row's least and most. */
 function roundedRows<T extends tf.Tensor>(x: T): T {
@@ -86,7 +85,7 @@ for (const activation of ["quickgelu", "gelu"] as const) {
       compiled.dispose(); // twice is harmless
       tf.dispose([tokens, rounded, exact, images]);
       dispose(clip);
-    }, { ignore: !has8Bits });
+    }, { ignore });
   }
 }
 
@@ -107,7 +106,7 @@ tensorTest("in int8 an image's tokens are the same bits in every batch and every
   compiled.dispose();
   tf.dispose([images, whole, again]);
   dispose(clip);
-}, { ignore: !has8Bits });
+}, { ignore });
 
 tensorTest("in int8 rows and weights without any difference are no division by zero", async () => {
   const clip = open();
@@ -134,7 +133,7 @@ tensorTest("in int8 rows and weights without any difference are no division by z
   compiled.dispose();
   tf.dispose([images, tokens, exact, ...zeros]);
   dispose(clip);
-}, { ignore: !has8Bits });
+}, { ignore });
 
 tensorTest("compileClip() in int8 refuses what it is not written for, with what to do instead", async () => {
   const across = open({}, { attendAcross: "batch" });

@@ -6,23 +6,12 @@
 // Shapes: B images, S pixels a side, P a patch's, N tokens, R rows (all tokens of a batch), D width, H heads, K head width, F
 // feed-forward width.
 
-#include <immintrin.h>
-
-#include <algorithm>
-#include <atomic>
-#include <cmath>
-#include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <thread>
-#include <utility>
-#include <vector>
+
+#include "avx512.h"
 
 namespace {
 
-// A tile of a product is 12 rows of two vectors: 24 sums, which with the factors fill the 32 registers.
-constexpr int TILE_ROWS = 12, LANES = 16, TILE_COLUMNS = 2 * LANES;
 // Rows that go through an MLP together, so that their hidden layer stays in the second-level cache.
 constexpr int PANEL = 4 * TILE_ROWS;
 
@@ -54,19 +43,6 @@ struct Sizes {
   int grid() const { return imageSize / patchSize; }
   int tokens() const { return 1 + grid() * grid(); }
 };
-
-struct Release {
-  void operator()(void* memory) const { std::free(memory); }
-};
-template <class T>
-using Buffer = std::unique_ptr<T[], Release>;
-
-template <class T>
-Buffer<T> allocate(size_t count) {
-  return Buffer<T>(static_cast<T*>(std::aligned_alloc(64, (count * sizeof(T) + 63) / 64 * 64)));
-}
-
-int roundUp(int n, int step) { return (n + step - 1) / step * step; }
 
 // Rows of bytes and what they stand for: low + step * byte.
 struct Bytes {
@@ -107,59 +83,12 @@ void normRow(const Norm& p, const float* x, int width, float* y) {
   }
 }
 
-// e to the x; the polynomial is that of the Cephes library.
-__m512 exponential(__m512 x) {
-  x = _mm512_max_ps(x, _mm512_set1_ps(-87));
-  const __m512 power = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
-  __m512 rest = _mm512_fnmadd_ps(power, _mm512_set1_ps(0.693359375f), x);
-  rest = _mm512_fnmadd_ps(power, _mm512_set1_ps(-2.12194440e-4f), rest);
-  __m512 y = _mm512_set1_ps(1.9875691500e-4f);
-  for (float c : {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 0.5f, 1.f, 1.f}) {
-    y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(c));
-  }
-  return _mm512_scalef_ps(y, power);
-}
-
 __m512 quickGelu(__m512 x) {
   const __m512 e = exponential(_mm512_mul_ps(x, _mm512_set1_ps(-1.702f)));
   return _mm512_div_ps(x, _mm512_add_ps(e, _mm512_set1_ps(1)));
 }
 
-// x * (1 + erf(x / sqrt 2)) / 2; erf as in Abramowitz and Stegun, 7.1.26, within 1.5e-7.
-__m512 gelu(__m512 x) {
-  const __m512 one = _mm512_set1_ps(1), z = _mm512_abs_ps(_mm512_mul_ps(x, _mm512_set1_ps(0.70710678f)));
-  const __m512 t = _mm512_div_ps(one, _mm512_fmadd_ps(z, _mm512_set1_ps(0.3275911f), one));
-  __m512 y = _mm512_set1_ps(1.061405429f);
-  for (float c : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f, 0.f}) {
-    y = _mm512_fmadd_ps(y, t, _mm512_set1_ps(c));
-  }
-  const __m512 tail = _mm512_mul_ps(y, exponential(_mm512_mul_ps(z, _mm512_sub_ps(_mm512_setzero_ps(), z)))); // 1 - erf z
-  const __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GE_OQ);
-  const __m512 twice = _mm512_mask_sub_ps(tail, positive, _mm512_set1_ps(2), tail);
-  return _mm512_mul_ps(_mm512_mul_ps(x, twice), _mm512_set1_ps(0.5f));
-}
-
 __m512 identity(__m512 x) { return x; }
-
-// Softmax of the first n numbers of a row that has room for whole vectors.
-void softmaxRow(float* x, int n) {
-  const int whole = roundUp(n, LANES);
-  std::fill(x + n, x + whole, -INFINITY);
-  __m512 most = _mm512_loadu_ps(x);
-  for (int i = LANES; i < whole; i += LANES) most = _mm512_max_ps(most, _mm512_loadu_ps(x + i));
-  most = _mm512_set1_ps(_mm512_reduce_max_ps(most));
-  __m512 sum = _mm512_setzero_ps();
-  for (int i = 0; i < whole; i += LANES) {
-    const __m512 e = exponential(_mm512_sub_ps(_mm512_loadu_ps(x + i), most));
-    sum = _mm512_add_ps(sum, e);
-    _mm512_storeu_ps(x + i, e);
-  }
-  const __m512 share = _mm512_set1_ps(1 / _mm512_reduce_add_ps(sum));
-  for (int i = 0; i < whole; i += LANES) _mm512_storeu_ps(x + i, _mm512_mul_ps(_mm512_loadu_ps(x + i), share));
-}
-
-// The two tiles are written with constant indices, without which compilers keep the sums in memory.
-using Rows = std::make_integer_sequence<int, TILE_ROWS>;
 
 template <int... I>
 inline void byteTile(const uint8_t* a, int inner, const int8_t* b, int32_t* to, std::integer_sequence<int, I...>) {
@@ -167,27 +96,32 @@ inline void byteTile(const uint8_t* a, int inner, const int8_t* b, int32_t* to, 
   const size_t stride = inner;
   for (int k = 0; k < inner; k += 4, a += 4, b += 4 * TILE_COLUMNS) {
     const __m512i b0 = _mm512_load_si512(b), b1 = _mm512_load_si512(b + 64);
-    ([&] {
-      int32_t four;
-      std::memcpy(&four, a + I * stride, 4);
-      left[I] = _mm512_dpbusd_epi32(left[I], _mm512_set1_epi32(four), b0);
-      right[I] = _mm512_dpbusd_epi32(right[I], _mm512_set1_epi32(four), b1);
-    }(), ...);
+    (
+        [&] {
+          int32_t four;
+          std::memcpy(&four, a + I * stride, 4);
+          left[I] = _mm512_dpbusd_epi32(left[I], _mm512_set1_epi32(four), b0);
+          right[I] = _mm512_dpbusd_epi32(right[I], _mm512_set1_epi32(four), b1);
+        }(),
+        ...);
   }
   (_mm512_store_si512(to + I * TILE_COLUMNS, left[I]), ...);
   (_mm512_store_si512(to + I * TILE_COLUMNS + LANES, right[I]), ...);
 }
 
 template <int... I>
-inline void floatTile(const float* a, size_t lda, const float* b, size_t ldb, int inner, float* to, std::integer_sequence<int, I...>) {
+inline void floatTile(const float* a, size_t lda, const float* b, size_t ldb, int inner, float* to,
+                      std::integer_sequence<int, I...>) {
   __m512 left[] = {(void(I), _mm512_setzero_ps())...}, right[] = {(void(I), _mm512_setzero_ps())...};
   for (int k = 0; k < inner; k++, a++, b += ldb) {
     const __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LANES);
-    ([&] {
-      const __m512 one = _mm512_set1_ps(a[I * lda]);
-      left[I] = _mm512_fmadd_ps(one, b0, left[I]);
-      right[I] = _mm512_fmadd_ps(one, b1, right[I]);
-    }(), ...);
+    (
+        [&] {
+          const __m512 one = _mm512_set1_ps(a[I * lda]);
+          left[I] = _mm512_fmadd_ps(one, b0, left[I]);
+          right[I] = _mm512_fmadd_ps(one, b1, right[I]);
+        }(),
+        ...);
   }
   (_mm512_store_ps(to + I * TILE_COLUMNS, left[I]), ...);
   (_mm512_store_ps(to + I * TILE_COLUMNS + LANES, right[I]), ...);
@@ -205,7 +139,7 @@ void linear(const Linear& p, const Bytes& x, Shape shape, float* y, size_t ldy) 
   for (int column = 0; column < out; column += TILE_COLUMNS) {
     const int8_t* weight = p.weight + static_cast<size_t>(column) * in;
     for (int row = 0; row < rows; row += TILE_ROWS) {
-      byteTile(x.values + static_cast<size_t>(row) * in, in, weight, tile, Rows{});
+      byteTile(x.values + static_cast<size_t>(row) * in, in, weight, tile, TileRows{});
       for (int r = row; r < std::min(row + TILE_ROWS, rows); r++) {
         for (int j = 0; j < TILE_COLUMNS; j += LANES) {
           const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(tile + (r - row) * TILE_COLUMNS + j));
@@ -227,32 +161,13 @@ void product(const float* a, size_t lda, const float* b, size_t ldb, Shape shape
   alignas(64) float tile[TILE_ROWS * TILE_COLUMNS];
   for (int column = 0; column < out; column += TILE_COLUMNS) {
     for (int row = 0; row < rows; row += TILE_ROWS) {
-      floatTile(a + row * lda, lda, b + column, ldb, in, tile, Rows{});
+      floatTile(a + row * lda, lda, b + column, ldb, in, tile, TileRows{});
       for (int r = row; r < std::min(row + TILE_ROWS, rows); r++) {
         std::memcpy(y + r * ldy + column, tile + (r - row) * TILE_COLUMNS, TILE_COLUMNS * sizeof(float));
       }
     }
   }
 }
-
-// A point that threads leave together.
-class Barrier {
- public:
-  explicit Barrier(int threads) : threads_(threads) {}
-  void wait() {
-    const int turn = turn_;
-    if (++waiting_ == threads_) {
-      waiting_ = 0;
-      turn_++;
-    } else {
-      while (turn_ == turn) std::this_thread::yield();
-    }
-  }
-
- private:
-  const int threads_;
-  std::atomic<int> waiting_{0}, turn_{0};
-};
 
 // What a thread works in.
 struct Desk {
@@ -358,21 +273,17 @@ void int8_pack(const float* weight, int32_t out, int32_t in, int8_t* packed, flo
 // Pixels [B, S, S, 3] to the tokens after the last norm, x [B, N, D].
 void int8_encode(const float* pixels, float* x, const Ends* ends, const Block* blocks, const Sizes* sizes) {
   const Sizes& s = *sizes;
-  const int D = s.width, N = s.tokens(), R = s.images * N, K = D / s.heads, panels = (R + PANEL - 1) / PANEL;
+  const int D = s.width, N = s.tokens(), R = s.images * N, K = D / s.heads;
   const size_t stride = 3 * D, image = static_cast<size_t>(3) * s.imageSize * s.imageSize;
   // The rows behind the last image's are read as part of whole tiles; what becomes of them is not kept.
   const auto qkv = allocate<float>((static_cast<size_t>(R) + TILE_ROWS) * stride);
   const auto mixed = allocate<float>(static_cast<size_t>(R) * D);
-  // What nobody has taken yet: images, and for each layer panels of rows, then heads.
-  std::atomic<int> nextImage{0};
-  std::vector<std::atomic<int>> nextPanel(s.layers + 1), nextHead(s.layers);
-  Barrier barrier(s.threads);
-  const auto work = [&] {
+  Phases phases(s.threads);
+  together(s.threads, [&] {
     Desk desk(s);
-    for (int i; (i = nextImage++) < s.images;) embed(*ends, pixels + i * image, x + static_cast<size_t>(i) * N * D, s, desk);
-    barrier.wait();
+    phases.each(s.images, [&](int i) { embed(*ends, pixels + i * image, x + static_cast<size_t>(i) * N * D, s, desk); });
     for (int layer = 0; layer <= s.layers; layer++) {
-      for (int panel; (panel = nextPanel[layer]++) < panels;) {
+      phases.each(parts(R, PANEL), [&](int panel) {
         const int first = panel * PANEL, rows = std::min(PANEL, R - first);
         float* residual = x + static_cast<size_t>(first) * D;
         if (layer > 0) finishBlock(blocks[layer - 1], mixed.get() + static_cast<size_t>(first) * D, residual, rows, s, desk);
@@ -382,19 +293,13 @@ void int8_encode(const float* pixels, float* x, const Ends* ends, const Block* b
         } else {
           for (int r = 0; r < rows; r++, residual += D) normRow(ends->lnPost, residual, D, residual);
         }
-      }
-      barrier.wait();
+      });
       if (layer == s.layers) break;
-      for (int item; (item = nextHead[layer]++) < s.images * s.heads;) {
+      phases.each(s.images * s.heads, [&](int item) {
         const size_t row = static_cast<size_t>(item / s.heads) * N, head = item % s.heads * K;
         attend(qkv.get() + row * stride + head, mixed.get() + row * D + head, s, desk);
-      }
-      barrier.wait();
+      });
     }
-  };
-  std::vector<std::thread> team;
-  for (int i = 1; i < s.threads; i++) team.emplace_back(work);
-  work();
-  for (std::thread& thread : team) thread.join();
+  });
 }
 }

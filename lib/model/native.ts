@@ -1,0 +1,34 @@
+/**
+ * The project's C++ as libraries of this process: compiled on first use, called through Deno's FFI.
+ *
+ * @module
+ */
+import type { NativeSource } from "../../tools/build_native.ts";
+
+const opened = new Map<NativeSource, Promise<unknown>>();
+
+/**
+ * Opens `lib/native/<name>.cc` with the functions that `symbols` declares, once a process; never closed, as a call may be under way in
+ * another thread.
+ *
+ * @throws with what was expected of the machine or the compiler, and what was found
+ */
+export function openNative<S extends Deno.ForeignLibraryInterface>(
+  name: NativeSource,
+  symbols: S,
+): Promise<Deno.StaticForeignLibraryInterface<S>> {
+  if (!opened.has(name)) opened.set(name, open(name, symbols));
+  return opened.get(name) as Promise<Deno.StaticForeignLibraryInterface<S>>;
+}
+
+async function open<S extends Deno.ForeignLibraryInterface>(
+  name: NativeSource,
+  symbols: S,
+): Promise<Deno.StaticForeignLibraryInterface<S>> {
+  const { os, arch } = Deno.build;
+  if (os !== "linux" || arch !== "x86_64") {
+    throw new Error(`expected Linux on an x86-64 CPU but found ${os} on ${arch}`);
+  }
+  const { buildNative } = await import("../../tools/build_native.ts");
+  return Deno.dlopen(await buildNative(name), symbols).symbols;
+}

@@ -1,0 +1,49 @@
+/**
+ * Compiles the project's C++ (`lib/native/*.cc`) for this machine, each file once: a few seconds.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../lib/cache.ts";
+import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build_tensorflow.ts";
+
+const FOLDER = fileURLToPath(new URL("../lib/native/", import.meta.url));
+const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-shared", "-pthread", "-w"];
+// Instructions are named, not those of the machine at hand: a cache may be shared by machines of several kinds.
+const INSTRUCTIONS = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"];
+const MORE_INSTRUCTIONS = { int8: ["-mavx512vnni"], head_step: ["-mavx512bf16"] };
+
+/** A source that `buildNative()` compiles, without its `.cc`. */
+export type NativeSource = keyof typeof MORE_INSTRUCTIONS;
+
+/**
+ * Resolves to the path of a source's library, compiling it if there is none yet.
+ *
+ * @throws with what is missing or what the compiler said
+ */
+export async function buildNative(name: NativeSource): Promise<string> {
+  const source = join(FOLDER, `${name}.cc`);
+  const headers = (await Array.fromAsync(Deno.readDir(FOLDER))).map((entry) => entry.name)
+    .filter((file) => file.endsWith(".h")).sort().map((file) => join(FOLDER, file));
+  const flags = [...FLAGS, ...INSTRUCTIONS, ...MORE_INSTRUCTIONS[name]];
+  const texts = await Promise.all([source, ...headers].map((file) => Deno.readTextFile(file)));
+  const digest = createHash("sha256").update(JSON.stringify([texts, flags])).digest("hex").slice(0, 24);
+  const library = join(cacheFolder(), "native", `${name}-${digest}.so`);
+  if (await Deno.stat(library).catch(ignoreNotFound)) return library;
+  const compiler = await firstThatRuns(compilers());
+  if (!compiler) throw new Error("expected a C++ compiler but found none");
+  await Deno.mkdir(dirname(library), { recursive: true });
+  const temporary = `${library}.${crypto.randomUUID()}.tmp`;
+  try {
+    const fault = await compilerFault([...compiler, ...flags, source, "-o", temporary]);
+    if (fault !== undefined) {
+      throw new Error(`expected ${compiler[0]} to compile ${name}.cc but found: ${fault}`);
+    }
+    await Deno.rename(temporary, library); // whole or not at all, whoever else builds it
+  } finally {
+    await Deno.remove(temporary).catch(ignoreNotFound);
+  }
+  return library;
+}
