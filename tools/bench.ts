@@ -54,7 +54,7 @@ const ratios: readonly Ratio[] = [
   {
     name: "headStepVsPeer",
     title: "head's training step, against PyTorch float32",
-    ours: "head step graph, bfloat16",
+    ours: "head step as runs choose it",
     base: "PyTorch head step, float32",
   },
   {

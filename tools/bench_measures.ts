@@ -10,7 +10,7 @@ import { castRaw, disposeRaw, DTYPE, executeOp, isTensorFlow } from "../lib/back
 import type { ReadyEncoder } from "../lib/bench/encoder.ts";
 import { adamW, trainStep } from "../lib/bench/optimizer.ts";
 import { tokenBatches } from "../lib/bench/tokens.ts";
-import { openTrainer } from "../lib/bench/trainer.ts";
+import { createTrainer, openTrainer } from "../lib/bench/trainer.ts";
 import type { Sample } from "../lib/data/dataset.ts";
 import { imageBatches } from "../lib/data/sampling.ts";
 import { bindClip, type Clip, clipModels, encodeTokens, randomClip, tokenCount } from "../lib/model/clip.ts";
@@ -23,6 +23,7 @@ import {
 } from "../lib/model/compile.ts";
 import { openTokenCache } from "../lib/model/features.ts";
 import { createForgeLens } from "../lib/model/forgelens.ts";
+import { nativeHeadFault } from "../lib/model/head_step.ts";
 import { choosePrecision } from "../lib/model/precision.ts";
 import { dispose } from "../lib/model/tensors.ts";
 import { createRandom } from "../lib/random.ts";
@@ -216,22 +217,22 @@ async function encoders({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
 
 const head = { dim: 768, heads: 8, depth: 2, feedForward: 2048, dropout: 0.1 } as const;
 
-/** A training step of the head on ready tokens: eager, and as a graph in float32 and bfloat16. */
+/** A training step of the head on ready tokens: eager, and by each engine, the one that runs choose among them. */
 async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   const N = tokenCount(clipModels["ViT-B-16"]);
   const tokens = tf.randomNormal([batch, N, head.dim], 0, 1, "float32", 1) as tf.Tensor3D;
   const labels = Array.from({ length: batch }, (_, i) => i % 2);
-  const open = async (precision?: Precision) => {
+  const open = async (options?: { readonly precision: Precision; readonly engine?: "graph" | "native" }) => {
     const model = createForgeLens(head, 0);
     const optimizer = adamW();
-    const trainer = precision && await openTrainer(model, optimizer, { precision, tokens: N });
+    const trainer = options && await createTrainer(model, optimizer, { ...options, tokens: N });
     let seed = 0;
     const step = () => {
       const example = { tokens, labels, seed: seed++ };
       return trainer ? trainer.step(example) : trainStep(model, optimizer, example);
     };
     await step();
-    const name = precision ? `head step graph, ${precision}` : "head step eager, float32";
+    const name = `head step ${trainer?.engine ?? "eager"}, ${trainer?.precision ?? "float32"}`;
     const close = () => {
       trainer?.dispose();
       dispose([model.weights, optimizer.moments]);
@@ -239,12 +240,28 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
     return { name, step, close };
   };
   const steps = [await open()];
-  if (isTensorFlow()) steps.push(await open("float32"), await open("bfloat16"));
+  let chosen = steps[0].name;
+  if (isTensorFlow()) {
+    for (const precision of ["float32", "bfloat16"] as const) {
+      steps.push(await open({ precision, engine: "graph" }));
+    }
+    if (await nativeHeadFault(head) === undefined) {
+      steps.push(await open({ precision: "bfloat16", engine: "native" }));
+    }
+    const clip = openClip();
+    const ofRuns = await open({ precision: (await choosePrecision(clip)).head });
+    chosen = ofRuns.name;
+    ofRuns.close();
+    dispose(clip);
+  }
   return [{
     name: "head training step",
     run: async () => {
       const rates: Record<string, number> = {};
-      for (const { name, step } of steps) rates[name] = batch / median(await secondsOf(CALLS, step));
+      for (const { name, step } of steps) {
+        rates[name] = batch / median(await secondsOf(CALLS, step));
+        if (name === chosen) rates["head step as runs choose it"] = rates[name];
+      }
       if (peer) rates["PyTorch head step, float32"] = await peerRate(peer, "head_fp32", { items: batch });
       return rates;
     },

@@ -1,10 +1,11 @@
 /**
- * The fast way to train a head: weights and moments live in a TensorFlow graph that takes whole steps.
+ * The fast way to train a head: whole steps in one call, by a TensorFlow graph or by the project's C++.
  *
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
 import { disposeRaw, fromRaw, isTensorFlow } from "../backend.ts";
+import { measuredOnce } from "../cache.ts";
 import type { Precision } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import { type LoadedGraph, openGraph } from "../model/graph.ts";
@@ -18,43 +19,142 @@ import {
   stepInputs,
   stepOutputs,
 } from "../model/head_graph.ts";
+import { nativeHeadFault, openNativeHead } from "../model/head_step.ts";
 import { leastKept } from "../model/layers.ts";
+import { toVariable } from "../model/tensors.ts";
 import { seedFrom } from "../random.ts";
 import { checkBatch, gradients, type Optimizer, type TrainBatch, trainStep } from "./optimizer.ts";
+
+/** What takes the steps: a TensorFlow graph, the project's C++, or tfjs's ops one by one. */
+export type Engine = "graph" | "native" | "eager";
 
 /** Trains one model with one optimizer; until `dispose()`, nothing else may change either. */
 export type Trainer = {
   readonly precision: Precision;
+  readonly engine: Engine;
   /** One AdamW step on a batch; resolves to its loss before the step. */
   step(batch: TrainBatch): Promise<number>;
   /** The gradient of the loss for every weight, by state-dict key; the caller disposes them. */
   gradients(batch: TrainBatch): Promise<Map<string, tf.Tensor>>;
   /** Brings the model's weights and the optimizer's moments up to date; before that they are those of the last call. */
   sync(): void;
-  /** Frees the graph; the model and the optimizer stay, as of the last `sync()`. */
+  /** Frees the engine's memory; the model and the optimizer stay, as of the last `sync()`. */
   dispose(): void;
 };
 
+type TrainerOptions = { readonly precision: Precision; readonly tokens: number };
+
 /**
- * A trainer of `model` with `optimizer`: `trainStep()` as one graph, with the same dropout masks.
+ * A trainer of `model` with `optimizer`: `trainStep()`, with the same dropout masks, in one call.
  *
  * In float32 its losses are `trainStep()`'s up to rounding; in bfloat16 the matrix products are in bfloat16 and all that is kept from step
  * to step is in float32.
  *
  * @param options.tokens tokens an image
- * @throws when the backend is not TensorFlow: there, `trainStep()` is what there is.
+ * @param options.engine `graph`, or `native` for bfloat16 on CPUs that have it; unless given, what a measurement finds faster
+ * @throws when the backend is not TensorFlow (there, `trainStep()` is what there is), or this machine or head cannot have `native`.
  */
 export async function createTrainer(
   model: ForgeLens,
   optimizer: Optimizer,
-  options: { readonly precision: Precision; readonly tokens: number },
+  options: TrainerOptions & { readonly engine?: Exclude<Engine, "eager"> },
 ): Promise<Trainer> {
-  const { precision, tokens: N } = options;
+  const { engine = await chooseEngine(model, optimizer, options) } = options;
+  return await (engine === "native" ? nativeTrainer : graphTrainer)(model, optimizer, options);
+}
+
+/** A trainer where graphs run, else one that is `trainStep()`. */
+export async function openTrainer(
+  model: ForgeLens,
+  optimizer: Optimizer,
+  options: TrainerOptions,
+): Promise<Trainer> {
+  if (isTensorFlow()) return await createTrainer(model, optimizer, options);
+  return {
+    precision: "float32",
+    engine: "eager",
+    step: (batch) => trainStep(model, optimizer, batch),
+    gradients: (batch) => Promise.resolve(gradients(model, batch.tokens, batch)),
+    sync: () => {},
+    dispose: () => {},
+  };
+}
+
+/** The faster engine for a head on this machine, measured once. */
+async function chooseEngine(
+  model: ForgeLens,
+  optimizer: Optimizer,
+  options: TrainerOptions,
+): Promise<"graph" | "native"> {
+  if (options.precision === "float32" || await nativeHeadFault(model.config)) return "graph";
+  return await measuredOnce(async () => {
+    const native = await secondsOfStep(await nativeTrainer(model, { ...optimizer }, options), model, options);
+    const graph = await secondsOfStep(await graphTrainer(model, { ...optimizer }, options), model, options);
+    return native < graph ? "native" : "graph";
+  }, { about: ["engine", model.config, options] });
+}
+
+/** The best of three steps, which are not kept; disposes the trainer. */
+async function secondsOfStep(
+  trainer: Trainer,
+  { config: { dim } }: ForgeLens,
+  { tokens: N }: TrainerOptions,
+): Promise<number> {
+  const batch = {
+    tokens: tf.randomNormal<tf.Rank.R3>([4, N, dim], 0, 1, "float32", 1),
+    labels: [0, 1, 0, 1],
+  };
+  let best = Infinity;
+  for (let i = 0; i < 4; i++) { // the first also makes ready
+    const began = performance.now();
+    await trainer.step(batch);
+    if (i > 0) best = Math.min(best, performance.now() - began);
+  }
+  batch.tokens.dispose();
+  trainer.dispose();
+  return best / 1000;
+}
+
+/** The seed of each dropout, [depth, 4], in the order of `head_graph.ts`, and the least byte that it keeps. */
+function drawsOf({ config: { depth, dropout } }: ForgeLens, { seed = 0 }: TrainBatch) {
+  const places = ["attention", "dropout1", "dropout", "dropout2"];
+  const seeds = Array.from(
+    { length: depth },
+    (_, i) => places.map((place) => seedFrom(seedFrom(seed, "dropout", i), place)),
+  ).flat();
+  return {
+    seeds: Int32Array.from(seeds),
+    leastKept: Int32Array.from(seeds, (seed) => leastKept({ rate: dropout, seed })),
+  };
+}
+
+/** The moments of a weight, zeros if there are none yet. */
+function momentsOf(
+  optimizer: Optimizer,
+  key: string,
+  weight: tf.Variable,
+): { m: tf.Variable; v: tf.Variable } {
+  let moments = optimizer.moments.get(key);
+  if (!moments) {
+    const zeros = () => toVariable(tf.zerosLike(weight as tf.Tensor), { trainable: false });
+    moments = { m: zeros(), v: zeros() };
+    optimizer.moments.set(key, moments);
+  }
+  return moments;
+}
+
+/** Weights and moments live in the variables of a TensorFlow graph. */
+async function graphTrainer(
+  model: ForgeLens,
+  optimizer: Optimizer,
+  { precision, tokens: N }: TrainerOptions,
+): Promise<Trainer> {
   const graph = await openGraph(headGraph(model.config, { precision, tokens: N }));
   moveIn(graph, model, optimizer);
   const inputsOf = (batch: TrainBatch) => stepTensors(model, optimizer, batch);
   return {
     precision,
+    engine: "graph",
     step: (batch) => {
       checkBatch(batch);
       optimizer.step++;
@@ -77,39 +177,20 @@ export async function createTrainer(
   };
 }
 
-/** A trainer where graphs run, else one that is `trainStep()`. */
-export async function openTrainer(
-  model: ForgeLens,
-  optimizer: Optimizer,
-  options: { readonly precision: Precision; readonly tokens: number },
-): Promise<Trainer> {
-  if (isTensorFlow()) return await createTrainer(model, optimizer, options);
-  return {
-    precision: "float32",
-    step: (batch) => trainStep(model, optimizer, batch),
-    gradients: (batch) => Promise.resolve(gradients(model, batch.tokens, batch)),
-    sync: () => {},
-    dispose: () => {},
-  };
-}
-
 /** The step's inputs beside the tokens, for the step that the optimizer stands at. */
 function stepTensors(
-  { config: { depth, dropout } }: ForgeLens,
+  model: ForgeLens,
   { step, config }: Optimizer,
-  { labels, seed = 0 }: TrainBatch,
+  batch: TrainBatch,
 ): Record<Exclude<keyof typeof stepInputs, "tokens">, tf.Tensor> {
   const { learningRate, beta1, beta2, epsilon, weightDecay } = config;
-  const places = ["attention", "dropout1", "dropout", "dropout2"];
-  const seeds = Array.from(
-    { length: depth },
-    (_, i) => places.map((place) => seedFrom(seedFrom(seed, "dropout", i), place)),
-  );
+  const { seeds, leastKept } = drawsOf(model, batch);
+  const { depth } = model.config;
   return {
-    labels: tf.tensor1d(Int32Array.from(labels), "int32"),
-    seeds: tf.tensor(seeds.flat(), [depth, 4], "int32"),
-    leastKept: tf.tensor(seeds.flat().map((seed) => leastKept({ rate: dropout, seed })), [depth, 4], "int32"),
-    perImage: tf.scalar(1 / labels.length),
+    labels: tf.tensor1d(Int32Array.from(batch.labels), "int32"),
+    seeds: tf.tensor(seeds, [depth, 4], "int32"),
+    leastKept: tf.tensor(leastKept, [depth, 4], "int32"),
+    perImage: tf.scalar(1 / batch.labels.length),
     learningRate: tf.scalar(learningRate),
     beta1: tf.scalar(beta1),
     beta2: tf.scalar(beta2),
@@ -122,28 +203,80 @@ function stepTensors(
 
 function moveIn(graph: LoadedGraph, model: ForgeLens, optimizer: Optimizer): void {
   const inputs: Record<string, tf.Tensor> = {};
-  for (const [key, weight] of model.weights) {
-    if (!optimizer.moments.has(key)) {
-      const zeros = tf.zerosLike(weight as tf.Tensor);
-      optimizer.moments.set(key, { m: tf.variable(zeros, false), v: tf.variable(zeros, false) });
-      zeros.dispose();
-    }
-    const values = { weight, ...optimizer.moments.get(key)! };
-    for (const slot of slots) inputs[slotInput(key, slot)] = values[slot];
-  }
+  for (const { key, slot, variable } of statesOf(model, optimizer)) inputs[slotInput(key, slot)] = variable;
   // TensorFlow copies a buffer before it changes one that others hold too, so JavaScript's stay as they are.
   disposeRaw(...graph.run(inputs, [stepOutputs.assigned]));
 }
 
 function moveOut(graph: LoadedGraph, model: ForgeLens, optimizer: Optimizer): void {
-  const into: [Slot, string, tf.Variable][] = [...model.weights].flatMap(([key, weight]) => {
-    const { m, v } = optimizer.moments.get(key)!;
-    return [["weight", key, weight], ["m", key, m], ["v", key, v]] as [Slot, string, tf.Variable][];
-  });
-  const raws = graph.run({}, into.map(([slot, key]) => slotOutput(key, slot)));
-  into.forEach(([, , variable], i) => {
+  const into = statesOf(model, optimizer);
+  const raws = graph.run({}, into.map(({ key, slot }) => slotOutput(key, slot)));
+  into.forEach(({ variable }, i) => {
     const value = fromRaw(raws[i]);
     variable.assign(value);
     value.dispose();
   });
+}
+
+/** All that a step changes: for each weight, itself and its moments. */
+function statesOf(
+  model: ForgeLens,
+  optimizer: Optimizer,
+): { readonly key: string; readonly slot: Slot; readonly variable: tf.Variable }[] {
+  return [...model.weights].flatMap(([key, weight]) => {
+    const values = { weight, ...momentsOf(optimizer, key, weight) };
+    return slots.map((slot) => ({ key, slot, variable: values[slot] }));
+  });
+}
+
+/** Weights and moments live in the memory of `head_step.cc`. */
+async function nativeTrainer(
+  model: ForgeLens,
+  optimizer: Optimizer,
+  { precision, tokens: N }: TrainerOptions,
+): Promise<Trainer> {
+  if (precision !== "bfloat16") {
+    throw new Error(`Cannot train by native code: expected precision bfloat16 but found ${precision}`);
+  }
+  const head = await openNativeHead(model.config, { tokens: N });
+  for (const { key, slot, variable } of statesOf(model, optimizer)) {
+    head.put(key, slot, variable.dataSync() as Float32Array);
+  }
+  const batchOf = (batch: TrainBatch) => ({
+    tokens: batch.tokens,
+    labels: Int32Array.from(batch.labels),
+    ...drawsOf(model, batch),
+  });
+  return {
+    precision,
+    engine: "native",
+    step: (batch) => {
+      checkBatch(batch);
+      const { learningRate, beta1, beta2, epsilon, weightDecay } = optimizer.config;
+      const step = ++optimizer.step;
+      return head.step(batchOf(batch), {
+        keep: 1 - learningRate * weightDecay,
+        beta1,
+        beta2,
+        stepSize: learningRate / (1 - beta1 ** step),
+        secondCorrection: 1 / Math.sqrt(1 - beta2 ** step),
+        epsilon,
+      });
+    },
+    gradients: async (batch) => {
+      checkBatch(batch);
+      await head.step(batchOf(batch));
+      return new Map(
+        [...model.weights].map(([key, { shape }]) => [key, tf.tensor(head.get(key, "gradient"), shape)]),
+      );
+    },
+    sync: () => {
+      for (const { key, slot, variable } of statesOf(model, optimizer)) {
+        const value = tf.tensor(head.get(key, slot), variable.shape);
+        variable.assign(value);
+        value.dispose();
+      }
+    },
+    dispose: head.close,
+  };
 }

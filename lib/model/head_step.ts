@@ -1,0 +1,144 @@
+/**
+ * The training step of the ForgeLens head in bfloat16, on CPUs with AVX-512's bfloat16 products.
+ *
+ * What `head_graph.ts` computes in bfloat16, with the same dropout masks: `head_step.cc` has the arithmetic, this file hands it
+ * numbers. Weights and moments live there between steps.
+ *
+ * @module
+ */
+import type * as tf from "@tensorflow/tfjs";
+import { reasonOf } from "../errors.ts";
+import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
+import { openNative } from "./native.ts";
+
+const symbols = {
+  head_supported: { parameters: [], result: "i32" },
+  head_open: { parameters: ["buffer"], result: "pointer" },
+  head_close: { parameters: ["pointer"], result: "void" },
+  head_copy: { parameters: ["pointer", "i32", "i32", "buffer", "i32"], result: "void" },
+  head_pack: { parameters: ["pointer"], result: "void" },
+  head_step: {
+    parameters: ["pointer", "i32", "buffer", "buffer", "buffer", "buffer", "f32", "buffer"],
+    result: "f32",
+    nonblocking: true,
+  },
+} as const;
+
+/** What a parameter has: itself, AdamW's moments, and the gradient of the last call. */
+const slots = ["weight", "m", "v", "gradient"] as const;
+type Slot = (typeof slots)[number];
+
+/** A batch: tokens [B, N, D], labels [B], and for each dropout, [depth, 4], its seed and `leastKept()`. */
+export type HeadBatch = {
+  readonly tokens: tf.Tensor3D;
+  readonly labels: Int32Array<ArrayBuffer>;
+  readonly seeds: Int32Array<ArrayBuffer>;
+  readonly leastKept: Int32Array<ArrayBuffer>;
+};
+
+/** AdamW's numbers for one step. */
+export type HeadUpdate = {
+  /** What decay leaves of a weight. */
+  readonly keep: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  /** Learning rate / (1 − β₁ᵗ). */
+  readonly stepSize: number;
+  /** 1/√(1 − β₂ᵗ). */
+  readonly secondCorrection: number;
+  readonly epsilon: number;
+};
+
+/** The order in which `head_step.cc` has them. */
+const updateOrder = ["keep", "beta1", "beta2", "stepSize", "secondCorrection", "epsilon"] as const;
+
+/** A head in native memory; `close()` frees it. */
+export type NativeHead = {
+  /** Puts numbers in for a parameter, by state-dict key. */
+  put(key: string, slot: Slot, values: Float32Array): void;
+  /** A copy of a parameter's numbers. */
+  get(key: string, slot: Slot): Float32Array<ArrayBuffer>;
+  /** The mean loss of a batch; after it the parameters have taken a step, or without an update there are gradients to `get()`. */
+  step(batch: HeadBatch, update?: HeadUpdate): Promise<number>;
+  close(): void;
+};
+
+/** Why this machine or a head's sizes are not those that `head_step.cc` is written for; nothing if they are. */
+export async function nativeHeadFault(config: ForgeLensConfig): Promise<string | undefined> {
+  return await openLibrary(config).then(() => undefined, reasonOf);
+}
+
+async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig) {
+  if ((dim / heads) % TILE !== 0 || feedForward % TILE !== 0) {
+    throw new Error(
+      `expected widths that are multiples of ${TILE} but found heads of ${
+        dim / heads
+      } and a hidden layer of ${feedForward}`,
+    );
+  }
+  const library = await openNative("head_step", symbols);
+  if (!library.head_supported()) throw new Error("expected a CPU with AVX-512 BF16 but found one without");
+  return library;
+}
+
+/**
+ * Opens a head whose parameters are still to be put in.
+ *
+ * @param options.tokens tokens an image
+ * @param options.threads one for each of the machine's unless given; no number depends on it
+ * @throws with the reason that `nativeHeadFault()` gives
+ */
+export async function openNativeHead(
+  config: ForgeLensConfig,
+  options: { readonly tokens: number; readonly threads?: number },
+): Promise<NativeHead> {
+  const { dim: D, heads: H, feedForward: F, depth, dropout } = config;
+  let library: Awaited<ReturnType<typeof openLibrary>>;
+  try {
+    library = await openLibrary(config);
+  } catch (error) {
+    throw new Error(`Cannot train by native code: ${reasonOf(error)}`);
+  }
+  const { tokens: N, threads = navigator.hardwareConcurrency } = options;
+  const head = library.head_open(Int32Array.of(N, D, H, F, depth, threads));
+  const shapes = forgeLensShapes(config);
+  const places = [...shapes.keys()];
+  const copy = (key: string, slot: Slot, values: Float32Array<ArrayBuffer>, out: boolean) =>
+    library.head_copy(head, places.indexOf(key), slots.indexOf(slot), values, Number(out));
+  let packed = false;
+  return {
+    put: (key, slot, values) => {
+      copy(key, slot, new Float32Array(values), false);
+      packed = false;
+    },
+    get: (key, slot) => {
+      const values = new Float32Array(shapes.get(key)!.reduce((a, b) => a * b, 1));
+      copy(key, slot, values, true);
+      return values;
+    },
+    step: async ({ tokens, labels, seeds, leastKept }, update) => {
+      const shape = [labels.length, N, D];
+      if (`${tokens.shape}` !== `${shape}`) {
+        throw new Error(`Cannot train on a batch: expected tokens [${shape}] but found [${tokens.shape}]`);
+      }
+      if (!packed) library.head_pack(head);
+      packed = true;
+      const values = await tokens.data() as Float32Array<ArrayBuffer>;
+      const numbers = update && Float32Array.from(updateOrder, (name) => update[name]);
+      const call = [head, labels.length, values, labels, seeds, leastKept, dropout, numbers ?? null] as const;
+      running.add(call);
+      try {
+        return await library.head_step(...call);
+      } finally {
+        running.delete(call);
+      }
+    },
+    close: () => library.head_close(head),
+  };
+}
+
+/** Columns of the tiles in `head_step.cc`. */
+const TILE = 32;
+
+/** What calls under way point into, which must not be collected before they return. */
+const running = new Set<unknown>();
