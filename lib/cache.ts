@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import os from "node:os";
 import { join } from "node:path";
 
 /** `forgelens-bench` in the user's cache folder: `$XDG_CACHE_HOME`, or `~/.cache`. @throws when neither is known. */
@@ -23,26 +21,4 @@ export function cacheFolder(): string {
 /** Where tokens are kept unless the configuration says otherwise. */
 export function tokenFolder(): string {
   return join(cacheFolder(), "tokens");
-}
-
-/**
- * The answer of a measurement, taken once on this kind of machine and kept in the cache.
- *
- * @param options.about what the answer depends on beside the machine: a home folder may be shared by several kinds
- * @param options.folder where it is kept, a folder of its own in the cache unless given
- */
-export async function measuredOnce<T>(
-  measure: () => Promise<T>,
-  options: { readonly about: readonly unknown[]; readonly folder?: string },
-): Promise<T> {
-  const { about, folder = join(cacheFolder(), "measured") } = options;
-  const machine = [os.cpus()[0]?.model, navigator.hardwareConcurrency, Deno.build.arch];
-  const key = createHash("sha256").update(JSON.stringify([machine, about])).digest("hex").slice(0, 32);
-  const file = join(folder, `${key}.json`);
-  const known = await Deno.readTextFile(file).then(JSON.parse, () => undefined);
-  if (known !== undefined) return known;
-  const answer = await measure();
-  await Deno.mkdir(folder, { recursive: true });
-  await Deno.writeTextFile(file, JSON.stringify(answer));
-  return answer;
 }

@@ -114,6 +114,21 @@ export function restoreOptimizer(dict: StateDict, config: Partial<AdamWConfig> =
   return optimizer;
 }
 
+/** The moments of a weight, zeros if there are none yet; they stay the optimizer's. */
+export function momentsOf(
+  optimizer: Optimizer,
+  key: string,
+  weight: tf.Variable,
+): { readonly m: tf.Variable; readonly v: tf.Variable } {
+  let moments = optimizer.moments.get(key);
+  if (!moments) {
+    const zeros = () => toVariable(tf.zerosLike(weight as tf.Tensor), { trainable: false });
+    moments = { m: zeros(), v: zeros() };
+    optimizer.moments.set(key, moments);
+  }
+  return moments;
+}
+
 /** @throws when a batch has not one label for each image. */
 export function checkBatch(batch: TrainBatch): void {
   if (batch.labels.length !== batch.tokens.shape[0]) {
@@ -146,15 +161,7 @@ function applyAdamW(model: ForgeLens, optimizer: Optimizer, gradients: Map<strin
   const stepSize = learningRate / (1 - beta1 ** t);
   const secondCorrection = Math.sqrt(1 - beta2 ** t);
   for (const [key, weight] of model.weights) {
-    let moments = optimizer.moments.get(key);
-    if (!moments) {
-      moments = {
-        m: toVariable(tf.zerosLike(weight), { trainable: false }),
-        v: toVariable(tf.zerosLike(weight), { trainable: false }),
-      };
-      optimizer.moments.set(key, moments);
-    }
-    const { m, v } = moments;
+    const { m, v } = momentsOf(optimizer, key, weight);
     tf.tidy(() => {
       const gradient = gradients.get(key)!;
       m.assign(tf.add(tf.mul(m, beta1), tf.mul(gradient, 1 - beta1)));

@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { disposeRaw, fromRaw, isTensorFlow } from "../backend.ts";
-import { measuredOnce } from "../cache.ts";
+import { bestSeconds, measuredOnce } from "../measure.ts";
 import type { Precision } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import { type LoadedGraph, openGraph } from "../model/graph.ts";
@@ -21,9 +21,8 @@ import {
 } from "../model/head_graph.ts";
 import { nativeHeadFault, openNativeHead } from "../model/head_step.ts";
 import { leastKept } from "../model/layers.ts";
-import { toVariable } from "../model/tensors.ts";
 import { seedFrom } from "../random.ts";
-import { checkBatch, gradients, type Optimizer, type TrainBatch, trainStep } from "./optimizer.ts";
+import { checkBatch, gradients, momentsOf, type Optimizer, type TrainBatch, trainStep } from "./optimizer.ts";
 
 /** What takes the steps: a TensorFlow graph, the project's C++, or tfjs's ops one by one. */
 export type Engine = "graph" | "native" | "eager";
@@ -104,15 +103,11 @@ async function secondsOfStep(
     tokens: tf.randomNormal<tf.Rank.R3>([4, N, dim], 0, 1, "float32", 1),
     labels: [0, 1, 0, 1],
   };
-  let best = Infinity;
-  for (let i = 0; i < 4; i++) { // the first also makes ready
-    const began = performance.now();
-    await trainer.step(batch);
-    if (i > 0) best = Math.min(best, performance.now() - began);
-  }
+  await trainer.step(batch); // the first also makes ready
+  const seconds = await bestSeconds(() => trainer.step(batch));
   batch.tokens.dispose();
   trainer.dispose();
-  return best / 1000;
+  return seconds;
 }
 
 /** The seed of each dropout, [depth, 4], in the order of `head_graph.ts`, and the least byte that it keeps. */
@@ -126,21 +121,6 @@ function drawsOf({ config: { depth, dropout } }: ForgeLens, { seed = 0 }: TrainB
     seeds: Int32Array.from(seeds),
     leastKept: Int32Array.from(seeds, (seed) => leastKept({ rate: dropout, seed })),
   };
-}
-
-/** The moments of a weight, zeros if there are none yet. */
-function momentsOf(
-  optimizer: Optimizer,
-  key: string,
-  weight: tf.Variable,
-): { m: tf.Variable; v: tf.Variable } {
-  let moments = optimizer.moments.get(key);
-  if (!moments) {
-    const zeros = () => toVariable(tf.zerosLike(weight as tf.Tensor), { trainable: false });
-    moments = { m: zeros(), v: zeros() };
-    optimizer.moments.set(key, moments);
-  }
-  return moments;
 }
 
 /** Weights and moments live in the variables of a TensorFlow graph. */

@@ -9,7 +9,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { reasonOf } from "../errors.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
-import { openNative } from "./native.ts";
+import { openNative, TILE, whileHeld } from "./native.ts";
 
 const symbols = {
   head_supported: { parameters: [], result: "i32" },
@@ -126,19 +126,8 @@ export async function openNativeHead(
       const values = await tokens.data() as Float32Array<ArrayBuffer>;
       const numbers = update && Float32Array.from(updateOrder, (name) => update[name]);
       const call = [head, labels.length, values, labels, seeds, leastKept, dropout, numbers ?? null] as const;
-      running.add(call);
-      try {
-        return await library.head_step(...call);
-      } finally {
-        running.delete(call);
-      }
+      return await whileHeld(call, library.head_step(...call));
     },
     close: () => library.head_close(head),
   };
 }
-
-/** Columns of the tiles in `head_step.cc`. */
-const TILE = 32;
-
-/** What calls under way point into, which must not be collected before they return. */
-const running = new Set<unknown>();

@@ -13,7 +13,7 @@ import { InputError } from "../errors.ts";
 import { type Clip, tokenCount } from "./clip.ts";
 import type { CompiledClip } from "./compile.ts";
 import type { Linear, Norm } from "./layers.ts";
-import { openNative } from "./native.ts";
+import { openNative, TILE, whileHeld } from "./native.ts";
 
 const symbols = {
   int8_supported: { parameters: [], result: "i32" },
@@ -73,20 +73,15 @@ export async function compileInt8(clip: Clip): Promise<CompiledClip> {
         tokens: new Float32Array(B * N * D),
         sizes: Int32Array.of(B, S, patchSize, D, H, F, layers, quick, threads),
       };
-      running.add(call);
-      try {
-        await library.int8_encode(call.pixels, call.tokens, model.ends, model.blocks, call.sizes);
-      } finally {
-        running.delete(call);
-      }
+      await whileHeld(
+        call,
+        library.int8_encode(call.pixels, call.tokens, model.ends, model.blocks, call.sizes),
+      );
       return tf.tensor3d(call.tokens, [B, N, D]);
     },
     dispose: () => model = undefined,
   };
 }
-
-/** What calls under way point into, which must not be collected before they return. */
-const running = new Set<unknown>();
 
 /** Weights as `int8.cc` takes them: tables of addresses, and the arrays that those point into. */
 type Model = {
@@ -121,9 +116,6 @@ function packModel({ params }: Clip, library: Library): Model {
   ]);
   return { arrays, ends: BigUint64Array.from(ends), blocks: BigUint64Array.from(blocks) };
 }
-
-/** Columns of the tiles in `int8.cc`. */
-const TILE = 32;
 
 /** Bytes that start at a multiple of 64, where a vector is loaded in one piece. */
 function aligned(length: number): Uint8Array<ArrayBuffer> {

@@ -32,3 +32,18 @@ async function open<S extends Deno.ForeignLibraryInterface>(
   const { buildNative } = await import("../../tools/build_native.ts");
   return Deno.dlopen(await buildNative(name), symbols).symbols;
 }
+
+/** Columns of the tiles in `lib/native`: widths must be multiples of it. */
+export const TILE = 32;
+
+const underWay = new Set<unknown>();
+
+/** Waits for a call in another thread, until when nothing in `held`, which it points into, is collected. */
+export async function whileHeld<T>(held: unknown, call: Promise<T>): Promise<T> {
+  underWay.add(held);
+  try {
+    return await call;
+  } finally {
+    underWay.delete(held);
+  }
+}

@@ -5,8 +5,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { isTensorFlow } from "../backend.ts";
-import { measuredOnce } from "../cache.ts";
 import { reasonOf } from "../errors.ts";
+import { bestSeconds, measuredOnce } from "../measure.ts";
 import { seedFrom } from "../random.ts";
 import type { Clip } from "./clip.ts";
 import {
@@ -119,12 +119,6 @@ function calibrationPixels({ config: { imageSize: S } }: Clip): tf.Tensor4D {
   });
 }
 
-async function secondsOf(compiled: CompiledClip, pixels: tf.Tensor4D): Promise<number> {
-  let best = Infinity;
-  for (let i = 0; i < 3; i++) {
-    const began = performance.now();
-    (await compiled.tokens(pixels)).dispose();
-    best = Math.min(best, performance.now() - began);
-  }
-  return best / 1000;
+function secondsOf(compiled: CompiledClip, pixels: tf.Tensor4D): Promise<number> {
+  return bestSeconds(async () => (await compiled.tokens(pixels)).dispose());
 }

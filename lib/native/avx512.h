@@ -67,6 +67,26 @@ void together(int threads, const Work& work) {
   for (std::thread& thread : team) thread.join();
 }
 
+// A row's mean, and one over its standard deviation.
+struct Spread {
+  __m512 mean;
+  float scale;
+
+  // 16 of its numbers, normalised.
+  __m512 unit(const float* x) const { return _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x), mean), _mm512_set1_ps(scale)); }
+};
+
+inline Spread spreadOf(const float* x, int width) {
+  __m512 sum = _mm512_setzero_ps(), squares = sum;
+  for (int i = 0; i < width; i += LANES) sum = _mm512_add_ps(sum, _mm512_loadu_ps(x + i));
+  const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / width);
+  for (int i = 0; i < width; i += LANES) {
+    const __m512 centred = _mm512_sub_ps(_mm512_loadu_ps(x + i), mean);
+    squares = _mm512_fmadd_ps(centred, centred, squares);
+  }
+  return {mean, 1 / std::sqrt(_mm512_reduce_add_ps(squares) / width + 1e-5f)};
+}
+
 // e to the x; the polynomial is that of the Cephes library.
 inline __m512 exponential(__m512 x) {
   x = _mm512_max_ps(x, _mm512_set1_ps(-87));

@@ -67,29 +67,16 @@ void backward(const Linear& p, const Half* dy, size_t stride, int rows, const Ta
   multiplyRows(dy, stride, p.backward.get(), {rows, p.out, p.in}, take);
 }
 
-// A row less its mean, over its standard deviation, to `unit`; returns what it was scaled by.
-float normalize(const float* x, int width, float* unit) {
-  __m512 sum = _mm512_setzero_ps(), squares = sum;
-  for (int i = 0; i < width; i += LANES) sum = _mm512_add_ps(sum, load(x + i));
-  const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / width);
-  for (int i = 0; i < width; i += LANES) {
-    const __m512 centred = _mm512_sub_ps(load(x + i), mean);
-    squares = _mm512_fmadd_ps(centred, centred, squares);
-  }
-  const float scale = 1 / std::sqrt(_mm512_reduce_add_ps(squares) / width + 1e-5f);
-  for (int i = 0; i < width; i += LANES) {
-    _mm512_storeu_ps(unit + i, _mm512_mul_ps(_mm512_sub_ps(load(x + i), mean), _mm512_set1_ps(scale)));
-  }
-  return scale;
-}
-
 // Layer norm of rows from `first` on, in place.
 void norm(Norm& p, float* x, int first, int rows, int width) {
   for (int r = first; r < first + rows; r++, x += width) {
     float* unit = p.unit.get() + static_cast<size_t>(r) * width;
-    p.scale[r] = normalize(x, width, unit);
+    const Spread spread = spreadOf(x, width);
+    p.scale[r] = spread.scale;
     for (int i = 0; i < width; i += LANES) {
-      _mm512_storeu_ps(x + i, _mm512_fmadd_ps(load(unit + i), load(p.weight.value.get() + i), load(p.bias.value.get() + i)));
+      const __m512 u = spread.unit(x + i);
+      _mm512_storeu_ps(unit + i, u);
+      _mm512_storeu_ps(x + i, _mm512_fmadd_ps(u, load(p.weight.value.get() + i), load(p.bias.value.get() + i)));
     }
   }
 }

@@ -69,17 +69,9 @@ void quantizeRow(const float* x, int width, const Bytes& to, int row) {
 }
 
 void normRow(const Norm& p, const float* x, int width, float* y) {
-  __m512 sum = _mm512_setzero_ps(), squares = sum;
-  for (int i = 0; i < width; i += LANES) sum = _mm512_add_ps(sum, _mm512_loadu_ps(x + i));
-  const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / width);
+  const Spread spread = spreadOf(x, width);
   for (int i = 0; i < width; i += LANES) {
-    const __m512 centred = _mm512_sub_ps(_mm512_loadu_ps(x + i), mean);
-    squares = _mm512_fmadd_ps(centred, centred, squares);
-  }
-  const __m512 scale = _mm512_set1_ps(1 / std::sqrt(_mm512_reduce_add_ps(squares) / width + 1e-5f));
-  for (int i = 0; i < width; i += LANES) {
-    const __m512 unit = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + i), mean), scale);
-    _mm512_storeu_ps(y + i, _mm512_fmadd_ps(unit, _mm512_loadu_ps(p.weight + i), _mm512_loadu_ps(p.bias + i)));
+    _mm512_storeu_ps(y + i, _mm512_fmadd_ps(spread.unit(x + i), _mm512_loadu_ps(p.weight + i), _mm512_loadu_ps(p.bias + i)));
   }
 }
 
