@@ -108,7 +108,7 @@ export const runSchema = z.strictObject({
     "also write the head together with CLIP, as the reference's whole ForgeLens class loads it",
   ),
   precision: z.enum(["auto", "float32", "bfloat16", "int8"]).default("auto").describe(
-    "of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 with attention across the batch)",
+    "of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 for the demo encoder and with attention across the batch)",
   ),
   cache: z.boolean().default(true).describe("keep tokens on disk, so that an image is encoded once"),
   cacheFolder: folder.optional().describe("where tokens are kept; by default in the user's cache folder"),

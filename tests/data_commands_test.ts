@@ -1,44 +1,24 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { commandLine, smallRun } from "./command_line.ts";
+import { ffmpeg, withFfmpeg } from "./ffmpeg.ts";
 import { writePictures } from "./folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());
 globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
-
-const hasFfmpeg = await new Deno.Command("ffmpeg", { args: ["-version"], stdout: "null", stderr: "null" })
-  .output()
-  .then(({ success }) => success, () => false);
 
 const cli = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   commandLine(args, { cache: join(root, "cache"), env: { TF_CPP_MIN_LOG_LEVEL: "2", ...env } });
 
 async function film(name: string, source: string): Promise<void> {
   await Deno.mkdir(join(root, name, ".."), { recursive: true });
-  const { success, stderr } = await new Deno.Command("ffmpeg", {
-    args: [
-      "-v",
-      "error",
-      "-f",
-      "lavfi",
-      "-i",
-      `${source}:size=96x96:rate=10`,
-      "-t",
-      "1",
-      "-pix_fmt",
-      "yuv420p",
-      join(root, name),
-    ],
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
+  const input = ["-f", "lavfi", "-i", `${source}:size=96x96:rate=10`, "-t", "1"];
+  await ffmpeg(...input, "-pix_fmt", "yuv420p", join(root, name));
 }
 
-Deno.test({
-  name: `prepare and train go from a folder of videos to a frame-level table in two commands${
-    hasFfmpeg ? "" : " (skipped: no ffmpeg here)"
-  }`,
-  ignore: !hasFfmpeg,
-  fn: async () => {
+withFfmpeg(
+  "prepare and train go from a folder of videos to a frame-level table in two commands",
+  async () => {
     for (let i = 0; i < 6; i++) {
       await film(`videos/real/r${i}.mp4`, `mandelbrot=maxiter=50:start_scale=${i + 1}`);
       await film(`videos/fake/f${i}.mp4`, `cellauto=rule=${18 + 12 * i}`);
@@ -82,7 +62,7 @@ Deno.test({
       "expected ffmpeg and ffprobe on the PATH but found no ffmpeg; install them",
     );
   },
-});
+);
 
 Deno.test("inspect prints tables, or JSON alone, draws a chart, and exits with 2 where the data cannot be used", async () => {
   await writePictures(join(root, "set"), { videos: 4 });

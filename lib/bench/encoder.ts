@@ -41,6 +41,8 @@ export type Encoder = {
   readonly file?: string;
   /** What a reader must know before believing a number. */
   readonly warning?: string;
+  /** Whether it is the built-in one, whose numbers are to be the same on every machine. */
+  readonly isBuiltIn?: boolean;
 };
 
 /** An encoder made fast: compiled, and with its tokens on disk where they are a function of the image alone. */
@@ -73,7 +75,7 @@ export async function readyEncoder(
 ): Promise<ReadyEncoder> {
   const { config, report } = options;
   const { clip } = encoder;
-  const { precision, head, reason, doubt } = await precisionOf(clip, config);
+  const { precision, head, reason, doubt } = await precisionOf(encoder, config);
   if (reason !== undefined) report?.({ type: "note", message: `Precision: ${reason}` });
   const warning = [encoder.warning, doubt].filter((text) => text !== undefined).join(" ") || undefined;
   const compiled = await compileClip(clip, { precision });
@@ -97,9 +99,13 @@ export function describeEncoder({ name, precision }: ReadyEncoder): string {
 /** A precision for encoder and head, and what to say of it. */
 type Precisions = Omit<PrecisionChoice, "reason"> & { readonly reason?: string; readonly doubt?: string };
 
-/** What `config` asks for; `auto` is a measurement, but float32 where the reference's way is compared with the reference. */
-async function precisionOf(clip: Clip, { precision }: RunConfig): Promise<Precisions> {
+/**
+ * What `config` asks for; `auto` is a measurement, but float32 for the demo encoder, and where the reference's way is
+ * compared with the reference.
+ */
+async function precisionOf({ clip, isBuiltIn }: Encoder, { precision }: RunConfig): Promise<Precisions> {
   if (precision === "bfloat16" || precision === "float32") return { precision, head: precision };
+  if (precision === "auto" && isBuiltIn) return { precision: "float32", head: "float32" };
   if (clip.config.attendAcross === "batch") {
     return { precision: precision === "auto" ? "float32" : precision, head: "float32" };
   }
@@ -150,6 +156,7 @@ export async function bindEncoder(
       clip: bindClip(dict, { activation, attendAcross, heads }),
       name: "demo encoder (spectral, not CLIP)",
       warning,
+      isBuiltIn: true,
     };
   };
   const chosen = config.clip === "auto" || config.clip === "demo" ? "ViT-B-16" : config.clip;

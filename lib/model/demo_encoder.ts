@@ -41,9 +41,9 @@ export const spectrum = {
   middle: -1,
   /** Gains of the four groups: features, against the wide neighbourhood, near against wide, near against the image. */
   groups: [1, 2, 2, 2],
-  /** Standard deviations of the neighbourhoods, in patches. */
-  near: 0.8,
-  wide: 2.5,
+  /** Standard deviations of the neighbourhoods, in patches: 1/(2σ²) is a power of 2, which no rounding to bfloat16 changes. */
+  near: Math.sqrt(1 / 2),
+  wide: Math.sqrt(8),
 } as const;
 
 const { width: D, layers, heads, imageSize, patchSize: P, embedDim } = demoEncoderConfig;
@@ -51,21 +51,31 @@ const G = imageSize / P;
 const HIDDEN = 2 * D;
 const HEAD = D / heads;
 const FEATURES = spectrum.bands + 3;
-/** Channels of the residual stream: features in four groups, position, the constants C and −C, and the balance. */
-const POSITION = D - 7, CONSTANT = D - 3, BALANCE = D - 1;
+/**
+ * Channels of the residual stream: features in four groups, a patch's row and column about the middle and their squares by 8,
+ * whether it is a patch, the constants C and −C, and the balance.
+ */
+const ROW = D - 8, ROW_SQUARE = D - 7, COLUMN = D - 6, COLUMN_SQUARE = D - 5, PATCH = D - 4;
+const CONSTANT = D - 3, BALANCE = D - 1;
+const MIDDLE = (G - 1) / 2;
 const C = 2000;
 const LUMA = [0.299, 0.587, 0.114];
 
-/** The coefficients used, by vertical and horizontal frequency, in order of radius: an even choice of the 255 that have one. */
+/**
+ * The coefficients used, by vertical and horizontal frequency: an even choice of the 255 that have one. The first ones are one of
+ * each band: band energies take the place of coefficients of like magnitude, of which an erasure leaves a rounding error.
+ */
 export function spectrumCoefficients(): { v: number; h: number; radius: number; band: number }[] {
   const all = Array.from({ length: P * P - 1 }, (_, i) => ({ v: Math.floor((i + 1) / P), h: (i + 1) % P }))
     .map(({ v, h }) => ({ v, h, radius: Math.sqrt(v * v + h * h) }))
     .sort((a, b) => a.radius - b.radius || a.v - b.v);
   const { coefficients: K, bands } = spectrum;
-  return Array.from({ length: K }, (_, k) => ({
+  const byRadius = Array.from({ length: K }, (_, k) => ({
     ...all[Math.floor((k + 1) * all.length / K) - 1],
     band: Math.floor(k * bands / K),
   }));
+  const isFirst = ({ band }: { band: number }, k: number) => k === 0 || byRadius[k - 1].band !== band;
+  return [...byRadius.filter(isFirst), ...byRadius.filter((one, k) => !isFirst(one, k))];
 }
 
 /** The sizes of the demo encoder and its weights under open_clip's names; bind with `activation: "quickgelu"` and `heads: 3`. */
@@ -114,8 +124,9 @@ export function demoEncoder(): { dict: StateDict; config: typeof demoEncoderConf
     balance(mlp.projBias, 1);
   }
   norm("ln_post", (channel) => {
-    if (channel >= CONSTANT) return 0;
-    return channel >= POSITION ? 1 : spectrum.groups[Math.floor(channel / FEATURES)] ?? 0;
+    if (channel === ROW || channel === COLUMN) return 1 / MIDDLE;
+    if (channel === ROW_SQUARE || channel === COLUMN_SQUARE) return 8 / MIDDLE ** 2;
+    return spectrum.groups[Math.floor(channel / FEATURES)] ?? 0;
   });
   const proj = put("proj", [D, embedDim]);
   for (let d = 0; d < D; d++) proj[d * embedDim + d] = 1;
@@ -165,8 +176,8 @@ function embedPatches(put: Put): void {
     if (n > 0) {
       for (let c = 0; c < 3; c++) row[spectrum.coefficients + c] = spectrum.colourGain * (clipMean[c] - 0.5);
       const y = Math.floor((n - 1) / G), x = (n - 1) % G;
-      const turn = Math.PI / (G - 1);
-      row.set([Math.cos(turn * y), Math.sin(turn * y), Math.cos(turn * x), Math.sin(turn * x)], POSITION);
+      const [dy, dx] = [y - MIDDLE, x - MIDDLE];
+      row.set([dy, dy ** 2 / 8, dx, dx ** 2 / 8, 1], ROW);
     }
     balance(row, 1);
   }
@@ -209,40 +220,64 @@ function poolMagnitudes(mlp: Mlp): void {
   }
 }
 
-/** Band energy e → log e, piecewise linear between the hinges, in place. */
+/**
+ * Band energy e → log e, piecewise linear between the hinges, in place.
+ *
+ * As e = f(e) − f(−e), a hinge may bend on either side. All but the last bend downwards from a line: their terms are then small
+ * where e is large, and no large ones cancel, which roundings to bfloat16 would not survive.
+ */
 function takeLogarithms(mlp: Mlp): void {
   const { bands, energies: { low, ratio, hinges } } = spectrum;
   const knots = Array.from({ length: hinges }, (_, j) => low * ratio ** j);
   const slopes = knots.map((knot) => Math.log(ratio) / (knot * (ratio - 1)));
+  const gains = slopes.map((slope, j) => slope - (j > 0 ? slopes[j - 1] : 0));
+  const last = hinges - 1;
   for (let band = 0; band < bands; band++) {
     mlp.projBias[band] = Math.log(low) - spectrum.middle;
-    for (let j = 0; j < hinges; j++) {
-      const gain = slopes[j] - (j > 0 ? slopes[j - 1] : 0);
+    gains.forEach((gain, j) => {
+      const knot = knots[j];
+      const sign = j === last ? 1 : -1;
       hidden(mlp, band * hinges + j, {
         from: band,
-        sign: 1,
-        scale: 6 / knots[j],
-        shift: -knots[j],
+        sign,
+        scale: 6 / knot,
+        shift: -sign * knot,
         to: [[band, gain]],
       });
-    }
-    // The logarithm takes the place of e itself, which is never negative.
-    hidden(mlp, bands * hinges + band, { from: band, sign: 1, scale: 60, to: [[band, -1]] });
+      if (j < last) mlp.projBias[band] -= gain * knot;
+    });
+    // The line, and the logarithm takes the place of e itself, which is never negative.
+    hidden(mlp, bands * hinges + band, {
+      from: band,
+      sign: 1,
+      scale: 60,
+      to: [[band, slopes[last - 1] - 1]],
+    });
   }
 }
 
 /**
  * Group 1 of the stream gets −wide, group 2 near − wide, group 3 near − image: means of the features with Gaussian
- * weights around the patch, or over the image. A query made of cos and sin of the patch's row and column finds its
- * neighbours; the class token has no position, so all its means are over the image.
+ * weights around the patch, or over the image. The likeness of a patch at y to one at y′ is −(y − y′)²/(2σ²) and the same for
+ * columns: a query of y, 1 and y² and keys of y′, y′² and 1, whose numbers bfloat16 holds exactly. The class token is far from all
+ * patches; it has no position of its own, so all its means are over the image.
  */
 function averageNeighbours({ inProj, outProj }: { inProj: Float32Array; outProj: Float32Array }): void {
-  const turn = Math.PI / (G - 1);
+  const FAR = 64;
   [spectrum.near, spectrum.wide, Infinity].forEach((sigma, head) => {
-    for (let i = 0; i < 4; i++) {
-      inProj[(head * HEAD + i) * D + POSITION + i] = Math.sqrt(HEAD) / (sigma * turn) ** 2;
-      inProj[(D + head * HEAD + i) * D + POSITION + i] = 1;
+    const slope = Math.sqrt(HEAD) / (2 * sigma ** 2); // what attention divides by is taken back
+    let place = 0;
+    const likeness = (query: readonly [number, number], key: readonly [number, number]) => {
+      inProj[(head * HEAD + place) * D + query[0]] = slope * query[1];
+      inProj[(D + head * HEAD + place) * D + key[0]] = key[1];
+      place++;
+    };
+    for (const [at, square] of [[ROW, ROW_SQUARE], [COLUMN, COLUMN_SQUARE]]) {
+      likeness([at, 2], [at, 1]);
+      likeness([PATCH, -1], [square, 8]);
+      likeness([square, -8], [PATCH, 1]);
     }
+    likeness([PATCH, FAR], [PATCH, 1]);
     const gains = [[0, 1, 1], [-1, -1, 0], [0, 0, -1]][head];
     for (let feature = 0; feature < FEATURES; feature++) {
       inProj[(2 * D + head * HEAD + feature) * D + feature] = 1;

@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { initBackend } from "../../lib/backend.ts";
+import { initBackend, isTensorFlow } from "../../lib/backend.ts";
 import { bindEncoder, closeEncoder, type ReadyEncoder, readyEncoder } from "../../lib/bench/encoder.ts";
 import { tokenBatches } from "../../lib/bench/tokens.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
@@ -50,6 +50,16 @@ Deno.test("tokenBatches() encodes an image once: a second pass reads what the fi
   await tokensOf(watched, { jpegQuality: 30 });
   assertGreater(encoded, 0);
   closeEncoder(encoder);
+});
+
+Deno.test("readyEncoder() takes float32 for the demo encoder, and another precision where it is asked for", async () => {
+  const encoder = await open("unasked");
+  assertEquals([encoder.precision, encoder.headPrecision], ["float32", "float32"]);
+  closeEncoder(encoder);
+  if (!isTensorFlow()) return;
+  const low = await open("asked", { precision: "bfloat16" });
+  assertEquals([low.precision, low.headPrecision], ["bfloat16", "bfloat16"]);
+  closeEncoder(low);
 });
 
 Deno.test("tokenBatches() gives an encoder's tokens to half precision", async () => {

@@ -7,14 +7,8 @@ import { mp4Fault } from "../../lib/data/mp4.ts";
 import { readSet } from "../../lib/data/layouts.ts";
 import type { SetReading } from "../../lib/data/layout_videos.ts";
 import { prepareVideos } from "../../lib/data/video.ts";
+import { ffmpeg, withFfmpeg } from "../ffmpeg.ts";
 import { writeFiles } from "../folders.ts";
-
-/** Tests that need ffmpeg are skipped where there is none, and say so. */
-const hasFfmpeg = await new Deno.Command("ffmpeg", { args: ["-version"], stdout: "null", stderr: "null" })
-  .output()
-  .then(({ success }) => success, () => false);
-const withFfmpeg = (name: string, fn: () => Promise<void>) =>
-  Deno.test({ name: hasFfmpeg ? name : `${name} (skipped: no ffmpeg here)`, ignore: !hasFfmpeg, fn });
 
 async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
   const root = await Deno.realPath(await Deno.makeTempDir());
@@ -32,23 +26,12 @@ async function film(
 ): Promise<void> {
   const { frames = 20, size = "64x48" } = options;
   await Deno.mkdir(join(path, ".."), { recursive: true });
-  const { success, stderr } = await new Deno.Command("ffmpeg", {
-    args: [
-      ...["-v", "error", "-f", "lavfi", "-i", `color=black:size=${size}:rate=10:duration=${frames / 10}`],
-      ...[
-        "-vf",
-        "format=gray,geq=lum='8*N+4',format=yuv420p",
-        "-c:v",
-        "libx264",
-        "-qp",
-        "1",
-        "-color_range",
-        "tv",
-      ],
-      ...["-y", path],
-    ],
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
+  const source = `color=black:size=${size}:rate=10:duration=${frames / 10}`;
+  const grey = "format=gray,geq=lum='8*N+4',format=yuv420p";
+  await ffmpeg(
+    ...["-f", "lavfi", "-i", source, "-vf", grey],
+    ...["-c:v", "libx264", "-qp", "1", "-color_range", "tv", "-y", path],
+  );
 }
 
 /** The bytes of a NumPy array of int32 or float32 points. */
@@ -232,20 +215,7 @@ withFfmpeg("prepareVideos() tells of a video that is shorter than it says", asyn
     await film(`${root}/set/real/a.mp4`, { frames: 20 });
     await film(`${root}/whole.mp4`, { frames: 20, size: "640x480" });
     // The index first, then half of the frames.
-    const { success } = await new Deno.Command("ffmpeg", {
-      args: [
-        "-v",
-        "error",
-        "-i",
-        `${root}/whole.mp4`,
-        "-c",
-        "copy",
-        "-movflags",
-        "+faststart",
-        `${root}/fast.mp4`,
-      ],
-    }).output();
-    assert(success);
+    await ffmpeg("-i", `${root}/whole.mp4`, "-c", "copy", "-movflags", "+faststart", `${root}/fast.mp4`);
     const bytes = await Deno.readFile(`${root}/fast.mp4`);
     const index = String.fromCharCode(...bytes.subarray(0, 4000)).indexOf("mdat");
     assert(index > 0);

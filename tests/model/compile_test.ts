@@ -91,12 +91,12 @@ tensorTest("encoderDigest() is that of weights, configuration and precision", as
 });
 
 tensorTest(
-  "choosePrecision() takes float32 for the demo encoder, whose tokens bfloat16 would change",
+  "choosePrecision() refuses the precision that changes tokens, however fast, and keeps its answer",
   async () => {
     const { dict, config } = demoEncoder();
     const clip = bindClip(dict, { activation: "quickgelu", attendAcross: "tokens", heads: config.heads });
     const choice = await choosePrecision(clip, { folder });
-    assertEquals(choice.precision, "float32");
+    assertNotEquals(choice.precision, "int8"); // one scale a token: a channel of 2000 leaves nothing of the others
     assertEquals(await choosePrecision(clip, { folder }), choice);
     dispose(clip);
   },
