@@ -12,11 +12,15 @@ import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build
 const FOLDER = fileURLToPath(new URL("../lib/native/", import.meta.url));
 const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-shared", "-pthread", "-w"];
 // Instructions are named, not those of the machine at hand: a cache may be shared by machines of several kinds.
-const INSTRUCTIONS = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"];
-const MORE_INSTRUCTIONS = { int8: ["-mavx512vnni"], head_step: ["-mavx512bf16"] };
+const AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"];
+const INSTRUCTIONS = {
+  int8: [...AVX512, "-mavx512vnni"],
+  head_step: [...AVX512, "-mavx512bf16"],
+  resize: ["-mavx2"],
+};
 
 /** A source that `buildNative()` compiles, without its `.cc`. */
-export type NativeSource = keyof typeof MORE_INSTRUCTIONS;
+export type NativeSource = keyof typeof INSTRUCTIONS;
 
 /**
  * Resolves to the path of a source's library, compiling it if there is none yet.
@@ -27,7 +31,7 @@ export async function buildNative(name: NativeSource): Promise<string> {
   const source = join(FOLDER, `${name}.cc`);
   const headers = (await Array.fromAsync(Deno.readDir(FOLDER))).map((entry) => entry.name)
     .filter((file) => file.endsWith(".h")).sort().map((file) => join(FOLDER, file));
-  const flags = [...FLAGS, ...INSTRUCTIONS, ...MORE_INSTRUCTIONS[name]];
+  const flags = [...FLAGS, ...INSTRUCTIONS[name]];
   const texts = await Promise.all([source, ...headers].map((file) => Deno.readTextFile(file)));
   const digest = createHash("sha256").update(JSON.stringify([texts, flags])).digest("hex").slice(0, 24);
   const library = join(cacheFolder(), "native", `${name}-${digest}.so`);

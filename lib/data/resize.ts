@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { openNative, whileHeld } from "../native/open.ts";
 
 /** Bits after the binary point of a filter coefficient: Pillow's `PRECISION_BITS`, 32 - 8 - 2. */
 const PRECISION = 22;
@@ -16,6 +17,8 @@ interface Filter {
   readonly taps: Int32Array; // [outSize]
   readonly stride: number;
   readonly weights: Int32Array; // [outSize, stride], fixed point
+  /** All of it, as `resize.cc` takes it: outSize, stride, and the three arrays. */
+  readonly packed: Int32Array<ArrayBuffer>;
 }
 
 const filters = new Map<string, Filter>();
@@ -29,9 +32,11 @@ function triangleFilter(inSize: number, outSize: number): Filter {
   const scale = inSize / outSize;
   const support = Math.max(scale, 1);
   const stride = Math.ceil(support) * 2 + 1;
-  const first = new Int32Array(outSize);
-  const taps = new Int32Array(outSize);
-  const weights = new Int32Array(outSize * stride);
+  const packed = new Int32Array(2 + outSize * (2 + stride));
+  packed.set([outSize, stride]);
+  const first = packed.subarray(2, 2 + outSize);
+  const taps = packed.subarray(2 + outSize, 2 + 2 * outSize);
+  const weights = packed.subarray(2 + 2 * outSize);
   const exact = new Float64Array(stride);
   for (let i = 0; i < outSize; i++) {
     const center = (i + 0.5) * scale;
@@ -53,7 +58,7 @@ function triangleFilter(inSize: number, outSize: number): Filter {
   }
 
   if (filters.size >= MAX_TABLES) filters.clear();
-  const filter = { first, taps, stride, weights };
+  const filter = { first, taps, stride, weights, packed };
   filters.set(key, filter);
   return filter;
 }
@@ -133,4 +138,37 @@ export function resizeBilinear(image: RgbImage, size: { width: number; height: n
   if (width !== image.width) data = resizeRows(data, image.height, image.width, width);
   if (height !== image.height) data = resizeColumns(data, image.height, width, height);
   return data === image.data ? image : { data, width, height };
+}
+
+const symbols = {
+  resize_supported: { parameters: [], result: "i32" },
+  resize: {
+    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer"],
+    result: "void",
+    nonblocking: true,
+  },
+} as const;
+
+/**
+ * `resizeBilinear()` in another thread, by the project's C++, where this machine can compile and run it; the same bytes anywhere.
+ */
+export async function resizeAside(
+  image: RgbImage,
+  size: { width: number; height: number },
+): Promise<RgbImage> {
+  const { width, height } = size;
+  if (width === image.width && height === image.height) return image;
+  const library = await openNative("resize", symbols).catch(() => undefined); // the same is to be had without
+  if (!library?.resize_supported()) return resizeBilinear(image, size);
+  const packed = (from: number, to: number) => from === to ? null : triangleFilter(from, to).packed;
+  const data = new Uint8Array(width * height * 3);
+  const call = [
+    image.data as Uint8Array<ArrayBuffer>,
+    Int32Array.of(image.height, image.width),
+    packed(image.width, width),
+    packed(image.height, height),
+    data,
+  ] as const;
+  await whileHeld(call, library.resize(...call));
+  return { data, width, height };
 }

@@ -13,7 +13,7 @@ import { InputError } from "../errors.ts";
 import { type Clip, tokenCount } from "./clip.ts";
 import type { CompiledClip } from "./compile.ts";
 import type { Linear, Norm } from "./layers.ts";
-import { openNative, TILE, whileHeld } from "./native.ts";
+import { openNative, TILE, whileHeld } from "../native/open.ts";
 
 const symbols = {
   int8_supported: { parameters: [], result: "i32" },

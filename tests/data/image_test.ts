@@ -2,7 +2,10 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import fc from "fast-check";
 import sharp from "sharp";
 import { decodeImage, jpegRoundTrip, loadImage } from "../../lib/data/image.ts";
-import { resizeBilinear } from "../../lib/data/resize.ts";
+import { resizeAside, resizeBilinear } from "../../lib/data/resize.ts";
+import { openNative } from "../../lib/native/open.ts";
+import { createRandom } from "../../lib/random.ts";
+import { compilesFor } from "../native.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
 
@@ -97,6 +100,27 @@ Deno.test("resizeBilinear() keeps a flat image flat and a range within its bound
 Deno.test("resizeBilinear() returns the image itself when nothing changes", () => {
   const image = { data: Uint8Array.of(1, 2, 3), width: 1, height: 1 };
   assert(resizeBilinear(image, { width: 1, height: 1 }) === image);
+});
+
+Deno.test("resizeAside() gives resizeBilinear()'s bytes at any size", async () => {
+  const side = fc.integer({ min: 1, max: 300 });
+  await fc.assert(
+    fc.asyncProperty(side, side, side, side, fc.integer(), async (w, h, width, height, seed) => {
+      const random = createRandom("pixels", seed);
+      const noise = Uint8Array.from({ length: w * h * 3 }, () => random.bits());
+      const image = { data: noise, width: w, height: h };
+      assertEquals(await resizeAside(image, { width, height }), resizeBilinear(image, { width, height }));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test({
+  name: "resizeAside() has its C++ where there is a compiler",
+  ignore: !await compilesFor("avx2"),
+  fn: async () => {
+    await openNative("resize", {});
+  },
 });
 
 Deno.test("jpegRoundTrip() keeps the size and does not touch its input", async () => {
