@@ -121,6 +121,11 @@ async function startTensorFlow(log: (line: string) => void): Promise<Backend | s
   const result = await setup({ log });
   if (!result.ok) return `${result.reason}. ${result.advice}, then deno task setup`;
   restoreUtil();
+  if (result.variant === "cuda") {
+    for (const [name, value] of Object.entries(CUDA_SETTINGS)) {
+      if (!Deno.env.get(name)) Deno.env.set(name, value);
+    }
+  }
   try {
     loadQuietly(`${result.libraries}/libtensorflow_framework.so.2`);
     await import("@tensorflow/tfjs-node-gpu");
@@ -142,6 +147,13 @@ async function startTensorFlow(log: (line: string) => void): Promise<Backend | s
   }
   return backend;
 }
+
+/** What TensorFlow and CUDA read from the environment as they start; a user's own setting stays. */
+const CUDA_SETTINGS = {
+  TF_FORCE_GPU_ALLOW_GROWTH: "true", // memory as it is needed: other programs use the card too
+  NVIDIA_TF32_OVERRIDE: "0", // TF32's 10 bits are no float32
+  TF_DETERMINISTIC_OPS: "1", // the same seed, the same numbers
+};
 
 async function startWasm(): Promise<Backend> {
   const { setWasmPaths, version_wasm } = await import("@tensorflow/tfjs-backend-wasm");
@@ -210,6 +222,11 @@ async function gpuName(): Promise<string> {
 /** Whether TensorFlow is the backend in use, so that {@linkcode executeOp} can be called. */
 export function isTensorFlow(): boolean {
   return tf.getBackend() === "tensorflow";
+}
+
+/** Whether TensorFlow computes on a GPU, to and from whose memory every input and output of a graph is copied. */
+export function isOnGpu(): boolean {
+  return isTensorFlow() && node().binding.isUsingGpuDevice();
 }
 
 /**

@@ -8,7 +8,7 @@
  */
 import os from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type BackendName, initBackend } from "../lib/backend.ts";
+import { type BackendName, initBackend, isOnGpu } from "../lib/backend.ts";
 import {
   type Measure,
   measures,
@@ -134,7 +134,7 @@ async function main(flags: Flags): Promise<void> {
   if (backend.note) console.log(backend.note);
   const cpu = `${os.cpus()[0].model.trim()}, ${os.cpus().length} threads`;
   const peer = flags.peer || flags.peerPython
-    ? await startPeer({ batch, python: flags.peerPython, log })
+    ? await startPeer({ batch, python: flags.peerPython, device: isOnGpu() ? "cuda" : "cpu", log })
     : undefined;
   const folder = await Deno.makeTempDir({ prefix: "forgelens-bench-" });
   try {

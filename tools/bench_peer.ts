@@ -10,7 +10,7 @@ export type PeerMeasure = "encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_
 
 /** A running peer; `close()` ends it. */
 export type Peer = {
-  /** For example `PyTorch 2.15.0, 2 threads`. */
+  /** For example `PyTorch 2.15.0, 2 threads`, or on a GPU `PyTorch 2.15.0, cuda`. */
   readonly name: string;
   /** The seconds of each of `calls` calls. */
   seconds(
@@ -25,14 +25,20 @@ const PACKAGES = ["torch==2.15.0", "open_clip_torch==3.3.0", "pillow==11.3.0", "
 /**
  * Starts the peer, which first warms up for a minute or so.
  *
+ * @param options.device where PyTorch computes
  * @param options.python a Python that has torch, open_clip_torch and pillow; without it an environment is made once in the cache folder (some
  * gigabytes)
  * @throws when it cannot be made or does not start
  */
 export async function startPeer(
-  options: { readonly batch: number; readonly python?: string; readonly log: (line: string) => void },
+  options: {
+    readonly batch: number;
+    readonly python?: string;
+    readonly device?: "cpu" | "cuda";
+    readonly log: (line: string) => void;
+  },
 ): Promise<Peer> {
-  const { log } = options;
+  const { log, device = "cpu" } = options;
   const python = options.python ??
     await privatePython(PACKAGES, { name: "peer", what: "make the peer", size: "about 5.5 GB", log });
   if (await outputOf([python, "-c", "import torch, open_clip, PIL; print('found')"]) !== "found") {
@@ -44,7 +50,7 @@ export async function startPeer(
   const script = new URL("../tests/peer/serve.py", import.meta.url).pathname;
   log("Starting the peer (PyTorch, open_clip), which warms up first");
   const child = new Deno.Command(python, {
-    args: [script, `${options.batch}`],
+    args: [script, `${options.batch}`, device],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -65,7 +71,7 @@ export async function startPeer(
   };
   const { torch, threads } = await answer();
   return {
-    name: `PyTorch ${torch}, ${threads} threads`,
+    name: `PyTorch ${torch}, ${device === "cpu" ? `${threads} threads` : device}`,
     seconds: async (measure, { calls, paths }) => {
       await input.write(new TextEncoder().encode(`${JSON.stringify({ measure, calls, paths })}\n`));
       return (await answer()).seconds;

@@ -30,7 +30,7 @@ export type SetupResult =
     ok: true;
     /** TensorFlow's own version string. */
     version: string;
-    /** Which wheel: `cuda` needs an NVIDIA GPU and is untested. */
+    /** Which wheel: `cuda` is for an NVIDIA GPU. */
     variant: Variant;
     /** Whether TensorFlow itself runs on a GPU. */
     gpu: boolean;

@@ -4,9 +4,9 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { fromHalf } from "../backend.ts";
+import { fromHalf, isOnGpu } from "../backend.ts";
 import type { Sample } from "../data/dataset.ts";
-import { loadImage } from "../data/image.ts";
+import { loadImage, releaseBytes } from "../data/image.ts";
 import { batchesAhead } from "../data/sampling.ts";
 import { encodeTokens, tokenCount, toPixels } from "../model/clip.ts";
 import { imageKey } from "../model/features.ts";
@@ -18,23 +18,44 @@ export type TokenEncoder = Encoder & Partial<ReadyEncoder>;
 /** Tokens [B, N, D], which whoever takes the batch disposes, and their samples. */
 export type TokenBatch = { readonly tokens: tf.Tensor3D; readonly samples: readonly Sample[] };
 
+/** Images that a GPU encodes in one call: a batch of training leaves it idle. */
+const TOGETHER_ON_GPU = 64;
+
 /**
  * Tokens of samples in the order given. The next batches' files are read and decoded while the caller works on this one;
  * at most `ahead` (default 2) wait.
  *
  * Where attention runs across tokens, an image's tokens are a function of the image: they are rounded to half precision
  * and kept in the encoder's cache, if it has one. Where it runs across the batch, each batch is encoded as it is.
+ *
+ * @param options.together how many images are encoded in one call where there is a cache: a batch, on a GPU 64
  */
 export async function* tokenBatches(
   encoder: TokenEncoder,
   samples: readonly Sample[],
-  options: { readonly batchSize: number; readonly jpegQuality?: number; readonly ahead?: number },
+  options: {
+    readonly batchSize: number;
+    readonly jpegQuality?: number;
+    readonly ahead?: number;
+    readonly together?: number;
+  },
 ): AsyncGenerator<TokenBatch> {
+  const { batchSize: B, together = isOnGpu() ? TOGETHER_ON_GPU : B } = options;
   const load = (sample: Sample) => prepare(encoder, sample, options);
+  const groupSize = encoder.cache ? Math.ceil(together / B) * B : B;
   try {
-    for await (const { items, samples: batch } of batchesAhead(samples, { ...options, load })) {
-      const tokens = encoder.cache ? await cachedTokens(encoder, items) : await encode(encoder, items);
-      yield { tokens, samples: batch };
+    for await (
+      const { items, samples: group } of batchesAhead(samples, { ...options, batchSize: groupSize, load })
+    ) {
+      if (!encoder.cache) {
+        yield { tokens: await encode(encoder, items), samples: group };
+        continue;
+      }
+      const tokens = await cachedTokens(encoder, items);
+      for (let from = 0; from < group.length; from += B) {
+        const batch = tokens.slice(from, from + B);
+        yield { tokens: stacked(encoder, batch), samples: group.slice(from, from + B) };
+      }
     }
   } finally {
     await encoder.cache?.flush();
@@ -45,7 +66,7 @@ export async function* tokenBatches(
 type Prepared = {
   readonly key?: string;
   readonly tokens?: Float16Array<ArrayBuffer>;
-  /** RGB, [S, S, 3]. */
+  /** RGB, [S, S, 3]; whoever calls it releases them. */
   image(): Promise<Uint8Array>;
 };
 
@@ -90,6 +111,7 @@ async function keyOf(
 async function encode(encoder: TokenEncoder, batch: readonly Prepared[]): Promise<tf.Tensor3D> {
   const images = await Promise.all(batch.map(({ image }) => image()));
   const pixels = toPixels(images, encoder.clip.config.imageSize); // [B, S, S, 3]
+  images.forEach(releaseBytes);
   const tokens = encoder.compiled
     ? await encoder.compiled.tokens(pixels) // [B, N, D]
     : encodeTokens(encoder.clip, pixels);
@@ -97,7 +119,11 @@ async function encode(encoder: TokenEncoder, batch: readonly Prepared[]): Promis
   return tokens;
 }
 
-async function cachedTokens(encoder: TokenEncoder, batch: readonly Prepared[]): Promise<tf.Tensor3D> {
+/** The tokens of each image, [N, D]. */
+async function cachedTokens(
+  encoder: TokenEncoder,
+  batch: readonly Prepared[],
+): Promise<Float16Array<ArrayBuffer>[]> {
   const cache = encoder.cache!;
   // A batch before this one may have encoded the same image meanwhile.
   const known = await Promise.all(
@@ -120,11 +146,14 @@ async function cachedTokens(encoder: TokenEncoder, batch: readonly Prepared[]): 
       if (key !== undefined) await cache.put(key, tokens);
     }
   }
-  const { width } = encoder.clip.config;
-  const N = tokenCount(encoder.clip.config);
-  const all = new Float16Array(batch.length * N * width);
-  known.forEach((tokens, i) => all.set(tokens!, i * N * width));
-  return fromHalf(all, [batch.length, N, width]) as tf.Tensor3D;
+  return known as Float16Array<ArrayBuffer>[];
+}
+
+function stacked({ clip }: TokenEncoder, batch: readonly Float16Array<ArrayBuffer>[]): tf.Tensor3D {
+  const shape = [batch.length, tokenCount(clip.config), clip.config.width]; // [B, N, D]
+  const all = new Float16Array(shape[0] * shape[1] * shape[2]);
+  batch.forEach((tokens, i) => all.set(tokens, i * tokens.length));
+  return fromHalf(all, shape) as tf.Tensor3D;
 }
 
 function inHalf(values: Float32Array): Float16Array<ArrayBuffer> {

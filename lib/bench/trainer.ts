@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { disposeRaw, fromRaw, isTensorFlow } from "../backend.ts";
+import { disposeRaw, fromRaw, isOnGpu, isTensorFlow } from "../backend.ts";
 import { bestSeconds, measuredOnce } from "../measure.ts";
 import type { Precision } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
@@ -85,7 +85,8 @@ async function chooseEngine(
   optimizer: Optimizer,
   options: TrainerOptions,
 ): Promise<"graph" | "native"> {
-  if (options.precision === "float32" || await nativeHeadFault(model.config)) return "graph";
+  const isGraphs = options.precision === "float32" || isOnGpu();
+  if (isGraphs || await nativeHeadFault(model.config)) return "graph";
   return await measuredOnce(async () => {
     const native = await secondsOfStep(await nativeTrainer(model, { ...optimizer }, options), model, options);
     const graph = await secondsOfStep(await graphTrainer(model, { ...optimizer }, options), model, options);

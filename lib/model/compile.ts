@@ -9,7 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
-import { castRaw, disposeRaw, DTYPE, fromRaw, isTensorFlow, type RawTensor } from "../backend.ts";
+import { castRaw, disposeRaw, DTYPE, fromRaw, isOnGpu, isTensorFlow, type RawTensor } from "../backend.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
 import { createGraph, type Graph, openGraph, type Ref } from "./graph.ts";
 import { type GraphOps, graphOps } from "./graph_ops.ts";
@@ -57,6 +57,7 @@ export async function compileClip(
       dispose: () => {},
     };
   }
+  if (isOnGpu()) return await openEncoder(clip, { precision, fusedNorm: false });
   const { imageSize } = clip.config;
   const probe = tf.zeros([1, imageSize, imageSize, 3]) as tf.Tensor4D;
   // TensorFlow on x86 has one op for a layer norm; elsewhere it is refused, and the graph spells it out.
@@ -78,22 +79,20 @@ async function openEncoder(
 ): Promise<CompiledClip> {
   const { graph: written, weights } = encoderGraph(clip, options);
   const graph = await openGraph(written);
+  disposeRaw(...graph.run(Object.fromEntries(weights.map(({ name, value }) => [name, value])), [ASSIGNED]));
+  for (const { value, owned } of weights) {
+    if (!owned) continue;
+    if (value instanceof tf.Tensor) value.dispose();
+    else disposeRaw(value);
+  }
   let closed = false;
-  const fed: Record<string, tf.Tensor | RawTensor> = {};
-  for (const { name, value } of weights) fed[name] = value;
   return {
     precision: options.precision,
     // deno-lint-ignore require-await
-    tokens: async (pixels) => fromRaw(graph.run({ ...fed, pixels }, [OUTPUT])[0]) as tf.Tensor3D,
+    tokens: async (pixels) => fromRaw(graph.run({ pixels }, [OUTPUT])[0]) as tf.Tensor3D,
     dispose: () => {
-      if (closed) return;
+      if (!closed) graph.close();
       closed = true;
-      graph.close();
-      for (const { value, owned } of weights) {
-        if (value instanceof tf.Tensor) {
-          if (owned) value.dispose();
-        } else disposeRaw(value);
-      }
     },
   };
 }
@@ -125,9 +124,11 @@ export function encoderDigest(clip: Clip, precision: EncoderPrecision): string {
 const digests = new WeakMap<Clip, string>();
 
 const OUTPUT: Ref = { ref: "tokens:0", dtype: DTYPE.float32 };
+/** Done when all weights are in the graph's variables. */
+const ASSIGNED: Ref = { ref: "assigned:0", dtype: DTYPE.float32 };
 
-/** A weight that the graph is fed with at each run, which copies nothing; `owned` when it was made for the graph. */
-type Fed = { readonly name: string; readonly value: tf.Tensor | RawTensor; readonly owned: boolean };
+/** A weight, the input that it comes in by once, and whether it was made for the graph. */
+type Weight = { readonly name: string; readonly value: tf.Tensor | RawTensor; readonly owned: boolean };
 
 type Writer = {
   readonly graph: Graph;
@@ -137,27 +138,38 @@ type Writer = {
   readonly N: number;
   readonly config: Clip["config"];
   readonly fusedNorm: boolean;
-  readonly weights: Fed[];
+  readonly weights: Weight[];
+  /** The assignments to variables. */
+  readonly assigned: Ref[];
 };
 
 /** Writes the encoder as a graph from the input `pixels` [B, S, S, 3] to `tokens` [B, N, D], both float32. */
 function encoderGraph(
   clip: Clip,
   options: { readonly precision: Precision; readonly fusedNorm: boolean },
-): { graph: Graph; weights: readonly Fed[] } {
+): { graph: Graph; weights: readonly Weight[] } {
   const { config, params } = clip;
   const { width: D, patchSize, imageSize } = config;
   const graph = createGraph();
   const o = graphOps(graph);
   const low = DTYPE[options.precision];
   const N = tokenCount(config);
-  const writer: Writer = { graph, o, low, N, config, fusedNorm: options.fusedNorm, weights: [] };
+  const writer: Writer = {
+    graph,
+    o,
+    low,
+    N,
+    config,
+    fusedNorm: options.fusedNorm,
+    weights: [],
+    assigned: [],
+  };
   const pixels = graph.input("pixels", { dtype: DTYPE.float32, shape: [-1, imageSize, imageSize, 3] });
   const strides = { list: [1, patchSize, patchSize, 1].map((int) => ({ int })) };
   // In float32: at the edge of CLIP's range bfloat16's steps are those between grey levels, where traces of forgery lie.
   const patches = graph.op(
     "Conv2D",
-    [pixels, feed(writer, params.patchFilter)],
+    [pixels, hold(writer, params.patchFilter)],
     {
       attrs: { T: { type: DTYPE.float32 }, strides, padding: "VALID" },
     },
@@ -168,30 +180,45 @@ function encoderGraph(
     const classToken = tf.reshape(params.classEmbedding, [1, D]);
     return tf.add(params.positionalEmbedding, tf.pad(classToken, [[0, N - 1], [0, 0]])); // [N, D]
   });
-  writer.weights.push({ name: "start", value: start, owned: true });
-  const embedded = o.add(placed, graph.input("start", { dtype: DTYPE.float32, shape: [N, D] }));
+  const embedded = o.add(placed, hold(writer, start, { owned: true }));
   let x = writeNorm(writer, params.lnPre, o.reshape(embedded, [-1, D])); // [R, D]
   for (const block of params.blocks) x = writeBlock(writer, block, x);
   const tokens = o.reshape(writeNorm(writer, params.lnPost, x), [-1, N, D]); // [B, N, D]
-  graph.op("Identity", [tokens], { attrs: { T: { type: tokens.dtype } }, name: "tokens" });
+  const T = { type: DTYPE.float32 };
+  graph.op("Identity", [tokens], { attrs: { T }, name: "tokens" });
+  graph.op("Identity", [o.scalar(1, DTYPE.float32)], {
+    attrs: { T },
+    name: "assigned",
+    after: writer.assigned,
+  });
   return { graph, weights: writer.weights };
 }
 
-/** An input for a weight, times `scale`, in float32 unless `dtype` says otherwise. */
-function feed(
-  { graph, weights }: Writer,
+/**
+ * A variable for a weight, times `scale`, in float32 unless `dtype` says otherwise. It shares the weight's memory where both are on
+ * the CPU; on a GPU it is there, where an input would be copied to at each run.
+ */
+function hold(
+  { graph, weights, assigned }: Writer,
   x: tf.Tensor,
-  options: { readonly dtype?: number; readonly scale?: number | tf.Tensor } = {},
+  options: { readonly dtype?: number; readonly scale?: number | tf.Tensor; readonly owned?: boolean } = {},
 ): Ref {
-  const { dtype = DTYPE.float32, scale = 1 } = options;
+  const { dtype = DTYPE.float32, scale = 1, owned = false } = options;
   const scaled = scale === 1 ? x : tf.mul(x, scale);
   const name = `weight${weights.length}`;
-  if (dtype === DTYPE.float32) weights.push({ name, value: scaled, owned: scaled !== x });
+  if (dtype === DTYPE.float32) weights.push({ name, value: scaled, owned: owned || scaled !== x });
   else {
     weights.push({ name, value: castRaw(scaled, { from: DTYPE.float32, to: dtype }), owned: true });
     if (scaled !== x) scaled.dispose();
   }
-  return graph.input(name, { dtype, shape: x.shape });
+  const attrs = { dtype: { type: dtype } };
+  const variable = graph.op("VarHandleOp", [], {
+    attrs: { ...attrs, shape: { shape: x.shape }, shared_name: name },
+    dtype: DTYPE.resource,
+  });
+  const value = graph.input(name, { dtype, shape: x.shape });
+  assigned.push(graph.op("AssignVariableOp", [variable, value], { attrs }));
+  return graph.op("ReadVariableOp", [variable], { attrs, dtype });
 }
 
 /** One residual block on rows [R, D]. */
@@ -243,16 +270,16 @@ function writeLinear(
   const { o, low } = writer;
   const { scale = 1, inputScale = 1 } = options;
   const rowScale = scale instanceof tf.Tensor ? tf.reshape(scale, [-1, 1]) : scale * inputScale;
-  const weight = feed(writer, p.weight, { dtype: low, scale: rowScale }); // [out, in]
+  const weight = hold(writer, p.weight, { dtype: low, scale: rowScale }); // [out, in]
   if (rowScale instanceof tf.Tensor) rowScale.dispose();
-  const bias = feed(writer, p.bias, { dtype: low, scale });
+  const bias = hold(writer, p.bias, { dtype: low, scale });
   return o.addBias(o.matMul(x, weight, { transposeB: true }), bias);
 }
 
 function writeNorm(writer: Writer, p: Norm, x: Ref): Ref {
   const { graph, o, fusedNorm } = writer;
-  const weight = feed(writer, p.weight);
-  const bias = feed(writer, p.bias);
+  const weight = hold(writer, p.weight);
+  const bias = hold(writer, p.bias);
   const epsilon = 1e-5;
   if (fusedNorm) {
     return graph.op("_MklLayerNorm", [x, weight, bias], {

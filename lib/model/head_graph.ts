@@ -9,7 +9,7 @@
  */
 import { DTYPE } from "../backend.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
-import { createGraph, type Graph, outputOf, type Ref } from "./graph.ts";
+import { createGraph, type Graph, type Ref } from "./graph.ts";
 import { type GraphOps, graphOps } from "./graph_ops.ts";
 
 /** The graph's inputs, by name. */
@@ -104,12 +104,22 @@ export function headGraph(
   }
   const pooled = writePool(step, layers[config.depth].y); // [B, D]
   const classifier = writeLinear({ ...step, low: float32 }, "cls_head", pooled.y); // [B, 2]
-  const entropy = graph.op("SparseSoftmaxCrossEntropyWithLogits", [classifier.y, labels], {
-    attrs: { T: { type: float32 }, Tlabels: { type: DTYPE.int32 } },
-  }); // [B], and its gradient [B, 2]
-  const loss = o.mean(entropy, 0, false);
+  // The op that has loss and gradient in one is refused by a GPU that is to give the same numbers twice.
+  const likelihoods = o.unary("LogSoftmax", classifier.y); // [B, 2]
+  const targets = graph.op("OneHot", [
+    labels,
+    graph.constant([2], { dtype: DTYPE.int32, shape: [] }),
+    o.scalar(1, float32),
+    o.scalar(0, float32),
+  ], {
+    attrs: { T: { type: float32 }, TI: { type: DTYPE.int32 } },
+    dtype: float32,
+  }); // [B, 2]
+  const loss = o.mul(o.mean(o.sum(o.mul(targets, likelihoods), -1, false), 0, false), -1);
   graph.op("Identity", [loss], { attrs: { T: { type: float32 } }, name: "loss" });
-  let gradient = pooled.back(classifier.back(o.mul(outputOf(entropy, 1), perImage))); // [R, D]
+  let gradient = pooled.back(
+    classifier.back(o.mul(o.sub(o.unary("Softmax", classifier.y), targets), perImage)),
+  ); // [R, D]
   for (const layer of layers.toReversed()) gradient = layer.back(gradient);
 
   for (const [key, ref] of step.gradients) {

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { isTensorFlow } from "../backend.ts";
+import { isOnGpu, isTensorFlow } from "../backend.ts";
 import { reasonOf } from "../errors.ts";
 import { bestSeconds, measuredOnce } from "../measure.ts";
 import { seedFrom } from "../random.ts";
@@ -86,7 +86,8 @@ async function measure(clip: Clip): Promise<PrecisionChoice> {
   };
   const isWorth = (trial: Trial | undefined, seconds: number): trial is Trial =>
     trial !== undefined && trial.cosine >= LEAST_COSINE && seconds / trial.seconds > LEAST_GAIN;
-  const [low, bytes] = [await attempt("bfloat16"), await attempt("int8")];
+  const low = await attempt("bfloat16");
+  const bytes = isOnGpu() ? undefined : await attempt("int8"); // which computes on the CPU
   tf.dispose([pixels, exact]);
   const head = isWorth(low, base) ? "bfloat16" : "float32";
   const precision = isWorth(bytes, head === "bfloat16" ? low!.seconds : base) ? "int8" : head;

@@ -1,11 +1,12 @@
 """Times calls of the reference's Python stack on request, so that another program can alternate them with its own.
 
-usage: serve.py BATCH     needs: torch open_clip_torch pillow
+usage: serve.py BATCH [DEVICE]     needs: torch open_clip_torch pillow
 Reads one JSON object a line, {"measure": NAME, "calls": N, "paths": [...]}, and answers with {"seconds": [...]}, one for each call.
 What is timed is seed_bench.py's, run once first as a warm-up; `images` opens, converts and resizes each path with Pillow.
 """
 import contextlib, copy, io, json, os, sys, time
 
+device = sys.argv[2] if len(sys.argv) > 2 else "cpu"
 sys.argv = ["seed_bench.py", sys.argv[1], "1"]
 source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seed_bench.py")
 ns = {"__name__": "seed_bench"}
@@ -15,9 +16,14 @@ with contextlib.redirect_stdout(io.StringIO()):
 import torch
 from PIL import Image
 
-low = ns["visual"]  # seed_bench.py ends with its tower in bfloat16
+ns["head"].to(device)
+ns["opt"] = torch.optim.AdamW(ns["head"].parameters(), lr=1e-4)  # whose moments are to be there too
+low = ns["visual"].to(device)  # seed_bench.py ends with its tower in bfloat16
 full = ns["visual"] = copy.deepcopy(low).float()
+for name in ("x", "xb", "y", "tokens"):
+    ns[name] = ns[name].to(device)
 x, xb, tokens, encode = ns["x"], ns["xb"], ns["tokens"], ns["encode"]
+settle = torch.cuda.synchronize if device != "cpu" else lambda: None
 
 
 def images(paths):
@@ -37,12 +43,17 @@ measures = {
     "seed_step_fp32": lambda request: ns["whole"](),
     "images": lambda request: images(request["paths"]),
 }
-print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
+for name in () if device == "cpu" else ("encoder_fp32", "encoder_bf16", "head_fp32", "seed_step_fp32"):
+    for _ in range(3):  # the warm-up was on the CPU
+        measures[name]({})
+settle()
+print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "device": device}), flush=True)
 for line in sys.stdin:
     request = json.loads(line)
     seconds = []
     for _ in range(request["calls"]):
         began = time.perf_counter()
         measures[request["measure"]](request)
+        settle()
         seconds.append(time.perf_counter() - began)
     print(json.dumps({"seconds": seconds}), flush=True)
