@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import os from "node:os";
 import { join } from "node:path";
-import { isOnGpu } from "./backend.ts";
+import { initBackend } from "./backend.ts";
 import { cacheFolder } from "./cache.ts";
 
 /** The least seconds that `body` takes in three calls. */
@@ -31,7 +31,8 @@ export async function measuredOnce<T>(
   options: { readonly about: readonly unknown[]; readonly folder?: string },
 ): Promise<T> {
   const { about, folder = join(cacheFolder(), "measured") } = options;
-  const machine = [os.cpus()[0]?.model, navigator.hardwareConcurrency, Deno.build.arch, isOnGpu()];
+  const { device } = await initBackend(); // the one that runs already
+  const machine = [os.cpus()[0]?.model, navigator.hardwareConcurrency, Deno.build.arch, device];
   const key = createHash("sha256").update(JSON.stringify([machine, about])).digest("hex").slice(0, 32);
   const file = join(folder, `${key}.json`);
   const known = await Deno.readTextFile(file).then(JSON.parse, () => undefined);

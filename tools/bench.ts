@@ -77,7 +77,7 @@ const ratios: readonly Ratio[] = [
   },
   {
     name: "imagesVsPillow",
-    title: "a 1080p JPEG to 224×224, against Pillow",
+    title: "1080p JPEGs to 224×224, against Pillow",
     ours: "1080p images prepared",
     base: "Pillow, 1080p images prepared",
   },
@@ -130,11 +130,12 @@ type Flags = {
 async function main(flags: Flags): Promise<void> {
   const { batch, rounds: count } = flags;
   const log = (line: string) => console.error(line);
+  const env = Deno.env.toObject(); // before what the backend sets, which is not for the peer
   const backend = await initBackend(flags);
   if (backend.note) console.log(backend.note);
   const cpu = `${os.cpus()[0].model.trim()}, ${os.cpus().length} threads`;
   const peer = flags.peer || flags.peerPython
-    ? await startPeer({ batch, python: flags.peerPython, device: isOnGpu() ? "cuda" : "cpu", log })
+    ? await startPeer({ batch, python: flags.peerPython, device: isOnGpu() ? "cuda" : "cpu", env, log })
     : undefined;
   const folder = await Deno.makeTempDir({ prefix: "forgelens-bench-" });
   try {

@@ -36,8 +36,8 @@ export async function buildNative(name: NativeSource): Promise<string> {
   const digest = createHash("sha256").update(JSON.stringify([texts, flags])).digest("hex").slice(0, 24);
   const library = join(cacheFolder(), "native", `${name}-${digest}.so`);
   if (await Deno.stat(library).catch(ignoreNotFound)) return library;
-  const compiler = await firstThatRuns(compilers());
-  if (!compiler) throw new Error("expected a C++ compiler but found none");
+  const compiler = await firstThatRuns(await grantedOf(compilers()));
+  if (!compiler) throw new Error("expected a C++ compiler but found none, or none that may be run");
   await Deno.mkdir(dirname(library), { recursive: true });
   const temporary = `${library}.${crypto.randomUUID()}.tmp`;
   try {
@@ -50,4 +50,12 @@ export async function buildNative(name: NativeSource): Promise<string> {
     await Deno.remove(temporary).catch(ignoreNotFound);
   }
   return library;
+}
+
+/** The commands that may be run without asking: a question in the middle of a run would stop it, and nothing here must be had. */
+async function grantedOf(commands: string[][]): Promise<string[][]> {
+  const states = await Promise.all(
+    commands.map(([command]) => Deno.permissions.query({ name: "run", command })),
+  );
+  return commands.filter((_, i) => states[i].state === "granted");
 }

@@ -41,7 +41,7 @@ export type Encoder = {
   readonly file?: string;
   /** What a reader must know before believing a number. */
   readonly warning?: string;
-  /** Whether it is the built-in one, whose numbers are to be the same on every machine. */
+  /** Whether it is the built-in one, whose numbers are to differ little between machines. */
   readonly isBuiltIn?: boolean;
 };
 

@@ -22,13 +22,14 @@ export type TokenBatch = { readonly tokens: tf.Tensor3D; readonly samples: reado
 const TOGETHER_ON_GPU = 64;
 
 /**
- * Tokens of samples in the order given. The next batches' files are read and decoded while the caller works on this one;
- * at most `ahead` (default 2) wait.
+ * Tokens of samples in the order given. The next batches' files are read and decoded while the caller works on this one.
  *
  * Where attention runs across tokens, an image's tokens are a function of the image: they are rounded to half precision
  * and kept in the encoder's cache, if it has one. Where it runs across the batch, each batch is encoded as it is.
  *
+ * @param options.ahead how many batches wait at most, 2 unless given or `together` asks for more
  * @param options.together how many images are encoded in one call where there is a cache: a batch, on a GPU 64
+ * @param options.before how many samples of the same order went before these, so that the same ones are encoded together
  */
 export async function* tokenBatches(
   encoder: TokenEncoder,
@@ -38,23 +39,27 @@ export async function* tokenBatches(
     readonly jpegQuality?: number;
     readonly ahead?: number;
     readonly together?: number;
+    readonly before?: number;
   },
 ): AsyncGenerator<TokenBatch> {
-  const { batchSize: B, together = isOnGpu() ? TOGETHER_ON_GPU : B } = options;
+  const { batchSize: B, together = isOnGpu() ? TOGETHER_ON_GPU : B, before = 0 } = options;
   const load = (sample: Sample) => prepare(encoder, sample, options);
-  const groupSize = encoder.cache ? Math.ceil(together / B) * B : B;
+  const groupSize = encoder.cache ? Math.ceil(together / B) : 1; // in batches
+  const ahead = Math.max(options.ahead ?? 2, groupSize);
+  let waiting: { readonly items: readonly Prepared[]; readonly samples: readonly Sample[] }[] = [];
+  let [batches, taken] = [before / B, 0];
   try {
-    for await (
-      const { items, samples: group } of batchesAhead(samples, { ...options, batchSize: groupSize, load })
-    ) {
-      if (!encoder.cache) {
-        yield { tokens: await encode(encoder, items), samples: group };
-        continue;
-      }
-      const tokens = await cachedTokens(encoder, items);
-      for (let from = 0; from < group.length; from += B) {
-        const batch = tokens.slice(from, from + B);
-        yield { tokens: stacked(encoder, batch), samples: group.slice(from, from + B) };
+    for await (const batch of batchesAhead(samples, { ...options, ahead, load })) {
+      waiting.push(batch);
+      batches++;
+      taken += batch.samples.length;
+      if (batches % groupSize !== 0 && taken < samples.length) continue;
+      const group = waiting;
+      waiting = [];
+      const kept = encoder.cache && await cachedTokens(encoder, group.flatMap(({ items }) => items));
+      for (const { items, samples } of group) {
+        const tokens = kept ? stacked(encoder, kept.splice(0, items.length)) : await encode(encoder, items);
+        yield { tokens, samples };
       }
     }
   } finally {

@@ -162,9 +162,10 @@ async function* trainEpochs(
   while (state.epoch <= epochs) {
     const { run, epoch } = state;
     const order = epochOrder(train, { seed, epoch, balance: config.balance });
-    const rest = order.slice(state.step * batchSize).map((i) => train[i]);
+    const before = state.step * batchSize;
+    const rest = order.slice(before).map((i) => train[i]);
     let began = performance.now();
-    for await (const { tokens, samples } of tokenBatches(encoder, rest, { batchSize })) {
+    for await (const { tokens, samples } of tokenBatches(encoder, rest, { batchSize, before })) {
       const labels = samples.map(({ label }) => label);
       const loss = await trainer.step({ tokens, labels, seed: seedFrom(seed, epoch, state.step) });
       tokens.dispose();

@@ -180,8 +180,10 @@ export async function loadImage(
 }
 
 /**
- * Gives back the memory of bytes that nobody will use again, now rather than when V8 collects them: its heap hardly grows while images
- * pass through it, so that hundreds of megabytes of them would wait.
+ * Gives back the memory of bytes that nobody will use again, with all of the buffer that they are in, now rather than when V8
+ * collects them: its heap hardly grows while images pass through it, so that hundreds of megabytes of them would wait.
+ *
+ * @throws when they have been released before
  */
 export function releaseBytes(bytes: Uint8Array): void {
   (bytes.buffer as ArrayBuffer).transfer(0);

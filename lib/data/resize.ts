@@ -140,7 +140,8 @@ export function resizeBilinear(image: RgbImage, size: { width: number; height: n
   return data === image.data ? image : { data, width, height };
 }
 
-const symbols = {
+/** What `resize.cc` exports. */
+export const resizeSymbols = {
   resize_supported: { parameters: [], result: "i32" },
   resize: {
     parameters: ["buffer", "buffer", "buffer", "buffer", "buffer"],
@@ -150,7 +151,8 @@ const symbols = {
 } as const;
 
 /**
- * `resizeBilinear()` in another thread, by the project's C++, where this machine can compile and run it; the same bytes anywhere.
+ * `resizeBilinear()` in another thread, by the project's C++, where this machine can compile and run it; the same bytes anywhere, and
+ * `image` itself when the size does not change.
  */
 export async function resizeAside(
   image: RgbImage,
@@ -158,7 +160,7 @@ export async function resizeAside(
 ): Promise<RgbImage> {
   const { width, height } = size;
   if (width === image.width && height === image.height) return image;
-  const library = await openNative("resize", symbols).catch(() => undefined); // the same is to be had without
+  const library = await openNative("resize", resizeSymbols).catch(() => undefined); // the same is to be had without
   if (!library?.resize_supported()) return resizeBilinear(image, size);
   const packed = (from: number, to: number) => from === to ? null : triangleFilter(from, to).packed;
   const data = new Uint8Array(width * height * 3);

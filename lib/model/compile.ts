@@ -2,8 +2,8 @@
  * CLIP's frozen vision transformer as one TensorFlow graph, in bfloat16 or float32.
  *
  * The same function as `encodeTokens()`: the scale of a query and of quickGELU is folded into the weights before it, so
- * that TensorFlow fuses bias, activation and matrix product. Matrix products are in the graph's precision; the residual
- * stream and layer norms are in float32. Shapes: B batch, N tokens, D width, H heads, K head width, R = B·N rows.
+ * that TensorFlow fuses bias, activation and matrix product. Matrix products are in the graph's precision; the patch
+ * embedding, the residual stream and layer norms are in float32. Shapes: B batch, N tokens, D width, H heads, K head width, R = B·N rows.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
 import { castRaw, disposeRaw, DTYPE, fromRaw, isOnGpu, isTensorFlow, type RawTensor } from "../backend.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
-import { createGraph, type Graph, openGraph, type Ref } from "./graph.ts";
+import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "./graph.ts";
 import { type GraphOps, graphOps } from "./graph_ops.ts";
 import { compileInt8 } from "./int8.ts";
 import type { Linear, Norm, ResidualBlock } from "./layers.ts";
@@ -61,12 +61,13 @@ export async function compileClip(
   const { imageSize } = clip.config;
   const probe = tf.zeros([1, imageSize, imageSize, 3]) as tf.Tensor4D;
   // TensorFlow on x86 has one op for a layer norm; elsewhere it is refused, and the graph spells it out.
-  const fused = await openEncoder(clip, { precision, fusedNorm: true });
+  let fused: CompiledClip | undefined;
   try {
+    fused = await openEncoder(clip, { precision, fusedNorm: true });
     (await fused.tokens(probe)).dispose();
     return fused;
   } catch {
-    fused.dispose();
+    fused?.dispose();
     return await openEncoder(clip, { precision, fusedNorm: false });
   } finally {
     probe.dispose();
@@ -78,12 +79,19 @@ async function openEncoder(
   options: { readonly precision: Precision; readonly fusedNorm: boolean },
 ): Promise<CompiledClip> {
   const { graph: written, weights } = encoderGraph(clip, options);
-  const graph = await openGraph(written);
-  disposeRaw(...graph.run(Object.fromEntries(weights.map(({ name, value }) => [name, value])), [ASSIGNED]));
-  for (const { value, owned } of weights) {
-    if (!owned) continue;
-    if (value instanceof tf.Tensor) value.dispose();
-    else disposeRaw(value);
+  let graph: LoadedGraph | undefined;
+  try {
+    graph = await openGraph(written);
+    disposeRaw(...graph.run(Object.fromEntries(weights.map(({ name, value }) => [name, value])), [ASSIGNED]));
+  } catch (error) {
+    graph?.close();
+    throw error;
+  } finally {
+    for (const { value, owned } of weights) {
+      if (!owned) continue;
+      if (value instanceof tf.Tensor) value.dispose();
+      else disposeRaw(value);
+    }
   }
   let closed = false;
   return {

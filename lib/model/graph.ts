@@ -2,8 +2,8 @@
  * TensorFlow graphs written from TypeScript, and run as one call: no op of them passes through JavaScript.
  *
  * A graph goes to TensorFlow as a SavedModel, a protobuf of nodes, which is the form that tfjs-node's addon loads. Only
- * what a graph needs of that format is written here. Weights are no part of it: they are fed at each run, which copies
- * nothing, or live in its variables. As constants they would be copied several times over while TensorFlow loads.
+ * what a graph needs of that format is written here. Weights are no part of it: they live in its variables, put in by a run
+ * of their own. As constants they would be copied several times over while TensorFlow loads.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export type Graph = {
   ): Ref;
   /** An input, filled at each run. */
   input(name: string, options: { dtype: number; shape: readonly number[] }): Ref;
-  /** A few numbers inside the graph; weights are inputs or variables. */
+  /** A few numbers inside the graph; weights are variables. */
   constant(
     values: ArrayLike<number>,
     options?: { dtype?: number; shape?: readonly number[] },

@@ -76,33 +76,31 @@ Deno.test("tokenBatches() gives an encoder's tokens to half precision", async ()
   closeEncoder(plain);
 });
 
-Deno.test("tokenBatches() encodes more images together than it gives at a time", async () => {
-  const encoder = await open("together");
-  const calls: number[] = [];
-  const watched: ReadyEncoder = {
-    ...encoder,
-    compiled: {
-      ...encoder.compiled!,
-      tokens: (pixels) => (calls.push(pixels.shape[0]), encoder.compiled!.tokens(pixels)),
-    },
-  };
-  const given: (readonly Sample[])[] = [];
-  for await (const batch of tokenBatches(watched, samples, { batchSize: 2, together: 5 })) {
-    assertEquals(batch.tokens.shape[0], batch.samples.length);
-    given.push(batch.samples);
-    batch.tokens.dispose();
-  }
-  assertEquals(given.flat(), samples);
-  assertEquals(
-    given.map(({ length }) => length),
-    [...Array(Math.ceil(samples.length / 2))].map((_, i) => Math.min(2, samples.length - 2 * i)),
-  );
-  assertEquals(
-    calls,
-    [...Array(Math.ceil(samples.length / 6))].map((_, i) => Math.min(6, samples.length - 6 * i)),
-  );
-  closeEncoder(encoder);
-});
+for (const before of [0, 2]) {
+  Deno.test(`tokenBatches() encodes more images together than it gives at a time, after ${before} others`, async () => {
+    const encoder = await open(`together-${before}`);
+    const calls: number[] = [];
+    const watched: ReadyEncoder = {
+      ...encoder,
+      compiled: {
+        ...encoder.compiled!,
+        tokens: (pixels) => (calls.push(pixels.shape[0]), encoder.compiled!.tokens(pixels)),
+      },
+    };
+    const some = samples.slice(0, 11);
+    const given: (readonly Sample[])[] = [];
+    for await (const batch of tokenBatches(watched, some, { batchSize: 2, together: 5, before })) {
+      assertEquals(batch.tokens.shape[0], batch.samples.length);
+      given.push(batch.samples);
+      batch.tokens.dispose();
+    }
+    assertEquals(given.map(({ length }) => length), [2, 2, 2, 2, 2, 1]);
+    assertEquals(given.flat(), some);
+    // Three batches are the first to hold five images; those before them count.
+    assertEquals(calls, before === 0 ? [6, 5] : [4, 6, 1]);
+    closeEncoder(encoder);
+  });
+}
 
 Deno.test("tokenBatches() keeps nothing where attention runs across the batch", async () => {
   const encoder = await open("batch", { attendAcross: "batch" });

@@ -1,8 +1,15 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import fc from "fast-check";
 import sharp from "sharp";
-import { decodeImage, jpegRoundTrip, loadImage } from "../../lib/data/image.ts";
-import { resizeAside, resizeBilinear } from "../../lib/data/resize.ts";
+import { decodeImage, jpegRoundTrip, loadImage, releaseBytes } from "../../lib/data/image.ts";
+import { resizeAside, resizeBilinear, resizeSymbols } from "../../lib/data/resize.ts";
 import { openNative } from "../../lib/native/open.ts";
 import { createRandom } from "../../lib/random.ts";
 import { compilesFor } from "../native.ts";
@@ -116,11 +123,22 @@ Deno.test("resizeAside() gives resizeBilinear()'s bytes at any size", async () =
 });
 
 Deno.test({
-  name: "resizeAside() has its C++ where there is a compiler",
+  name: "resizeAside() has its C++ where there are a compiler and AVX2",
   ignore: !await compilesFor("avx2"),
   fn: async () => {
-    await openNative("resize", {});
+    const { resize_supported } = await openNative("resize", resizeSymbols);
+    assertNotEquals(resize_supported(), 0);
   },
+});
+
+Deno.test("releaseBytes() empties bytes, and loadImage() leaves alone those that it is given", async () => {
+  const path = `${fixtures}images/up.png`;
+  const file = await Deno.readFile(path);
+  const copy = file.slice();
+  const image = await loadImage(file, { jpegQuality: 50 });
+  assertEquals(file, copy);
+  releaseBytes(image);
+  assertEquals(image.length, 0);
 });
 
 Deno.test("jpegRoundTrip() keeps the size and does not touch its input", async () => {

@@ -2,9 +2,10 @@
 
 usage: serve.py BATCH [DEVICE]     needs: torch open_clip_torch pillow
 Reads one JSON object a line, {"measure": NAME, "calls": N, "paths": [...]}, and answers with {"seconds": [...]}, one for each call.
-What is timed is seed_bench.py's, run once first as a warm-up; `images` opens, converts and resizes each path with Pillow.
+What is timed is seed_bench.py's, run once first as a warm-up; `images` opens, converts and resizes each path
+with Pillow, on as many threads as there are CPUs.
 """
-import contextlib, copy, io, json, os, sys, time
+import concurrent.futures, contextlib, copy, io, json, os, sys, time
 
 device = sys.argv[2] if len(sys.argv) > 2 else "cpu"
 sys.argv = ["seed_bench.py", sys.argv[1], "1"]
@@ -26,9 +27,15 @@ x, xb, tokens, encode = ns["x"], ns["xb"], ns["tokens"], ns["encode"]
 settle = torch.cuda.synchronize if device != "cpu" else lambda: None
 
 
+def image(path):
+    return Image.open(path).convert("RGB").resize((224, 224), Image.BILINEAR).tobytes()
+
+
+pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())  # Pillow decodes and resizes without Python's lock
+
+
 def images(paths):
-    for path in paths:
-        Image.open(path).convert("RGB").resize((224, 224), Image.BILINEAR).tobytes()
+    list(pool.map(image, paths))
 
 
 def frozen(v, pixels):
