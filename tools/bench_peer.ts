@@ -26,7 +26,7 @@ const PACKAGES = ["torch==2.15.0", "open_clip_torch==3.3.0", "pillow==11.3.0", "
  * Starts the peer, which first warms up for a minute or so.
  *
  * @param options.device where PyTorch computes
- * @param options.env its environment, this process's unless given
+ * @param options.env its environment
  * @param options.python a Python that has torch, open_clip_torch and pillow; without it an environment is made once in the cache folder (some
  * gigabytes)
  * @throws when it cannot be made or does not start
@@ -35,12 +35,12 @@ export async function startPeer(
   options: {
     readonly batch: number;
     readonly python?: string;
-    readonly device?: "cpu" | "cuda";
-    readonly env?: Readonly<Record<string, string>>;
+    readonly device: "cpu" | "cuda";
+    readonly env: Readonly<Record<string, string>>;
     readonly log: (line: string) => void;
   },
 ): Promise<Peer> {
-  const { log, device = "cpu", env = Deno.env.toObject() } = options;
+  const { log, device, env } = options;
   const python = options.python ??
     await privatePython(PACKAGES, { name: "peer", what: "make the peer", size: "about 5.5 GB", log });
   if (await outputOf([python, "-c", "import torch, open_clip, PIL; print('found')"]) !== "found") {

@@ -44,20 +44,18 @@ export async function* tokenBatches(
 ): AsyncGenerator<TokenBatch> {
   const { batchSize: B, together = isOnGpu() ? TOGETHER_ON_GPU : B, before = 0 } = options;
   const load = (sample: Sample) => prepare(encoder, sample, options);
-  const groupSize = encoder.cache ? Math.ceil(together / B) : 1; // in batches
-  const ahead = Math.max(options.ahead ?? 2, groupSize);
-  let waiting: { readonly items: readonly Prepared[]; readonly samples: readonly Sample[] }[] = [];
-  let [batches, taken] = [before / B, 0];
+  const groupSize = encoder.cache ? Math.ceil(together / B) * B : B;
+  const ahead = Math.max(options.ahead ?? 2, groupSize / B);
+  const group: { readonly items: readonly Prepared[]; readonly samples: readonly Sample[] }[] = [];
+  const end = before + samples.length;
+  let at = before;
   try {
     for await (const batch of batchesAhead(samples, { ...options, ahead, load })) {
-      waiting.push(batch);
-      batches++;
-      taken += batch.samples.length;
-      if (batches % groupSize !== 0 && taken < samples.length) continue;
-      const group = waiting;
-      waiting = [];
+      group.push(batch);
+      at += batch.samples.length;
+      if (at % groupSize !== 0 && at < end) continue;
       const kept = encoder.cache && await cachedTokens(encoder, group.flatMap(({ items }) => items));
-      for (const { items, samples } of group) {
+      for (const { items, samples } of group.splice(0)) {
         const tokens = kept ? stacked(encoder, kept.splice(0, items.length)) : await encode(encoder, items);
         yield { tokens, samples };
       }

@@ -85,8 +85,7 @@ async function chooseEngine(
   optimizer: Optimizer,
   options: TrainerOptions,
 ): Promise<"graph" | "native"> {
-  const isGraphs = options.precision === "float32" || isOnGpu();
-  if (isGraphs || await nativeHeadFault(model.config)) return "graph";
+  if (options.precision === "float32" || isOnGpu() || await nativeHeadFault(model.config)) return "graph";
   return await measuredOnce(async () => {
     const native = await secondsOfStep(await nativeTrainer(model, { ...optimizer }, options), model, options);
     const graph = await secondsOfStep(await graphTrainer(model, { ...optimizer }, options), model, options);

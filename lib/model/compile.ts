@@ -12,7 +12,7 @@ import * as tf from "@tensorflow/tfjs";
 import { castRaw, disposeRaw, DTYPE, fromRaw, isOnGpu, isTensorFlow, type RawTensor } from "../backend.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
 import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "./graph.ts";
-import { type GraphOps, graphOps } from "./graph_ops.ts";
+import { type GraphOps, graphOps, type Variable } from "./graph_ops.ts";
 import { compileInt8 } from "./int8.ts";
 import type { Linear, Norm, ResidualBlock } from "./layers.ts";
 
@@ -135,8 +135,13 @@ const OUTPUT: Ref = { ref: "tokens:0", dtype: DTYPE.float32 };
 /** Done when all weights are in the graph's variables. */
 const ASSIGNED: Ref = { ref: "assigned:0", dtype: DTYPE.float32 };
 
-/** A weight, the input that it comes in by once, and whether it was made for the graph. */
-type Weight = { readonly name: string; readonly value: tf.Tensor | RawTensor; readonly owned: boolean };
+/** A weight, the input that it comes in by once, its variable, and whether it was made for the graph. */
+type Weight = {
+  readonly name: string;
+  readonly value: tf.Tensor | RawTensor;
+  readonly variable: Variable;
+  readonly owned: boolean;
+};
 
 type Writer = {
   readonly graph: Graph;
@@ -147,8 +152,6 @@ type Writer = {
   readonly config: Clip["config"];
   readonly fusedNorm: boolean;
   readonly weights: Weight[];
-  /** The assignments to variables. */
-  readonly assigned: Ref[];
 };
 
 /** Writes the encoder as a graph from the input `pixels` [B, S, S, 3] to `tokens` [B, N, D], both float32. */
@@ -162,16 +165,7 @@ function encoderGraph(
   const o = graphOps(graph);
   const low = DTYPE[options.precision];
   const N = tokenCount(config);
-  const writer: Writer = {
-    graph,
-    o,
-    low,
-    N,
-    config,
-    fusedNorm: options.fusedNorm,
-    weights: [],
-    assigned: [],
-  };
+  const writer: Writer = { graph, o, low, N, config, fusedNorm: options.fusedNorm, weights: [] };
   const pixels = graph.input("pixels", { dtype: DTYPE.float32, shape: [-1, imageSize, imageSize, 3] });
   const strides = { list: [1, patchSize, patchSize, 1].map((int) => ({ int })) };
   // In float32: at the edge of CLIP's range bfloat16's steps are those between grey levels, where traces of forgery lie.
@@ -192,13 +186,8 @@ function encoderGraph(
   let x = writeNorm(writer, params.lnPre, o.reshape(embedded, [-1, D])); // [R, D]
   for (const block of params.blocks) x = writeBlock(writer, block, x);
   const tokens = o.reshape(writeNorm(writer, params.lnPost, x), [-1, N, D]); // [B, N, D]
-  const T = { type: DTYPE.float32 };
-  graph.op("Identity", [tokens], { attrs: { T }, name: "tokens" });
-  graph.op("Identity", [o.scalar(1, DTYPE.float32)], {
-    attrs: { T },
-    name: "assigned",
-    after: writer.assigned,
-  });
+  o.output("tokens", tokens);
+  o.output("assigned", o.scalar(1, DTYPE.float32), writer.weights.map(({ variable }) => variable.assigned));
   return { graph, weights: writer.weights };
 }
 
@@ -207,26 +196,21 @@ function encoderGraph(
  * the CPU; on a GPU it is there, where an input would be copied to at each run.
  */
 function hold(
-  { graph, weights, assigned }: Writer,
+  { o, weights }: Writer,
   x: tf.Tensor,
   options: { readonly dtype?: number; readonly scale?: number | tf.Tensor; readonly owned?: boolean } = {},
 ): Ref {
   const { dtype = DTYPE.float32, scale = 1, owned = false } = options;
-  const scaled = scale === 1 ? x : tf.mul(x, scale);
   const name = `weight${weights.length}`;
-  if (dtype === DTYPE.float32) weights.push({ name, value: scaled, owned: owned || scaled !== x });
+  const variable = o.variable(name, { dtype, shape: x.shape });
+  const scaled = scale === 1 ? x : tf.mul(x, scale);
+  if (dtype === DTYPE.float32) weights.push({ name, variable, value: scaled, owned: owned || scaled !== x });
   else {
-    weights.push({ name, value: castRaw(scaled, { from: DTYPE.float32, to: dtype }), owned: true });
+    const value = castRaw(scaled, { from: DTYPE.float32, to: dtype });
+    weights.push({ name, variable, value, owned: true });
     if (scaled !== x) scaled.dispose();
   }
-  const attrs = { dtype: { type: dtype } };
-  const variable = graph.op("VarHandleOp", [], {
-    attrs: { ...attrs, shape: { shape: x.shape }, shared_name: name },
-    dtype: DTYPE.resource,
-  });
-  const value = graph.input(name, { dtype, shape: x.shape });
-  assigned.push(graph.op("AssignVariableOp", [variable, value], { attrs }));
-  return graph.op("ReadVariableOp", [variable], { attrs, dtype });
+  return o.read(variable);
 }
 
 /** One residual block on rows [R, D]. */

@@ -8,6 +8,9 @@
 import { DTYPE } from "../backend.ts";
 import { type Graph, outputOf, type Ref } from "./graph.ts";
 
+/** A variable of a graph: what `assign` fills and ops on resources take, its dtype, and the op that fills it from its input. */
+export type Variable = { readonly handle: Ref; readonly dtype: number; readonly assigned: Ref };
+
 /** Ops on one graph, each with the dtype of its first input unless said otherwise. */
 export type GraphOps = ReturnType<typeof graphOps>;
 
@@ -27,7 +30,26 @@ export function graphOps(graph: Graph) {
     });
   const cast = (x: Ref, to: number): Ref =>
     x.dtype === to ? x : graph.op("Cast", [x], { attrs: { SrcT: type(x.dtype), DstT: type(to) }, dtype: to });
+  const assign = (handle: Ref, x: Ref) =>
+    graph.op("AssignVariableOp", [handle, x], { attrs: { dtype: type(x.dtype) } });
   return {
+    /** Names `x` as an output of the graph; it is there when the ops in `after` have run too. */
+    output: (name: string, x: Ref, after: readonly Ref[] = []) =>
+      graph.op("Identity", [x], { attrs: { T: type(x.dtype) }, name, after }),
+    /** A variable, and an input named `name` that it is filled from. */
+    variable: (name: string, { dtype, shape }: { dtype: number; shape: readonly number[] }): Variable => {
+      const handle = graph.op("VarHandleOp", [], {
+        attrs: { dtype: type(dtype), shape: { shape: [...shape] }, shared_name: name },
+        dtype: DTYPE.resource,
+      });
+      return { handle, dtype, assigned: assign(handle, graph.input(name, { dtype, shape })) };
+    },
+    /** What a variable holds when the ops in `after` have run. */
+    read: (
+      { handle, dtype }: Variable,
+      { after, name }: { readonly after?: readonly Ref[]; readonly name?: string } = {},
+    ) => graph.op("ReadVariableOp", [handle], { attrs: { dtype: type(dtype) }, dtype, after, name }),
+    assign,
     unary,
     binary,
     scalar,

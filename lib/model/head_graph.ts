@@ -10,7 +10,7 @@
 import { DTYPE } from "../backend.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
 import { createGraph, type Graph, type Ref } from "./graph.ts";
-import { type GraphOps, graphOps } from "./graph_ops.ts";
+import { type GraphOps, graphOps, type Variable } from "./graph_ops.ts";
 
 /** The graph's inputs, by name. */
 export const stepInputs = {
@@ -86,8 +86,8 @@ export function headGraph(
   const { float32 } = DTYPE;
   const { dim: D } = config;
   const N = options.tokens;
-  const variables = writeVariables(graph, o, config);
-  const weights = new Map([...variables].map(([key, variable]) => [key, read(graph, variable.weight)]));
+  const variables = writeVariables(o, config);
+  const weights = new Map([...variables].map(([key, variable]) => [key, o.read(variable.weight)]));
   const step: Step = { graph, o, config, N, low: DTYPE[options.precision], weights, gradients: new Map() };
 
   const tokens = graph.input(stepInputs.tokens, { dtype: float32, shape: [-1, N, D] });
@@ -108,7 +108,7 @@ export function headGraph(
   const likelihoods = o.unary("LogSoftmax", classifier.y); // [B, 2]
   const targets = graph.op("OneHot", [
     labels,
-    graph.constant([2], { dtype: DTYPE.int32, shape: [] }),
+    o.ints([2], []),
     o.scalar(1, float32),
     o.scalar(0, float32),
   ], {
@@ -116,17 +116,14 @@ export function headGraph(
     dtype: float32,
   }); // [B, 2]
   const loss = o.mul(o.mean(o.sum(o.mul(targets, likelihoods), -1, false), 0, false), -1);
-  graph.op("Identity", [loss], { attrs: { T: { type: float32 } }, name: "loss" });
+  o.output("loss", loss);
   let gradient = pooled.back(
     classifier.back(o.mul(o.sub(o.unary("Softmax", classifier.y), targets), perImage)),
   ); // [R, D]
   for (const layer of layers.toReversed()) gradient = layer.back(gradient);
 
-  for (const [key, ref] of step.gradients) {
-    graph.op("Identity", [ref], { attrs: { T: { type: float32 } }, name: `grad.${key}` });
-  }
-  const updates = writeAdamW(step, variables);
-  graph.op("Identity", [loss], { attrs: { T: { type: float32 } }, name: "stepped", after: updates });
+  for (const [key, ref] of step.gradients) o.output(`grad.${key}`, ref);
+  o.output("stepped", loss, writeAdamW(step, variables));
   return graph;
 }
 
@@ -135,56 +132,36 @@ function scalarInput(graph: Graph, name: string): Ref {
 }
 
 /** A variable for each slot of each weight, with an input to assign it from and an output to read it. */
-function writeVariables(
-  graph: Graph,
-  o: GraphOps,
-  config: ForgeLensConfig,
-): Map<string, Record<Slot, Ref>> {
-  const dtype = { type: DTYPE.float32 };
-  const assigned: Ref[] = [];
-  const variables = new Map<string, Record<Slot, Ref>>();
+function writeVariables(o: GraphOps, config: ForgeLensConfig): Map<string, Record<Slot, Variable>> {
+  const variables = new Map<string, Record<Slot, Variable>>();
   for (const [key, shape] of forgeLensShapes(config)) {
     const [weight, m, v] = slots.map((slot) => {
-      const handle = graph.op("VarHandleOp", [], {
-        attrs: { dtype, shape: { shape: [...shape] }, shared_name: `${slot}.${key}` },
-        dtype: DTYPE.resource,
-      });
-      const value = graph.input(slotInput(key, slot), { dtype: DTYPE.float32, shape });
-      assigned.push(graph.op("AssignVariableOp", [handle, value], { attrs: { dtype } }));
-      graph.op("ReadVariableOp", [handle], { attrs: { dtype }, name: `get.${slot}.${key}` });
-      return handle;
+      const variable = o.variable(slotInput(key, slot), { dtype: DTYPE.float32, shape });
+      o.read(variable, { name: `get.${slot}.${key}` });
+      return variable;
     });
     variables.set(key, { weight, m, v });
   }
-  graph.op("Identity", [o.scalar(1, DTYPE.float32)], {
-    attrs: { T: { type: DTYPE.float32 } },
-    name: "assigned",
-    after: assigned,
-  });
+  const assigned = [...variables.values()].flatMap((of) => slots.map((slot) => of[slot].assigned));
+  o.output("assigned", o.scalar(1, DTYPE.float32), assigned);
   return variables;
-}
-
-function read(graph: Graph, handle: Ref, after: readonly Ref[] = []): Ref {
-  const attrs = { dtype: { type: DTYPE.float32 } };
-  return graph.op("ReadVariableOp", [handle], { attrs, dtype: DTYPE.float32, after });
 }
 
 /** Decoupled decay, then Adam, in place. PyTorch's is TensorFlow's with another ε. */
 function writeAdamW(
   { graph, o, gradients }: Step,
-  variables: ReadonlyMap<string, Record<Slot, Ref>>,
+  variables: ReadonlyMap<string, Record<Slot, Variable>>,
 ): Ref[] {
-  const T = { type: DTYPE.float32 };
   const scalar = (name: keyof typeof stepInputs) => scalarInput(graph, stepInputs[name]);
   const powers = [scalar("beta1Power"), scalar("beta2Power")];
   const rates = [scalar("learningRate"), scalar("beta1"), scalar("beta2"), scalar("epsilon")];
   const keep = scalar("keep");
   return [...variables].map(([key, { weight, m, v }]) => {
     const gradient = gradients.get(key)!;
-    const shrunk = o.mul(read(graph, weight, [gradient]), keep);
-    const decayed = graph.op("AssignVariableOp", [weight, shrunk], { attrs: { dtype: T } });
-    return graph.op("ResourceApplyAdam", [weight, m, v, ...powers, ...rates, gradient], {
-      attrs: { T },
+    const decayed = o.assign(weight.handle, o.mul(o.read(weight, { after: [gradient] }), keep));
+    const handles = [weight, m, v].map(({ handle }) => handle);
+    return graph.op("ResourceApplyAdam", [...handles, ...powers, ...rates, gradient], {
+      attrs: { T: { type: DTYPE.float32 } },
       after: [decayed],
     });
   });

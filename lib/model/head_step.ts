@@ -8,8 +8,8 @@
  */
 import type * as tf from "@tensorflow/tfjs";
 import { reasonOf } from "../errors.ts";
-import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
 import { openNative, TILE, whileHeld } from "../native/open.ts";
+import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
 
 const symbols = {
   head_supported: { parameters: [], result: "i32" },

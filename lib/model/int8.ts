@@ -10,10 +10,10 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../errors.ts";
+import { openNative, TILE, whileHeld } from "../native/open.ts";
 import { type Clip, tokenCount } from "./clip.ts";
 import type { CompiledClip } from "./compile.ts";
 import type { Linear, Norm } from "./layers.ts";
-import { openNative, TILE, whileHeld } from "../native/open.ts";
 
 const symbols = {
   int8_supported: { parameters: [], result: "i32" },

@@ -34,21 +34,25 @@ async function tokensOf(
   return found;
 }
 
+/** The same encoder, and how many images each call of it encodes from now on. */
+function watch(encoder: ReadyEncoder): { watched: ReadyEncoder; calls: readonly number[] } {
+  const calls: number[] = [];
+  const compiled = encoder.compiled!;
+  const tokens: typeof compiled.tokens = (pixels) => (calls.push(pixels.shape[0]), compiled.tokens(pixels));
+  return { watched: { ...encoder, compiled: { ...compiled, tokens } }, calls };
+}
+
 Deno.test("tokenBatches() encodes an image once: a second pass reads what the first one gave", async () => {
   const encoder = await open("once");
   const first = await tokensOf(encoder);
-  let encoded = 0;
-  const watched: ReadyEncoder = {
-    ...encoder,
-    compiled: { ...encoder.compiled!, tokens: (pixels) => (encoded++, encoder.compiled!.tokens(pixels)) },
-  };
+  const { watched, calls } = watch(encoder);
   assertEquals(
     await tokensOf(watched, { batchSize: 3, samples: samples.toReversed() }),
     new Map([...first].reverse()),
   );
-  assertEquals(encoded, 0);
+  assertEquals(calls.length, 0);
   await tokensOf(watched, { jpegQuality: 30 });
-  assertGreater(encoded, 0);
+  assertGreater(calls.length, 0);
   closeEncoder(encoder);
 });
 
@@ -79,14 +83,7 @@ Deno.test("tokenBatches() gives an encoder's tokens to half precision", async ()
 for (const before of [0, 2]) {
   Deno.test(`tokenBatches() encodes more images together than it gives at a time, after ${before} others`, async () => {
     const encoder = await open(`together-${before}`);
-    const calls: number[] = [];
-    const watched: ReadyEncoder = {
-      ...encoder,
-      compiled: {
-        ...encoder.compiled!,
-        tokens: (pixels) => (calls.push(pixels.shape[0]), encoder.compiled!.tokens(pixels)),
-      },
-    };
+    const { watched, calls } = watch(encoder);
     const some = samples.slice(0, 11);
     const given: (readonly Sample[])[] = [];
     for await (const batch of tokenBatches(watched, some, { batchSize: 2, together: 5, before })) {

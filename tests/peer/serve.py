@@ -50,11 +50,11 @@ measures = {
     "seed_step_fp32": lambda request: ns["whole"](),
     "images": lambda request: images(request["paths"]),
 }
-for name in () if device == "cpu" else ("encoder_fp32", "encoder_bf16", "head_fp32", "seed_step_fp32"):
-    for _ in range(3):  # the warm-up was on the CPU
+if device != "cpu":  # the warm-up was on the CPU
+    for name in 3 * [name for name in measures if name != "images"]:
         measures[name]({})
-settle()
-print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "device": device}), flush=True)
+    settle()
+print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
 for line in sys.stdin:
     request = json.loads(line)
     seconds = []
