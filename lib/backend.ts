@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { createRandom } from "./random.ts";
+import { createRandom } from "./base/random.ts";
 
 /** The backends that this project runs on. */
 export type BackendName = "tensorflow" | "wasm";

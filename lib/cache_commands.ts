@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { tokenFolder } from "./cache.ts";
-import { InputError } from "./errors.ts";
+import { tokenFolder } from "./base/cache.ts";
+import { InputError } from "./base/errors.ts";
 import { cacheUse, pruneCache } from "./model/features.ts";
 
 /** Prints what each encoder's tokens take; resolves to the exit code. */

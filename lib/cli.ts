@@ -4,7 +4,7 @@
  * @module
  */
 import { Command, CommanderError } from "commander";
-import { InputError } from "./errors.ts";
+import { InputError } from "./base/errors.ts";
 import { addConfigFlags } from "./flags.ts";
 
 /** The configuration's keys that say what the data are. */

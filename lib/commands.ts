@@ -12,7 +12,7 @@ import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench
 import { trainRun } from "./bench/train.ts";
 import { isDemo, resolveConfig, type RunConfig } from "./config.ts";
 import { writeDemoData } from "./data/demo.ts";
-import { InputError } from "./errors.ts";
+import { InputError } from "./base/errors.ts";
 import { configFlags, fromFile } from "./flags.ts";
 import { onScreen } from "./progress.ts";
 

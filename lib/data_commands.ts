@@ -11,7 +11,7 @@ import { dataSet, isDemo, resolveConfig } from "./config.ts";
 import { readSet } from "./data/layouts.ts";
 import { prepareVideos } from "./data/video.ts";
 import type { Coverage } from "./data/video_frames.ts";
-import { InputError } from "./errors.ts";
+import { InputError } from "./base/errors.ts";
 import { configFlags, fromFile } from "./flags.ts";
 import { onScreen } from "./progress.ts";
 

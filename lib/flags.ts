@@ -6,7 +6,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { flagName, runSchema } from "./config.ts";
-import { InputError, reasonOf } from "./errors.ts";
+import { InputError, reasonOf } from "./base/errors.ts";
 
 type Property = {
   readonly type?: string;

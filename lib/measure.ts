@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import os from "node:os";
 import { join } from "node:path";
 import { initBackend } from "./backend.ts";
-import { cacheFolder } from "./cache.ts";
+import { cacheFolder } from "./base/cache.ts";
 
 /** The least seconds that `body` takes in three calls. */
 export async function bestSeconds(body: () => Promise<unknown>): Promise<number> {

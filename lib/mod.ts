@@ -18,7 +18,7 @@
  */
 export { type Backend, type BackendName, initBackend } from "./backend.ts";
 export { demoDefaults, isDemo, presets, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
-export { InputError } from "./errors.ts";
+export { InputError } from "./base/errors.ts";
 
 export { readSet } from "./data/layouts.ts";
 export type { SetReading, Video } from "./data/layout_videos.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { flagName, nearestName, resolveConfig, runSchema, testSets } from "../lib/config.ts";
-import { InputError } from "../lib/errors.ts";
+import { InputError } from "../lib/base/errors.ts";
 
 const own = { real: "r", fake: "f" };
 

@@ -6,7 +6,7 @@
  */
 import { dirname, join } from "node:path";
 import sharp from "sharp";
-import { createRandom } from "../lib/random.ts";
+import { createRandom } from "../lib/base/random.ts";
 
 /** A noisy picture of about 90 pixels a side; fakes have a faint vertical grid. */
 export async function picture(

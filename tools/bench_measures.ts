@@ -35,7 +35,7 @@ import { createForgeLens } from "../lib/model/forgelens.ts";
 import { nativeHeadFault } from "../lib/model/head_step.ts";
 import { choosePrecision } from "../lib/model/precision.ts";
 import { dispose } from "../lib/model/tensors.ts";
-import { createRandom } from "../lib/random.ts";
+import { createRandom } from "../lib/base/random.ts";
 import type { Peer, PeerMeasure } from "./bench_peer.ts";
 import { median } from "./bench_print.ts";
 

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cacheFolder } from "../lib/cache.ts";
+import { cacheFolder } from "../lib/base/cache.ts";
 import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build_tensorflow.ts";
 
 const FOLDER = fileURLToPath(new URL("../lib/native/", import.meta.url));

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { cacheFolder } from "../lib/cache.ts";
+import { cacheFolder } from "../lib/base/cache.ts";
 import { withLock } from "./setup.ts";
 
 /**

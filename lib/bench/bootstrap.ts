@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createRandom } from "../random.ts";
+import { createRandom } from "../base/random.ts";
 import { checkProbabilities, orderByScore } from "./metrics.ts";
 
 /** The two ends of an interval. */

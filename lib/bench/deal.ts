@@ -9,7 +9,7 @@ import type { ImageFacts } from "../data/facts.ts";
 import type { SetReading } from "../data/layout_videos.ts";
 import { splitByVideo } from "../data/sampling.ts";
 import { scanCache } from "../data/scan.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
 
 /** The parts of a run. */

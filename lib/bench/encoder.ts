@@ -4,9 +4,9 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { tokenFolder } from "../cache.ts";
+import { tokenFolder } from "../base/cache.ts";
 import { isDemo, type RunConfig } from "../config.ts";
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import {
   bindClip,
   type Clip,

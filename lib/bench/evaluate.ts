@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/dataset.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { bindForgeLens, type ForgeLens, logits } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
 import { loadStateDict, type StateDict } from "../model/weights.ts";

@@ -9,7 +9,7 @@ import { cropOf } from "../data/crop.ts";
 import type { Sample, SkippedFile } from "../data/dataset.ts";
 import type { ImageFacts } from "../data/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/leaks.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { RunEvent } from "./events.ts";
 import {
   countSamples,

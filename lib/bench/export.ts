@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import type { RunConfig } from "../config.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { loadStateDict, savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
 import type { Encoder } from "./encoder.ts";
 import { weightsPath } from "./folder.ts";

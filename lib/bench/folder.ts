@@ -5,8 +5,8 @@
  */
 import { join } from "node:path";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
-import { InputError, reasonOf } from "../errors.ts";
-import { writeAtomically } from "../model/files.ts";
+import { InputError, reasonOf } from "../base/errors.ts";
+import { writeAtomically } from "../base/files.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import { readSafetensors } from "../model/safetensors.ts";
 import { savePth, saveSafetensors, type StateDict } from "../model/weights.ts";

@@ -10,7 +10,7 @@ import { readSet } from "../data/layouts.ts";
 import { mp4Fault } from "../data/mp4.ts";
 import { scanCache } from "../data/scan.ts";
 import type { LayoutSpec } from "../data/spec.ts";
-import { InputError, reasonOf } from "../errors.ts";
+import { InputError, reasonOf } from "../base/errors.ts";
 import { check, deal, type Parts, type PartsOptions, type ReadSet, refuse } from "./deal.ts";
 
 /** A distributed set: its own splits, and validation and test dealt where it has none. */

@@ -6,7 +6,7 @@
  */
 import type { Sample } from "../data/dataset.ts";
 import type { ImageFacts } from "../data/facts.ts";
-import { createRandom } from "../random.ts";
+import { createRandom } from "../base/random.ts";
 import { rocCurve } from "./metrics.ts";
 
 /** The properties, each of which is tried alone. */

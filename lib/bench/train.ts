@@ -7,11 +7,11 @@
  */
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import { epochOrder } from "../data/sampling.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { tokenCount } from "../model/clip.ts";
 import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
-import { seedFrom } from "../random.ts";
+import { seedFrom } from "../base/random.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { exportFull } from "./export.ts";

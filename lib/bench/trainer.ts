@@ -21,7 +21,7 @@ import {
 } from "../model/head_graph.ts";
 import { nativeHeadFault, openNativeHead } from "../model/head_step.ts";
 import { leastKept } from "../model/layers.ts";
-import { seedFrom } from "../random.ts";
+import { seedFrom } from "../base/random.ts";
 import { checkBatch, gradients, momentsOf, type Optimizer, type TrainBatch, trainStep } from "./optimizer.ts";
 
 /** What takes the steps: a TensorFlow graph, the project's C++, or tfjs's ops one by one. */

@@ -6,7 +6,7 @@
 import { parse } from "csv-parse";
 import { createReadStream } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { type Box, boxAround } from "./crop.ts";
 import { frameNumber, type Video } from "./layout_videos.ts";
 import { slashes } from "./list_paths.ts";

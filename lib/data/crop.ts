@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import type { Sample } from "./dataset.ts";
 import type { ImageFacts } from "./facts.ts";
 import type { LayoutName } from "./spec.ts";

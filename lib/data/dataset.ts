@@ -5,7 +5,7 @@
  */
 import { parse } from "csv-parse/sync";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
-import { InputError, reasonOf } from "../errors.ts";
+import { InputError, reasonOf } from "../base/errors.ts";
 import { type ImageFacts, readAllFacts } from "./facts.ts";
 import { createPathMap, slashes } from "./list_paths.ts";
 

@@ -3,7 +3,7 @@
 
 import { between, clamp01, smoothstep, valueNoise } from "./demo_noise.ts";
 import type { Portrait } from "./demo_portrait.ts";
-import type { Random } from "../random.ts";
+import type { Random } from "../base/random.ts";
 
 /** What a camera does to light: noise in linear units at mid grey, blur and demosaicing as 3-tap side weights. */
 export type Camera = {

@@ -1,6 +1,6 @@
 // Smooth noise and ramps for the demo data. Integer arithmetic, + - * / and sqrt alone: the same on every machine.
 
-import type { Random } from "../random.ts";
+import type { Random } from "../base/random.ts";
 
 /** A uniform number from `low` to `high`. */
 export const between = (random: Random, low: number, high: number): number =>

@@ -1,7 +1,7 @@
 // Who is in a frame (Person) and how the frame shows them (View): random draws, no pixels.
 
 import { between, clamp01, mix } from "./demo_noise.ts";
-import type { Random } from "../random.ts";
+import type { Random } from "../base/random.ts";
 
 /** Red, green, blue; display-referred in 0..1 where a person or a view names a colour. */
 type Colour = readonly [number, number, number];

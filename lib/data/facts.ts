@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import { decodeImage, type RgbImage } from "./image.ts";
 
 /** What is known of an image file. */

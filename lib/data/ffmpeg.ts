@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 
 /** What ffprobe says of a video. */
 export type VideoInfo = {

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { findVideos, type SetReading, type Shortage, stem, type Video } from "./layout_videos.ts";
 import { namesIn, type Tree } from "./scan.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { basename, dirname } from "node:path";
-import { InputError, reasonOf } from "../errors.ts";
+import { InputError, reasonOf } from "../base/errors.ts";
 import { byName } from "./dataset.ts";
 import { ffppIdentities } from "./layout_ffpp.ts";
 import { isImage, type Selection, type SetReading, type Shortage, type Video } from "./layout_videos.ts";

@@ -6,7 +6,7 @@
  */
 import { parse } from "csv-parse/sync";
 import { basename, join } from "node:path";
-import { InputError, reasonOf } from "../errors.ts";
+import { InputError, reasonOf } from "../base/errors.ts";
 import { findVideos, type SetReading, type Shortage, stem, type Video } from "./layout_videos.ts";
 import { below, namesIn, type Tree } from "./scan.ts";
 

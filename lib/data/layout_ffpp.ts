@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { InputError, reasonOf } from "../errors.ts";
+import { InputError, reasonOf } from "../base/errors.ts";
 import {
   findVideos,
   type FoundVideo,

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { videosOf } from "./dataset.ts";
 import { fakeMethods, ffppIdentities } from "./layout_ffpp.ts";
 import { isImage, isVideo, type Selection, type SetReading, stem, type Video } from "./layout_videos.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { basename, extname, join } from "node:path";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { readSettings } from "./crop.ts";
 import { looksLikeCelebDf, readCelebDf } from "./layout_celebdf.ts";
 import { isDeepfakeBench, readDeepfakeBench } from "./layout_deepfakebench.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import sharp from "sharp";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { Sample } from "./dataset.ts";
 import type { ImageFacts } from "./facts.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { basename } from "node:path";
-import { InputError } from "../errors.ts";
-import { createRandom } from "../random.ts";
+import { InputError } from "../base/errors.ts";
+import { createRandom } from "../base/random.ts";
 import { byName, type Sample } from "./dataset.ts";
 import { loadImage } from "./image.ts";
 

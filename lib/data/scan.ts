@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { InputError, reasonOf } from "../errors.ts";
+import { InputError, reasonOf } from "../base/errors.ts";
 import { byName } from "./dataset.ts";
 
 /** One folder; names are in the order of people, joined by line feeds, so that a million of them are few objects. */

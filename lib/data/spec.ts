@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { Selection } from "./layout_videos.ts";
 
 /** The layouts, by the names that `layout=` takes. */

@@ -6,7 +6,7 @@
 import { stringify } from "csv-stringify/sync";
 import { parse } from "csv-parse/sync";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { landmarksFolder, readBoxes, readLandmarks, type VideoBoxes } from "./boxes.ts";
 import { type PrepareSettings, settingsName } from "./crop.ts";
 import { byName } from "./dataset.ts";

@@ -5,7 +5,7 @@
  */
 import { basename, dirname, extname, join } from "node:path";
 import sharp from "sharp";
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import type { VideoBoxes } from "./boxes.ts";
 import { type Box, cropSquare } from "./crop.ts";
 import { extractFrames, probeVideo } from "./ffmpeg.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { createRandom } from "../random.ts";
+import { createRandom } from "../base/random.ts";
 import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "./layers.ts";
 import { resizePositions } from "./positions.ts";
 import { tensorsOf } from "./tensors.ts";

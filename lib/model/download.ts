@@ -5,8 +5,8 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { basename, join } from "node:path";
-import { InputError } from "../errors.ts";
-import { writeAll } from "./files.ts";
+import { InputError } from "../base/errors.ts";
+import { writeAll } from "../base/files.ts";
 
 /** Where OpenAI publishes CLIP; each file's SHA-256 is part of its address. */
 const PUBLISHER = "https://openaipublic.azureedge.net/clip/models";

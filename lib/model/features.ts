@@ -9,7 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { readAt, writeAll, writeAtomically } from "./files.ts";
+import { readAt, writeAll, writeAtomically } from "../base/files.ts";
 
 /** Tokens of one encoder on disk; `close()` writes what waits. */
 export type TokenCache = {

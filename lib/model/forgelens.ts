@@ -8,7 +8,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { createRandom, seedFrom } from "../random.ts";
+import { createRandom, seedFrom } from "../base/random.ts";
 import {
   type EncoderLayer,
   encoderLayer,

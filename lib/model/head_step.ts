@@ -7,7 +7,7 @@
  * @module
  */
 import type * as tf from "@tensorflow/tfjs";
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import { openNative, TILE, whileHeld } from "../native/open.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
 

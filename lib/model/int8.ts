@@ -9,7 +9,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { openNative, TILE, whileHeld } from "../native/open.ts";
 import { type Clip, tokenCount } from "./clip.ts";
 import type { CompiledClip } from "./compile.ts";

@@ -8,7 +8,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { matMul, seededBytes } from "../backend.ts";
-import { createRandom, seedFrom } from "../random.ts";
+import { createRandom, seedFrom } from "../base/random.ts";
 
 /** Weights of `torch.nn.Linear`: `weight` [out, in], `bias` [out]. */
 export type Linear = { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };

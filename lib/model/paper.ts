@@ -8,7 +8,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import { bindClip, type Clip, clipShapes, clipSizes, embedPatches } from "./clip.ts";
 import {
   type Attention,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { decodeText } from "./files.ts";
+import { decodeText } from "../base/files.ts";
 import {
   call,
   isAllowed,

@@ -5,9 +5,9 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { isOnGpu, isTensorFlow } from "../backend.ts";
-import { reasonOf } from "../errors.ts";
+import { reasonOf } from "../base/errors.ts";
 import { bestSeconds, measuredOnce } from "../measure.ts";
-import { seedFrom } from "../random.ts";
+import { seedFrom } from "../base/random.ts";
 import type { Clip } from "./clip.ts";
 import {
   compileClip,

@@ -6,7 +6,7 @@
 import { configure, type FileEntry, Reader, Uint8ArrayReader, ZipReader, ZipWriter } from "@zip.js/zip.js";
 import { crc32 } from "node:zlib";
 import { type Dtype, dtypeNamed, elementCount, type TensorData } from "./dtypes.ts";
-import { readAt, writeAll, writeAtomically } from "./files.ts";
+import { readAt, writeAll, writeAtomically } from "../base/files.ts";
 import { type Pickle, unpickle } from "./pickle.ts";
 import type { PickledTensor, PickleValue } from "./pickle_names.ts";
 import type { StateDict } from "./weights.ts";

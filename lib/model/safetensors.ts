@@ -5,7 +5,7 @@
  * @module
  */
 import { dtypeNamed, elementCount } from "./dtypes.ts";
-import { decodeText, readAt, writeAll, writeAtomically } from "./files.ts";
+import { decodeText, readAt, writeAll, writeAtomically } from "../base/files.ts";
 import type { StateDict } from "./weights.ts";
 
 /** The format's own limit, in bytes. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { TensorData } from "./dtypes.ts";
-import { readAt } from "./files.ts";
+import { readAt } from "../base/files.ts";
 import type { PickledTensor, PickleValue } from "./pickle_names.ts";
 import { type Checkpoint, isLegacy, openLegacy, openZip } from "./pth.ts";
 import { readSafetensors } from "./safetensors.ts";

@@ -15,7 +15,7 @@ import { checkImages, readFolders, type Sample, type SampleList } from "../data/
 import { imageBatches } from "../data/sampling.ts";
 import { clipMean, clipStd, encodeTokens, toPixels } from "../model/clip.ts";
 import { logits } from "../model/forgelens.ts";
-import { createRandom } from "../random.ts";
+import { createRandom } from "../base/random.ts";
 import { type Detector, reload, train, watch } from "./run.ts";
 
 /** A detector trained under one change of the protocol, and its unperturbed tests. */

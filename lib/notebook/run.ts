@@ -22,7 +22,7 @@ import type { Table } from "../bench/tables.ts";
 import { trainRun } from "../bench/train.ts";
 import { type StepLoss, trainingChart } from "../bench/training_charts.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
-import { InputError } from "../errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import { createScreen } from "../progress.ts";
 import {

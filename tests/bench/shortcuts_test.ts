@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { auditShortcuts, shortcutNames, shortcutWarning } from "../../lib/bench/shortcuts.ts";
 import type { Sample } from "../../lib/data/dataset.ts";
 import type { ImageFacts } from "../../lib/data/facts.ts";
-import { createRandom } from "../../lib/random.ts";
+import { createRandom } from "../../lib/base/random.ts";
 
 const plain: ImageFacts = {
   bytes: 1000,

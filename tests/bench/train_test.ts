@@ -8,7 +8,7 @@ import type { RunEvent } from "../../lib/bench/events.ts";
 import { parseMetricsJson } from "../../lib/bench/report.ts";
 import { trainRun } from "../../lib/bench/train.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../../lib/config.ts";
-import { InputError } from "../../lib/errors.ts";
+import { InputError } from "../../lib/base/errors.ts";
 import { loadStateDict } from "../../lib/model/weights.ts";
 import { writePictures } from "../folders.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { byName, checkImages, readFolders, readManifest } from "../../lib/data/dataset.ts";
-import { InputError } from "../../lib/errors.ts";
+import { InputError } from "../../lib/base/errors.ts";
 import { picture, writeFiles, writeOddPictures } from "../folders.ts";
 
 async function inFolder(body: (root: string) => Promise<void>): Promise<void> {

@@ -13,7 +13,7 @@ import { DEMO_VERSION, demoVideos, renderVideo, writeDemoData } from "../../lib/
 import { manipulate, type Method, photograph } from "../../lib/data/demo_fakes.ts";
 import { drawPerson, drawView } from "../../lib/data/demo_person.ts";
 import { renderPortrait } from "../../lib/data/demo_portrait.ts";
-import { createRandom } from "../../lib/random.ts";
+import { createRandom } from "../../lib/base/random.ts";
 
 type DemoFile = {
   set: string;

@@ -11,7 +11,7 @@ import sharp from "sharp";
 import { decodeImage, jpegRoundTrip, loadImage, releaseBytes } from "../../lib/data/image.ts";
 import { resizeAside, resizeBilinear, resizeSymbols } from "../../lib/data/resize.ts";
 import { openNative } from "../../lib/native/open.ts";
-import { createRandom } from "../../lib/random.ts";
+import { createRandom } from "../../lib/base/random.ts";
 import { compilesFor } from "../native.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readSet } from "../../lib/data/layouts.ts";
 import { evenly, samplesOf, type SetReading } from "../../lib/data/layout_videos.ts";
 import { parseSpec } from "../../lib/data/spec.ts";
-import { InputError } from "../../lib/errors.ts";
+import { InputError } from "../../lib/base/errors.ts";
 import { writeFiles } from "../folders.ts";
 
 /** Makes a tree of the files named (empty where no text is given) and hands over its root. */

@@ -4,7 +4,7 @@ import sharp from "sharp";
 import { checkImages, type Sample } from "../../lib/data/dataset.ts";
 import { quantisationTables, readAllFacts } from "../../lib/data/facts.ts";
 import { detailCorrelation, findLeaks, judgeLeaks, type Part } from "../../lib/data/leaks.ts";
-import { createRandom } from "../../lib/random.ts";
+import { createRandom } from "../../lib/base/random.ts";
 import { picture, writeFiles } from "../folders.ts";
 
 async function withFolder(use: (root: string) => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Sample } from "../../lib/data/dataset.ts";
 import { epochOrder, imageBatches, splitByVideo } from "../../lib/data/sampling.ts";
-import { InputError } from "../../lib/errors.ts";
+import { InputError } from "../../lib/base/errors.ts";
 import { writePictures } from "../folders.ts";
 
 function samplesOf(

@@ -14,7 +14,7 @@ import {
 import { compileClip } from "../../lib/model/compile.ts";
 import { meanCosine } from "../../lib/model/precision.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import { createRandom } from "../../lib/random.ts";
+import { createRandom } from "../../lib/base/random.ts";
 
 await initBackend();
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { InputError } from "../../lib/errors.ts";
+import { InputError } from "../../lib/base/errors.ts";
 import { bindClip, type Clip, embedPatches, encodeTokens, randomClip } from "../../lib/model/clip.ts";
 import { compileClip } from "../../lib/model/compile.ts";
 import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../lib/model/layers.ts";

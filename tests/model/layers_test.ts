@@ -11,7 +11,7 @@ import {
   quickGelu,
 } from "../../lib/model/layers.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import { createRandom, seedFrom as seedOf } from "../../lib/random.ts";
+import { createRandom, seedFrom as seedOf } from "../../lib/base/random.ts";
 import { tensorTest, worstDifference } from "../tensors.ts";
 
 function noise(shape: number[], seed: number): tf.Tensor {

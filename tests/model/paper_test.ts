@@ -1,7 +1,7 @@
 import { assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { createHash } from "node:crypto";
-import { InputError } from "../../lib/errors.ts";
+import { InputError } from "../../lib/base/errors.ts";
 import { bindPaper, paperClsTokens, paperImage, paperLogit } from "../../lib/model/paper.ts";
 import { dispose } from "../../lib/model/tensors.ts";
 import type { StateDict } from "../../lib/model/weights.ts";

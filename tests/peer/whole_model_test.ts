@@ -8,7 +8,7 @@ import { openSession } from "../../lib/bench/session.ts";
 import { tokenBatches } from "../../lib/bench/tokens.ts";
 import { trainRun } from "../../lib/bench/train.ts";
 import { resolveConfig, type RunConfig } from "../../lib/config.ts";
-import { InputError } from "../../lib/errors.ts";
+import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/clip.ts";
 import { bindForgeLens, logits } from "../../lib/model/forgelens.ts";
 import { dispose } from "../../lib/model/tensors.ts";

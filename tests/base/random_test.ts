@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
-import { createRandom, seedFrom } from "../lib/random.ts";
+import { createRandom, seedFrom } from "../../lib/base/random.ts";
 
 Deno.test("createRandom() gives equal streams for equal parts and others for other parts", () => {
   const draw = (...parts: (string | number)[]) => {
