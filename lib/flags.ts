@@ -6,7 +6,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { flagName, runSchema } from "./config.ts";
-import { InputError, reasonOf } from "./base/errors.ts";
+import { InputError } from "./base/errors.ts";
+import { readJson } from "./base/files.ts";
 
 type Property = {
   readonly type?: string;
@@ -37,15 +38,12 @@ export function configFlags(flags: Readonly<Record<string, unknown>>): Record<st
 export async function fromFile(flags: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
   if (flags.config === undefined) return {};
   const path = `${flags.config}`;
-  try {
-    const value = JSON.parse(await Deno.readTextFile(path));
-    if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error("no object");
-    return value;
-  } catch (error) {
-    throw new InputError(
-      `Cannot read ${path}: expected a JSON object of settings but found ${reasonOf(error)}`,
-    );
+  const expected = "a JSON object of settings";
+  const value = await readJson(path, { expected });
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw new InputError(`Cannot read ${path}: expected ${expected} but found another value`);
   }
+  return value as Record<string, unknown>;
 }
 
 function flagsOf(key: string, property: Property): Option[] {

@@ -7,7 +7,8 @@ import { createHash } from "node:crypto";
 import os from "node:os";
 import { join } from "node:path";
 import { initBackend } from "./backend.ts";
-import { cacheFolder } from "./base/cache.ts";
+import { measuredFolder } from "./base/cache.ts";
+import { writeWhole } from "./base/files.ts";
 
 /** The least seconds that `body` takes in three calls. */
 export async function bestSeconds(body: () => Promise<unknown>): Promise<number> {
@@ -30,7 +31,7 @@ export async function measuredOnce<T>(
   measure: () => Promise<T>,
   options: { readonly about: readonly unknown[]; readonly folder?: string },
 ): Promise<T> {
-  const { about, folder = join(cacheFolder(), "measured") } = options;
+  const { about, folder = measuredFolder() } = options;
   const { device } = await initBackend(); // the one that runs already
   const machine = [os.cpus()[0]?.model, navigator.hardwareConcurrency, Deno.build.arch, device];
   const key = createHash("sha256").update(JSON.stringify([machine, about])).digest("hex").slice(0, 32);
@@ -38,7 +39,6 @@ export async function measuredOnce<T>(
   const known = await Deno.readTextFile(file).then(JSON.parse, () => undefined);
   if (known !== undefined) return known;
   const answer = await measure();
-  await Deno.mkdir(folder, { recursive: true });
-  await Deno.writeTextFile(file, JSON.stringify(answer));
+  await writeWhole(file, JSON.stringify(answer));
   return answer;
 }

@@ -11,6 +11,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { cacheFolder } from "../lib/base/cache.ts";
 import {
   ADDON,
   type BuildRecord,
@@ -128,16 +129,7 @@ export function describeSetup(result: SetupResult): string {
 
 /** Where one build of TensorFlow lives; a home folder may be shared by machines of several kinds. */
 function homeOf(variant: Variant): string {
-  return join(cacheRoot(), `tensorflow-${TENSORFLOW_VERSION}-${variant}-${Deno.build.arch}`);
-}
-
-/** The folder that holds what is built once per machine and user. */
-function cacheRoot(): string {
-  const xdg = Deno.env.get("XDG_CACHE_HOME");
-  if (xdg) return join(xdg, "forgelens-bench");
-  const home = Deno.env.get("HOME");
-  if (!home) throw new Error("neither XDG_CACHE_HOME nor HOME is set, so there is no cache folder");
-  return join(home, ".cache", "forgelens-bench");
+  return join(cacheFolder(), `tensorflow-${TENSORFLOW_VERSION}-${variant}-${Deno.build.arch}`);
 }
 
 /** Where this checkout's tfjs-node-gpu is, which must not be Deno's global cache. */

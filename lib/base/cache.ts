@@ -1,18 +1,23 @@
 /**
- * Where this project keeps what can be made again: compiled code, tokens, and what was measured.
+ * Where this project keeps what can be made again: one folder a user, with a room for each kind of thing.
  *
  * @module
  */
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
+import { InputError } from "./errors.ts";
 
-/** `forgelens-bench` in the user's cache folder: `$XDG_CACHE_HOME`, or `~/.cache`. @throws when neither is known. */
+/**
+ * `forgelens-bench` in the user's cache folder: `$XDG_CACHE_HOME` where that is an absolute path, else `~/.cache`.
+ *
+ * @throws InputError when neither is known.
+ */
 export function cacheFolder(): string {
-  const xdg = Deno.env.get("XDG_CACHE_HOME");
-  if (xdg) return join(xdg, "forgelens-bench");
-  const home = Deno.env.get("HOME");
+  const xdg = Deno.env.get("XDG_CACHE_HOME") ?? "";
+  if (isAbsolute(xdg)) return join(xdg, "forgelens-bench");
+  const home = Deno.env.get("HOME") || Deno.env.get("USERPROFILE");
   if (!home) {
-    throw new Error(
-      "Cannot find the cache folder: expected XDG_CACHE_HOME or HOME in the environment but found neither",
+    throw new InputError(
+      "Cannot find the cache folder: expected XDG_CACHE_HOME or HOME in the environment but found neither; set one",
     );
   }
   return join(home, ".cache", "forgelens-bench");
@@ -21,4 +26,19 @@ export function cacheFolder(): string {
 /** Where tokens are kept unless the configuration says otherwise. */
 export function tokenFolder(): string {
   return join(cacheFolder(), "tokens");
+}
+
+/** Where lists of files and what images are known to hold are kept: `$FORGELENS_DATA_CACHE`, else in the cache folder. */
+export function dataFolder(): string {
+  return Deno.env.get("FORGELENS_DATA_CACHE") || join(cacheFolder(), "data");
+}
+
+/** Where CLIP's weights are downloaded to. */
+export function weightsFolder(): string {
+  return join(cacheFolder(), "clip");
+}
+
+/** Where measurements of this machine are kept. */
+export function measuredFolder(): string {
+  return join(cacheFolder(), "measured");
 }

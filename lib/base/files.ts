@@ -1,8 +1,18 @@
 /**
- * Files of weights: read in place, written all or not at all.
+ * Files: read in place, written whole or not at all.
  *
  * @module
  */
+import { dirname, join } from "node:path";
+import { InputError, reasonOf } from "./errors.ts";
+
+/** Takes the next bytes of a file that is being written, all of them. */
+export type Append = (bytes: Uint8Array) => Promise<void>;
+
+/** What `writeAtomically()` names its temporary files: the file, the process, and a random part. */
+const TEMPORARY = /\.\d+\.[0-9a-f]{8}\.tmp$/;
+/** No write takes so long; a temporary file that is older is a killed process's. */
+const ABANDONED_MS = 3600e3;
 
 /**
  * Reads `length` bytes from `position` on into a buffer of their own.
@@ -22,39 +32,85 @@ export async function readAt(file: Deno.FsFile, position: number, length: number
   return bytes;
 }
 
-/** Writes all of `bytes`. */
+/** Writes all of `bytes`. @throws when the system takes none of them. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length;) written += await file.write(bytes.subarray(written));
+  for (let written = 0; written < bytes.length;) {
+    const count = await file.write(bytes.subarray(written));
+    if (count === 0) throw new Error(`expected to write ${bytes.length} bytes but found room for ${written}`);
+    written += count;
+  }
 }
 
 /**
- * Writes a file that is there whole or not at all: a temporary one beside it, flushed to the disk, then renamed.
+ * Writes a file that is there whole or not at all, and its folder: a temporary one beside it, flushed to the disk, its size
+ * checked, then renamed. Temporary files that killed processes left in the folder go, once they are an hour old.
  *
- * @param write Fills the open file; it need not close it.
+ * @param write appends the file's bytes, piece by piece
  * @throws `Cannot save …`, leaving what was at `path` as it was.
  */
 export async function writeAtomically(
   path: string,
-  write: (file: Deno.FsFile) => Promise<void>,
+  write: (append: Append) => Promise<void>,
 ): Promise<void> {
   const temporary = `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
+    await Deno.mkdir(dirname(path), { recursive: true });
     {
       using file = await Deno.open(temporary, { write: true, createNew: true });
-      await write(file);
+      let size = 0;
+      await write(async (bytes) => {
+        await writeAll(file, bytes);
+        size += bytes.length;
+      });
       await file.syncData();
+      const { size: there } = await file.stat();
+      if (there !== size) throw new Error(`expected a file of ${size} bytes but found ${there}`);
     }
     await Deno.rename(temporary, path);
   } catch (error) {
     await Deno.remove(temporary).catch(() => {}); // it may never have been there
     throw new Error(`Cannot save ${path}: ${(error as Error).message}`, { cause: error });
   }
+  await removeAbandoned(dirname(path));
+}
+
+/** Writes text, or bytes, as a file that is there whole or not at all. @throws as `writeAtomically()` does. */
+export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  await writeAtomically(path, (append) => append(bytes));
+}
+
+/** Folders that this process has cleaned. */
+const cleaned = new Set<string>();
+
+/** Removes what writers that were killed left in a folder; once a process, as a folder may hold a great many files. */
+async function removeAbandoned(folder: string): Promise<void> {
+  if (cleaned.has(folder)) return;
+  cleaned.add(folder);
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (!TEMPORARY.test(name)) continue;
+      const path = join(folder, name);
+      const { mtime } = await Deno.stat(path);
+      if (Date.now() - (mtime?.getTime() ?? Date.now()) > ABANDONED_MS) await Deno.remove(path);
+    }
+  } catch {
+    // The file itself is written; another process may clean at the same time, or the folder be closed to us.
+  }
+}
+
+/** Whether something is at `path`. @throws when the system does not say, for instance for want of permission. */
+export async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, (error) => {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  });
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Bytes as UTF-8 text.
+ * Bytes as UTF-8 text, a byte order mark left out.
  *
  * @throws When they are not.
  */
@@ -64,4 +120,29 @@ export function decodeText(bytes: Uint8Array): string {
   } catch {
     throw new Error("expected text in UTF-8 but found other bytes");
   }
+}
+
+/**
+ * The value of a JSON file, a byte order mark skipped.
+ *
+ * @param options.expected what the file is to hold, for the message: `a run's configuration`
+ * @throws InputError naming the file, when it cannot be read or is not JSON.
+ */
+export async function readJson(path: string, options: { readonly expected?: string } = {}): Promise<unknown> {
+  const { expected = "JSON" } = options;
+  try {
+    return JSON.parse(decodeText(await Deno.readFile(path)));
+  } catch (error) {
+    throw new InputError(`Cannot read ${path}: expected ${expected} but found ${foundIn(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function foundIn(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "nothing there";
+  const reason = reasonOf(error);
+  return /Unexpected end of JSON input/.test(reason)
+    ? "an empty or cut file"
+    : reason.replace(/^.*but found /, "");
 }

@@ -8,7 +8,7 @@ import { checkImages, type Sample, type SampleList } from "../data/dataset.ts";
 import type { ImageFacts } from "../data/facts.ts";
 import type { SetReading } from "../data/layout_videos.ts";
 import { splitByVideo } from "../data/sampling.ts";
-import { scanCache } from "../data/scan.ts";
+import { dataFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
 
@@ -58,7 +58,7 @@ export async function check(
       strict: config.strict,
       facts,
       // The demo data are checked by their own digest.
-      cacheDir: isDemo(config) ? undefined : options.cacheDir ?? scanCache(),
+      cacheDir: isDemo(config) ? undefined : options.cacheDir ?? dataFolder(),
       signal,
       onProgress: (done: number, total: number) =>
         report?.({ type: "progress", task: "Checking the images", unit: "images", done, total }),

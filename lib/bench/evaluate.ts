@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/dataset.ts";
 import { InputError } from "../base/errors.ts";
+import { writeWhole } from "../base/files.ts";
 import { bindForgeLens, type ForgeLens, logits } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
 import { loadStateDict, type StateDict } from "../model/weights.ts";
@@ -15,7 +16,7 @@ import { bootstrapIntervals } from "./bootstrap.ts";
 import { describeEncoder, type Encoder } from "./encoder.ts";
 import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
-import { newRunName, readState, weightsPath, writeText } from "./folder.ts";
+import { newRunName, readState, weightsPath } from "./folder.ts";
 import { reportHtml } from "./html.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "./metrics.ts";
@@ -306,8 +307,8 @@ export async function writeResults(
 ): Promise<void> {
   const { report, predictions } = results;
   await Deno.mkdir(folder, { recursive: true });
-  await writeText(join(folder, "predictions.csv"), predictionsCsv(predictions));
-  await writeText(join(folder, "history.csv"), historyCsv(report.history));
-  await writeText(join(folder, "report.html"), await reportHtml(report, { predictions }));
-  await writeText(join(folder, "metrics.json"), metricsJson(report));
+  await writeWhole(join(folder, "predictions.csv"), predictionsCsv(predictions));
+  await writeWhole(join(folder, "history.csv"), historyCsv(report.history));
+  await writeWhole(join(folder, "report.html"), await reportHtml(report, { predictions }));
+  await writeWhole(join(folder, "metrics.json"), metricsJson(report));
 }

@@ -53,7 +53,7 @@ export type Experiment = {
 export type TaskOptions = {
   readonly report?: (event: RunEvent) => void;
   readonly signal?: AbortSignal;
-  /** Where lists of files and facts about images are kept; `scanCache()` unless given. */
+  /** Where lists of files and facts about images are kept; `dataFolder()` unless given. */
   readonly cacheDir?: string;
 };
 

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
-import { writeAtomically } from "../base/files.ts";
+import { exists, readJson, writeWhole } from "../base/files.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import { readSafetensors } from "../model/safetensors.ts";
 import { savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
@@ -86,19 +86,15 @@ export async function makeRunFolder(config: RunConfig & { readonly run: string }
   const path = join(config.out, config.run);
   if (await exists(join(path, configFile))) return path;
   await Deno.mkdir(path, { recursive: true });
-  await writeText(join(path, configFile), JSON.stringify(config, null, 2) + "\n");
+  await writeWhole(join(path, configFile), JSON.stringify(config, null, 2) + "\n");
   return path;
 }
 
 /** The configuration that a run was started with. @throws InputError when the folder has none that can be used. */
 export async function readRunConfig(path: string): Promise<RunConfig> {
   const file = join(path, configFile);
-  try {
-    return resolveConfig(JSON.parse(await Deno.readTextFile(file)));
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError(`Cannot read ${file}: expected a run's configuration but found ${reasonOf(error)}`);
-  }
+  const value = await readJson(file, { expected: "a run's configuration" });
+  return resolveConfig(value as Readonly<Record<string, unknown>>);
 }
 
 /** The newest run under `out` that training has not finished. @throws InputError when there is none. */
@@ -146,7 +142,9 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
 /** Where a run stands, without its weights; undefined before its first checkpoint. */
 export async function readState(folder: string): Promise<TrainState | undefined> {
   const file = join(folder, stateFile);
-  return await exists(file) ? JSON.parse(await Deno.readTextFile(file)) : undefined;
+  return await exists(file)
+    ? await readJson(file, { expected: "where a run stands" }) as TrainState
+    : undefined;
 }
 
 /** Writes state, weights and moments as one file, so that they always belong together. */
@@ -163,7 +161,7 @@ export async function writeCheckpoint(
 
 /** Notes that a seed is trained; its weights stand in their own file by now. */
 export async function finishSeed(folder: string, state: TrainState): Promise<void> {
-  await writeText(join(folder, stateFile), JSON.stringify(state, null, 2) + "\n");
+  await writeWhole(join(folder, stateFile), JSON.stringify(state, null, 2) + "\n");
   await Deno.remove(join(folder, resumeFile)).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -201,11 +199,6 @@ export async function writeWeights(
   if (config.pth) await savePth(path.replace(/\.safetensors$/, ".pth"), dict);
 }
 
-/** Writes a text file whole or not at all. */
-export async function writeText(path: string, text: string): Promise<void> {
-  await writeAtomically(path, (file) => file.write(new TextEncoder().encode(text)).then(() => {}));
-}
-
 async function openSafetensors(path: string) {
   using file = await Deno.open(path);
   try {
@@ -215,11 +208,4 @@ async function openSafetensors(path: string) {
       `Cannot resume from ${path}: ${reasonOf(error)}; remove it to go on from the last finished seed`,
     );
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, (error) => {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  });
 }

@@ -8,9 +8,10 @@ import { byName, type Sample } from "../data/dataset.ts";
 import { samplesOf, type SetReading, type Video } from "../data/layout_videos.ts";
 import { readSet } from "../data/layouts.ts";
 import { mp4Fault } from "../data/mp4.ts";
-import { scanCache } from "../data/scan.ts";
 import type { LayoutSpec } from "../data/spec.ts";
+import { dataFolder } from "../base/cache.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
+import { inParallel } from "../base/pool.ts";
 import { check, deal, type Parts, type PartsOptions, type ReadSet, refuse } from "./deal.ts";
 
 /** A distributed set: its own splits, and validation and test dealt where it has none. */
@@ -94,7 +95,7 @@ export async function readLayout(
     compression: spec.compression ?? config.compression,
     root: spec.root ?? config.root,
   }, {
-    cacheDir: options.cacheDir ?? scanCache(),
+    cacheDir: options.cacheDir ?? dataFolder(),
     signal,
     onProgress: (done) =>
       report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
@@ -171,23 +172,12 @@ async function videoFaults(
     ...new Set(reading.videos.flatMap(({ file, frames }) => (frames === "" && file ? file : []))),
   ];
   const faults: { path: string; reason: string }[] = [];
-  let next = 0;
   let done = 0;
-  const worker = async () => {
-    while (next < files.length) {
-      signal?.throwIfAborted();
-      const path = files[next++];
-      const reason = await mp4Fault(path).catch(reasonOf);
-      if (reason !== undefined) faults.push({ path, reason });
-      report?.({
-        type: "progress",
-        task: "Checking the videos",
-        unit: "videos",
-        done: ++done,
-        total: files.length,
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, worker));
+  await inParallel(files, async (path) => {
+    const reason = await mp4Fault(path).catch(reasonOf);
+    if (reason !== undefined) faults.push({ path, reason });
+    const task = "Checking the videos";
+    report?.({ type: "progress", task, unit: "videos", done: ++done, total: files.length });
+  }, { workers: 8, signal });
   return faults.sort((a, b) => byName(a.path, b.path));
 }

@@ -233,7 +233,7 @@ async function isFile(path: string): Promise<boolean> {
  * Decodes every sample's image once, and moves those that cannot be read to `skipped`.
  *
  * @param options.facts gains what is found out about each readable image, by path
- * @param options.cacheDir where the facts are kept, so that an unchanged file is not decoded again; see `scanCache()`
+ * @param options.cacheDir where the facts are kept, so that an unchanged file is not decoded again; see `dataFolder()`
  * @throws InputError with `strict`, naming the unusable files, before anything else is done with the others; or when a class has none left.
  */
 export async function checkImages(

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { reasonOf } from "../base/errors.ts";
+import { inParallel } from "../base/pool.ts";
 import { decodeImage, type RgbImage } from "./image.ts";
 
 /** What is known of an image file. */
@@ -71,25 +72,17 @@ export async function readAllFacts(
   } = {},
 ): Promise<ImageFacts[]> {
   const { cacheDir, onProgress, signal } = options;
-  const facts: ImageFacts[] = new Array(paths.length);
   await using kept = await openKept(paths, cacheDir);
-  let next = 0;
   let done = 0;
-  const worker = async () => {
-    while (next < paths.length) {
-      signal?.throwIfAborted();
-      const i = next++;
-      const info = await Deno.stat(paths[i]).catch(() => undefined);
-      const key = `${info?.size} ${info?.mtime?.getTime()}`;
-      const before = kept.get(paths[i], key);
-      facts[i] = before ?? await readFacts(paths[i]);
-      if (!before && !facts[i].fault) await kept.add(paths[i], key, facts[i]);
-      onProgress?.(++done, paths.length);
-    }
-  };
-  const ended = await Promise.allSettled(Array.from({ length: 4 }, worker));
-  for (const each of ended) if (each.status === "rejected") throw each.reason;
-  return facts;
+  return await inParallel(paths, async (path) => {
+    const info = await Deno.stat(path).catch(() => undefined);
+    const key = `${info?.size} ${info?.mtime?.getTime()}`;
+    const before = kept.get(path, key);
+    const facts = before ?? await readFacts(path);
+    if (!before && !facts.fault) await kept.add(path, key, facts);
+    onProgress?.(++done, paths.length);
+    return facts;
+  }, { workers: 4, signal });
 }
 
 type Kept = AsyncDisposable & {

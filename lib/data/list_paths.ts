@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname, isAbsolute, join } from "node:path";
+import { exists } from "../base/files.ts";
 
 /** A path of a list as this machine has it; undefined when nothing is found there. */
 export type PathMap = {
@@ -65,8 +66,4 @@ export function createPathMap(options: { readonly list: string; readonly root?: 
 /** A path with `/` for `\`. */
 export function slashes(path: string): string {
   return path.replaceAll("\\", "/");
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

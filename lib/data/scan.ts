@@ -4,8 +4,9 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { InputError, reasonOf } from "../base/errors.ts";
+import { writeWhole } from "../base/files.ts";
 import { byName } from "./dataset.ts";
 
 /** One folder; names are in the order of people, joined by line feeds, so that a million of them are few objects. */
@@ -39,7 +40,7 @@ export type Tree = {
 
 /** A scan's progress and end. */
 export type ScanOptions = {
-  /** Where scans are kept; none unless given. See {@link scanCache}. */
+  /** Where scans are kept; none unless given. See `dataFolder()`. */
   readonly cacheDir?: string;
   /** Files found so far. */
   readonly onProgress?: (files: number) => void;
@@ -51,17 +52,6 @@ const AT_ONCE = 16;
 /** A folder that was read sooner than this after its last change may have changed again within one tick of its clock. */
 const SETTLED_MS = 2000;
 const VERSION = 2;
-
-/**
- * Where scans and what images are known to hold are kept: `$FORGELENS_DATA_CACHE`, else `forgelens-bench/data` in the user's
- * cache folder.
- */
-export function scanCache(): string {
-  const own = Deno.env.get("FORGELENS_DATA_CACHE");
-  if (own) return own;
-  const cache = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") ?? ".", ".cache");
-  return join(cache, "forgelens-bench", "data");
-}
 
 /** The names in a {@link Folder}'s `files` or `folders`. */
 export function namesIn(joined: string): string[] {
@@ -128,7 +118,7 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
   const changed = read > 0 || kept.size !== folders.size;
   const text = () => JSON.stringify({ version: VERSION, root: real, folders: [...ordered.values()] });
   const notKept = keptAt && changed
-    ? await replaceFile(keptAt, text()).then(() => undefined, reasonOf) // a read-only cache stops no run
+    ? await writeWhole(keptAt, text()).then(() => undefined, reasonOf) // a read-only cache stops no run
     : undefined;
   unreadable.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { root: real, folders: ordered, files, read, unreadable, notKept };
@@ -137,14 +127,6 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
 /** The path of `name` in the folder `path`, with `/`. */
 export function below(path: string, name: string): string {
   return path === "" ? name : `${path}/${name}`;
-}
-
-/** Writes a text file, and its folder, whole or not at all. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  await Deno.mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${Deno.pid}.tmp`;
-  await Deno.writeTextFile(temporary, text);
-  await Deno.rename(temporary, path);
 }
 
 async function readFolder(

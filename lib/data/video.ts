@@ -7,12 +7,13 @@ import { stringify } from "csv-stringify/sync";
 import { parse } from "csv-parse/sync";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { InputError } from "../base/errors.ts";
+import { writeWhole } from "../base/files.ts";
+import { inParallel } from "../base/pool.ts";
 import { landmarksFolder, readBoxes, readLandmarks, type VideoBoxes } from "./boxes.ts";
 import { type PrepareSettings, settingsName } from "./crop.ts";
 import { byName } from "./dataset.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
 import type { SetReading, Video } from "./layout_videos.ts";
-import { replaceFile } from "./scan.ts";
 import { type Coverage, framesOf, sourceOf } from "./video_frames.ts";
 
 /** What `prepareVideos()` can be told. */
@@ -59,42 +60,22 @@ export async function prepareVideos(
   const settings: PrepareSettings = { version: 1, frames, crop, margin, layout: reading.kind };
   await openFolder(into, { reading, settings });
   const before = await readCoverage(into);
-  const coverage: Coverage[] = new Array(videos.length);
-  let next = 0;
   let done = 0;
-  const worker = async () => {
-    while (next < videos.length) {
-      signal?.throwIfAborted();
-      const i = next++;
-      const video = videos[i];
-      const folder = outFolder(video, { reading, into });
-      const known = before.get(keyOf(video));
-      if (known && known.got > 0 && (await Deno.stat(folder).catch(() => undefined))?.isDirectory) {
-        coverage[i] = known;
-      } else {
-        coverage[i] = await framesOf(video, {
-          ...options,
-          frames,
-          margin,
-          keep,
-          folder,
-          boxes: await boxesOf(i),
-        });
-        await Deno.writeTextFile(
-          join(into, coverageName),
-          stringify([coverage[i]], { columns: [...columns] }),
-          {
-            append: true,
-          },
-        );
-      }
-      options.onProgress?.(++done, videos.length);
+  const coverage = await inParallel(videos, async (video, i) => {
+    const folder = outFolder(video, { reading, into });
+    const known = before.get(keyOf(video));
+    let made = known;
+    if (!known || known.got === 0 || !(await Deno.stat(folder).catch(() => undefined))?.isDirectory) {
+      made = await framesOf(video, { ...options, frames, margin, keep, folder, boxes: await boxesOf(i) });
+      await Deno.writeTextFile(join(into, coverageName), stringify([made], { columns: [...columns] }), {
+        append: true,
+      });
     }
-  };
-  const ended = await Promise.allSettled(Array.from({ length: Math.max(1, workers) }, worker));
-  for (const each of ended) if (each.status === "rejected") throw each.reason;
+    options.onProgress?.(++done, videos.length);
+    return made!;
+  }, { workers, signal });
   const sorted = [...coverage].sort((a, b) => byName(`${a.label} ${a.video}`, `${b.label} ${b.video}`));
-  await replaceFile(join(into, coverageName), stringify(sorted, { header: true, columns: [...columns] }));
+  await writeWhole(join(into, coverageName), stringify(sorted, { header: true, columns: [...columns] }));
   return { coverage: sorted, warnings: [...warnings, ...lopsided(sorted)] };
 }
 
@@ -197,11 +178,11 @@ async function openFolder(
         }`,
       );
     }
-    await replaceFile(path, text);
+    await writeWhole(path, text);
     await Deno.writeTextFile(join(into, coverageName), stringify([columns]));
   }
   for (const list of reading.lists) {
-    await replaceFile(join(into, list), await Deno.readTextFile(join(reading.root, list)));
+    await writeWhole(join(into, list), await Deno.readTextFile(join(reading.root, list)));
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { basename, join } from "node:path";
+import { weightsFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
 import { writeAll } from "../base/files.ts";
 
@@ -172,11 +173,6 @@ export async function download(
   throw new Error(`found ${reason}`);
 }
 
-function defaultCacheDir(): string {
-  const cache = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") ?? ".", ".cache");
-  return join(cache, "forgelens-bench", "clip");
-}
-
 /**
  * A local file with the weights of one of OpenAI's CLIP models, for `loadStateDict()`: downloaded and checked the
  * first time, checked again every time.
@@ -197,7 +193,7 @@ export async function clipWeights(options: {
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }): Promise<string> {
-  const { model, path, cacheDir = defaultCacheDir(), baseUrl = PUBLISHER, onProgress } = options;
+  const { model, path, cacheDir = weightsFolder(), baseUrl = PUBLISHER, onProgress } = options;
   if (path !== undefined) {
     if ((await Deno.stat(path).catch(() => undefined))?.isFile) return path;
     throw new InputError(`Cannot load CLIP's weights ${path}: expected a file but found none`);

@@ -9,7 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { readAt, writeAll, writeAtomically } from "../base/files.ts";
+import { readAt, writeAtomically } from "../base/files.ts";
 
 /** Tokens of one encoder on disk; `close()` writes what waits. */
 export type TokenCache = {
@@ -212,17 +212,13 @@ async function shardsIn(folder: string): Promise<Shard[]> {
       const path = join(folder, name);
       const info = await Deno.stat(path).catch(() => undefined);
       if (!info) continue;
-      const age = Date.now() - (info.mtime?.getTime() ?? 0);
       if (name.endsWith(SUFFIX)) shards.push({ path, bytes: info.size, used: info.mtime?.getTime() ?? 0 });
-      else if (name.endsWith(".tmp") && age > DAY_MS) await Deno.remove(path).catch(ignoreNotFound); // left by a crash
     }
   } catch (error) {
     ignoreNotFound(error);
   }
   return shards.sort((a, b) => a.path < b.path ? -1 : 1);
 }
-
-const DAY_MS = 24 * 3600e3;
 
 function ignoreNotFound(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -251,10 +247,10 @@ async function writeShard(
   new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
   const name = createHash("sha256").update(text).digest("hex").slice(0, 24);
   const shard = join(folder, `${name}${SUFFIX}`);
-  await writeAtomically(shard, async (file) => {
-    await writeAll(file, head);
-    await writeAll(file, text);
-    for (const values of entries.values()) await writeAll(file, bytesOf(values));
+  await writeAtomically(shard, async (append) => {
+    await append(head);
+    await append(text);
+    for (const values of entries.values()) await append(bytesOf(values));
   });
   return new Map(
     [...entries.keys()].map((key, i) => [key, { shard, offset: 8 + text.length + i * size, sum: sums[key] }]),

@@ -6,7 +6,7 @@
 import { configure, type FileEntry, Reader, Uint8ArrayReader, ZipReader, ZipWriter } from "@zip.js/zip.js";
 import { crc32 } from "node:zlib";
 import { type Dtype, dtypeNamed, elementCount, type TensorData } from "./dtypes.ts";
-import { readAt, writeAll, writeAtomically } from "../base/files.ts";
+import { readAt, writeAtomically } from "../base/files.ts";
 import { type Pickle, unpickle } from "./pickle.ts";
 import type { PickledTensor, PickleValue } from "./pickle_names.ts";
 import type { StateDict } from "./weights.ts";
@@ -316,7 +316,7 @@ function pickleOf(dict: StateDict): Uint8Array {
  * @throws `Cannot save …` when an entry's type, shape and data do not agree, or the file cannot be written.
  */
 export async function savePth(path: string, dict: StateDict): Promise<void> {
-  await writeAtomically(path, async (file) => {
+  await writeAtomically(path, async (append) => {
     for (const [key, { dtype, shape, data }] of dict) {
       if (!STORAGE_CLASSES.has(dtypeNamed(dtype)?.name ?? "")) {
         throw new Error(`expected a type that PyTorch has a storage for but found ${dtype} in ${key}`);
@@ -328,7 +328,7 @@ export async function savePth(path: string, dict: StateDict): Promise<void> {
       }
     }
     const zip = new ZipWriter(
-      new WritableStream<Uint8Array>({ write: (chunk) => writeAll(file, chunk) }),
+      new WritableStream<Uint8Array>({ write: append }),
       { level: 0, extendedTimestamp: false, lastModDate: new Date(1980, 0, 1) },
     );
     const add = (name: string, bytes: Uint8Array) => zip.add(`archive/${name}`, new Uint8ArrayReader(bytes));

@@ -5,7 +5,7 @@
  * @module
  */
 import { dtypeNamed, elementCount } from "./dtypes.ts";
-import { decodeText, readAt, writeAll, writeAtomically } from "../base/files.ts";
+import { decodeText, readAt, writeAtomically } from "../base/files.ts";
 import type { StateDict } from "./weights.ts";
 
 /** The format's own limit, in bytes. */
@@ -136,7 +136,7 @@ export async function saveSafetensors(
   dict: StateDict,
   options: { metadata?: Record<string, string> } = {},
 ): Promise<void> {
-  await writeAtomically(path, async (file) => {
+  await writeAtomically(path, async (append) => {
     const items = [...dict].map(([key, { dtype: name, shape, data }]) => {
       const dtype = dtypeNamed(name);
       if (!dtype) throw new Error(`expected an element type of the format for ${key} but found ${name}`);
@@ -169,10 +169,10 @@ export async function saveSafetensors(
     const head = new Uint8Array(8 + length).fill(32); // padded with spaces, as the format wants
     new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
     head.set(json, 8);
-    await writeAll(file, head);
+    await append(head);
     for (const { key, dtype, data } of inFile) {
       try {
-        await writeAll(file, dtype.encode(data));
+        await append(dtype.encode(data));
       } catch (error) {
         throw new Error(`${(error as Error).message} in ${key}`);
       }

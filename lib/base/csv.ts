@@ -1,0 +1,85 @@
+/**
+ * CSV files that people write: rows with their line, and errors that name file, line and fault.
+ *
+ * @module
+ */
+import { CsvError, parse } from "csv-parse";
+import { createReadStream } from "node:fs";
+import { InputError, reasonOf } from "./errors.ts";
+
+/** One row by the header's names, and the line of the file that it ends on, from 1. */
+export type CsvRow = { readonly line: number; readonly values: Readonly<Record<string, string>> };
+
+/**
+ * The rows of a CSV file with a header, one by one; values are trimmed, blank lines skipped, and a byte order mark too.
+ *
+ * @param options.columns what the header must have
+ * @param options.what names the file in messages: `the manifest`
+ * @throws InputError with file and line: a file that is not there, a header that lacks a column or has one twice, a row with
+ * more or fewer values than the header, a quote that is not closed.
+ */
+export async function* csvRows(
+  path: string,
+  options: { readonly what: string; readonly columns?: readonly string[] },
+): AsyncGenerator<CsvRow> {
+  const { what, columns: wanted = [] } = options;
+  const refuse = (text: string): never => {
+    throw new InputError(`Cannot read ${what} ${path}: ${text}`);
+  };
+  const info = await Deno.stat(path).catch((error) =>
+    refuse(
+      `expected a CSV file but found ${
+        error instanceof Deno.errors.NotFound ? "nothing there" : reasonOf(error)
+      }`,
+    )
+  );
+  if (!info.isFile) refuse("expected a CSV file but found a folder");
+  let header: readonly string[] | undefined;
+  const parser = createReadStream(path).pipe(parse({
+    columns: (names: string[]) => (header = names.map((name) => name.trim())).slice(),
+    bom: true,
+    info: true,
+    trim: true,
+    skip_empty_lines: true,
+  }));
+  const checkHeader = () => {
+    const twice = header?.find((name, i) => name !== "" && header!.indexOf(name) !== i);
+    if (twice !== undefined) refuse(`expected each column once but found ${twice} twice in line 1`);
+    const missing = wanted.filter((name) => !header?.includes(name));
+    if (missing.length > 0) {
+      refuse(
+        `expected a header with the columns ${wanted.join(", ")} but found ${
+          header === undefined ? "an empty file" : `only ${header.join(", ")}`
+        }`,
+      );
+    }
+  };
+  let rows = 0;
+  try {
+    for await (
+      const { record, info } of parser as AsyncIterable<
+        { record: Record<string, string>; info: { lines: number } }
+      >
+    ) {
+      if (rows++ === 0) checkHeader();
+      yield { line: info.lines, values: record };
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    const { code, lines = 0, record } = error as CsvError & { lines?: number; record?: readonly unknown[] };
+    if (code === "CSV_RECORD_INCONSISTENT_COLUMNS") {
+      refuse(
+        `expected ${header!.length} values as in the header but found ${record?.length} in line ${lines}`,
+      );
+    }
+    refuse(`expected CSV but found ${faults[code] ?? reasonOf(error)} in line ${lines}`);
+  }
+  if (rows === 0) checkHeader();
+}
+
+const faults: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a " that is not closed before the end',
+  INVALID_OPENING_QUOTE: 'a " within a value (write it twice, and the value between two)',
+  CSV_INVALID_CLOSING_QUOTE: 'a " that is followed by more of the value (write it twice)',
+  CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE: 'a " that is followed by more of the value (write it twice)',
+};

@@ -1,0 +1,89 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { InputError } from "../../lib/base/errors.ts";
+import { exists, readJson, writeAtomically, writeWhole } from "../../lib/base/files.ts";
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("writeWhole() makes the folder, and leaves nothing but the file", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a", "b", "text.txt");
+    await writeWhole(path, "eins");
+    await writeWhole(path, "zwei");
+    assertEquals(await Deno.readTextFile(path), "zwei");
+    assertEquals((await Array.fromAsync(Deno.readDir(join(folder, "a", "b")))).map(({ name }) => name), [
+      "text.txt",
+    ]);
+  }));
+
+Deno.test("writeAtomically() keeps the file that is there when the writing fails", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "text.txt");
+    await writeWhole(path, "before");
+    const failing = writeAtomically(path, async (append) => {
+      await append(new Uint8Array(10));
+      throw new Error("expected room but found a full disk");
+    });
+    await assertRejects(() => failing, Error, `Cannot save ${path}: expected room but found a full disk`);
+    assertEquals(await Deno.readTextFile(path), "before");
+    assertEquals((await Array.fromAsync(Deno.readDir(folder))).length, 1);
+  }));
+
+Deno.test("writeWhole() removes what a killed writer left, once it is an hour old, and nothing else", () =>
+  inFolder(async (folder) => {
+    const old = new Date(Date.now() - 2 * 3600e3);
+    for (const name of ["a.json.17.0123abcd.tmp", "b.json.18.0123abcd.tmp", "mine.tmp"]) {
+      await Deno.writeTextFile(join(folder, name), "");
+    }
+    await Deno.utime(join(folder, "a.json.17.0123abcd.tmp"), old, old);
+    await Deno.utime(join(folder, "mine.tmp"), old, old);
+    await writeWhole(join(folder, "a.json"), "{}");
+    const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    assertEquals(names, ["a.json", "b.json.18.0123abcd.tmp", "mine.tmp"]);
+  }));
+
+Deno.test("readJson() skips a byte order mark", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a.json");
+    await Deno.writeTextFile(path, '\ufeff{"a": 1}');
+    assertEquals(await readJson(path), { a: 1 });
+  }));
+
+Deno.test("readJson() names the file and what is wrong with it", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a.json");
+    const refused = (found: string) =>
+      assertRejects(
+        () => readJson(path, { expected: "settings" }),
+        InputError,
+        `Cannot read ${path}: expected settings but found ${found}`,
+      );
+    await refused("nothing there");
+    await Deno.writeTextFile(path, "");
+    await refused("an empty or cut file");
+    await Deno.writeTextFile(path, '{"a": 1');
+    await refused("Expected ',' or '}'");
+    await Deno.writeFile(path, new Uint8Array([0xff, 0xfe, 0x7b, 0]));
+    await refused("other bytes");
+  }));
+
+Deno.test("exists() says no where a file stands in the way", () =>
+  inFolder(async (folder) => {
+    await writeWhole(join(folder, "file"), "");
+    assertEquals([
+      await exists(folder),
+      await exists(join(folder, "file", "below")),
+      await exists(join(folder, "x")),
+    ], [
+      true,
+      false,
+      false,
+    ]);
+  }));
