@@ -23,6 +23,15 @@ export type Peer = {
 const PACKAGES = ["torch==2.15.0", "open_clip_torch==3.3.0", "pillow==11.3.0", "numpy"];
 
 /**
+ * The Python of an environment with the reference's stack, some gigabytes, which is made once in the cache folder.
+ *
+ * @throws as `privatePython()` does
+ */
+export async function peerPython(log: (line: string) => void): Promise<string> {
+  return await privatePython(PACKAGES, { name: "peer", what: "make the peer", size: "about 5.5 GB", log });
+}
+
+/**
  * Starts the peer, which first warms up for a minute or so.
  *
  * @param options.device where PyTorch computes
@@ -41,8 +50,7 @@ export async function startPeer(
   },
 ): Promise<Peer> {
   const { log, device, env } = options;
-  const python = options.python ??
-    await privatePython(PACKAGES, { name: "peer", what: "make the peer", size: "about 5.5 GB", log });
+  const python = options.python ?? await peerPython(log);
   if (await outputOf([python, "-c", "import torch, open_clip, PIL; print('found')"]) !== "found") {
     throw new Error(
       `Cannot time the peer: expected a Python with torch, open_clip_torch and pillow but found ${python}, which lacks them; ` +

@@ -71,7 +71,7 @@ for (const preset of ["reference", "corrected"] as const) {
           into: join(root, "theirs"),
           onEvent: (event: RunEvent) => event.type === "note" && notes.push(event.message),
         });
-        assertEquals(theirs.encoder, "CLIP from the checkpoint");
+        assertEquals(theirs.encoder, "CLIP from the checkpoint, float32");
         assertEquals(theirs.results, own.results);
         assert(
           notes.some((note) => note.includes(`runs with ${activation} and attention across`)),
