@@ -11,7 +11,9 @@ export type Append = (bytes: Uint8Array) => Promise<void>;
 
 /** What `writeAtomically()` names its temporary files: the file, the process, and a random part. */
 const TEMPORARY = /\.\d+\.[0-9a-f]{8}\.tmp$/;
-/** No write takes so long; a temporary file that is older is a killed process's. */
+/** A lock may not be seen from another machine; who writes does so more often than this. */
+const SETTLED_MS = 60e3;
+/** Where files cannot be locked: no write takes so long; a temporary file that is older is a killed process's. */
 const ABANDONED_MS = 3600e3;
 
 /**
@@ -43,7 +45,7 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
 
 /**
  * Writes a file that is there whole or not at all, and its folder: a temporary one beside it, flushed to the disk, its size
- * checked, then renamed. Temporary files that killed processes left in the folder go, once they are an hour old.
+ * checked, then renamed. Temporary files that killed processes left in the folder go.
  *
  * @param write appends the file's bytes, piece by piece
  * @throws `Cannot save …`, leaving what was at `path` as it was.
@@ -54,9 +56,8 @@ export async function writeAtomically(
 ): Promise<void> {
   const temporary = `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
-    await Deno.mkdir(dirname(path), { recursive: true });
     {
-      using file = await Deno.open(temporary, { write: true, createNew: true });
+      using file = await createLocked(temporary);
       let size = 0;
       await write(async (bytes) => {
         await writeAll(file, bytes);
@@ -80,22 +81,57 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
   await writeAtomically(path, (append) => append(bytes));
 }
 
+/**
+ * Makes a new file, and its folder, locked for as long as it is open: a lock ends with its process, however that ends, so
+ * that others can tell a file that is being written from one that is abandoned.
+ */
+async function createLocked(path: string): Promise<Deno.FsFile> {
+  for (let left = 3;; left--) {
+    try {
+      await Deno.mkdir(dirname(path), { recursive: true });
+      const file = await Deno.open(path, { write: true, createNew: true });
+      await file.tryLock(true).catch(() => {}); // not every file system has locks
+      if (await exists(path)) return file; // taken for abandoned before it was locked
+      file.close();
+    } catch (error) {
+      // Another process may remove an empty folder, such as of a cache that is pruned.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    if (left === 0) throw new Error(`expected ${dirname(path)} to stay but found it removed`);
+  }
+}
+
+/**
+ * Removes `path`, a file that its writer has locked, or the folder that it stands in, if that writer has ended: the lock is
+ * free and the file was not written to for a minute, or, where there are no locks, for an hour.
+ */
+export async function removeIfAbandoned(
+  path: string,
+  options: { readonly withFolder?: boolean } = {},
+): Promise<void> {
+  const { mtime } = await Deno.stat(path);
+  const age = Date.now() - (mtime?.getTime() ?? Date.now());
+  if (age < SETTLED_MS) return;
+  using file = await Deno.open(path, { write: true });
+  // Held until it is removed, so that nobody begins to write meanwhile.
+  if (!(await file.tryLock(true).catch(() => age > ABANDONED_MS))) return;
+  await (options.withFolder ? Deno.remove(dirname(path), { recursive: true }) : Deno.remove(path));
+}
+
 /** Folders that this process has cleaned. */
 const cleaned = new Set<string>();
 
 /** Removes what writers that were killed left in a folder; once a process, as a folder may hold a great many files. */
-async function removeAbandoned(folder: string): Promise<void> {
+export async function removeAbandoned(folder: string): Promise<void> {
   if (cleaned.has(folder)) return;
   cleaned.add(folder);
   try {
     for await (const { name } of Deno.readDir(folder)) {
-      if (!TEMPORARY.test(name)) continue;
       const path = join(folder, name);
-      const { mtime } = await Deno.stat(path);
-      if (Date.now() - (mtime?.getTime() ?? Date.now()) > ABANDONED_MS) await Deno.remove(path);
+      if (TEMPORARY.test(name)) await removeIfAbandoned(path);
     }
   } catch {
-    // The file itself is written; another process may clean at the same time, or the folder be closed to us.
+    // What is written is written; another process may clean at the same time, or the folder be closed to us.
   }
 }
 

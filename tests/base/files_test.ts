@@ -36,17 +36,35 @@ Deno.test("writeAtomically() keeps the file that is there when the writing fails
     assertEquals((await Array.fromAsync(Deno.readDir(folder))).length, 1);
   }));
 
-Deno.test("writeWhole() removes what a killed writer left, once it is an hour old, and nothing else", () =>
+Deno.test("writeWhole() removes what a killed writer left, and neither a living one's file nor anything else", () =>
   inFolder(async (folder) => {
-    const old = new Date(Date.now() - 2 * 3600e3);
-    for (const name of ["a.json.17.0123abcd.tmp", "b.json.18.0123abcd.tmp", "mine.tmp"]) {
-      await Deno.writeTextFile(join(folder, name), "");
-    }
-    await Deno.utime(join(folder, "a.json.17.0123abcd.tmp"), old, old);
-    await Deno.utime(join(folder, "mine.tmp"), old, old);
+    const old = new Date(Date.now() - 120e3);
+    const names = ["a.json.17.0123abcd.tmp", "b.json.18.0123abcd.tmp", "c.json.19.0123abcd.tmp", "mine.tmp"];
+    for (const name of names) await Deno.writeTextFile(join(folder, name), "");
+    for (const name of [names[0], names[1], names[3]]) await Deno.utime(join(folder, name), old, old);
+    using living = await Deno.open(join(folder, names[1]), { write: true });
+    await living.lock(true);
     await writeWhole(join(folder, "a.json"), "{}");
-    const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
-    assertEquals(names, ["a.json", "b.json.18.0123abcd.tmp", "mine.tmp"]);
+    const left = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    assertEquals(left, ["a.json", names[1], names[2], "mine.tmp"]);
+  }));
+
+Deno.test("writeAtomically() writes although its folder is removed again and again, as a pruned cache's is", () =>
+  inFolder(async (folder) => {
+    const cache = join(folder, "cache");
+    let pruning = true;
+    const prune = (async () => {
+      while (pruning) {
+        await Deno.remove(cache).catch(() => {}); // only an empty folder goes
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    })();
+    for (let i = 0; i < 50; i++) {
+      await writeWhole(join(cache, "a"), `${i}`);
+      await Deno.remove(join(cache, "a"));
+    }
+    pruning = false;
+    await prune;
   }));
 
 Deno.test("readJson() skips a byte order mark", () =>
