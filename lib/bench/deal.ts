@@ -62,6 +62,7 @@ export async function check(
       signal,
       onProgress: (done: number, total: number) =>
         report?.({ type: "progress", task: "Checking the images", unit: "images", done, total }),
+      onNote: (message: string) => report?.({ type: "note", message }),
     });
   } catch (error) {
     if (!problems || !(error instanceof InputError)) throw error;

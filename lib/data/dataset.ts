@@ -243,6 +243,7 @@ export async function checkImages(
     readonly facts?: Map<string, ImageFacts>;
     readonly cacheDir?: string;
     readonly onProgress?: (done: number, total: number) => void;
+    readonly onNote?: (message: string) => void;
     readonly signal?: AbortSignal;
   } = {},
 ): Promise<SampleList> {

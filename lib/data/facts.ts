@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { reasonOf } from "../base/errors.ts";
+import { writeAll, writeAtomically } from "../base/files.ts";
 import { inParallel } from "../base/pool.ts";
 import { decodeImage, type RgbImage } from "./image.ts";
 
@@ -31,7 +32,7 @@ export type ImageFacts = {
   readonly look: string;
 };
 
-const VERSION = 1;
+const VERSION = 2;
 const empty = { format: "", width: 0, height: 0, tables: "", mean: [0, 0, 0], digest: "", look: "" } as const;
 
 /** Reads and decodes an image file and looks at it. A file that cannot be read gives a fault and throws nothing. */
@@ -62,17 +63,20 @@ async function readFacts(path: string): Promise<ImageFacts> {
 /**
  * The facts of many files, in their order, four at a time; those that `cacheDir` holds for a file of the same size and
  * time of change are not asked again. What was found before an interruption is kept.
+ *
+ * @param options.onNote takes a sentence about kept facts that are damaged, or that cannot be kept
  */
 export async function readAllFacts(
   paths: readonly string[],
   options: {
     readonly cacheDir?: string;
     readonly onProgress?: (done: number, total: number) => void;
+    readonly onNote?: (message: string) => void;
     readonly signal?: AbortSignal;
   } = {},
 ): Promise<ImageFacts[]> {
-  const { cacheDir, onProgress, signal } = options;
-  await using kept = await openKept(paths, cacheDir);
+  const { onProgress, signal } = options;
+  await using kept = await openKept(paths, options);
   let done = 0;
   return await inParallel(paths, async (path) => {
     const info = await Deno.stat(path).catch(() => undefined);
@@ -96,39 +100,55 @@ const nothingKept: Kept = {
   [Symbol.asyncDispose]: () => Promise.resolve(),
 };
 
-/** One file of lines for all images below their common folder; a later line of a path wins. */
-async function openKept(paths: readonly string[], cacheDir?: string): Promise<Kept> {
+/**
+ * One file of lines for all images below their common folder; a later line of a path wins. A line is a checksum and JSON; one
+ * that was changed or cut is no answer, and goes.
+ */
+async function openKept(
+  paths: readonly string[],
+  options: { readonly cacheDir?: string; readonly onNote?: (message: string) => void },
+): Promise<Kept> {
+  const { cacheDir, onNote = () => {} } = options;
   if (cacheDir === undefined || paths.length === 0) return nothingKept;
   const root = commonFolder(paths);
   const name = createHash("sha256").update(root).digest("hex");
   const file = join(cacheDir, `images-${name}.jsonl`);
   const known = new Map<string, { readonly key: string; readonly facts: ImageFacts }>();
-  const wanted = new Set(paths);
-  for (const line of await linesOf(file)) {
-    try {
-      const { v, path, key, facts } = JSON.parse(line);
-      if (v === VERSION && wanted.has(join(root, path))) known.set(join(root, path), { key, facts });
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error; // the last line of a killed process is cut
+  let opened: Deno.FsFile | undefined;
+  const stopKeeping = (error: unknown) => {
+    onNote(`What is found out about the images is not kept for the next time: ${reasonOf(error)} (${file})`);
+    opened?.close();
+    opened = undefined;
+  };
+  try {
+    const damaged = await readKept(file, { root, wanted: new Set(paths), known });
+    if (damaged > 0) {
+      onNote(
+        `Asking images again, because ${damaged} ${
+          damaged === 1 ? "line" : "lines"
+        } of what is known of them are damaged in ${file}`,
+      );
+      await removeDamaged(file, root);
     }
+    await Deno.mkdir(cacheDir, { recursive: true });
+    opened = await Deno.open(file, { append: true, create: true });
+  } catch (error) {
+    stopKeeping(error); // a cache out of reach stops no run
   }
-  const opened = await Deno.mkdir(cacheDir, { recursive: true })
-    .then(() => Deno.open(file, { append: true, create: true }))
-    .catch(() => undefined); // a read-only cache: asked again next time
-  const waiting: string[] = ["\n"];
+  const waiting: string[] = ["\n"]; // ends a line that a killed process did not
   const encoder = new TextEncoder();
   let writing = Promise.resolve();
   const flush = () => {
     const bytes = encoder.encode(waiting.splice(0).join(""));
-    writing = writing.then(async () => {
-      for (let at = 0; opened && at < bytes.length;) at += await opened.write(bytes.subarray(at));
-    });
+    writing = writing.then(() => opened && writeAll(opened, bytes)).catch(stopKeeping);
     return writing;
   };
   return {
     get: (path, key) => known.get(path)?.key === key ? known.get(path)!.facts : undefined,
     add: async (path, key, facts) => {
-      waiting.push(`${JSON.stringify({ v: VERSION, path: path.slice(root.length), key, facts })}\n`);
+      if (!opened) return;
+      const json = JSON.stringify({ v: VERSION, path: path.slice(root.length), key, facts });
+      waiting.push(`${sumOf(root, json)} ${json}\n`);
       if (waiting.length > 500) await flush();
     },
     [Symbol.asyncDispose]: async () => {
@@ -138,9 +158,65 @@ async function openKept(paths: readonly string[], cacheDir?: string): Promise<Ke
   };
 }
 
-async function linesOf(file: string): Promise<string[]> {
-  const text = await Deno.readTextFile(file).catch(() => ""); // none yet, or out of reach: asked again
-  return text.split("\n").filter((line) => line !== "");
+/** Fills `known` with what is kept of the wanted paths; resolves to the number of lines that are not as they were written. */
+async function readKept(
+  file: string,
+  options: {
+    readonly root: string;
+    readonly wanted: ReadonlySet<string>;
+    readonly known: Map<string, { readonly key: string; readonly facts: ImageFacts }>;
+  },
+): Promise<number> {
+  const { root, wanted, known } = options;
+  let damaged = 0;
+  for await (const line of linesOf(file)) {
+    if (line.startsWith('{"v":1,')) continue; // an older version's, without a checksum
+    const json = soundLine(line, root);
+    if (json === undefined) damaged++;
+    else {
+      const { v, path, key, facts } = JSON.parse(json);
+      if (v === VERSION && wanted.has(join(root, path))) known.set(join(root, path), { key, facts });
+    }
+  }
+  return damaged;
+}
+
+/** Writes the file again without the lines that are damaged. */
+async function removeDamaged(file: string, root: string): Promise<void> {
+  const encoder = new TextEncoder();
+  await writeAtomically(file, async (append) => {
+    for await (const line of linesOf(file)) {
+      if (soundLine(line, root) !== undefined) await append(encoder.encode(`${line}\n`));
+    }
+  });
+}
+
+/** The JSON of a line that is as it was written, for images below `root`. */
+function soundLine(line: string, root: string): string | undefined {
+  const json = line.slice(17);
+  return line[16] === " " && line.slice(0, 16) === sumOf(root, json) ? json : undefined;
+}
+
+function sumOf(root: string, json: string): string {
+  return createHash("sha256").update(root).update("\n").update(json).digest("hex").slice(0, 16);
+}
+
+/** The lines of a file that have something in them, one by one: a file of a million images is longer than a string may be. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  let opened: Deno.FsFile;
+  try {
+    opened = await Deno.open(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return; // none yet
+    throw error;
+  }
+  let rest = "";
+  for await (const text of opened.readable.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) if (line !== "") yield line;
+  }
+  if (rest !== "") yield rest;
 }
 
 function commonFolder(paths: readonly string[]): string {

@@ -45,6 +45,9 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
     warnings: [
       ...reading.warnings,
       ...(tree.notKept ? [`the list of files could not be kept for the next time: ${tree.notKept}`] : []),
+      ...(tree.damaged
+        ? [`the kept list of files was damaged, so all was listed anew: ${tree.damaged}`]
+        : []),
     ],
   }, source);
 }

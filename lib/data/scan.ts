@@ -36,6 +36,8 @@ export type Tree = {
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
   /** Why the scan could not be kept for the next time; undefined where it was, or was not to be. */
   readonly notKept?: string;
+  /** The file of the kept scan, where that was damaged and everything read anew. */
+  readonly damaged?: string;
 };
 
 /** A scan's progress and end. */
@@ -51,7 +53,7 @@ export type ScanOptions = {
 const AT_ONCE = 16;
 /** A folder that was read sooner than this after its last change may have changed again within one tick of its clock. */
 const SETTLED_MS = 2000;
-const VERSION = 2;
+const VERSION = 3;
 
 /** The names in a {@link Folder}'s `files` or `folders`. */
 export function namesIn(joined: string): string[] {
@@ -76,7 +78,8 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
     );
   }
   const keptAt = cacheDir && join(cacheDir, `scan-${createHash("sha256").update(real).digest("hex")}.json`);
-  const kept = keptAt ? await readKept(keptAt, real) : new Map<string, Folder>();
+  const before = keptAt ? await readKept(keptAt, real) : "none";
+  const kept = typeof before === "string" ? new Map<string, Folder>() : before;
   const folders = new Map<string, Folder>();
   const unreadable: { path: string; reason: string }[] = [];
   const waiting: { path: string; real: string }[] = [{ path: "", real }];
@@ -116,12 +119,12 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
   // Folders end in whatever order the disk answers; what is made of them must not depend on it.
   const ordered = new Map([...folders].sort(([a], [b]) => (a < b ? -1 : 1)));
   const changed = read > 0 || kept.size !== folders.size;
-  const text = () => JSON.stringify({ version: VERSION, root: real, folders: [...ordered.values()] });
   const notKept = keptAt && changed
-    ? await writeWhole(keptAt, text()).then(() => undefined, reasonOf) // a read-only cache stops no run
-    : undefined;
+    ? await writeWhole(keptAt, keptText(real, [...ordered.values()])).then(() => undefined, reasonOf)
+    : undefined; // a read-only cache stops no run
   unreadable.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { root: real, folders: ordered, files, read, unreadable, notKept };
+  const damaged = before === "damaged" ? keptAt : undefined;
+  return { root: real, folders: ordered, files, read, unreadable, notKept, damaged };
 }
 
 /** The path of `name` in the folder `path`, with `/`. */
@@ -180,14 +183,20 @@ function count(joined: string): number {
   return lines;
 }
 
-async function readKept(path: string, root: string): Promise<Map<string, Folder>> {
-  try {
-    const kept = JSON.parse(await Deno.readTextFile(path));
-    if (kept.version === VERSION && kept.root === root) {
-      return new Map(kept.folders.map((folder: Folder) => [folder.path, folder]));
-    }
-  } catch {
-    // None yet, or damaged, or out of reach, which keeping the new one will tell.
-  }
-  return new Map();
+/** What a kept scan's file holds: a checksum of the rest in its first line. */
+function keptText(root: string, folders: readonly Folder[]): string {
+  const json = JSON.stringify({ version: VERSION, root, folders });
+  return `${createHash("sha256").update(json).digest("hex")}\n${json}\n`;
+}
+
+/** The kept scan of `root`; `none` also where it is another version's or out of reach, which keeping the new one will tell. */
+async function readKept(path: string, root: string): Promise<Map<string, Folder> | "none" | "damaged"> {
+  const text = await Deno.readTextFile(path).catch(() => undefined);
+  if (text === undefined || text.startsWith('{"version":2,')) return "none";
+  const end = text.indexOf("\n");
+  const json = text.slice(end + 1, -1);
+  if (text.slice(0, end) !== createHash("sha256").update(json).digest("hex")) return "damaged";
+  const kept = JSON.parse(json);
+  if (kept.version !== VERSION || kept.root !== root) return "none";
+  return new Map(kept.folders.map((folder: Folder) => [folder.path, folder]));
 }

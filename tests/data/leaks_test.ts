@@ -192,13 +192,55 @@ Deno.test("readAllFacts() keeps what it found until a file's size or time change
     assertEquals((await read())[0], first);
     await Deno.utime(path, new Date(0), new Date(0));
     assertStringIncludes((await read())[0].fault!, "no known image format");
-    // A line that a killed process did not finish.
-    for await (const { name } of Deno.readDir(cacheDir)) {
-      await Deno.writeTextFile(join(cacheDir, name), '{"v":1,"pa');
-    }
     await Deno.writeFile(path, await picture(false, { seed: 1 }));
     assertEquals((await read())[0].digest, first.digest);
-    assertEquals((await read())[0].digest, first.digest);
+  });
+});
+
+Deno.test("readAllFacts() asks again what is damaged in the cache, says so once, and goes on where nothing can be kept", async () => {
+  await withFolder(async (root) => {
+    const cacheDir = join(root, "cache");
+    const paths = [1, 2, 3].map((i) => join(root, `data/${i}.png`));
+    for (const [i, path] of paths.entries()) {
+      await writeFiles("/", { [path]: await picture(false, { seed: i }) });
+    }
+    let notes: string[] = [];
+    const read = async () => {
+      notes = [];
+      return await readAllFacts(paths, { cacheDir, onNote: (note) => notes.push(note) });
+    };
+    const first = await read();
+    const [{ name }] = await Array.fromAsync(Deno.readDir(cacheDir));
+    const file = join(cacheDir, name);
+    const sound = await Deno.readTextFile(file);
+    const [, line] = sound.split("\n");
+    const without = JSON.stringify({ v: 2 });
+    for (
+      const [damage, lines] of [
+        [sound.replace('"width":', '"width":1'), 1],
+        [sound.replaceAll('"mean":[', '"mean":[1'), 3],
+        [sound.replaceAll("data", "date").replaceAll(".png", ".pnj"), 3],
+        [sound.slice(0, -20), 1],
+        [`${sound}null\n${without}\n${line.slice(0, 16)} ${without}\n`, 3],
+        [sound.replaceAll("\n", "\r"), 1],
+      ] as const
+    ) {
+      await Deno.writeTextFile(file, damage);
+      assertEquals(await read(), first);
+      assertEquals(notes, [
+        `Asking images again, because ${lines} ${
+          lines === 1 ? "line" : "lines"
+        } of what is known of them are damaged in ${file}`,
+      ]);
+      assertEquals(await read(), first);
+      assertEquals(notes, []);
+    }
+    await Deno.writeTextFile(file, "");
+    assertEquals([await read(), notes], [first, []]);
+    await Deno.remove(file);
+    await Deno.mkdir(file);
+    assertEquals([await read(), notes.length], [first, 1]);
+    assertStringIncludes(notes[0], "is not kept for the next time");
   });
 });
 

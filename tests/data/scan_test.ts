@@ -73,10 +73,20 @@ Deno.test("scanTree() scans anew when the kept scan is damaged, and goes on when
     const [data, cacheDir] = [join(root, "data"), join(root, "cache")];
     await writeFiles(data, { "1.png": "" });
     await scanTree(data, { cacheDir });
-    for await (const { name } of Deno.readDir(cacheDir)) {
-      await Deno.writeTextFile(join(cacheDir, name), '{"version":');
+    await settle(data);
+    await scanTree(data, { cacheDir });
+    const [{ name }] = await Array.fromAsync(Deno.readDir(cacheDir));
+    const file = join(cacheDir, name);
+    const sound = await Deno.readTextFile(file);
+    const damages = ["", "null", "{}", '{"version":', sound.slice(0, -2), sound.slice(1), sound + " "];
+    for (const damage of [...damages, sound.replace("1.png", "1.pnj"), sound.replace('"files"', '"filed"')]) {
+      await Deno.writeTextFile(file, damage);
+      const { read, files, folders, damaged } = await scanTree(data, { cacheDir });
+      assertEquals([read, files, damaged], [1, 1, file]);
+      assertEquals(namesIn(folders.get("")!.files), ["1.png"]);
+      const again = await scanTree(data, { cacheDir });
+      assertEquals([again.read, again.damaged], [0, undefined]);
     }
-    assertEquals((await scanTree(data, { cacheDir })).files, 1);
     await writeFiles(root, { "file": "" });
     const tree = await scanTree(data, { cacheDir: join(root, "file") });
     assertEquals(tree.files, 1);
