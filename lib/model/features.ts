@@ -3,13 +3,14 @@
  *
  * A token array is kept under what it is a function of: the bytes of the image file, how they are prepared, and the
  * encoder. Arrays are in half precision, many to a shard; a shard is a safetensors file, so other tools read it too. It
- * appears whole or not at all, and each array is checked against its SHA-256 when read.
+ * appears whole or not at all, and each array is checked against its SHA-256 when read; a damaged shard is removed.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { readAt, writeAtomically } from "../base/files.ts";
+import { reasonOf } from "../base/errors.ts";
+import { readAt, removeAbandoned, writeAtomically } from "../base/files.ts";
 
 /** Tokens of one encoder on disk; `close()` writes what waits. */
 export type TokenCache = {
@@ -20,7 +21,7 @@ export type TokenCache = {
   get(key: string): Promise<Float16Array<ArrayBuffer> | undefined>;
   /** Takes the numbers of an image, which a later `flush()` or a full shard writes to disk. */
   put(key: string, values: Float16Array<ArrayBuffer>): Promise<void>;
-  /** Writes what waits as a shard. */
+  /** Writes what waits as a shard; where that fails, nothing more is kept. */
   flush(): Promise<void>;
   /** `flush()`, after which the cache is not used any more. */
   close(): Promise<void>;
@@ -38,6 +39,7 @@ export type CacheUse = {
 const PREPARATION_VERSION = 1;
 const SHARD_BYTES = 64e6;
 const SUFFIX = ".safetensors";
+const OURS = /^[0-9a-f]{24}\.safetensors$/;
 
 /** The key of an image's tokens: of the file's bytes and how they are prepared. */
 export function imageKey(
@@ -54,13 +56,13 @@ export function imageKey(
 type Place = { readonly shard: string; readonly offset: number; readonly sum: string };
 
 /**
- * Opens the tokens of one encoder under `root`.
+ * Opens the tokens of one encoder under `root`. Tokens can be made again, so nothing that is wrong with the folder is an error.
  *
  * @param options.encoder what names the encoder, its weights and its precision: `encoderDigest()`
  * @param options.shape of an image's tokens, [N, D]
  * @param options.limit most bytes that all encoders' tokens may take; shards not used for longest go first, and when the open ones alone
  * reach it, nothing more is kept
- * @param options.onNote takes a sentence about a shard that is damaged or a cache that is full
+ * @param options.onNote takes a sentence about a shard that is damaged, or a cache that is full or cannot be written to
  */
 export async function openTokenCache(
   root: string,
@@ -73,35 +75,50 @@ export async function openTokenCache(
 ): Promise<TokenCache> {
   const { encoder, shape, limit, onNote = () => {} } = options;
   const folder = join(root, encoder);
-  await Deno.mkdir(folder, { recursive: true });
   const length = shape[0] * shape[1];
   const places = new Map<string, Place>();
   const used = new Set<string>();
-  for (const { path } of await shardsIn(folder)) {
-    const header = await readHeader(path).catch((error) => {
-      onNote(`Leaving out the damaged cache file ${path}: ${error.message}`);
-      return undefined;
-    });
-    for (const [key, place] of header?.entries ?? []) places.set(key, place);
-  }
   let waiting = new Map<string, Float16Array<ArrayBuffer>>();
   let full = false;
+  const stopKeeping = (error: unknown) => {
+    if (full) return;
+    full = true;
+    waiting.clear();
+    onNote(`Encoding each time what is not kept yet, because tokens cannot be kept: ${reasonOf(error)}`);
+  };
+  const damaged = new Set<string>();
+  const leaveOut = async (shard: string, error: unknown) => {
+    if (damaged.has(shard)) return;
+    damaged.add(shard);
+    onNote(`Encoding images again, because the cache file ${shard} is damaged: ${reasonOf(error)}`);
+    const isOurs = OURS.test(basename(shard)) && !isOfSystem(error);
+    if (isOurs) await Deno.remove(shard).catch(() => {}); // else what is encoded again would be hidden by it
+  };
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    await removeAbandoned(folder);
+    for (const { path } of await shardsIn(folder)) {
+      const header = await readHeader(path).catch((error) => leaveOut(path, error));
+      for (const [key, place] of header?.entries ?? []) places.set(key, place);
+    }
+  } catch (error) {
+    stopKeeping(error);
+  }
 
   const read = async (key: string, place: Place): Promise<Float16Array<ArrayBuffer> | undefined> => {
     try {
       using file = await Deno.open(place.shard);
       if (!used.has(place.shard)) {
         used.add(place.shard);
-        await Deno.utime(place.shard, new Date(), new Date());
+        await Deno.utime(place.shard, new Date(), new Date()).catch(() => {}); // another user's, or read-only
       }
       const bytes = await readAt(file, place.offset, 2 * length);
       if (sumOf(bytes) !== place.sum) throw new Error("expected the numbers written but found others");
       return new Float16Array(bytes.buffer as ArrayBuffer);
     } catch (error) {
       places.delete(key);
-      if (!(error instanceof Deno.errors.NotFound)) { // another process may have pruned it
-        onNote(`Encoding an image again, because ${place.shard} is damaged: ${(error as Error).message}`);
-      }
+      // Another process may have pruned it.
+      if (!(error instanceof Deno.errors.NotFound)) await leaveOut(place.shard, error);
       return undefined;
     }
   };
@@ -109,15 +126,18 @@ export async function openTokenCache(
     if (waiting.size === 0) return;
     const written = waiting;
     waiting = new Map();
-    for (const [key, place] of await writeShard(folder, { entries: written, shape })) {
-      places.set(key, place);
-      used.add(place.shard);
-    }
-    full = !(await makeRoom(root, { limit, keep: used }));
-    if (full) {
+    try {
+      for (const [key, place] of await writeShard(folder, { entries: written, shape })) {
+        places.set(key, place);
+        used.add(place.shard);
+      }
+      if (await makeRoom(root, { limit, keep: used })) return;
+      full = true;
       onNote(
         `The token cache is full (${(limit / 1e9).toFixed(1)} GB): what it has not is encoded each time`,
       );
+    } catch (error) {
+      stopKeeping(error);
     }
   };
   return {
@@ -163,6 +183,7 @@ export async function pruneCache(root: string, limit: number): Promise<number> {
   const before = await totalOf(root);
   await makeRoom(root, { limit, keep: new Set() });
   for (const encoder of await foldersIn(root)) {
+    await removeAbandoned(join(root, encoder));
     await Deno.remove(join(root, encoder)).catch(() => {}); // only an empty folder goes
   }
   return before - await totalOf(root);
@@ -220,6 +241,11 @@ async function shardsIn(folder: string): Promise<Shard[]> {
   return shards.sort((a, b) => a.path < b.path ? -1 : 1);
 }
 
+/** Whether the system could not read, rather than that what was read is not as it was written. */
+function isOfSystem(error: unknown): boolean {
+  return Object.values(Deno.errors).some((kind) => error instanceof kind);
+}
+
 function ignoreNotFound(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
@@ -245,8 +271,7 @@ async function writeShard(
   const text = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8)); // data starts at a multiple of 8
   const head = new Uint8Array(8);
   new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
-  const name = createHash("sha256").update(text).digest("hex").slice(0, 24);
-  const shard = join(folder, `${name}${SUFFIX}`);
+  const shard = join(folder, nameOf(text));
   await writeAtomically(shard, async (append) => {
     await append(head);
     await append(text);
@@ -263,8 +288,10 @@ async function readHeader(shard: string): Promise<{ entries: Map<string, Place> 
   const { size } = await file.stat();
   const head = await readAt(file, 0, 8);
   const length = Number(new DataView(head.buffer).getBigUint64(0, true));
-  if (length > size) throw new Error(`expected a header but found ${size} bytes (${basename(shard)})`);
-  const header = JSON.parse(new TextDecoder().decode(await readAt(file, 8, length)));
+  if (length > size) throw new Error(`expected a header but found ${size} bytes`);
+  const text = await readAt(file, 8, length);
+  if (nameOf(text) !== basename(shard)) throw new Error("expected the header written but found another");
+  const header = JSON.parse(new TextDecoder().decode(text));
   const entries = new Map<string, Place>();
   for (const [key, value] of Object.entries(header)) {
     if (key === "__metadata__") continue;
@@ -273,6 +300,11 @@ async function readHeader(shard: string): Promise<{ entries: Map<string, Place> 
     entries.set(key, { shard, offset: 8 + length + begin, sum: header.__metadata__[key] });
   }
   return { entries };
+}
+
+/** A shard's file name, of its header. */
+function nameOf(header: Uint8Array): string {
+  return `${createHash("sha256").update(header).digest("hex").slice(0, 24)}${SUFFIX}`;
 }
 
 function bytesOf(values: Float16Array<ArrayBuffer>): Uint8Array {

@@ -99,6 +99,68 @@ Deno.test("a shard that is cut, and a file that is none, are left out with a not
   });
 });
 
+Deno.test("a damaged shard is named once, however many of its images are asked for, and its header is checked", async () => {
+  await withRoot(async (root) => {
+    const { cache } = await open(root);
+    for (const seed of [1, 2, 3]) await cache.put(key(seed), numbers(seed));
+    await cache.close();
+    const [{ name }] = await Array.fromAsync(Deno.readDir(cache.folder));
+    const shard = join(cache.folder, name);
+    const bytes = await Deno.readFile(shard);
+    await Deno.writeFile(shard, bytes.map((byte, i) => i > bytes.length - 72 ? byte ^ 1 : byte));
+    const { cache: again, notes } = await open(root);
+    for (const seed of [1, 2, 3]) assertEquals(await again.get(key(seed)), undefined);
+    assertEquals(notes.length, 1);
+    assertStringIncludes(notes[0], shard);
+    const header = new TextDecoder().decode(bytes).replace('"data_offsets":[0,24]', '"data_offsets":[0,48]');
+    await Deno.writeTextFile(shard, header);
+    const { cache: third, notes: others } = await open(root);
+    assertEquals(third.has(key(2)), false);
+    assertEquals(others.length, 1);
+    assertEquals((await open(root)).notes, []);
+  });
+});
+
+Deno.test("a token cache whose folder cannot be made, or is lost for good, keeps nothing, says so once and goes on", async () => {
+  await withRoot(async (root) => {
+    await Deno.writeTextFile(join(root, "file"), "");
+    const { cache, notes } = await open(join(root, "file"));
+    for (const seed of [1, 2]) {
+      await cache.put(key(seed), numbers(seed));
+      await cache.flush();
+      assertEquals(await cache.get(key(seed)), undefined);
+    }
+    const { cache: lost, notes: others } = await open(root);
+    await Deno.remove(join(root, "e"));
+    await Deno.writeTextFile(join(root, "e"), "");
+    for (const seed of [1, 2]) {
+      await lost.put(key(seed), numbers(seed));
+      await lost.flush();
+    }
+    for (const each of [notes, others]) {
+      assertEquals(each.length, 1);
+      assertStringIncludes(each[0], "tokens cannot be kept");
+    }
+  });
+});
+
+Deno.test("a token cache that is pruned by another process between its shards goes on keeping", async () => {
+  await withRoot(async (root) => {
+    const { cache, notes } = await open(root);
+    for (const seed of [1, 2, 3]) {
+      await cache.put(key(seed), numbers(seed));
+      await cache.flush();
+      await pruneCache(root, 0);
+      await assertRejects(() => Deno.stat(join(root, "e")), Deno.errors.NotFound);
+      assertEquals(await cache.get(key(seed)), undefined);
+    }
+    await cache.put(key(4), numbers(4));
+    await cache.close();
+    assertEquals(await (await open(root)).cache.get(key(4)), numbers(4));
+    assertEquals(notes, []);
+  });
+});
+
 Deno.test("an encoder's tokens push out those not used for longest, and then nothing more is kept", async () => {
   await withRoot(async (root) => {
     const old = await writeOne(root, { encoder: "old" });
