@@ -60,7 +60,7 @@ async function resumedConfig(flags: Flags): Promise<RunConfig> {
       }`,
     );
   }
-  const name = run === undefined ? await unfinishedRun(`${out}`) : `${run}`;
+  const name = run === undefined ? await unfinishedRun(`${out}`, { onNote: console.log }) : `${run}`;
   return resolveConfig(await readRunConfig(join(`${out}`, name)), { out: `${out}`, run: name, backend });
 }
 

@@ -11,6 +11,7 @@ import type { ForgeLens } from "../model/forgelens.ts";
 import { readSafetensors } from "../model/safetensors.ts";
 import { savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
 import type { EpochRecord } from "./report.ts";
+import { checkSameConfig, parseState, stateText } from "./train_state.ts";
 
 /** Where a run stands; together with weights and moments, all that resuming needs. */
 export type TrainState = {
@@ -30,6 +31,8 @@ export type TrainState = {
   best: { epoch: number; auc: number } | null;
   /** Of the data that it is trained on. */
   readonly digest: string;
+  /** What the run was started with; older versions did not keep it. */
+  readonly config?: RunConfig;
   done: boolean;
 };
 
@@ -90,27 +93,61 @@ export async function makeRunFolder(config: RunConfig & { readonly run: string }
   return path;
 }
 
-/** The configuration that a run was started with. @throws InputError when the folder has none that can be used. */
+/**
+ * The configuration that a run was started with.
+ *
+ * @throws InputError when the folder has none that can be used, or one that was changed since.
+ */
 export async function readRunConfig(path: string): Promise<RunConfig> {
   const file = join(path, configFile);
   const value = await readJson(file, { expected: "a run's configuration" });
-  return resolveConfig(value as Readonly<Record<string, unknown>>);
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw new InputError(`Cannot read ${file}: expected a run's configuration but found another value`);
+  }
+  let config: RunConfig;
+  try {
+    config = resolveConfig(value as Readonly<Record<string, unknown>>);
+  } catch (error) {
+    throw new InputError(`Cannot use ${file}: ${(error as Error).message.replace(/^Cannot .*?: /, "")}`, {
+      cause: error,
+    });
+  }
+  checkSameConfig(config, { state: await readState(path), file });
+  return config;
 }
 
-/** The newest run under `out` that training has not finished. @throws InputError when there is none. */
-export async function unfinishedRun(out: string): Promise<string> {
+/**
+ * The newest run under `out` that training has not finished.
+ *
+ * @param options.onNote takes a sentence about each run that cannot be read, and is left out
+ * @throws InputError when there is none.
+ */
+export async function unfinishedRun(
+  out: string,
+  options: { readonly onNote?: (message: string) => void } = {},
+): Promise<string> {
   const found: { name: string; changed: number }[] = [];
+  const unreadable: string[] = [];
   const entries = await Array.fromAsync(Deno.readDir(out)).catch(() => []);
   for (const { name, isFile } of entries) {
     const folder = join(out, name);
-    if (isFile || !(await exists(join(folder, configFile))) || (await readState(folder))?.done) continue;
-    const latest = await exists(join(folder, resumeFile)) ? resumeFile : configFile;
-    found.push({ name, changed: (await Deno.stat(join(folder, latest))).mtime?.getTime() ?? 0 });
+    try {
+      if (isFile || !(await exists(join(folder, configFile)))) continue;
+      if ((await readState(folder))?.done) continue;
+      await readRunConfig(folder);
+      const latest = await exists(join(folder, resumeFile)) ? resumeFile : configFile;
+      found.push({ name, changed: (await Deno.stat(join(folder, latest))).mtime?.getTime() ?? 0 });
+    } catch (error) {
+      unreadable.push(`Leaving out the run ${name}: ${(error as Error).message}`);
+    }
   }
   found.sort((a, b) => b.changed - a.changed);
+  for (const message of unreadable) options.onNote?.(message);
   if (found.length === 0) {
     throw new InputError(
-      `Cannot resume: expected an interrupted run in ${out} but found none; start one with train`,
+      `Cannot resume: expected an interrupted run in ${out} but found ${
+        unreadable.length > 0 ? "only such as cannot be read" : "none"
+      }; start one with train`,
     );
   }
   return found[0].name;
@@ -121,9 +158,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   const file = join(folder, resumeFile);
   if (await exists(file)) {
     const { tensors, metadata } = await openSafetensors(file);
-    if (metadata.state === undefined) {
-      throw new Error(`Cannot resume from ${file}: expected a state in it but found none`);
-    }
+    const state = stateIn(metadata.state, file);
     const part = (prefix: string): StateDict =>
       new Map(
         [...tensors].filter(([key]) => key.startsWith(prefix)).map((
@@ -131,7 +166,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
         ) => [key.slice(prefix.length), value]),
       );
     return {
-      state: JSON.parse(metadata.state),
+      state,
       weights: { model: part("model."), optimizer: part("optimizer.") },
     };
   }
@@ -139,12 +174,34 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   return state && { state };
 }
 
-/** Where a run stands, without its weights; undefined before its first checkpoint. */
+/** The state in a checkpoint. @throws naming the file and what to do. */
+function stateIn(text: string | undefined, file: string): TrainState {
+  try {
+    if (text === undefined) throw new Error("expected a state in it but found none");
+    return parseState(JSON.parse(text));
+  } catch (error) {
+    throw new Error(`Cannot resume from ${file}: ${reasonOf(error)}; ${withoutCheckpoint}`, { cause: error });
+  }
+}
+
+const withoutCheckpoint = "remove it to go on from the last finished seed";
+
+/**
+ * Where a run stands, without its weights; undefined before its first seed is trained.
+ *
+ * @throws InputError naming the file and what to do, when it cannot be read.
+ */
 export async function readState(folder: string): Promise<TrainState | undefined> {
   const file = join(folder, stateFile);
-  return await exists(file)
-    ? await readJson(file, { expected: "where a run stands" }) as TrainState
-    : undefined;
+  if (!(await exists(file))) return undefined;
+  try {
+    return parseState(await readJson(file, { expected: "where a run stands" }));
+  } catch (error) {
+    throw new InputError(
+      `Cannot read ${file}: ${reasonOf(error)}; remove it to train its seeds again with --resume`,
+      { cause: error },
+    );
+  }
 }
 
 /** Writes state, weights and moments as one file, so that they always belong together. */
@@ -156,12 +213,12 @@ export async function writeCheckpoint(
   const dict: StateDict = new Map();
   for (const [key, value] of weights.model) dict.set(`model.${key}`, value);
   for (const [key, value] of weights.optimizer) dict.set(`optimizer.${key}`, value);
-  await saveSafetensors(join(folder, resumeFile), dict, { metadata: { state: JSON.stringify(state) } });
+  await saveSafetensors(join(folder, resumeFile), dict, { metadata: { state: stateText(state) } });
 }
 
 /** Notes that a seed is trained; its weights stand in their own file by now. */
 export async function finishSeed(folder: string, state: TrainState): Promise<void> {
-  await writeWhole(join(folder, stateFile), JSON.stringify(state, null, 2) + "\n");
+  await writeWhole(join(folder, stateFile), stateText(state));
   await Deno.remove(join(folder, resumeFile)).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
@@ -205,7 +262,8 @@ async function openSafetensors(path: string) {
     return await readSafetensors(file, (await file.stat()).size);
   } catch (error) {
     throw new Error(
-      `Cannot resume from ${path}: ${reasonOf(error)}; remove it to go on from the last finished seed`,
+      `Cannot resume from ${path}: ${reasonOf(error)}; ${withoutCheckpoint}`,
+      { cause: error },
     );
   }
 }

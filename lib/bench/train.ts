@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import { epochOrder } from "../data/sampling.ts";
 import { InputError } from "../base/errors.ts";
@@ -32,6 +33,7 @@ import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "./optim
 import type { EpochRecord } from "./report.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "./tokens.ts";
+import { checkSameConfig } from "./train_state.ts";
 import { openTrainer, type Trainer } from "./trainer.ts";
 
 const SAVE_EVERY_MS = 5 * 60_000;
@@ -79,7 +81,8 @@ type Training = {
 async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   const { config, session: { experiment, encoder }, folder } = training;
   const checkpoint = await readCheckpoint(folder);
-  const state = checkpoint?.state ?? newState(experiment.digest);
+  const state = checkpoint?.state ?? newState(experiment.digest, config);
+  checkSameConfig(config, { state, file: join(folder, "config.json") });
   if (state.digest !== experiment.digest) {
     throw new InputError(
       `Cannot resume ${folder}: expected the images that it was trained on but found others; train a new run`,
@@ -112,7 +115,12 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
       dispose(optimizer.moments);
     }
     const run = state.run + 1;
-    Object.assign(state, { ...newState(experiment.digest), history: state.history, run, done: run >= seeds });
+    Object.assign(state, {
+      ...newState(experiment.digest, config),
+      history: state.history,
+      run,
+      done: run >= seeds,
+    });
     await finishSeed(folder, state);
   }
   if (config.exportFull) {
@@ -121,7 +129,7 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   yield { type: "trained", run: config.run, folder };
 }
 
-function newState(digest: string): TrainState {
+function newState(digest: string, config: RunConfig): TrainState {
   return {
     version: 1,
     run: 0,
@@ -132,6 +140,7 @@ function newState(digest: string): TrainState {
     history: [],
     best: null,
     digest,
+    config,
     done: false,
   };
 }

@@ -1,0 +1,107 @@
+/**
+ * Where a run stands, as text with a checksum: a changed digit would be another number in a report.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { InputError } from "../base/errors.ts";
+import type { RunConfig } from "../config.ts";
+import type { TrainState } from "./folder.ts";
+
+const count = z.int().min(0);
+const schema = z.looseObject({
+  version: z.literal(1),
+  run: count,
+  epoch: count,
+  step: count,
+  lossSum: z.number(),
+  seconds: z.number(),
+  history: z.array(z.looseObject({
+    run: count,
+    epoch: count,
+    step: count,
+    loss: z.number(),
+    seconds: z.number(),
+    best: z.boolean(),
+  })),
+  best: z.looseObject({ epoch: count, auc: z.number() }).nullable(),
+  digest: z.string(),
+  done: z.boolean(),
+});
+
+/** A state as JSON with its checksum. */
+export function stateText(state: TrainState): string {
+  return JSON.stringify({ ...state, sum: sumOf(state) }, null, 2) + "\n";
+}
+
+/**
+ * The state of {@link stateText}; those of older versions have no checksum.
+ *
+ * @throws with the part `expected … but found …` alone, when it is none or was changed.
+ */
+export function parseState(value: unknown): TrainState {
+  const { success, error } = schema.safeParse(value);
+  if (!success) {
+    const { path, message } = error.issues[0];
+    throw new Error(
+      `expected where a run stands but found ${path.join(".") || "it"} of another form: ${message}`,
+    );
+  }
+  const { sum, ...state } = value as TrainState & { readonly sum?: string }; // in the order that was written
+  if (sum !== undefined && sum !== sumOf(state)) {
+    throw new Error("expected the state that was written but found another: it is damaged");
+  }
+  return state;
+}
+
+/** Settings that say where things lie, or how fast they go, and change no number. */
+const movable: ReadonlySet<string> = new Set<keyof RunConfig>([
+  ...[
+    "out",
+    "run",
+    "backend",
+    "real",
+    "fake",
+    "valReal",
+    "valFake",
+    "testReal",
+    "testFake",
+    "data",
+    "test",
+  ] as const,
+  ...["manifest", "root", "demoRoot", "clipWeights", "cache", "cacheFolder", "cacheLimit"] as const,
+]);
+
+/**
+ * Refuses a configuration that is not the one that a run was started with; where the data lie may differ.
+ *
+ * @param options.file where it was read from
+ * @throws InputError naming what differs.
+ */
+export function checkSameConfig(
+  config: RunConfig,
+  options: { readonly state: Pick<TrainState, "config"> | undefined; readonly file: string },
+): void {
+  const { config: before } = options.state ?? {};
+  if (!before) return; // an older version's
+  const changed = Object.keys(before).filter((key) =>
+    key in config && !movable.has(key) &&
+    inJson(config[key as keyof RunConfig]) !== inJson(before[key as keyof RunConfig])
+  );
+  if (changed.length === 0) return;
+  const [first] = changed as (keyof RunConfig)[];
+  throw new InputError(
+    `Cannot use ${options.file}: expected the configuration that the run was started with but found another ${
+      changed.join(", ")
+    }; put back "${first}": ${inJson(before[first])}`,
+  );
+}
+
+function sumOf(state: object): string {
+  return createHash("sha256").update(JSON.stringify(state)).digest("hex").slice(0, 32);
+}
+
+function inJson(value: unknown): string {
+  return JSON.stringify(value) ?? "nothing";
+}
