@@ -13,6 +13,9 @@ import { InputError } from "./base/errors.ts";
 const folder = z.string().min(1);
 const share = z.number().min(0).max(0.9);
 
+/** A folder's name on every system: Windows has names that it keeps for devices, and takes no dot at the end. */
+const runName = /^(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))(?=\w)[\w.-]{0,149}[\w-]$/i;
+
 /** The schema of a run; defaults are the `corrected` preset's. */
 export const runSchema = z.strictObject({
   preset: z.enum(["corrected", "reference"]).default("corrected").describe(
@@ -99,7 +102,10 @@ export const runSchema = z.strictObject({
     "JPEG qualities that the test set is compressed with in memory",
   ),
   out: folder.default("checkpoints").describe("folder of runs"),
-  run: z.string().regex(/^[\w.-]+$/, "expected letters, digits, dots, dashes and underscores").optional()
+  run: z.string().regex(
+    runName,
+    "expected up to 150 letters, digits, dots, dashes and underscores that begin with a letter, digit or underscore, do not end with a dot, and are no device of Windows",
+  ).optional()
     .describe(
       "name of this run's folder; by default made from data, preset and time",
     ),

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { flagName, nearestName, resolveConfig, runSchema, testSets } from "../lib/config.ts";
 import { InputError } from "../lib/base/errors.ts";
+import { newRunName } from "../lib/bench/folder.ts";
 
 const own = { real: "r", fake: "f" };
 
@@ -79,4 +80,25 @@ Deno.test("flagName() and nearestName() know the keys of the configuration", () 
   assertEquals(flagName("jpegQualities"), "--jpeg-qualities");
   assertEquals(nearestName("learningrate", Object.keys(runSchema.shape)), "learningRate");
   assertEquals(nearestName("qqqq", Object.keys(runSchema.shape)), undefined);
+});
+
+Deno.test("resolveConfig() takes a run's name that is a folder's on every system, and no other", () => {
+  for (const run of ["a", "7", "_x", "demo-corrected-seed0", "v1.2", "console", "a".repeat(150)]) {
+    assertEquals(resolveConfig({ run }).run, run);
+  }
+  const others = [
+    ...["", ".", "..", "...", "../x", "a/b", "a\\b", "a:b", "a b", ".hidden", "-x", "--resume", "x.", "x\n"],
+    ...["con", "NUL", "aux.txt", "Com1", "lpt9.", "a".repeat(151)],
+  ];
+  for (const run of others) {
+    assertThrows(() => resolveConfig({ run }), InputError, "Cannot use the configuration: run: ");
+  }
+});
+
+Deno.test("newRunName() is a name that can be used, whatever the set is called", () => {
+  for (const set of ["data", "..", "-x", ".a/b", "假", "x".repeat(300)]) {
+    const config = resolveConfig({ ...own, set });
+    const run = newRunName(config);
+    assertEquals(resolveConfig({ ...config, run }).run, run);
+  }
 });

@@ -48,7 +48,8 @@ const resumeFile = "resume.safetensors";
 
 /** `set-preset-seed0-20260102-030405`: a name that says what a run is, and sorts by time. */
 export function newRunName(config: RunConfig): string {
-  const set = (isDemo(config) ? "demo" : config.set).replaceAll(/[^\w.-]+/g, "-");
+  const set = (isDemo(config) ? "demo" : config.set).replaceAll(/[^\w.-]+/g, "-")
+    .replace(/^[.-]+/, "").slice(0, 80) || "data";
   return `${set}-${config.preset}-seed${config.seed}-${timeStamp()}`;
 }
 
