@@ -5,10 +5,11 @@
  * @module
  */
 import { createRequire } from "node:module";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "./base/random.ts";
+import { makeTemporaryFolder } from "./base/temporary.ts";
 
 /** The backends that this project runs on. */
 export type BackendName = "tensorflow" | "wasm";
@@ -134,6 +135,7 @@ async function startTensorFlow(log: (line: string) => void): Promise<Backend | s
     if (error instanceof Deno.errors.NotCapable) {
       return `${why}. SECURITY.md says what needs which permission`;
     }
+    if (/^Cannot make a temporary folder/.test(why)) return why;
     return `its addon does not load (${why}). Remove ${dirname(result.libraries)} and run deno task setup`;
   }
   await tf.ready();
@@ -181,7 +183,9 @@ function loadQuietly(library: string): void {
     close: fd,
     dup2: { parameters: ["i32", "i32"], result: "i32" },
   });
-  const diverted = Deno.makeTempFileSync({ prefix: "forgelens-" });
+  const folder = makeTemporaryFolder({ prefix: "forgelens-" });
+  const diverted = join(folder, "stderr.txt");
+  Deno.writeTextFileSync(diverted, "");
   const writeOnly = 1;
   const target = libc.open(new TextEncoder().encode(`${diverted}\0`), writeOnly);
   const stderr = libc.dup(2);
@@ -193,7 +197,7 @@ function loadQuietly(library: string): void {
     libc.close(stderr);
     libc.close(target);
     const lines = Deno.readTextFileSync(diverted).split("\n");
-    Deno.removeSync(diverted);
+    Deno.removeSync(folder, { recursive: true });
     for (const line of lines) {
       if (line && !/^I\d{4} |^WARNING: All log messages before/.test(line)) console.error(line);
     }

@@ -12,6 +12,7 @@ import { readSet } from "./data/layouts.ts";
 import { prepareVideos } from "./data/video.ts";
 import type { Coverage } from "./data/video_frames.ts";
 import { InputError } from "./base/errors.ts";
+import { writeWhole } from "./base/files.ts";
 import { configFlags, fromFile } from "./flags.ts";
 import { onScreen } from "./progress.ts";
 
@@ -46,11 +47,11 @@ export async function inspect(flags: Flags): Promise<number> {
     }
     if (chart) {
       const spec = inspectionChart(inspection, { demo: false });
-      if (form === ".json") await Deno.writeTextFile(chart, `${JSON.stringify(spec, null, 2)}\n`);
+      if (form === ".json") await writeWhole(chart, `${JSON.stringify(spec, null, 2)}\n`);
       else {
         const { renderChart } = await import("./bench/render.ts");
         const { svg, png } = await renderChart(spec);
-        await (form === ".svg" ? Deno.writeTextFile(chart, svg) : Deno.writeFile(chart, png));
+        await writeWhole(chart, form === ".svg" ? svg : png);
       }
       console.error(`Chart: ${chart}`);
     }

@@ -9,6 +9,8 @@
 import os from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type BackendName, initBackend, isOnGpu } from "../lib/backend.ts";
+import { writeWhole } from "../lib/base/files.ts";
+import { makeTemporaryFolder } from "../lib/base/temporary.ts";
 import {
   type Measure,
   measures,
@@ -137,7 +139,7 @@ async function main(flags: Flags): Promise<void> {
   const peer = flags.peer || flags.peerPython
     ? await startPeer({ batch, python: flags.peerPython, device: isOnGpu() ? "cuda" : "cpu", env, log })
     : undefined;
-  const folder = await Deno.makeTempDir({ prefix: "forgelens-bench-" });
+  const folder = makeTemporaryFolder({ prefix: "forgelens-bench-" });
   try {
     if (flags.scale !== undefined) {
       const paths = await writeBenchImages(folder, 4 * batch);
@@ -169,7 +171,7 @@ async function main(flags: Flags): Promise<void> {
       console.log(`\n${barChart([...found].map(([{ name }, x]) => [name, x]))}`);
       if (flags.chart) {
         const rows = [...found].map(([{ title }, value]) => ({ title, value }));
-        await Deno.writeTextFile(flags.chart, await renderSvg(ratioChart(rows, { subtitle: made })));
+        await writeWhole(flags.chart, await renderSvg(ratioChart(rows, { subtitle: made })));
       }
     }
     if (flags.json) {

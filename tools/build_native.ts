@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../lib/base/cache.ts";
+import { exists, writeWhole } from "../lib/base/files.ts";
 import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build_tensorflow.ts";
 
 const FOLDER = fileURLToPath(new URL("../lib/native/", import.meta.url));
@@ -35,7 +36,7 @@ export async function buildNative(name: NativeSource): Promise<string> {
   const texts = await Promise.all([source, ...headers].map((file) => Deno.readTextFile(file)));
   const digest = createHash("sha256").update(JSON.stringify([texts, flags])).digest("hex").slice(0, 24);
   const library = join(cacheFolder(), "native", `${name}-${digest}.so`);
-  if (await Deno.stat(library).catch(ignoreNotFound)) return library;
+  if (await isAsBuilt(library)) return library;
   const compiler = await firstThatRuns(await grantedOf(compilers()));
   if (!compiler) throw new Error("expected a C++ compiler but found none, or none that may be run");
   await Deno.mkdir(dirname(library), { recursive: true });
@@ -45,11 +46,23 @@ export async function buildNative(name: NativeSource): Promise<string> {
     if (fault !== undefined) {
       throw new Error(`expected ${compiler[0]} to compile ${name}.cc but found: ${fault}`);
     }
+    await writeWhole(`${library}.sha256`, await sumOf(temporary));
     await Deno.rename(temporary, library); // whole or not at all, whoever else builds it
   } finally {
     await Deno.remove(temporary).catch(ignoreNotFound);
   }
   return library;
+}
+
+/** Whether a library is there as it was built: a changed byte in it would be another number, or the end of the process. */
+async function isAsBuilt(library: string): Promise<boolean> {
+  if (!(await exists(library))) return false;
+  const sum = `${library}.sha256`; // which older versions did not write
+  return !(await exists(sum)) || await Deno.readTextFile(sum) === await sumOf(library);
+}
+
+async function sumOf(path: string): Promise<string> {
+  return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
 }
 
 /** The commands that may be run without asking: a question in the middle of a run would stop it, and nothing here must be had. */

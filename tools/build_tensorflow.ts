@@ -6,6 +6,7 @@
  */
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
+import { writeWhole } from "../lib/base/files.ts";
 
 /** The release of TensorFlow whose Python wheel is used. */
 export const TENSORFLOW_VERSION = "2.21.0";
@@ -75,7 +76,7 @@ export async function buildTensorFlow(
       sizes[file] = (await Deno.stat(join(made, file))).size;
     }
     const record: BuildRecord = { ...measured, tfjs: tfjs.version, sizes };
-    await Deno.writeTextFile(join(made, RECORD), JSON.stringify(record, null, 2) + "\n");
+    await writeWhole(join(made, RECORD), JSON.stringify(record, null, 2) + "\n");
     await Deno.remove(home, { recursive: true }).catch(ignoreNotFound);
     await Deno.rename(made, home);
     return record;

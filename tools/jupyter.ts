@@ -5,6 +5,7 @@
  * @module
  */
 import { join } from "node:path";
+import { makeTemporaryFolder } from "../lib/base/temporary.ts";
 import { outputOf, privatePython } from "./python.ts";
 
 const PACKAGES = ["jupyterlab==4.6.6", "nbconvert==7.17.2", "nbclient==0.11.0"];
@@ -27,7 +28,7 @@ export async function openJupyter({ log = console.error }: { log?: (line: string
   Jupyter
 > {
   const command = await ownJupyter() ?? await privateJupyter(log);
-  const home = await Deno.makeTempDir({ prefix: "forgelens-jupyter-" });
+  const home = makeTemporaryFolder({ prefix: "forgelens-jupyter-" });
   const kernel = join(home, "kernels", "deno");
   await Deno.mkdir(kernel, { recursive: true });
   // The installed kernelspec's argv, with this Deno: `deno` need not be on the path, as under npx.

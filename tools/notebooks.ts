@@ -7,6 +7,7 @@
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { writeWhole } from "../lib/base/files.ts";
 import { type Jupyter, openJupyter } from "./jupyter.ts";
 import { cellsAsModule, faultsOf, joined, type Notebook } from "./notebook_file.ts";
 
@@ -155,7 +156,7 @@ export async function exportHtml(jupyter: Jupyter, path: string): Promise<void> 
   const page = path.replace(/\.ipynb$/, ".html");
   const html = await Deno.readTextFile(page);
   // The template's scripts (MathJax, Mermaid, RequireJS) come from elsewhere, and nothing here needs them.
-  await Deno.writeTextFile(page, html.replaceAll(/<script[\s\S]*?<\/script>/g, ""));
+  await writeWhole(page, html.replaceAll(/<script[\s\S]*?<\/script>/g, ""));
 }
 
 /** A folder to work in, below the project, so that its deno.json holds there. */
@@ -203,7 +204,7 @@ async function render(names: readonly string[], out: string): Promise<void> {
       if (faults.length > 0) throw new Error(`Cannot share ${name}.ipynb: ${faults.join("; ")}`);
       await Deno.mkdir(out, { recursive: true });
       const path = join(out, `${name}.ipynb`);
-      await Deno.writeTextFile(path, text);
+      await writeWhole(path, text);
       await exportHtml(jupyter, path);
       const seconds = Math.round((performance.now() - began) / 1000);
       console.log(

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { cacheFolder } from "../lib/base/cache.ts";
+import { writeWhole } from "../lib/base/files.ts";
 import { withLock } from "./setup.ts";
 
 /**
@@ -43,7 +44,7 @@ export async function privatePython(
     await must([base, "-m", "venv", "--without-pip", home], what);
     const pip = [base, "-m", "pip", "--python", python, "install", "--disable-pip-version-check", "--quiet"];
     await must([...pip, ...packages], what);
-    await Deno.writeTextFile(ready, wanted);
+    await writeWhole(ready, wanted);
   }, () => log(`Waiting for another process that is installing ${packages[0]}`));
   return python;
 }

@@ -9,6 +9,7 @@
  */
 import { join } from "node:path";
 import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "../backend.ts";
+import { inTemporaryFolder } from "../base/temporary.ts";
 import type * as tf from "@tensorflow/tfjs";
 
 /** The value of a node's attribute. */
@@ -120,8 +121,7 @@ export type LoadedGraph = {
 
 /** Hands a graph to TensorFlow. @throws when TensorFlow cannot load it. */
 export async function openGraph(graph: Graph): Promise<LoadedGraph> {
-  const folder = await Deno.makeTempDir({ prefix: "forgelens-graph-" });
-  try {
+  return await inTemporaryFolder(async (folder) => {
     await Deno.writeFile(join(folder, "saved_model.pb"), graph.savedModel());
     const model = loadSavedModel(folder, TAG);
     return {
@@ -132,9 +132,7 @@ export async function openGraph(graph: Graph): Promise<LoadedGraph> {
         }),
       close: model.close,
     };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  }, { prefix: "forgelens-graph-" });
 }
 
 const TAG = "serve";

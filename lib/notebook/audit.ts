@@ -16,6 +16,7 @@ import { imageBatches } from "../data/sampling.ts";
 import { clipMean, clipStd, encodeTokens, toPixels } from "../model/clip.ts";
 import { logits } from "../model/forgelens.ts";
 import { createRandom } from "../base/random.ts";
+import { makeTemporaryFolder } from "../base/temporary.ts";
 import { type Detector, reload, train, watch } from "./run.ts";
 
 /** A detector trained under one change of the protocol, and its unperturbed tests. */
@@ -194,7 +195,7 @@ export type MessyFolder = {
 
 /** Copies samples to a temporary folder, puts a text file, a cut image and an empty one among the reals, and reads it. */
 export async function readMessyFolder(samples: readonly Sample[]): Promise<MessyFolder> {
-  const root = await Deno.makeTempDir({ prefix: "forgelens-audit-" });
+  const root = makeTemporaryFolder({ prefix: "forgelens-audit-" });
   try {
     const counts = [0, 0];
     for (const { label, path } of samples) {
