@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { reasonOf } from "../base/errors.ts";
 import { writeAll, writeAtomically } from "../base/files.ts";
 import { inParallel } from "../base/pool.ts";
-import { decodeImage, type RgbImage } from "./image.ts";
+import { releaseBytes, type RgbImage, withImage } from "./image.ts";
 
 /** What is known of an image file. */
 export type ImageFacts = {
@@ -44,16 +44,19 @@ async function readFacts(path: string): Promise<ImageFacts> {
     return { ...empty, bytes: 0, fault: reasonOf(error) };
   }
   try {
-    const image = await decodeImage(bytes);
     const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+    const seen = await withImage(bytes, (image) => {
+      const { width, height } = image;
+      const look = lookAt(image);
+      releaseBytes(image.data);
+      return { width, height, ...look };
+    });
     return {
       bytes: bytes.length,
       format: formatOf(bytes),
-      width: image.width,
-      height: image.height,
       tables: quantisationTables(bytes),
       digest,
-      ...lookAt(image),
+      ...seen,
     };
   } catch (error) {
     return { ...empty, bytes: bytes.length, fault: reasonOf(error) };

@@ -3,16 +3,26 @@
  *
  * @module
  */
-import sharp from "sharp";
+import sharp, { type Metadata, type Sharp } from "sharp";
+import { createBudget } from "../base/pool.ts";
+import { withoutTransforms } from "./avif.ts";
+import { jpegFault } from "./jpeg_fault.ts";
 import { resizeAside, type RgbImage } from "./resize.ts";
+import { foreignTiff, tiffLayout } from "./tiff.ts";
 
 export type { RgbImage } from "./resize.ts";
 
 // Every file is read once, so that libvips' cache of results would only hold memory.
 sharp.cache(false);
 
-/** Pillow refuses a truncated file but reads on past the decoder's warnings. */
-const FAIL_ON = "truncated";
+/** What cannot be decoded is an error, and not grey or black; libjpeg's warnings are none, for Pillow. */
+const FAIL_ON = "error";
+
+/** Pillow's limit, from which on it takes a picture for an attack. */
+const MAX_PIXELS = 178_956_970;
+
+/** Pixels that are decoded and resized at a time, by whoever asks: each takes some ten bytes on its way. */
+const pixels = createBudget(100e6);
 
 const SIGNATURES: readonly (readonly [format: string, offset: number, magic: string])[] = [
   ["JPEG", 0, "\xff\xd8\xff"],
@@ -82,49 +92,119 @@ function grey16ToRgb(grey: Uint16Array): Uint8Array {
   return rgb;
 }
 
-/** The image in `bytes` as RGB; rejects with libvips' reason. */
-async function decode(bytes: Uint8Array): Promise<RgbImage> {
-  const image = sharp(bytes, { failOn: FAIL_ON, ignoreIcc: true });
-  const { format, space, hasAlpha } = await image.metadata();
-  if (format === "svg") throw new Error("SVG is a drawing");
+/** An image that is whole, but of a kind that is not read; the message says which. */
+class Foreign extends Error {}
+
+/** The same image as Pillow stores it, or a refusal of what Pillow refuses and libvips does not. */
+function asPillow(bytes: Uint8Array): Uint8Array {
+  const format = formatOf(bytes);
+  if (format === "AVIF or HEIC") return withoutTransforms(bytes);
+  if (format === "JPEG") {
+    const fault = jpegFault(bytes);
+    if (fault !== undefined) throw new Error(fault);
+  }
+  const layout = format === "TIFF" ? tiffLayout(bytes) : undefined;
+  const foreign = layout && foreignTiff(layout);
+  if (foreign !== undefined) throw new Foreign(foreign);
+  return bytes;
+}
+
+/** Whether 16-bit grey has its values clipped: a TIFF's, and a PNG's without alpha, though it may name a transparent value. */
+function isClipped(bytes: Uint8Array, hasAlpha: boolean): boolean {
+  const format = formatOf(bytes);
+  return format === "PNG" ? bytes[25] === 0 : !hasAlpha;
+}
+
+/** The RGB of an image, 8 bits a sample; rejects with libvips' reason. */
+async function decode(bytes: Uint8Array, image: Sharp, meta: Metadata): Promise<RgbImage> {
+  const { space, hasAlpha, depth, format } = meta;
+  // Pillow turns a TIFF as it is loaded, and nothing else.
+  const turned = format === "tiff" ? image.autoOrient() : image;
   if (space === "cmyk") {
-    const { data, info } = await image.pipelineColourspace("cmyk").toColourspace("cmyk").raw().toBuffer({
-      resolveWithObject: true,
-    });
-    return { data: cmykToRgb(data), width: info.width, height: info.height };
+    const wide = depth === "ushort";
+    const { data, info } = await turned.pipelineColourspace("cmyk").toColourspace("cmyk")
+      .raw({ depth: wide ? "ushort" : "uchar" }).toBuffer({ resolveWithObject: true });
+    const cmyk = wide ? Uint8Array.from({ length: data.length / 2 }, (_, i) => data[2 * i + 1]) : data;
+    return { data: cmykToRgb(cmyk), ...sizeOf(info) };
   }
-  if (space === "grey16" && !hasAlpha) {
-    const { data, info } = await image.toColourspace("grey16").raw({ depth: "ushort" }).toBuffer({
-      resolveWithObject: true,
-    });
+  if (space === "grey16" && isClipped(bytes, hasAlpha)) {
+    const { data, info } = await turned.removeAlpha().toColourspace("grey16").raw({ depth: "ushort" })
+      .toBuffer({ resolveWithObject: true });
     const grey = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height);
-    return { data: grey16ToRgb(grey), width: info.width, height: info.height };
+    // libvips turns a TIFF whose white is zero about; Pillow does so only up to 8 bits.
+    const inverted = format === "tiff" && tiffLayout(bytes)?.photometric === 0;
+    return { data: grey16ToRgb(inverted ? grey.map((value) => 65535 - value) : grey), ...sizeOf(info) };
   }
-  const { data, info } = await image.removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  const rgb = new Uint8Array(data.buffer, data.byteOffset, data.length);
-  return { data: rgb, width: info.width, height: info.height };
+  // Pillow takes signed bytes for unsigned ones.
+  const bits = depth === "char" ? { depth: "char" } as const : {};
+  const { data, info } = await turned.removeAlpha().raw(bits).toBuffer({ resolveWithObject: true });
+  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), ...sizeOf(info) };
+}
+
+function sizeOf({ width, height }: { readonly width: number; readonly height: number }) {
+  return { width, height };
 }
 
 /**
- * Reads an image as RGB at its own size, as Pillow's `open → convert("RGB")` does: no EXIF rotation, colour
- * profiles ignored, alpha removed and not blended, grey replicated, palettes looked up, CMYK by the naive formula,
- * the first frame of several.
+ * Decodes an image as `decodeImage()` does and gives it to `use`. All images that are in use at a time have at most 100
+ * million pixels together, or one has more: the rest wait, so that a few large ones do not take the machine's memory.
  *
- * Known differences: a transparent pixel of a GIF is black here and the palette's colour there, and a PNG cut within
- * its last chunk or a GIF without its last bytes is refused here and read there. Pillow's BMP is not read.
+ * @param use must not wait for another image.
+ * @throws as `decodeImage()`, and what `use` throws.
+ */
+export async function withImage<T>(
+  source: string | Uint8Array,
+  use: (image: RgbImage) => T | Promise<T>,
+): Promise<T> {
+  const { bytes, name } = await readBytes(source);
+  const refusal = (error: unknown) => {
+    const reason = (error as Error).message.trim().split("\n")[0];
+    const found = error instanceof Foreign ? reason : describe(bytes, reason);
+    return unreadable(name, "a JPEG, PNG, WebP, GIF or TIFF image", found);
+  };
+  const { image, meta, stored } = await header(bytes).catch((error) => Promise.reject(refusal(error)));
+  using _held = await pixels.take(meta.width * meta.height);
+  return await use(await decode(stored, image, meta).catch((error) => Promise.reject(refusal(error))));
+}
+
+async function header(bytes: Uint8Array) {
+  const stored = asPillow(bytes);
+  const image = sharp(stored, { failOn: FAIL_ON, ignoreIcc: true, limitInputPixels: false });
+  const meta = await image.metadata();
+  if (meta.format === "svg") throw new Error("SVG is a drawing");
+  if (meta.format === "jpeg" && formatOf(bytes) !== "JPEG") throw new Error("a JPEG that begins otherwise");
+  if (meta.width * meta.height > MAX_PIXELS) {
+    throw new Foreign(
+      `${meta.width} × ${meta.height} pixels, more than the ${MAX_PIXELS} from which on Pillow refuses an image`,
+    );
+  }
+  return { image, meta, stored };
+}
+
+/** Waits until a picture of this size may be decoded beside the others that are; what is disposed lets others begin. */
+export async function holdPixels(
+  size: { readonly width: number; readonly height: number },
+): Promise<Disposable> {
+  return await pixels.take(size.width * size.height);
+}
+
+/**
+ * Reads an image as RGB at its own size, as Pillow 11.3's `open → convert("RGB")` does: EXIF orientation ignored but in TIFF,
+ * colour profiles ignored, alpha removed and not blended, grey replicated, palettes looked up, CMYK by the naive formula,
+ * the first frame of several. What is damaged is refused where Pillow refuses it and read where libjpeg only warns.
  *
- * @param source A path, or the file's bytes. JPEG, PNG, WebP, GIF and TIFF, by content and not by name.
+ * Known differences: a transparent pixel of a GIF is black here and the palette's colour there. Refused here and read
+ * there: a PNG cut within its last chunk, a GIF without its last bytes, a JPEG of a hundred warnings, BMP, TIFF in Lab, of compressed YCbCr without
+ * subsampling, or of YCbCr with one sample. AVIF is off by 1 where its chroma is whole, and by more where it is subsampled,
+ * which Pillow smooths; a TIFF with premultiplied alpha is off by 1. An uncompressed TIFF that is not RGB and lies on
+ * its side is turned here and scrambled there.
+ *
+ * @param source A path, or the file's bytes. JPEG, PNG, WebP, GIF, TIFF and AVIF, by content and not by name.
  * @returns `data` is [height, width, 3], values 0 to 255.
- * @throws `Cannot read image …` for a missing, empty, truncated or foreign file.
+ * @throws `Cannot read image …` for a missing, empty, truncated or foreign file, and from 178,956,970 pixels on, as Pillow.
  */
 export async function decodeImage(source: string | Uint8Array): Promise<RgbImage> {
-  const { bytes, name } = await readBytes(source);
-  try {
-    return await decode(bytes);
-  } catch (error) {
-    const reason = (error as Error).message.trim().split("\n")[0];
-    throw unreadable(name, "a JPEG, PNG, WebP, GIF or TIFF image", describe(bytes, reason));
-  }
+  return await withImage(source, (image) => image);
 }
 
 /**
@@ -146,7 +226,9 @@ export async function jpegRoundTrip(image: RgbImage, quality: number): Promise<R
   const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: "4:2:0", mozjpeg: false, optimiseCoding: false })
     .toBuffer();
-  return await decode(jpeg);
+  const again = sharp(jpeg, { failOn: FAIL_ON, limitInputPixels: false });
+  const rgb = await again.raw().toBuffer();
+  return { data: new Uint8Array(rgb.buffer, rgb.byteOffset, rgb.length), width, height };
 }
 
 /**
@@ -168,15 +250,16 @@ export async function loadImage(
   if (!Number.isInteger(size) || size < 1) {
     throw new Error(`Cannot resize image: expected a positive integer size but found ${size}`);
   }
-  let image = await decodeImage(source);
-  if (jpegQuality !== undefined) {
-    const whole = image;
-    image = await jpegRoundTrip(whole, jpegQuality);
-    releaseBytes(whole.data);
-  }
-  const { data } = await resizeAside(image, { width: size, height: size });
-  if (data !== image.data) releaseBytes(image.data);
-  return data;
+  return await withImage(source, async (whole) => {
+    let image = whole;
+    if (jpegQuality !== undefined) {
+      image = await jpegRoundTrip(whole, jpegQuality);
+      releaseBytes(whole.data);
+    }
+    const { data } = await resizeAside(image, { width: size, height: size });
+    if (data !== image.data) releaseBytes(image.data);
+    return data;
+  });
 }
 
 /**

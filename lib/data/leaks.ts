@@ -7,6 +7,7 @@ import sharp from "sharp";
 import { InputError } from "../base/errors.ts";
 import type { Sample } from "./dataset.ts";
 import type { ImageFacts } from "./facts.ts";
+import { holdPixels } from "./image.ts";
 
 /** Samples that play one part in a run; the tests of all sets play the same. */
 export type Part = {
@@ -265,6 +266,7 @@ function correlate(first: Float32Array, second: Float32Array): number {
 
 async function detailOf(path: string): Promise<Float32Array> {
   const [size, reach] = [64, 3];
+  using _held = await holdPixels(await sharp(path).metadata());
   const { data } = await sharp(path).removeAlpha().greyscale().resize(size, size, { fit: "fill" })
     .raw().toBuffer({ resolveWithObject: true });
   const sums = new Float64Array((size + 1) ** 2); // of all pixels above and to the left

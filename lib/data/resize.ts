@@ -10,6 +10,8 @@ const PRECISION = 22;
 
 /** Tables kept at a time; data sets of face crops come in many sizes, and a table is cheap to make again. */
 const MAX_TABLES = 256;
+/** Longer tables, of pictures with millions of pixels a side, are not kept. */
+const MAX_KEPT = 1 << 18;
 
 /** One axis of the filter: output `i` is the sum of `taps[i]` inputs from `first[i]` on. */
 interface Filter {
@@ -59,7 +61,7 @@ function triangleFilter(inSize: number, outSize: number): Filter {
 
   if (filters.size >= MAX_TABLES) filters.clear();
   const filter = { first, taps, stride, weights, packed };
-  filters.set(key, filter);
+  if (packed.length <= MAX_KEPT) filters.set(key, filter);
   return filter;
 }
 

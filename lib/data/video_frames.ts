@@ -9,6 +9,7 @@ import { reasonOf } from "../base/errors.ts";
 import type { VideoBoxes } from "./boxes.ts";
 import { type Box, cropSquare } from "./crop.ts";
 import { extractFrames, probeVideo } from "./ffmpeg.ts";
+import { holdPixels } from "./image.ts";
 import { evenly, frameNumber, type Video } from "./layout_videos.ts";
 import { mp4Fault } from "./mp4.ts";
 import { namesIn } from "./scan.ts";
@@ -173,6 +174,7 @@ async function cutOut(
   const { width, height } = await sharp(file).metadata();
   const square = cropSquare(box, { width, height, margin });
   if (!square) return false;
+  using _held = await holdPixels({ width, height });
   await sharp(file).extract({ left: square.x, top: square.y, width: square.width, height: square.height })
     .png({ compressionLevel: 6 }).toFile(target);
   return true;

@@ -36,7 +36,7 @@ export type CacheUse = {
 };
 
 /** Changes when the preparation of images does. */
-const PREPARATION_VERSION = 1;
+const PREPARATION_VERSION = 2;
 const SHARD_BYTES = 64e6;
 const SUFFIX = ".safetensors";
 const OURS = /^[0-9a-f]{24}\.safetensors$/;

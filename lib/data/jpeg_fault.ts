@@ -1,0 +1,77 @@
+/**
+ * What libjpeg refuses at the end of a JPEG's picture, where libvips stops looking: Pillow reads on to the end marker.
+ *
+ * @module
+ */
+
+const RST0 = 0xd0;
+const RST7 = 0xd7;
+const SOI = 0xd8;
+const EOI = 0xd9;
+const SOS = 0xda;
+const DRI = 0xdd;
+const TEM = 0x01;
+
+/** Whether segments of this marker are read or skipped wherever they stand: tables, comments, application data. */
+const isSegment = (marker: number) =>
+  marker === 0xc4 || marker === 0xcc || (marker >= 0xdb && marker <= 0xdd) ||
+  marker >= 0xe0 && marker <= 0xef ||
+  marker === 0xfe;
+
+/** The frames that libjpeg decodes: baseline, extended and progressive, with Huffman or arithmetic coding. */
+const frames: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2, 0xc9, 0xca]);
+
+/** The next marker's place from `at` on: 0xff, then neither 0, which is data, nor 0xff, which fills. */
+function markerAt(bytes: Uint8Array, at: number): number | undefined {
+  for (let i = bytes.indexOf(0xff, at); i >= 0 && i + 1 < bytes.length; i = bytes.indexOf(0xff, i + 1)) {
+    if (bytes[i + 1] !== 0 && bytes[i + 1] !== 0xff) return i;
+  }
+  return undefined;
+}
+
+/**
+ * Why libjpeg gives a JPEG up, or nothing where it goes on, at most with a warning. Of the picture's data only the markers in
+ * them are looked at.
+ */
+export function jpegFault(bytes: Uint8Array): string | undefined {
+  let restarts = false;
+  let components = 0;
+  let progressive = false;
+  let scanned = false; // the only scan of all components is behind
+  let unknown: number | undefined;
+  for (let at = markerAt(bytes, 2); at !== undefined; at = markerAt(bytes, at)) {
+    const marker = bytes[at + 1];
+    at += 2;
+    if (marker === EOI) break;
+    if (marker >= RST0 && marker <= RST7) {
+      unknown = undefined; // looked for in its place, and found
+      continue;
+    }
+    if (marker === TEM) continue;
+    const inScan = scanned ? " after the picture's data began" : "";
+    if (marker === SOI) return `a second start of an image${inScan}`;
+    if (marker < 0xc0 && scanned && restarts) {
+      unknown ??= marker;
+      continue;
+    }
+    if (marker !== SOS && !frames.has(marker) && !isSegment(marker)) {
+      return `the unknown marker ${marker.toString(16)}${inScan}`;
+    }
+    if (at + 2 > bytes.length) return undefined; // cut, which the decoder says
+    const length = (bytes[at] << 8) | bytes[at + 1];
+    if (length < 2) return `a segment of length ${length}${inScan}`;
+    if (frames.has(marker)) {
+      if (components > 0) return `a second frame${inScan}`;
+      progressive = marker === 0xc2 || marker === 0xca;
+      components = bytes[at + 7] ?? 0;
+    } else if (marker === DRI) restarts = bytes[at + 2] + bytes[at + 3] > 0;
+    else if (marker === SOS) {
+      if (scanned) return "a second scan of a picture with one";
+      scanned = !progressive && bytes[at + 2] === components;
+    }
+    at += length;
+  }
+  return unknown === undefined
+    ? undefined
+    : `the unknown marker ${unknown.toString(16)} within the picture's data`;
+}
