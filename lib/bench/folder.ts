@@ -214,7 +214,8 @@ export async function writeCheckpoint(
   const dict: StateDict = new Map();
   for (const [key, value] of weights.model) dict.set(`model.${key}`, value);
   for (const [key, value] of weights.optimizer) dict.set(`optimizer.${key}`, value);
-  await saveSafetensors(join(folder, resumeFile), dict, { metadata: { state: stateText(state) } });
+  const metadata = { state: stateText(state) };
+  await saveSafetensors(join(folder, resumeFile), dict, { metadata, checksum: true });
 }
 
 /** Notes that a seed is trained; its weights stand in their own file by now. */
@@ -253,7 +254,7 @@ export async function writeWeights(
     seed: `${seed}`,
     config: JSON.stringify(config),
   };
-  await saveSafetensors(path, dict, { metadata });
+  await saveSafetensors(path, dict, { metadata, checksum: true });
   if (config.pth) await savePth(path.replace(/\.safetensors$/, ".pth"), dict);
 }
 

@@ -4,12 +4,18 @@
  * @see https://github.com/huggingface/safetensors#format
  * @module
  */
+import { createHash } from "node:crypto";
 import { dtypeNamed, elementCount } from "./dtypes.ts";
 import { decodeText, readAt, writeAtomically } from "../base/files.ts";
 import type { StateDict } from "./weights.ts";
 
 /** The format's own limit, in bytes. */
 const MAX_HEADER = 100_000_000;
+
+/** Under this key of the metadata stands the checksum of the rest. */
+const CHECKSUM = "forgelens.checksum";
+/** What a checksum begins with, so that a damaged key does not hide it; the number changes with the way of making it. */
+const CHECKSUM_MARK = "forgelens-1 sha256 ";
 
 interface Placed {
   readonly key: string;
@@ -93,10 +99,32 @@ function parseHeader(
 }
 
 /**
- * Reads an open safetensors file.
+ * The checksum of metadata and tensors: it does not depend on the order in which they stand in the file, so that a file that
+ * another program wrote anew, with the same metadata, has the same.
+ */
+function checksumOf(metadata: Readonly<Record<string, string>>) {
+  const hash = createHash("sha256");
+  for (const key of Object.keys(metadata).sort()) {
+    if (key !== CHECKSUM) hash.update(`${JSON.stringify([key, metadata[key]])}\n`);
+  }
+  return {
+    /** Takes the next tensor; in the order of `byName()`. */
+    add: (key: string, dtype: string, shape: readonly number[], bytes: Uint8Array) => {
+      hash.update(`${JSON.stringify([key, dtype, shape])}\n`).update(bytes);
+    },
+    text: () => `${CHECKSUM_MARK}${hash.digest("hex")}`,
+  };
+}
+
+function byName<T extends { readonly key: string }>(items: readonly T[]): T[] {
+  return items.toSorted((a, b) => a.key < b.key ? -1 : 1);
+}
+
+/**
+ * Reads an open safetensors file. Where `saveSafetensors()` left a checksum in its metadata, it is checked.
  *
  * @returns The tensors in the header's order, and the header's `__metadata__` (empty if there is none).
- * @throws `expected … but found …`, without the file's name, when header, offsets or sizes are wrong.
+ * @throws `expected … but found …`, without the file's name, when header, offsets, sizes or the checksum are wrong.
  */
 export async function readSafetensors(
   file: Deno.FsFile,
@@ -113,11 +141,26 @@ export async function readSafetensors(
   const text = decodeText(await readAt(file, 8, Number(length)));
   const { entries, metadata } = parseHeader(text, size - dataStart);
 
-  const tensors: StateDict = new Map();
-  for (const { key, dtype: name, shape, begin, end } of entries) {
+  const tensors: StateDict = new Map(entries.map(({ key, dtype, shape }) => {
+    const { loadsAs } = dtypeNamed(dtype)!;
+    return [key, { dtype: loadsAs, shape: [...shape], data: new Float32Array() }];
+  }));
+  const stated = Object.entries(metadata).find(([key, value]) =>
+    key === CHECKSUM || value.startsWith(CHECKSUM_MARK)
+  );
+  const { [stated?.[0] ?? CHECKSUM]: _, ...others } = metadata;
+  const checksum = checksumOf(others);
+  for (const { key, dtype: name, shape, begin, end } of byName(entries)) {
     const dtype = dtypeNamed(name)!;
-    const data = dtype.decode(await readAt(file, dataStart + begin, end - begin));
-    tensors.set(key, { dtype: dtype.loadsAs, shape: [...shape], data });
+    const bytes = await readAt(file, dataStart + begin, end - begin);
+    if (stated) checksum.add(key, dtype.safetensors, shape, bytes);
+    tensors.get(key)!.data = dtype.decode(bytes);
+  }
+  if (stated && stated[1] !== checksum.text()) {
+    throw new Error(
+      "expected what the checksum in its metadata was made of but found other bytes: the file was damaged, or changed by " +
+        "hand; take another copy of it (or, where the change was meant, write it without the metadata's checksum)",
+    );
   }
   return { tensors, metadata };
 }
@@ -129,14 +172,17 @@ export async function readSafetensors(
  * take a Float32Array and round it, integer types any array whose values fit.
  *
  * @param options.metadata Texts for the header's `__metadata__`.
+ * @param options.checksum Adds to them, as `forgelens.checksum`, a SHA-256 over all texts and tensors, which loading checks; off unless
+ * given.
  * @throws `Cannot save …` when an entry's type, shape and data do not agree, or the file cannot be written.
  */
 export async function saveSafetensors(
   path: string,
   dict: StateDict,
-  options: { metadata?: Record<string, string> } = {},
+  options: { metadata?: Record<string, string>; checksum?: boolean } = {},
 ): Promise<void> {
   await writeAtomically(path, async (append) => {
+    const texts = options.metadata && metadataOf(options.metadata);
     const items = [...dict].map(([key, { dtype: name, shape, data }]) => {
       const dtype = dtypeNamed(name);
       if (!dtype) throw new Error(`expected an element type of the format for ${key} but found ${name}`);
@@ -155,8 +201,22 @@ export async function saveSafetensors(
       item.begin = at;
       at += item.bytes;
     }
+    const encoded = ({ key, dtype, data }: typeof items[number]) => {
+      try {
+        return dtype.encode(data);
+      } catch (error) {
+        throw new Error(`${(error as Error).message} in ${key}`);
+      }
+    };
+    const checksum = options.checksum ? checksumOf(texts ?? {}) : undefined;
+    if (checksum) {
+      for (const item of byName(items)) {
+        checksum.add(item.key, item.dtype.safetensors, item.shape, encoded(item));
+      }
+    }
+    const metadata = checksum ? { ...texts, [CHECKSUM]: checksum.text() } : texts;
     const header = Object.fromEntries([
-      ...(options.metadata ? [["__metadata__", metadataOf(options.metadata)] as const] : []),
+      ...(metadata ? [["__metadata__", metadata] as const] : []),
       ...items.map(({ key, dtype, shape, begin, bytes }) =>
         [key, { dtype: dtype.safetensors, shape, data_offsets: [begin, begin + bytes] }] as const
       ),
@@ -170,12 +230,6 @@ export async function saveSafetensors(
     new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
     head.set(json, 8);
     await append(head);
-    for (const { key, dtype, data } of inFile) {
-      try {
-        await append(dtype.encode(data));
-      } catch (error) {
-        throw new Error(`${(error as Error).message} in ${key}`);
-      }
-    }
+    for (const item of inFile) await append(encoded(item));
   });
 }

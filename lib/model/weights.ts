@@ -171,11 +171,18 @@ async function openCheckpoint(
  *
  * @throws `Cannot load <path>: expected … but found …`, with the key or the offset.
  */
-export function loadStateDict(path: string): Promise<StateDict> {
+export async function loadStateDict(path: string): Promise<StateDict> {
+  return (await loadWeights(path)).tensors;
+}
+
+/** As `loadStateDict()`, with the texts that a safetensors file has beside its tensors; none from PyTorch's formats. */
+export function loadWeights(
+  path: string,
+): Promise<{ readonly tensors: StateDict; readonly metadata: Readonly<Record<string, string>> }> {
   return opened(path, async (file, size, head) => {
     const checkpoint = await openCheckpoint(file, size, head);
-    if (checkpoint) return await stateDictOf(checkpoint);
-    if (head[8] === 0x7b || path.endsWith(".safetensors")) return (await readSafetensors(file, size)).tensors;
+    if (checkpoint) return { tensors: await stateDictOf(checkpoint), metadata: {} };
+    if (head[8] === 0x7b || path.endsWith(".safetensors")) return await readSafetensors(file, size);
     throw new Error(
       "expected a safetensors file, a zip or an older file of PyTorch's, or a TorchScript archive but found " +
         (size === 0 ? "an empty file" : `${size} bytes of another format`),

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { dtypeNamed } from "../../lib/model/dtypes.ts";
 import { readSafetensors } from "../../lib/model/safetensors.ts";
-import { loadStateDict, saveSafetensors, type StateDict } from "../../lib/model/weights.ts";
+import { InputError } from "../../lib/base/errors.ts";
+import { loadStateDict, loadWeights, saveSafetensors, type StateDict } from "../../lib/model/weights.ts";
 
 async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -209,10 +210,50 @@ Deno.test("saveSafetensors() replaces a file only when all is written", async ()
     }
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a.safetensors"]);
     assertEquals(await Deno.readTextFile(path), "old");
-    const { message } = await assertRejects(
-      () => saveSafetensors(`${folder}/none/a.safetensors`, new Map()),
-      Error,
-    );
-    assertMatch(message, /^Cannot save .*none\/a\.safetensors: /);
+    const { message } = await assertRejects(() => saveSafetensors(`${path}/b.safetensors`, new Map()), Error);
+    assertMatch(message, /^Cannot save .*a\.safetensors\/b\.safetensors: /);
+  });
+});
+
+Deno.test("a file with a checksum is refused after any of its bytes changed, and read as it was written", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/a.safetensors`;
+    const dict: StateDict = new Map([
+      ["half", { dtype: "F16", shape: [2], data: Float32Array.of(0.5, 2) }],
+      ["a", { dtype: "F32", shape: [3], data: Float32Array.of(1, 2, 3) }],
+    ]);
+    await saveSafetensors(path, dict, { metadata: { heads: "8", format: "pt" }, checksum: true });
+    const bytes = await Deno.readFile(path);
+    const { tensors, metadata } = await loadWeights(path);
+    assertEquals([...tensors.keys()], ["half", "a"]);
+    assertEquals(tensors.get("a")!.data, Float32Array.of(1, 2, 3));
+    assertMatch(metadata["forgelens.checksum"], /^forgelens-1 sha256 [0-9a-f]{64}$/);
+    const header = new TextDecoder().decode(bytes.subarray(8));
+    const key = 8 + header.indexOf("forgelens.checksum");
+    for (let at = 0; at < bytes.length; at++) {
+      const changed = bytes.slice();
+      changed[at] ^= 1;
+      await Deno.writeFile(path, changed);
+      // The checksum's own name says nothing of the weights: it is found by its value all the same.
+      if (at >= key && at < key + "forgelens.checksum".length) await loadWeights(path);
+      else await assertRejects(() => loadWeights(path), InputError, `Cannot load ${path}: expected`);
+    }
+    const heads = 8 + header.indexOf('"8"') + 1;
+    await Deno.writeFile(path, bytes.with(heads, "4".charCodeAt(0)));
+    await assertRejects(() => loadWeights(path), InputError, "take another copy of it");
+  });
+});
+
+Deno.test("a file without a checksum, or in another order with the same one, loads", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/a.safetensors`;
+    const [a, b] = [1, 2].map((x) => ({ dtype: "float32", shape: [1], data: Float32Array.of(x) }));
+    await saveSafetensors(path, new Map([["b", b], ["a", a]]), { metadata: { note: "x" }, checksum: true });
+    const { metadata } = await loadWeights(path);
+    await saveSafetensors(path, new Map([["a", a], ["b", b]]), { metadata });
+    assertEquals((await loadWeights(path)).metadata, metadata);
+    const checksum = "0".repeat(64);
+    await saveSafetensors(path, new Map([["a", b]]), { metadata: { checksum } }); // another program's word
+    assertEquals((await loadWeights(path)).metadata, { checksum });
   });
 });
