@@ -5,12 +5,19 @@
  */
 import { basename, dirname, join } from "node:path";
 import { evaluateRun } from "./bench/evaluate.ts";
-import { checkRunFolder, newRunName, readRunConfig, timeStamp, unfinishedRun } from "./bench/folder.ts";
+import {
+  checkRunFolder,
+  freeFolder,
+  newRunName,
+  readRunConfig,
+  reportFolder,
+  unfinishedRun,
+} from "./bench/folder.ts";
 import type { RunReport } from "./bench/report.ts";
 import { openSession } from "./bench/session.ts";
 import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench/tables.ts";
 import { trainRun } from "./bench/train.ts";
-import { isDemo, resolveConfig, type RunConfig } from "./config.ts";
+import { flagName, isDemo, resolveConfig, type RunConfig } from "./config.ts";
 import { writeDemoData } from "./data/demo.ts";
 import { InputError } from "./base/errors.ts";
 import { configFlags, fromFile } from "./flags.ts";
@@ -29,11 +36,16 @@ export async function train(flags: Flags): Promise<number> {
   const folder = join(named.out, named.run);
   return await onScreen(async ({ screen, signal }) => {
     if (isDemo(named)) console.log(demoNotice);
-    const session = await openSession(named, { report: screen.show, signal });
+    const session = await openSession(named, {
+      report: screen.show,
+      signal,
+      runFolder: resume ? { folder } : undefined,
+    });
     try {
       for await (const event of trainRun(named, { resume, session, signal })) screen.show(event);
       signal.throwIfAborted();
-      printReport(await evaluateRun(named, { session, onEvent: screen.show, signal }), folder);
+      const into = await reportFolder(folder);
+      printReport(await evaluateRun(named, { session, into, onEvent: screen.show, signal }), into);
     } finally {
       session.close();
     }
@@ -51,18 +63,29 @@ export async function train(flags: Flags): Promise<number> {
 
 async function resumedConfig(flags: Flags): Promise<RunConfig> {
   const given = configFlags(flags);
-  const { run, out = "checkpoints", backend, ...others } = given;
+  const { run, out = "checkpoints", backend, root, ...others } = given;
   if (Object.keys(others).length > 0 || flags.config !== undefined) {
     const names = [...Object.keys(others), ...(flags.config === undefined ? [] : ["config"])];
     throw new InputError(
-      `Cannot resume with other settings: expected at most --run, --out and --backend beside --resume but found ${
+      `Cannot resume with other settings: expected at most --run, --out, --backend and --root beside --resume but found ${
         names.join(", ")
       }`,
     );
   }
   const name = run === undefined ? await unfinishedRun(`${out}`, { onNote: console.log }) : `${run}`;
-  return resolveConfig(await readRunConfig(join(`${out}`, name)), { out: `${out}`, run: name, backend });
+  return resolveConfig(await readRunConfig(join(`${out}`, name)), {
+    out: `${out}`,
+    run: name,
+    backend,
+    root,
+  });
 }
+
+/** What says which images there are and how they are dealt: with other values, training images may be among the test's. */
+const dealtBy = [
+  ...["data", "manifest", "real", "fake", "valReal", "valFake", "valShare", "testShare"],
+  ...["methods", "compression", "framesPerVideo"],
+] as const;
 
 /** Tests a run's weights, or a file of weights, again; resolves to the exit code. */
 export async function evaluate(checkpoint: string, flags: Flags): Promise<number> {
@@ -85,12 +108,28 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
     run: basename(place),
     out: dirname(place),
   };
-  const into = named || !info.isDirectory ? join(folder, `evaluation-${timeStamp()}`) : folder;
+  // A run has its own data; a file of weights too, where it lies in a run's folder and no other data are named.
+  const other = named
+    ? []
+    : dealtBy.filter((key) =>
+      given[key] !== undefined && JSON.stringify(given[key]) !== JSON.stringify((own as Flags)[key])
+    );
+  if (info.isDirectory && other.length > 0) {
+    throw new InputError(
+      `Cannot evaluate ${checkpoint}: expected its own data, split as they were, or test sets named with --test or --test-real and --test-fake but found ${
+        other.map(flagName).join(", ")
+      }`,
+    );
+  }
+  const isRun = info.isDirectory || Object.keys(own).length > 0;
+  const into = named || !info.isDirectory ? await freeFolder(folder) : await reportFolder(folder);
   return await onScreen(async ({ screen, signal }) => {
     const report = await evaluateRun(config, {
       checkpoint: info.isDirectory ? undefined : checkpoint,
       named,
       into,
+      dataOf: isRun && other.length === 0 ? folder : undefined,
+      root: given.root === undefined ? undefined : `${given.root}`,
       onEvent: screen.show,
       signal,
     });

@@ -16,7 +16,7 @@ import { bootstrapIntervals } from "./bootstrap.ts";
 import { describeEncoder, type Encoder } from "./encoder.ts";
 import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
-import { newRunName, readState, weightsPath } from "./folder.ts";
+import { newRunName, readState, reportFolder, weightsPath } from "./folder.ts";
 import { reportHtml } from "./html.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "./metrics.ts";
@@ -71,8 +71,12 @@ export type EvaluateOptions = {
   readonly checkpoint?: string;
   /** Tests on the sets that the configuration names alone, and not on what was held out of the training data. */
   readonly named?: boolean;
-  /** Where the results go; the run's folder unless given. */
+  /** Where the results go; `reportFolder()` of the run unless given. */
   readonly into?: string;
+  /** The run whose images and split are tested on, as they were when it was trained; the run itself unless sets are `named` or a `checkpoint` is given. */
+  readonly dataOf?: string;
+  /** Where those images have moved: `OLD=NEW`. */
+  readonly root?: string;
   /** What `openSession()` gave for this configuration; opened and closed here unless given. */
   readonly session?: Session;
   readonly onEvent?: (event: RunEvent) => void;
@@ -83,7 +87,7 @@ export type EvaluateOptions = {
  * Reloads a run's weights and tests them: within the data set, under JPEG compression, and across data sets; writes
  * `metrics.json`, `predictions.csv`, `history.csv` and `report.html` and resolves to the report.
  *
- * @throws InputError when the run has no weights, or the data cannot be used.
+ * @throws InputError when the run has no weights, or its data cannot be used or are not those that it was trained with.
  */
 export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}): Promise<RunReport> {
   const config = resolveConfig(input);
@@ -93,8 +97,18 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
   const state = options.checkpoint === undefined ? await readState(folder) : undefined;
   const dicts: StateDict[] = [];
   for (const path of await weightFiles(config, { folder, ...options })) dicts.push(await loadStateDict(path));
+  const into = options.into ?? await reportFolder(folder);
+  const dataOf = options.named
+    ? undefined
+    : options.dataOf ?? (options.checkpoint === undefined ? folder : undefined);
   const session = options.session ??
-    await openSession(config, { report, signal: stop.signal, tests: options.named, checkpoint: dicts[0] });
+    await openSession(config, {
+      report,
+      signal: stop.signal,
+      tests: options.named,
+      runFolder: dataOf === undefined ? undefined : { folder: dataOf, tests: true, root: options.root },
+      checkpoint: dicts[0],
+    });
   const models: ForgeLens[] = [];
   try {
     for (const dict of dicts) models.push(bindForgeLens(dict, { heads: config.heads }));
@@ -113,7 +127,7 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
       report({ type: "result", result: tested.result });
     }
     const finished = makeReport(config, { session, history: state?.history ?? [], results });
-    await writeResults(options.into ?? folder, { report: finished, predictions });
+    await writeResults(into, { report: finished, predictions });
     return finished;
   } finally {
     dispose(models.map(({ weights }) => weights));

@@ -47,6 +47,8 @@ export type Experiment = {
   readonly data: readonly DataSummary[];
   /** Changes when any sample, its label or its place changes. */
   readonly digest: string;
+  /** First 64 bits of each file's SHA-256, as hex, by path. */
+  readonly digests: ReadonlyMap<string, string>;
 };
 
 /** How a long task tells where it is, and how it is stopped. */
@@ -97,6 +99,7 @@ export async function loadExperiment(
       summary(samples, { set, split, skipped })
     ),
     digest: digestOf(named.map(({ set, split, samples }) => [set, split, samples])),
+    digests: new Map([...facts].map(([path, { digest }]) => [path, digest])),
   };
 }
 

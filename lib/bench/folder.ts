@@ -76,7 +76,8 @@ export async function checkRunFolder(
   }
   const before = await readRunConfig(path);
   const changed = (Object.keys(config) as (keyof RunConfig)[]).filter((key) =>
-    !["out", "run", "backend"].includes(key) && JSON.stringify(config[key]) !== JSON.stringify(before[key])
+    !["out", "run", "backend", "root"].includes(key) &&
+    JSON.stringify(config[key]) !== JSON.stringify(before[key])
   );
   if (changed.length > 0) {
     throw new InputError(
@@ -115,6 +116,20 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
   }
   checkSameConfig(config, { state: await readState(path), file });
   return config;
+}
+
+/** Where the results of an evaluation go: into the run's folder until it has a report, then beside it, `evaluation-<time>`. */
+export async function reportFolder(folder: string): Promise<string> {
+  return await exists(join(folder, "metrics.json")) ? await freeFolder(folder) : folder;
+}
+
+/** A new folder's path for an evaluation, below the run's. */
+export async function freeFolder(folder: string): Promise<string> {
+  const name = join(folder, `evaluation-${timeStamp()}`);
+  for (let count = 1;; count++) {
+    const free = count === 1 ? name : `${name}-${count}`;
+    if (!(await exists(free))) return free;
+  }
 }
 
 /**

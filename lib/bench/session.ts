@@ -9,6 +9,7 @@ import { clipWeights } from "../model/download.ts";
 import type { StateDict } from "../model/weights.ts";
 import { closeEncoder, describeEncoder, openEncoder, type ReadyEncoder } from "./encoder.ts";
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
+import { loadRunData } from "./run_data.ts";
 
 /** An open run; `close()` frees the encoder. */
 export type Session = {
@@ -20,16 +21,30 @@ export type Session = {
   close(): void;
 };
 
+/** A run whose data are wanted, as `loadRunData()` takes it. */
+export type RunFolder = {
+  readonly folder: string;
+  /** Only its test sets. */
+  readonly tests?: boolean;
+  /** Where files have moved: `OLD=NEW`. */
+  readonly root?: string;
+};
+
 /**
  * Starts the backend, reads the data and opens the encoder, telling `report` what it finds.
  *
  * @param options.tests reads only the test sets that `config` names, not the training data
+ * @param options.runFolder takes the data that this run was trained with, split as they were, instead of reading them anew
  * @param options.checkpoint a whole ForgeLens state dict, whose own CLIP weights are then used where it has any
  * @throws InputError for data that cannot be used
  */
 export async function openSession(
   config: RunConfig,
-  options: TaskOptions & { readonly tests?: boolean; readonly checkpoint?: StateDict } = {},
+  options: TaskOptions & {
+    readonly tests?: boolean;
+    readonly runFolder?: RunFolder;
+    readonly checkpoint?: StateDict;
+  } = {},
 ): Promise<Session> {
   const report = options.report ?? (() => {});
   const backend = await initBackend({
@@ -40,7 +55,10 @@ export async function openSession(
   if (backend.note) report({ type: "warning", message: backend.note });
   // Known at once, so said before hours of reading images.
   if (config.clipWeights !== undefined) await clipWeights({ model: config.clip, path: config.clipWeights });
-  const experiment = await loadExperiment(config, options);
+  const { runFolder } = options;
+  const experiment = runFolder
+    ? await loadRunData(config, { ...options, ...runFolder })
+    : await loadExperiment(config, options);
   report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
   for (const message of experiment.warnings) report({ type: "warning", message });
   const encoder = await openEncoder(config, { ...options, report });

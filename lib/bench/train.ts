@@ -8,7 +8,6 @@
 import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import { epochOrder } from "../data/sampling.ts";
-import { InputError } from "../base/errors.ts";
 import { tokenCount } from "../model/clip.ts";
 import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
@@ -31,6 +30,7 @@ import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "./metrics.ts";
 import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "./optimizer.ts";
 import type { EpochRecord } from "./report.ts";
+import { otherImages, writeRunData } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "./tokens.ts";
 import { checkSameConfig } from "./train_state.ts";
@@ -59,7 +59,8 @@ export async function* trainRun(
   await checkRunFolder(named, options);
   let session = options.session;
   try {
-    session ??= yield* reporting((report) => openSession(named, { report, signal }));
+    const runFolder = options.resume ? { folder: join(named.out, named.run) } : undefined;
+    session ??= yield* reporting((report) => openSession(named, { report, signal, runFolder }));
     const folder = await makeRunFolder(named);
     yield* trainSeeds({ config: named, session, folder, signal });
   } catch (error) {
@@ -83,11 +84,8 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   const checkpoint = await readCheckpoint(folder);
   const state = checkpoint?.state ?? newState(experiment.digest, config);
   checkSameConfig(config, { state, file: join(folder, "config.json") });
-  if (state.digest !== experiment.digest) {
-    throw new InputError(
-      `Cannot resume ${folder}: expected the images that it was trained on but found others; train a new run`,
-    );
-  }
+  if (state.digest !== experiment.digest) throw otherImages(folder);
+  await writeRunData(folder, experiment);
   if (checkpoint && !state.done) {
     const message = `Going on with ${folder} from epoch ${state.epoch}, step ${state.step}`;
     yield { type: "note", message };

@@ -10,7 +10,7 @@ import { trainRun } from "../../lib/bench/train.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../../lib/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { loadStateDict } from "../../lib/model/weights.ts";
-import { writePictures } from "../folders.ts";
+import { picture, writeFiles, writePictures } from "../folders.ts";
 
 await initBackend();
 const root = await Deno.makeTempDir();
@@ -108,14 +108,49 @@ Deno.test("trainRun() refuses a name that is taken, other images on resume, and 
     InputError,
     "found another epochs",
   );
-  const extra = join(train.real, "r0", "9.png");
-  await Deno.copyFile(join(train.real, "r0", "0.png"), extra);
+  const path = join(train.real, "r0", "0.png");
+  const before = await Deno.readFile(path);
+  await Deno.writeFile(path, await picture(false, { seed: 777 }));
   await assertRejects(
     () => runAll(config, { resume: true }),
     InputError,
-    "expected the images that it was trained on",
+    `expected its 44 files as they were but found 1 changed (${path})`,
   );
-  await Deno.remove(extra);
+  await Deno.writeFile(path, before);
+});
+
+Deno.test("trainRun() goes on, and evaluateRun() tests, with the run's own split after its folders have grown", async () => {
+  const folders = await writePictures(join(root, "growing"), { videos: 8, seed: 5 });
+  const own = { ...folders, testReal: undefined, testFake: undefined, epochs: 1, jpegQualities: [] };
+  const config = configure("growing", own);
+  await runAll(config, { stopAfter: 2 });
+  for (const [folder, fake] of [[folders.real, false], [folders.fake, true]] as const) {
+    for (let i = 0; i < 6; i++) {
+      await writeFiles(folder, { [`new${i}/0.png`]: await picture(fake, { seed: 6000 + i }) });
+    }
+  }
+  await runAll(config, { resume: true });
+  const first = await evaluateRun(config);
+  const folder = join(root, "runs", "growing");
+  const paths = async (path: string) =>
+    (parse(await Deno.readTextFile(path), { columns: true }) as Record<string, string>[]).map(({ path }) =>
+      path
+    );
+  const tested = await paths(join(folder, "predictions.csv"));
+  assertEquals(tested.length, 4); // 2 frames of one real and of one fake video
+  assert(tested.every((path) => !path.includes("new")), `${tested}`);
+  assertEquals(first.data.map(({ split, videos }) => [split, videos]), [["train", 12], ["val", 2], [
+    "test",
+    2,
+  ]]);
+
+  // A second evaluation leaves the run's own report alone.
+  const report = await Deno.readTextFile(join(folder, "metrics.json"));
+  assertEquals((await evaluateRun(config)).results, first.results);
+  assertEquals(await Deno.readTextFile(join(folder, "metrics.json")), report);
+  const beside = (await Array.fromAsync(Deno.readDir(folder))).filter(({ isDirectory }) => isDirectory);
+  assertEquals(beside.length, 1);
+  assertEquals(await paths(join(folder, beside[0].name, "predictions.csv")), tested);
 });
 
 Deno.test("trainRun() and evaluateRun() leave no tensor behind", async () => {
