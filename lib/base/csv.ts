@@ -1,42 +1,52 @@
 /**
- * CSV files that people write: rows with their line, and errors that name file, line and fault.
+ * CSV files: those that people write as rows with their line, errors naming file, line and fault; and the one writer.
  *
  * @module
  */
 import { CsvError, parse } from "csv-parse";
+import { stringify } from "csv-stringify/sync";
 import { createReadStream } from "node:fs";
 import { InputError, reasonOf } from "./errors.ts";
+import { nothingAt } from "./files.ts";
 
 /** One row by the header's names, and the line of the file that it ends on, from 1. */
 export type CsvRow = { readonly line: number; readonly values: Readonly<Record<string, string>> };
 
 /**
- * The rows of a CSV file with a header, one by one; values are trimmed, blank lines skipped, and a byte order mark too.
+ * The rows of a CSV file with a header, one by one; values are trimmed, blank lines skipped, and a byte order mark too; the
+ * apostrophe that `csvText()` puts before a formula is taken off.
  *
  * @param options.columns what the header must have
  * @param options.what names the file in messages: `the manifest`
+ * @param options.lowerCase takes the header's names in any case, and gives them in lower case
  * @throws InputError with file and line: a file that is not there, a header that lacks a column or has one twice, a row with
  * more or fewer values than the header, a quote that is not closed.
  */
 export async function* csvRows(
   path: string,
-  options: { readonly what: string; readonly columns?: readonly string[] },
+  options: {
+    readonly what: string;
+    readonly columns?: readonly string[];
+    readonly lowerCase?: boolean;
+  },
 ): AsyncGenerator<CsvRow> {
-  const { what, columns: wanted = [] } = options;
+  const { what, columns: wanted = [], lowerCase = false } = options;
   const refuse = (text: string): never => {
     throw new InputError(`Cannot read ${what} ${path}: ${text}`);
   };
   const info = await Deno.stat(path).catch((error) =>
     refuse(
       `expected a CSV file but found ${
-        error instanceof Deno.errors.NotFound ? "nothing there" : reasonOf(error)
+        error instanceof Deno.errors.NotFound ? nothingAt(path) : reasonOf(error)
       }`,
     )
   );
   if (!info.isFile) refuse("expected a CSV file but found a folder");
   let header: readonly string[] | undefined;
   const parser = createReadStream(path).pipe(parse({
-    columns: (names: string[]) => (header = names.map((name) => name.trim())).slice(),
+    columns: (names: string[]) =>
+      (header = names.map((name) => lowerCase ? name.trim().toLowerCase() : name.trim())).slice(),
+    cast: unguarded,
     bom: true,
     info: true,
     trim: true,
@@ -75,6 +85,35 @@ export async function* csvRows(
     refuse(`expected CSV but found ${faults[code] ?? reasonOf(error)} in line ${lines}`);
   }
   if (rows === 0) checkHeader();
+}
+
+/** What a spreadsheet takes for a formula, and what {@link csvText} made of it. */
+const FORMULA = /^'*[=+\-@\t\r]/;
+
+/**
+ * Rows as CSV with a header.
+ *
+ * A text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return gets an apostrophe before it, so that no spreadsheet
+ * runs a file's name as a formula; a text that begins so behind apostrophes gets one more. Numbers stay as they are, in full
+ * precision. {@link unguarded} gives each text back as it was.
+ *
+ * @param options.header false for rows to append; true unless given
+ */
+export function csvText(
+  rows: readonly Readonly<Record<string, string | number | undefined>>[],
+  options: { readonly columns: readonly string[]; readonly header?: boolean },
+): string {
+  const { columns, header = true } = options;
+  return stringify([...rows], {
+    header,
+    columns: [...columns],
+    cast: { string: (text) => (FORMULA.test(text) ? `'${text}` : text) },
+  });
+}
+
+/** A text of a CSV file as it was before {@link csvText} put an apostrophe to it. */
+export function unguarded(text: string): string {
+  return text.startsWith("'") && FORMULA.test(text) ? text.slice(1) : text;
 }
 
 const faults: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { InputError, reasonOf } from "./errors.ts";
 
 /** Takes the next bytes of a file that is being written, all of them. */
@@ -169,14 +169,19 @@ export async function readJson(path: string, options: { readonly expected?: stri
   try {
     return JSON.parse(decodeText(await Deno.readFile(path)));
   } catch (error) {
-    throw new InputError(`Cannot read ${path}: expected ${expected} but found ${foundIn(error)}`, {
+    throw new InputError(`Cannot read ${path}: expected ${expected} but found ${foundIn(error, path)}`, {
       cause: error,
     });
   }
 }
 
-function foundIn(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "nothing there";
+/** `nothing there`, and for a relative path where that is: `nothing at /home/me/list.csv`. */
+export function nothingAt(path: string): string {
+  return isAbsolute(path) ? "nothing there" : `nothing at ${resolve(path)}`;
+}
+
+function foundIn(error: unknown, path: string): string {
+  if (error instanceof Deno.errors.NotFound) return nothingAt(path);
   const reason = reasonOf(error);
   return /Unexpected end of JSON input/.test(reason)
     ? "an empty or cut file"

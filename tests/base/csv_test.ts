@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { csvRows } from "../../lib/base/csv.ts";
+import { csvRows, csvText, unguarded } from "../../lib/base/csv.ts";
 import { InputError } from "../../lib/base/errors.ts";
 
 async function rowsOf(text: string, columns: string[] = ["path", "label"]) {
@@ -57,3 +57,41 @@ for (
     await assertRejects(() => rowsOf(text), InputError, message);
   });
 }
+
+Deno.test("csvRows() takes a header in any case when told to", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "list.csv");
+    await Deno.writeTextFile(path, "Path, LABEL\na,0\n");
+    const options = { what: "the list", columns: ["path", "label"] };
+    assertEquals(await Array.fromAsync(csvRows(path, { ...options, lowerCase: true })), [
+      { line: 2, values: { path: "a", label: "0" } },
+    ]);
+    await assertRejects(() => Array.fromAsync(csvRows(path, options)), InputError, "found only Path, LABEL");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("csvRows() says where it looked for a relative path", async () => {
+  await assertRejects(
+    () => Array.fromAsync(csvRows("no/such.csv", { what: "the list" })),
+    InputError,
+    `Cannot read the list no/such.csv: expected a CSV file but found nothing at ${
+      join(Deno.cwd(), "no/such.csv")
+    }`,
+  );
+});
+
+Deno.test("csvText() keeps formulas from spreadsheets and numbers as they are, and csvRows() reads the texts back", async () => {
+  const texts = ["=cmd|'/c calc'!A0", "+1", "-x.png", "@a", "'=x", "''-y", "'plain", "a=b", 'a,"b"'];
+  const text = csvText(texts.map((path) => ({ path, score: -1 / 3 })), { columns: ["path", "score"] });
+  assertEquals(text.split("\n").slice(0, 3), [
+    "path,score",
+    "'=cmd|'/c calc'!A0,-0.3333333333333333",
+    "'+1,-0.3333333333333333",
+  ]);
+  assertEquals((await rowsOf(text, [])).map(({ values }) => values.path), texts);
+  const [, tab] = csvText([{ path: "\t=1" }], { columns: ["path"] }).split("\n");
+  assertEquals([tab, unguarded(tab)], ["'\t=1", "\t=1"]);
+});
