@@ -5,11 +5,21 @@
  */
 import { join } from "node:path";
 import { isDemo, type RunConfig, testSets } from "../config.ts";
-import { byName, readFolders, readManifest, type Sample } from "../data/dataset.ts";
+import { byName, readFolders, type Sample } from "../data/dataset.ts";
 import { demoSets, writeDemoData } from "../data/demo.ts";
 import { ffppIdentities } from "../data/layout_ffpp.ts";
 import { evenly } from "../data/layout_videos.ts";
-import { check, deal, inOrder, inSplit, type Parts, type PartsOptions, type ReadSet } from "./deal.ts";
+import { readManifest } from "../data/manifest.ts";
+import {
+  check,
+  deal,
+  inOrder,
+  inSplit,
+  type Parts,
+  type PartsOptions,
+  type ReadSet,
+  refuse,
+} from "./deal.ts";
 import type { TestSet } from "./experiment.ts";
 import { dataParts, needBothClasses, readLayout } from "./set_parts.ts";
 
@@ -104,34 +114,87 @@ async function folderParts(config: RunConfig, options: PartsOptions): Promise<Pa
 }
 
 async function manifestParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
-  const list = await check(await readManifest(config.manifest!, { set: config.set, root: config.root }), {
-    config,
-    ...options,
+  const all = await readManifest(config.manifest!, {
+    set: config.set,
+    root: config.root,
+    signal: options.signal,
+    onProgress: (done, total) =>
+      options.report?.({ type: "progress", task: "Finding the manifest's files", unit: "rows", done, total }),
   });
+  const thinned = { ...all, samples: thin(all.samples, config.framesPerVideo) };
+  const list = await check(thinned, { config, ...options });
   const samples = withPersons(list.samples);
-  const sets = [...new Set(samples.map(({ set }) => set))];
-  const main = sets.includes(config.set) ? config.set : sets[0];
+  const sets = [...new Set(all.samples.map(({ set }) => set))];
+  const main = trainedOn(all.samples, config);
+  const splitsOf = (set: string) =>
+    (["train", "val", "test"] as const).filter((split) =>
+      all.samples.some((sample) => sample.set === set && sample.split === split)
+    );
+  for (const set of sets) {
+    for (const split of splitsOf(set)) {
+      const part = samples.filter((sample) => sample.set === set && sample.split === split);
+      if (part.length > 0) continue;
+      // Dealt anew, it would be another experiment than the manifest's.
+      refuse(
+        `Cannot use the manifest ${config.manifest}: expected readable ${split} images of the set ${set} but found none`,
+        options,
+      );
+    }
+  }
   const own = samples.filter(({ set }) => set === main);
+  const has = splitsOf(main);
+  if (has.length > 0 && !has.includes("train")) {
+    refuse(
+      `Cannot use the manifest ${config.manifest}: expected train rows of the set ${main} but found only ${
+        has.join(" and ")
+      }${sets.length > 1 ? "; name the set to train on with --set" : ""}`,
+      options,
+    );
+  }
   const split = splitUp(own, config, options);
-  const others = sets.filter((set) => set !== main).map((set): TestSet => ({
-    set,
-    split: "test",
-    kind: "cross",
-    samples: inOrder(samples.filter((sample) => sample.set === set && (sample.split ?? "test") === "test")),
-  }));
+  const warnings = [...list.warnings];
+  const others = sets.filter((set) => set !== main).map((set): TestSet => {
+    const rows = samples.filter((sample) => sample.set === set);
+    const tested = inOrder(rows.filter((sample) => (sample.split ?? "test") === "test"));
+    if (tested.length === 0) {
+      refuse(
+        `Cannot use the manifest ${config.manifest}: expected test rows of the set ${set}, which is only tested on, but found only ${
+          splitsOf(set).join(" and ")
+        }; leave them out, or train on it with --set ${set}`,
+        options,
+      );
+    } else if (tested.length < rows.length) {
+      warnings.push(
+        `${set} is only tested on: ${rows.length - tested.length} images of its other splits (${
+          splitsOf(set).filter((split) => split !== "test").join(", ")
+        }) are not used`,
+      );
+    }
+    return { set, split: "test", kind: "cross", samples: tested };
+  });
   return {
     train: split.train,
     val: split.val,
     tests: [{ set: main, split: "test", kind: "within", samples: split.test }, ...others],
-    sets: sets.map((set, i) => ({
+    sets: sets.map((set) => ({
       set,
-      layout: "CSV manifest",
+      layout: [
+        "CSV manifest",
+        splitsOf(set).length > 0 ? `its splits (${splitsOf(set).join(", ")})` : "no splits",
+        ...(sets.length > 1 ? [set === main ? "trained on" : "only tested on"] : []),
+      ].join(", "),
       root: config.manifest!,
       samples: samples.filter((sample) => sample.set === set),
       skipped: list.skipped.filter((file) => file.set === set),
-      warnings: i === 0 ? list.warnings : [],
+      warnings: set === main ? warnings : [],
     })),
   };
+}
+
+/** The set of a manifest that is trained on: the configuration's, else the first that has anything to train on. */
+function trainedOn(samples: readonly Sample[], config: RunConfig): string {
+  const can = samples.find(({ split = "train" }) => split === "train");
+  return samples.some(({ set }) => set === config.set) ? config.set : (can ?? samples[0]).set;
 }
 
 /** Samples by their own splits, the missing ones dealt. */

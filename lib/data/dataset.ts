@@ -1,13 +1,11 @@
 /**
- * Folders and manifests of face images → samples.
+ * Folders of face images → samples.
  *
  * @module
  */
-import { parse } from "csv-parse/sync";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { type ImageFacts, readAllFacts } from "./facts.ts";
-import { createPathMap, slashes } from "./list_paths.ts";
 
 /** One image with its label. */
 export type Sample = {
@@ -126,107 +124,6 @@ export async function readFolders(
     });
   }
   return { samples, skipped, warnings };
-}
-
-/**
- * The rows of a CSV manifest with the columns `path` and `label` (0 real, 1 fake) and, optionally, `split`, `set`, `video`,
- * `method` and `source`; paths are relative to the manifest, or where `createPathMap()` finds them.
- *
- * @param options.root where the paths lie on this machine: `NEW`, or `OLD=NEW`
- * @throws InputError naming the line, when a column is missing or a label is neither 0 nor 1; or when most labels contradict the folders.
- */
-export async function readManifest(
-  path: string,
-  options: { readonly set: string; readonly root?: string },
-): Promise<SampleList> {
-  const text = await Deno.readTextFile(path).catch((error) => {
-    throw new InputError(
-      `Cannot read the manifest ${path}: expected a CSV file but found ${reasonOf(error)}`,
-    );
-  });
-  const rows: Record<string, string>[] = parse(text, {
-    columns: true,
-    bom: true,
-    trim: true,
-    skip_empty_lines: true,
-  });
-  for (const column of ["path", "label"]) {
-    if (rows.length === 0 || !(column in rows[0])) {
-      throw new InputError(
-        `Cannot read the manifest ${path}: expected a header and rows with the columns path and label but found ${
-          rows.length === 0 ? "no row" : `only ${Object.keys(rows[0]).join(", ")}`
-        }`,
-      );
-    }
-  }
-  const samples: Sample[] = [];
-  const skipped: SkippedFile[] = [];
-  const files = rows.map((row) => slashes(row.path));
-  const { videos, warning } = videosOf(files);
-  const warnings = warning && rows.some((row) => !row.video) ? [warning] : [];
-  const contrary: string[] = [];
-  const map = createPathMap({ list: path, root: options.root });
-  const identities = new Map<string, string[]>();
-  let told = 0;
-  for (const [i, row] of rows.entries()) {
-    if (row.label !== "0" && row.label !== "1") {
-      throw new InputError(
-        `Cannot read the manifest ${path}: expected the label 0 (real) or 1 (fake) in row ${
-          i + 1
-        } but found "${row.label}"`,
-      );
-    }
-    const label = row.label === "1" ? 1 : 0;
-    const bySight = labelOfPath(files[i]);
-    if (bySight !== undefined) told++;
-    if (bySight !== undefined && bySight !== label) contrary.push(`${files[i]},${label}`);
-    const named = { set: row.set || options.set, split: row.split || undefined };
-    const beside = resolve(dirname(path), files[i]);
-    const file = (options.root === undefined && await isFile(beside) ? beside : await map.find(files[i])) ??
-      beside;
-    const info = await Deno.stat(file).catch(() => undefined);
-    if (!info?.isFile || info.size === 0) {
-      skipped.push({ path: file, reason: info?.isFile ? "empty file" : "no such file", ...named });
-      continue;
-    }
-    const method = label === 1 ? row.method || "fake" : "real";
-    const video = row.video || videos[i];
-    const identity = `${named.set}/${method}/${row.video}`;
-    if (row.video && !identities.has(identity)) identities.set(identity, [identity]);
-    samples.push({
-      path: file,
-      label,
-      ...named,
-      video,
-      method,
-      source: row.source || files[i],
-      identities: row.video ? identities.get(identity) : undefined,
-    });
-  }
-  if (contrary.length > 0) {
-    const found = `${contrary.length} of ${told} rows whose folders say the opposite of their label (${
-      contrary.slice(0, 3).join("; ")
-    })`;
-    if (contrary.length > told / 2) {
-      throw new InputError(
-        `Cannot use the manifest ${path}: expected the label 0 for real and 1 for fake but found ${found}; its labels are inverted`,
-      );
-    }
-    warnings.push(`the manifest has ${found}`);
-  }
-  if (map.mapped.size > 0) warnings.push(`paths of the manifest were mapped: ${[...map.mapped].join(", ")}`);
-  return { samples, skipped, warnings };
-}
-
-/** What the folders of a path say of its label; undefined when they say nothing, or both. */
-function labelOfPath(path: string): 0 | 1 | undefined {
-  const real = /(^|\/)(real|0_real|nature|original_sequences|celeb-real|youtube-real)\//i.test(path);
-  const fake = /(^|\/)(fake|1_fake|ai|manipulated_sequences|celeb-synthesis)\//i.test(path);
-  return real === fake ? undefined : fake ? 1 : 0;
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((info) => info.isFile, () => false);
 }
 
 /**

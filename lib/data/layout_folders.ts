@@ -10,26 +10,17 @@ import { videosOf } from "./dataset.ts";
 import { fakeMethods, ffppIdentities } from "./layout_ffpp.ts";
 import { isImage, isVideo, type Selection, type SetReading, stem, type Video } from "./layout_videos.ts";
 import { below, namesIn, type Tree } from "./scan.ts";
+import { type Split, splitNamed } from "./vocabulary.ts";
 
 const realNames = ["real", "reals", "0_real", "nature", "original", "originals"];
 const fakeNames = ["fake", "fakes", "1_fake", "ai", "manipulated"];
-const splitNames: Readonly<Record<string, "train" | "val" | "test">> = {
-  train: "train",
-  training: "train",
-  val: "val",
-  valid: "val",
-  validation: "val",
-  test: "test",
-  testing: "test",
-};
-
 /** Fewer sub-folders than these are not one a video: all may be in one. */
 const FEW = 3;
 
 /** Where a folder's files belong. */
 type Place = {
   readonly label: 0 | 1;
-  readonly split?: "train" | "val" | "test";
+  readonly split?: Split;
   /** Folders between the root and the class, the split left out: the generator, or nothing. */
   readonly above: string;
   /** Path of the class's folder, the split's included where it is below. */
@@ -130,12 +121,12 @@ function placeOf(path: string): Place | undefined {
     );
   }
   const at = Math.max(real, fake);
-  const isSplit = (i: number) => i >= 0 && i < parts.length && lower[i] in splitNames;
+  const isSplit = (i: number) => i >= 0 && i < parts.length && splitNamed(parts[i]) !== undefined;
   const inside = isSplit(at + 1);
-  const outside = lower.slice(0, at).findLastIndex((part) => part in splitNames);
+  const outside = parts.slice(0, at).findLastIndex((part) => splitNamed(part) !== undefined);
   return {
     label: real >= 0 ? 0 : 1,
-    split: inside ? splitNames[lower[at + 1]] : outside >= 0 ? splitNames[lower[outside]] : undefined,
+    split: inside ? splitNamed(parts[at + 1]) : outside >= 0 ? splitNamed(parts[outside]) : undefined,
     above: parts.slice(0, at).filter((_, i) => i !== outside).join("/"),
     base: parts.slice(0, at + (inside ? 2 : 1)).join("/"),
   };

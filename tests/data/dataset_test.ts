@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { byName, checkImages, readFolders, readManifest } from "../../lib/data/dataset.ts";
+import { byName, checkImages, readFolders } from "../../lib/data/dataset.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { picture, writeFiles, writeOddPictures } from "../folders.ts";
 
@@ -134,47 +134,5 @@ Deno.test("readFolders() refuses a folder that is missing, a file, empty, or the
     for (const [real, fake, message] of cases) {
       await assertRejects(() => readFolders({ real, fake }, { set: "s" }), InputError, message);
     }
-  });
-});
-
-Deno.test("readManifest() reads labels, splits, videos and methods, and paths relative to itself", async () => {
-  await inFolder(async (root) => {
-    await writeFiles(root, {
-      "x/1.png": image,
-      "x/2.png": image,
-      "m.csv":
-        "\ufeffpath,label,split,video,method,set\nx/1.png,0,train,v1,,a\nx\\2.png,1,test,v2,swap,a\nx/3.png,1,,,,\n",
-    });
-    const list = await readManifest(join(root, "m.csv"), { set: "s" });
-    assertEquals(
-      list.samples.map(({ label, split, video, method, set }) => [label, split, video, method, set]),
-      [
-        [0, "train", "v1", "real", "a"],
-        [1, "test", "v2", "swap", "a"],
-      ],
-    );
-    assertEquals(list.samples[1].path, join(root, "x/2.png"));
-    assertEquals(list.skipped.map(({ reason }) => reason), ["no such file"]);
-  });
-});
-
-Deno.test("readManifest() names the row of a bad label, and a missing column", async () => {
-  await inFolder(async (root) => {
-    await writeFiles(root, { "a.csv": "path,label\nx.png,real\n", "b.csv": "path,class\nx.png,1\n" });
-    await assertRejects(
-      () => readManifest(join(root, "a.csv"), { set: "s" }),
-      InputError,
-      'row 1 but found "real"',
-    );
-    await assertRejects(
-      () => readManifest(join(root, "b.csv"), { set: "s" }),
-      InputError,
-      "only path, class",
-    );
-    await assertRejects(
-      () => readManifest(join(root, "c.csv"), { set: "s" }),
-      InputError,
-      "Cannot read the manifest",
-    );
   });
 });

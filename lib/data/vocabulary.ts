@@ -1,0 +1,43 @@
+/**
+ * The words that lists, folders and flags have for splits, labels and compressions.
+ *
+ * @module
+ */
+
+/** A part of a data set. */
+export type Split = "train" | "val" | "test";
+
+/** How each split is spelled, its own name first; any case will do. */
+export const splitSpellings: Readonly<Record<Split, readonly string[]>> = {
+  train: ["train", "training"],
+  val: ["val", "valid", "validation", "validate", "dev", "development"],
+  test: ["test", "testing", "eval", "evaluation"],
+};
+
+/** FaceForensics++'s compressions. */
+export const compressions = ["raw", "c0", "c23", "c40"] as const;
+/** One of FaceForensics++'s compressions. */
+export type Compression = typeof compressions[number];
+
+/** The split that a word names; undefined where it names none. */
+export function splitNamed(word: string): Split | undefined {
+  const plain = word.trim().toLowerCase();
+  return (["train", "val", "test"] as const).find((split) => splitSpellings[split].includes(plain));
+}
+
+/** The label that a word names: 0 for `0` or `real`, 1 for `1` or `fake`, in any case; undefined for others. */
+export function labelNamed(word: string): 0 | 1 | undefined {
+  const plain = word.trim().toLowerCase();
+  return plain === "0" || plain === "real" ? 0 : plain === "1" || plain === "fake" ? 1 : undefined;
+}
+
+/** The compression that a word names, in any case; undefined where it names none. */
+export function compressionNamed(word: string): Compression | undefined {
+  const plain = word.trim().toLowerCase();
+  return compressions.find((each) => each === plain);
+}
+
+/** The spellings of all splits, for messages: `train (training), val (valid, …), test (…)`. */
+export const splitWords: string = Object.values(splitSpellings).map(([name, ...others]) =>
+  `${name} (${others.join(", ")})`
+).join(", ");
