@@ -32,7 +32,7 @@ const dataKeys = [
 
 type Flags = Readonly<Record<string, unknown>>;
 
-/** Runs the command that `args` name and resolves to the exit code: 0, 1 for a failure, 2 for bad input, 130 when interrupted. */
+/** Runs the command that `args` name and resolves to the exit code: 0, 1 for a failure, 2 for bad input, 129, 130 or 143 when interrupted. */
 export async function main(args: readonly string[]): Promise<number> {
   let code = 0;
   const program = new Command("forgelens")

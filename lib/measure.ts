@@ -7,13 +7,18 @@ import { createHash } from "node:crypto";
 import os from "node:os";
 import { join } from "node:path";
 import { initBackend } from "./backend.ts";
+import { takeBreath } from "./base/breath.ts";
 import { measuredFolder } from "./base/cache.ts";
 import { writeWhole } from "./base/files.ts";
 
-/** The least seconds that `body` takes in three calls. */
-export async function bestSeconds(body: () => Promise<unknown>): Promise<number> {
+/** The least seconds that `body` takes in three calls, between which `signal` is heard. */
+export async function bestSeconds(
+  body: () => Promise<unknown>,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<number> {
   let best = Infinity;
   for (let i = 0; i < 3; i++) {
+    await takeBreath(signal);
     const began = performance.now();
     await body();
     best = Math.min(best, performance.now() - began);

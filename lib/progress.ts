@@ -22,15 +22,17 @@ const MOST_NAMED = 50;
  * @param options.terminal whether to draw bars; by default, whether standard error is a terminal
  * @param options.print takes each line; standard output by default
  * @param options.inPlace draws the task in progress instead, and nothing when it is over: what it says, and the share done
+ * @param options.signal once it has fired, no bar is drawn, so that whatever ends the process leaves the terminal as it was
  */
 export function createScreen(
   options: {
     readonly terminal?: boolean;
     readonly print?: (line: string) => void;
     readonly inPlace?: (line: string | undefined, share: number) => void;
+    readonly signal?: AbortSignal;
   } = {},
 ): Screen {
-  const { inPlace, print = console.log } = options;
+  const { inPlace, print = console.log, signal } = options;
   const { terminal = !inPlace && Deno.stderr.isTerminal() } = options;
   let bar: SingleBar | undefined;
   let task: Task | undefined;
@@ -46,6 +48,7 @@ export function createScreen(
     name: string,
     at: { done: number; total: number; unit: string; each?: number; extra?: string },
   ) => {
+    if (signal?.aborted) return;
     const { done, total, unit, each = 1, extra = "" } = at;
     const now = performance.now();
     if (task?.name !== name) {
@@ -127,12 +130,14 @@ export function createScreen(
         return endTask();
     }
   };
+  signal?.addEventListener("abort", endTask);
   return { show, close: endTask };
 }
 
 /**
- * Runs a command's work with a screen and a signal that Ctrl-C fires, and resolves to its exit code: 130 when it was
- * interrupted, after `interrupted` (default `Interrupted.`) is said on standard error.
+ * Runs a command's work with a screen and a signal that Ctrl-C fires, and resolves to its exit code: when it was interrupted
+ * 130, by SIGTERM 143, by SIGHUP 129, after `interrupted` (default `Interrupted.`) is said on standard error. A second Ctrl-C
+ * ends the process at once.
  */
 export async function onScreen(
   work: (options: { readonly screen: Screen; readonly signal: AbortSignal }) => Promise<number>,
@@ -141,15 +146,15 @@ export async function onScreen(
     readonly interrupted?: () => string | Promise<string>;
   } = {},
 ): Promise<number> {
-  using stop = stopOnSignals();
-  const screen = createScreen({ print: options.print });
+  using stop = stopOnSignals(undefined, { once: true });
+  const screen = createScreen({ print: options.print, signal: stop.signal });
   try {
     return await work({ screen, signal: stop.signal });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     screen.close();
     console.error(await options.interrupted?.() ?? "Interrupted.");
-    return 130;
+    return error.exitCode;
   } finally {
     screen.close();
   }

@@ -8,8 +8,10 @@ globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: t
 
 const small = [...smallRun, "--jpeg-qualities", "50", "--cache-folder", join(root, "tokens")];
 
-const cli = (args: readonly string[], options: { readonly interruptAt?: RegExp } = {}) =>
-  commandLine(args, { cache: join(root, "cache"), ...options });
+const cli = (
+  args: readonly string[],
+  options: { readonly interruptAt?: RegExp; readonly signal?: Deno.Signal } = {},
+) => commandLine(args, { cache: join(root, "cache"), ...options });
 
 Deno.test("train goes through folders with every oddity, names what it skips and why, and writes its results", async () => {
   await writeOddPictures(join(root, "odd"));
@@ -80,6 +82,19 @@ Deno.test("train interrupted by Ctrl-C says how to go on, and --resume ends with
   assertMatch(resumed.out, /Going on with .*part from epoch \d+, step \d+/);
   const scores = (run: string) => Deno.readTextFileSync(join(root, "stopped", run, "predictions.csv"));
   assertEquals(scores("part"), scores("whole"));
+});
+
+Deno.test("train ends at SIGTERM and SIGHUP as at Ctrl-C, with their exit codes", async () => {
+  const { real, fake } = await writePictures(join(root, "signals"), { videos: 8 });
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+    const flags = ["--real", real, "--fake", fake, "--epochs", "50", "--out", join(root, "signalled")];
+    const stopped = await cli(["train", ...flags, ...small, "--run", signal], {
+      interruptAt: /Epoch 2: /,
+      signal,
+    });
+    assertEquals(stopped.code, code);
+    assertStringIncludes(stopped.err, `Interrupted. To go on: deno task train --resume --run ${signal}`);
+  }
 });
 
 Deno.test("train interrupted while it tests exits as when it trains, and --resume with another backend tests to the end", async () => {

@@ -12,7 +12,7 @@ export const smallRun = ["--clip", "demo", "--feed-forward", "32", "--depth", "1
  * Runs a command and resolves to its exit code and what it printed.
  *
  * @param options.cache where it keeps what it finds out about data
- * @param options.interruptAt sends SIGINT once, as soon as standard output matches
+ * @param options.interruptAt sends `options.signal`, SIGINT unless given, once, as soon as standard output matches
  */
 export async function commandLine(
   args: readonly string[],
@@ -20,6 +20,7 @@ export async function commandLine(
     readonly cache: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly interruptAt?: RegExp;
+    readonly signal?: Deno.Signal;
   },
 ): Promise<{ code: number; out: string; err: string }> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -35,7 +36,7 @@ export async function commandLine(
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       out += text;
       if (interruptAt?.test(out)) {
-        child.kill("SIGINT");
+        child.kill(options.signal ?? "SIGINT");
         interruptAt = undefined;
       }
     }

@@ -71,11 +71,11 @@ export async function openEncoder(
 /** Compiles an encoder and opens its token cache, as `config` says; free it with `closeEncoder()`. */
 export async function readyEncoder(
   encoder: Encoder,
-  options: { readonly config: RunConfig; readonly report?: TaskOptions["report"] },
+  options: { readonly config: RunConfig } & Pick<TaskOptions, "report" | "signal">,
 ): Promise<ReadyEncoder> {
-  const { config, report } = options;
+  const { config, report, signal } = options;
   const { clip } = encoder;
-  const { precision, head, reason, doubt } = await precisionOf(encoder, config);
+  const { precision, head, reason, doubt } = await precisionOf(encoder, config, signal);
   if (reason !== undefined) report?.({ type: "note", message: `Precision: ${reason}` });
   const warning = [encoder.warning, doubt].filter((text) => text !== undefined).join(" ") || undefined;
   const compiled = await compileClip(clip, { precision });
@@ -103,13 +103,17 @@ type Precisions = Omit<PrecisionChoice, "reason"> & { readonly reason?: string; 
  * What `config` asks for; `auto` is a measurement, but float32 for the demo encoder, and where the reference's way is
  * compared with the reference.
  */
-async function precisionOf({ clip, isBuiltIn }: Encoder, { precision }: RunConfig): Promise<Precisions> {
+async function precisionOf(
+  { clip, isBuiltIn }: Encoder,
+  { precision }: RunConfig,
+  signal?: AbortSignal,
+): Promise<Precisions> {
   if (precision === "bfloat16" || precision === "float32") return { precision, head: precision };
   if (precision === "auto" && isBuiltIn) return { precision: "float32", head: "float32" };
   if (clip.config.attendAcross === "batch") {
     return { precision: precision === "auto" ? "float32" : precision, head: "float32" };
   }
-  const choice = await choosePrecision(clip);
+  const choice = await choosePrecision(clip, { signal });
   if (precision === "auto" || choice.precision === precision) return choice;
   return {
     precision,

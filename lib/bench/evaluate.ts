@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/dataset.ts";
+import { takeBreath } from "../base/breath.ts";
 import { InputError } from "../base/errors.ts";
 import { writeWhole } from "../base/files.ts";
 import { bindForgeLens, type ForgeLens, logits } from "../model/forgelens.ts";
@@ -125,9 +126,10 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
       predictions.push(...tested.predictions);
       results.push(tested.result);
       report({ type: "result", result: tested.result });
+      await takeBreath(stop.signal);
     }
     const finished = makeReport(config, { session, history: state?.history ?? [], results });
-    await writeResults(into, { report: finished, predictions });
+    await writeResults(into, { report: finished, predictions, signal: stop.signal });
     return finished;
   } finally {
     dispose(models.map(({ weights }) => weights));
@@ -154,6 +156,7 @@ export async function testDetector(
   const { experiment: { train, demo }, encoder } = session;
   checkWidth(models, encoder);
   const scored = await scoreRuns(models, encoder, options);
+  await takeBreath(options.signal);
   const perturbation = jpegQuality === undefined ? "none" : `jpeg-${jpegQuality}`;
   const trainFake = train.filter(({ label }) => label === 1).length;
   const prior = config.balance || train.length === 0 ? 0.5 : trainFake / train.length;
@@ -314,15 +317,25 @@ export function resultOf(
   };
 }
 
-/** Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder. */
+/**
+ * Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the first is
+ * written, so that an interrupt, which `signal` tells, leaves those that are there together.
+ */
 export async function writeResults(
   folder: string,
-  results: { readonly report: RunReport; readonly predictions: readonly Prediction[] },
+  results: {
+    readonly report: RunReport;
+    readonly predictions: readonly Prediction[];
+    readonly signal?: AbortSignal;
+  },
 ): Promise<void> {
-  const { report, predictions } = results;
-  await Deno.mkdir(folder, { recursive: true });
-  await writeWhole(join(folder, "predictions.csv"), predictionsCsv(predictions));
-  await writeWhole(join(folder, "history.csv"), historyCsv(report.history));
-  await writeWhole(join(folder, "report.html"), await reportHtml(report, { predictions }));
-  await writeWhole(join(folder, "metrics.json"), metricsJson(report));
+  const { report, predictions, signal } = results;
+  const files = {
+    "predictions.csv": predictionsCsv(predictions),
+    "history.csv": historyCsv(report.history),
+    "report.html": await reportHtml(report, { predictions, signal }),
+    "metrics.json": metricsJson(report),
+  };
+  await takeBreath(signal);
+  for (const [name, text] of Object.entries(files)) await writeWhole(join(folder, name), text);
 }

@@ -9,6 +9,7 @@ import { cropOf } from "../data/crop.ts";
 import type { Sample, SkippedFile } from "../data/dataset.ts";
 import type { ImageFacts } from "../data/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/leaks.ts";
+import { takeBreath } from "../base/breath.ts";
 import { InputError } from "../base/errors.ts";
 import type { RunEvent } from "./events.ts";
 import {
@@ -159,7 +160,7 @@ function unframedParts(named: readonly Part[], { sets }: Parts): Part[] {
 
 async function inspect(
   config: RunConfig,
-  options: TaskOptions & {
+  options: Pick<TaskOptions, "signal"> & {
     readonly parts: Parts;
     readonly facts: ReadonlyMap<string, ImageFacts>;
     readonly demo: boolean;
@@ -193,7 +194,11 @@ async function inspect(
   // The demo data are made without duplicates, and their shortcuts say nothing.
   const leaks = demo ? [] : await findLeaks([...named, ...unframedParts(named, parts)], facts);
   const audited = demo || facts.size === 0 ? [] : named.filter(({ samples }) => samples.length > 0);
-  const shortcuts = audited.map(({ name, samples }) => ({ name, shortcuts: auditShortcuts(samples, facts) }));
+  const shortcuts: { name: string; shortcuts: ReturnType<typeof auditShortcuts> }[] = [];
+  for (const { name, samples } of audited) {
+    await takeBreath(options.signal);
+    shortcuts.push({ name, shortcuts: auditShortcuts(samples, facts) });
+  }
   for (const { name, shortcuts: found } of shortcuts) {
     const text = shortcutWarning(name, found);
     if (text) warnings.push(text);

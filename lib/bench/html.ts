@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { takeBreath } from "../base/breath.ts";
 import type { TopLevelSpec } from "vega-lite";
 import { jpegChart, metricsChart } from "./metric_charts.ts";
 import { confusionChart, prChart, rocChart, scoreChart } from "./score_charts.ts";
@@ -41,13 +42,15 @@ export function reportCharts(
  * and a content security policy forbids any load. Every name from outside is escaped.
  *
  * @param options.predictions for ROC, precision-recall and score charts, which are left out without them
+ * @param options.signal is heard between charts
  */
 export async function reportHtml(
   report: RunReport,
-  { predictions = [] }: { predictions?: readonly Prediction[] } = {},
+  { predictions = [], signal }: { predictions?: readonly Prediction[]; signal?: AbortSignal } = {},
 ): Promise<string> {
   const charts = [];
   for (const spec of reportCharts(report, { predictions })) {
+    await takeBreath(signal);
     charts.push(
       `<figure role="img" aria-label="${escapeHtml(chartText(spec))}">${await renderSvg(spec)}</figure>`,
     );

@@ -4,30 +4,91 @@
  * @module
  */
 
+/** What stops a task, and the number that the system gives it. */
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+type StopSignal = keyof typeof numbers;
+
 /** Why a stopped task ended: the user asked. Each signal of `stopOnSignals()` has one of its own as its reason. */
 export class Interrupted extends Error {
   override name = "Interrupted";
+  /** What a program that is ended by the signal exits with: 130 for Ctrl-C. */
+  readonly exitCode: number;
+
+  constructor(signal: StopSignal = "SIGINT") {
+    super("Interrupted");
+    this.exitCode = 128 + numbers[signal];
+  }
 }
 
 /** An abort signal with the lifetime of a `using` block. */
 export type Stop = { readonly signal: AbortSignal } & Disposable;
 
+/** Signals of stops that listen to the system already. */
+const listening = new WeakSet<AbortSignal>();
+
 /**
- * A signal that fires on SIGINT (Ctrl-C, or Jupyter's interrupt), SIGTERM or `outer`; once disposed, the process handles
- * them itself again.
+ * A signal that fires on SIGINT (Ctrl-C, or Jupyter's interrupt), SIGTERM, SIGHUP (the terminal is closed) unless the process
+ * was started to ignore it, or `outer`; once disposed, the process handles them itself again.
+ *
+ * @param outer where it is another stop's, that one alone listens
+ * @param options.once the first fires the signal; the second ends the process at once, whatever it does
  */
-export function stopOnSignals(outer?: AbortSignal): Stop {
+export function stopOnSignals(outer?: AbortSignal, options: { readonly once?: boolean } = {}): Stop {
   const controller = new AbortController();
-  const stop = () => controller.abort(new Interrupted("Interrupted"));
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  for (const name of signals) Deno.addSignalListener(name, stop);
-  outer?.addEventListener("abort", stop);
-  if (outer?.aborted) stop();
+  const heard = outer && listening.has(outer) ? [] : signalsToHear();
+  const listeners = heard.map((name) => ({
+    name,
+    // Deno takes an ignored signal for one to end by; whoever hears it lives on.
+    listener: () => name === "SIGHUP" && isHangUpIgnored() ? undefined : stop(new Interrupted(name)),
+  }));
+  const silence = () => {
+    for (const { name, listener } of listeners.splice(0)) Deno.removeSignalListener(name, listener);
+  };
+  const stop = (reason: Interrupted) => {
+    if (options.once) silence(); // the system's own way is to end the process
+    controller.abort(reason);
+  };
+  const pass = () => stop(outer!.reason instanceof Interrupted ? outer!.reason : new Interrupted());
+  for (const { name, listener } of listeners) Deno.addSignalListener(name, listener);
+  outer?.addEventListener("abort", pass);
+  if (outer?.aborted) pass();
+  listening.add(controller.signal);
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
-      for (const name of signals) Deno.removeSignalListener(name, stop);
-      outer?.removeEventListener("abort", stop);
+      silence();
+      listening.delete(controller.signal);
+      outer?.removeEventListener("abort", pass);
     },
   };
+}
+
+function signalsToHear(): StopSignal[] {
+  isHangUpIgnored(); // asked before Deno listens itself
+  return Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM", "SIGHUP"];
+}
+
+let ignored: boolean | undefined;
+
+/** Whether the process was started to ignore SIGHUP, as `nohup` does; false where the system cannot be asked. */
+function isHangUpIgnored(): boolean {
+  return ignored ??= askHangUp();
+}
+
+function askHangUp(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  // Permission is asked for only where it was given: a question would stop the run.
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return false;
+  try {
+    const libc = Deno.dlopen("libc.so.6", {
+      sigaction: { parameters: ["i32", "pointer", "buffer"], result: "i32" },
+    });
+    const action = new BigUint64Array(32); // its first word is the handler: 1 ignores
+    const asked = libc.symbols.sigaction(numbers.SIGHUP, null, action) === 0;
+    libc.close();
+    return asked && action[0] === 1n;
+  } catch {
+    return false;
+  }
 }

@@ -104,6 +104,7 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     const trainer = await openTrainer(model, optimizer, {
       precision: encoder.headPrecision,
       tokens: tokenCount(encoder.clip.config),
+      signal: training.signal,
     });
     try {
       yield* trainEpochs({ ...training, state, model, optimizer, trainer, seed, seeds });

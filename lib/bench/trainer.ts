@@ -43,6 +43,9 @@ export type Trainer = {
 
 type TrainerOptions = { readonly precision: Precision; readonly tokens: number };
 
+/** How the engine is chosen: `signal` is heard while it is measured. */
+type ChoiceOptions = TrainerOptions & { readonly signal?: AbortSignal };
+
 /**
  * A trainer of `model` with `optimizer`: `trainStep()`, with the same dropout masks, in one call.
  *
@@ -56,7 +59,7 @@ type TrainerOptions = { readonly precision: Precision; readonly tokens: number }
 export async function createTrainer(
   model: ForgeLens,
   optimizer: Optimizer,
-  options: TrainerOptions & { readonly engine?: Exclude<Engine, "eager"> },
+  options: ChoiceOptions & { readonly engine?: Exclude<Engine, "eager"> },
 ): Promise<Trainer> {
   const { engine = await chooseEngine(model, optimizer, options) } = options;
   return await (engine === "native" ? nativeTrainer : graphTrainer)(model, optimizer, options);
@@ -66,7 +69,7 @@ export async function createTrainer(
 export async function openTrainer(
   model: ForgeLens,
   optimizer: Optimizer,
-  options: TrainerOptions,
+  options: ChoiceOptions,
 ): Promise<Trainer> {
   if (isTensorFlow()) return await createTrainer(model, optimizer, options);
   return {
@@ -83,13 +86,15 @@ export async function openTrainer(
 async function chooseEngine(
   model: ForgeLens,
   optimizer: Optimizer,
-  options: TrainerOptions,
+  { signal, ...options }: ChoiceOptions,
 ): Promise<"graph" | "native"> {
-  if (options.precision === "float32" || isOnGpu() || await nativeHeadFault(model.config)) return "graph";
+  const { precision, tokens } = options;
+  if (precision === "float32" || isOnGpu() || await nativeHeadFault(model.config)) return "graph";
   return await measuredOnce(async () => {
-    const native = await secondsOfStep(await nativeTrainer(model, { ...optimizer }, options), model, options);
-    const graph = await secondsOfStep(await graphTrainer(model, { ...optimizer }, options), model, options);
-    return native < graph ? "native" : "graph";
+    const time = async (make: typeof graphTrainer) =>
+      await secondsOfStep(await make(model, { ...optimizer }, options), model, { tokens, signal });
+    const native = await time(nativeTrainer);
+    return native < await time(graphTrainer) ? "native" : "graph";
   }, { about: ["engine", model.config, options] });
 }
 
@@ -97,17 +102,19 @@ async function chooseEngine(
 async function secondsOfStep(
   trainer: Trainer,
   { config: { dim } }: ForgeLens,
-  { tokens: N }: TrainerOptions,
+  { tokens: N, signal }: { readonly tokens: number; readonly signal?: AbortSignal },
 ): Promise<number> {
   const batch = {
     tokens: tf.randomNormal<tf.Rank.R3>([4, N, dim], 0, 1, "float32", 1),
     labels: [0, 1, 0, 1],
   };
-  await trainer.step(batch); // the first also makes ready
-  const seconds = await bestSeconds(() => trainer.step(batch));
-  batch.tokens.dispose();
-  trainer.dispose();
-  return seconds;
+  try {
+    await trainer.step(batch); // the first also makes ready
+    return await bestSeconds(() => trainer.step(batch), { signal });
+  } finally {
+    batch.tokens.dispose();
+    trainer.dispose();
+  }
 }
 
 /** The seed of each dropout, [depth, 4], in the order of `head_graph.ts`, and the least byte that it keeps. */

@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { isOnGpu, isTensorFlow } from "../backend.ts";
+import { takeBreath } from "../base/breath.ts";
 import { reasonOf } from "../base/errors.ts";
 import { bestSeconds, measuredOnce } from "../measure.ts";
 import { seedFrom } from "../base/random.ts";
@@ -39,14 +40,14 @@ const LEAST_GAIN = 1.1;
  */
 export async function choosePrecision(
   clip: Clip,
-  options: { readonly folder?: string } = {},
+  options: { readonly folder?: string; readonly signal?: AbortSignal } = {},
 ): Promise<PrecisionChoice> {
   if (!isTensorFlow()) {
     return { precision: "float32", head: "float32", reason: "WebAssembly has float32 alone" };
   }
-  return await measuredOnce(() => measure(clip), {
+  return await measuredOnce(() => measure(clip, options.signal), {
     about: ["precision", VERSION, encoderDigest(clip, "int8")],
-    ...options,
+    folder: options.folder,
   });
 }
 
@@ -56,12 +57,37 @@ const VERSION = 1;
 /** A precision put to the test: seconds a batch, and its tokens' mean cosine with float32's. */
 type Trial = { readonly seconds: number; readonly cosine: number };
 
-async function measure(clip: Clip): Promise<PrecisionChoice> {
+async function measure(clip: Clip, signal?: AbortSignal): Promise<PrecisionChoice> {
   const pixels = calibrationPixels(clip);
   const full = await compileClip(clip, { precision: "float32" });
-  const exact = await full.tokens(pixels);
-  const base = await secondsOf(full, pixels);
-  full.dispose();
+  const held: tf.Tensor[] = [pixels];
+  try {
+    let exact: tf.Tensor3D;
+    let base: number;
+    try {
+      await takeBreath(signal);
+      held.push(exact = await full.tokens(pixels));
+      base = await secondsOf(full, pixels, signal);
+    } finally {
+      full.dispose();
+    }
+    return await compare(clip, { pixels, exact, base, signal });
+  } finally {
+    tf.dispose(held);
+  }
+}
+
+/** Tries the lower precisions against float32's tokens and seconds. */
+async function compare(
+  clip: Clip,
+  options: {
+    readonly pixels: tf.Tensor4D;
+    readonly exact: tf.Tensor3D;
+    readonly base: number;
+    readonly signal?: AbortSignal;
+  },
+): Promise<PrecisionChoice> {
+  const { pixels, exact, base, signal } = options;
   const reasons: string[] = [];
   const attempt = async (precision: EncoderPrecision): Promise<Trial | undefined> => {
     let compiled: CompiledClip;
@@ -71,11 +97,17 @@ async function measure(clip: Clip): Promise<PrecisionChoice> {
       reasons.push(`${precision} is not to be had here: ${reasonOf(error)}`);
       return undefined;
     }
-    const tokens = await compiled.tokens(pixels);
-    const cosine = meanCosine(tokens, exact);
-    const seconds = await secondsOf(compiled, pixels);
-    tokens.dispose();
-    compiled.dispose();
+    let cosine: number;
+    let seconds: number;
+    try {
+      await takeBreath(signal);
+      const tokens = await compiled.tokens(pixels);
+      cosine = meanCosine(tokens, exact);
+      tokens.dispose();
+      seconds = await secondsOf(compiled, pixels, signal);
+    } finally {
+      compiled.dispose();
+    }
     const speed = (base / seconds).toFixed(1);
     reasons.push(
       `${precision} is ${speed} times as fast as float32 here, its tokens' mean cosine with float32's is ${
@@ -88,7 +120,6 @@ async function measure(clip: Clip): Promise<PrecisionChoice> {
     trial !== undefined && trial.cosine >= LEAST_COSINE && seconds / trial.seconds > LEAST_GAIN;
   const low = await attempt("bfloat16");
   const bytes = isOnGpu() ? undefined : await attempt("int8"); // which computes on the CPU
-  tf.dispose([pixels, exact]);
   const head = isWorth(low, base) ? "bfloat16" : "float32";
   const precision = isWorth(bytes, head === "bfloat16" ? low!.seconds : base) ? "int8" : head;
   return { precision, head, reason: reasons.join("; ") };
@@ -120,6 +151,6 @@ function calibrationPixels({ config: { imageSize: S } }: Clip): tf.Tensor4D {
   });
 }
 
-function secondsOf(compiled: CompiledClip, pixels: tf.Tensor4D): Promise<number> {
-  return bestSeconds(async () => (await compiled.tokens(pixels)).dispose());
+async function secondsOf(compiled: CompiledClip, pixels: tf.Tensor4D, signal?: AbortSignal): Promise<number> {
+  return await bestSeconds(async () => (await compiled.tokens(pixels)).dispose(), { signal });
 }
