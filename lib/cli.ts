@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { InputError } from "./base/errors.ts";
+import "./bench/interrupt.ts"; // asks at once what it cannot ask later
 import { addConfigFlags } from "./flags.ts";
 
 /** The configuration's keys that say what the data are. */

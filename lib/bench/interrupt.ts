@@ -40,7 +40,7 @@ export function stopOnSignals(outer?: AbortSignal, options: { readonly once?: bo
   const listeners = heard.map((name) => ({
     name,
     // Deno takes an ignored signal for one to end by; whoever hears it lives on.
-    listener: () => name === "SIGHUP" && isHangUpIgnored() ? undefined : stop(new Interrupted(name)),
+    listener: () => name === "SIGHUP" && hangUpIsIgnored ? undefined : stop(new Interrupted(name)),
   }));
   const silence = () => {
     for (const { name, listener } of listeners.splice(0)) Deno.removeSignalListener(name, listener);
@@ -65,16 +65,14 @@ export function stopOnSignals(outer?: AbortSignal, options: { readonly once?: bo
 }
 
 function signalsToHear(): StopSignal[] {
-  isHangUpIgnored(); // asked before Deno listens itself
   return Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM", "SIGHUP"];
 }
 
-let ignored: boolean | undefined;
-
-/** Whether the process was started to ignore SIGHUP, as `nohup` does; false where the system cannot be asked. */
-function isHangUpIgnored(): boolean {
-  return ignored ??= askHangUp();
-}
+/**
+ * Whether the process was started to ignore SIGHUP, as `nohup` does; false where the system cannot be asked. Deno itself listens
+ * soon after the start, so the command line loads this module first.
+ */
+const hangUpIsIgnored = askHangUp();
 
 function askHangUp(): boolean {
   if (Deno.build.os !== "linux") return false;
