@@ -144,6 +144,7 @@ export async function demoData(flags: { readonly root: string; readonly seed: nu
     const { written, images, sha256 } = await writeDemoData({
       ...flags,
       signal,
+      onNote: (message) => screen.show({ type: "note", message }),
       onProgress: (done, total) =>
         screen.show({ type: "progress", task: "Writing the demo data", unit: "images", done, total }),
     });

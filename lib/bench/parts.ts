@@ -56,6 +56,7 @@ async function demoParts(config: RunConfig, options: PartsOptions): Promise<Part
   await writeDemoData({
     root: config.demoRoot,
     signal: options.signal,
+    onNote: (message) => options.report?.({ type: "note", message }),
     onProgress: (done, total) =>
       options.report?.({ type: "progress", task: "Writing the demo data", unit: "images", done, total }),
   });

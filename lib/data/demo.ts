@@ -10,7 +10,18 @@ import sharp from "sharp";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { type Camera, manipulate, type Method, photograph, type Strength } from "./demo_fakes.ts";
+import {
+  type DemoData,
+  holdsFiles,
+  MARKER,
+  readMarker,
+  removeUnfinished,
+  replaceFolder,
+  UNFINISHED,
+} from "./demo_folder.ts";
 import { InputError } from "../base/errors.ts";
+import { writeWhole } from "../base/files.ts";
+import { inParallel } from "../base/pool.ts";
 import { createRandom } from "../base/random.ts";
 import { between } from "./demo_noise.ts";
 import { drawPerson, drawView, nextView } from "./demo_person.ts";
@@ -101,9 +112,17 @@ const jpeg = (bytes: Uint8Array, quality: number) =>
   sharp(bytes, { raw: { width: SIZE, height: SIZE, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: "4:2:0", mozjpeg: false, optimiseCoding: false });
 
+/** The files of one frame, below the root: the mask of a fake, then the image. */
+function pathsOf({ demoSet, split, method, id }: Video, frame: number): string[] {
+  const video = [...(method ? [method] : []), `id${String(id).padStart(3, "0")}`].join("/");
+  const at = (kind: string, suffix: string) =>
+    `${demoSet.set}/${split}/${kind}/${video}/${String(frame).padStart(3, "0")}.${suffix}`;
+  return method ? [at("mask", "png"), at("fake", "jpg")] : [at("real", "jpg")];
+}
+
 /** The files of one video: paths below the root, and their bytes. */
 export async function renderVideo(video: Video, seed: number): Promise<DemoFile[]> {
-  const { demoSet, split, method, id } = video;
+  const { demoSet, method, id } = video;
   const random = createRandom(seed, "demo", id);
   const person = drawPerson(random), other = drawPerson(random);
   const range = ([low, high]: Range) => between(random, low, high);
@@ -116,8 +135,6 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
   };
   const cameraQuality = Math.round(range(demoSet.cameraQuality)),
     finalQuality = Math.round(range(demoSet.finalQuality));
-  const folder = (kind: string) =>
-    [demoSet.set, split, kind, ...(method ? [method] : []), `id${String(id).padStart(3, "0")}`].join("/");
   const shoot = async (portrait: ReturnType<typeof renderPortrait>) =>
     new Uint8Array(
       await sharp(await jpeg(photograph(portrait, camera, random), cameraQuality).toBuffer()).raw()
@@ -128,7 +145,7 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
     if (frame > 0) view = nextView(view, random);
     const portrait = renderPortrait(person, view, { size: SIZE });
     let photo = await shoot(portrait);
-    const name = `${String(frame).padStart(3, "0")}`;
+    const paths = pathsOf(video, frame);
     if (method) {
       const donor = method === "face-swap"
         ? await shoot(renderPortrait(other, view, { size: SIZE }))
@@ -136,11 +153,11 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
       const fake = manipulate(photo, portrait, { method, strength: demoSet.strength, random, donor });
       const mask = sharp(fake.mask, { raw: { width: SIZE, height: SIZE, channels: 1 } })
         .toColourspace("b-w").png({ compressionLevel: 6, adaptiveFiltering: false });
-      files.push({ path: `${folder("mask")}/${name}.png`, bytes: new Uint8Array(await mask.toBuffer()) });
+      files.push({ path: paths[0], bytes: new Uint8Array(await mask.toBuffer()) });
       photo = fake.photo;
     }
     files.push({
-      path: `${folder(method ? "fake" : "real")}/${name}.jpg`,
+      path: paths.at(-1)!,
       bytes: new Uint8Array(await jpeg(photo, finalQuality).toBuffer()),
     });
   }
@@ -148,24 +165,29 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
 }
 
 /**
- * Writes the demo data set below `root`, once: with the same generator version and seed in place it returns at once.
- * The files go to a temporary folder first, which is then renamed, so what is in place is always whole. About 1,200
- * images of 224×224, and a mask beside each fake.
+ * Writes the demo data set below `root`, once: with the same generator version and seed in place it only checks that the bytes
+ * are those written. The files go to a temporary folder first, which is then renamed, so what is in place is always whole; such
+ * folders of killed processes are removed. About 1,200 images of 224×224, and a mask beside each fake.
  *
+ * @param options.onNote takes a sentence about data in place that are damaged, and written anew
  * @param options.onProgress hears the images written so far and their total
  * @param options.signal stops the work; what was in place stays
  * @throws when `root` holds something other than demo data, and the signal's reason when it stops the work
  */
 export async function writeDemoData(
-  { root = "data/demo", seed = 0, onProgress, signal }: {
+  { root = "data/demo", seed = 0, onNote = () => {}, onProgress, signal }: {
     root?: string;
     seed?: number;
+    onNote?: (message: string) => void;
     onProgress?: (done: number, total: number) => void;
     signal?: AbortSignal;
   } = {},
 ): Promise<DemoData & { written: number }> {
   const found = await readMarker(root);
-  if (found && found.version === DEMO_VERSION && found.seed === seed) return { ...found, written: 0 };
+  if (found && found.version === DEMO_VERSION && found.seed === seed) {
+    if (await digestOf(root) === found.sha256) return { ...found, written: 0 };
+    onNote(`Writing the demo data anew, because files in ${root} are not as they were written`);
+  }
   if (!found && await holdsFiles(root)) {
     throw new InputError(
       `Cannot write demo data: expected ${root} to be missing, empty or earlier demo data but found other files; ` +
@@ -175,8 +197,11 @@ export async function writeDemoData(
   const videos = demoVideos();
   const images = videos.reduce((sum, video) => sum + video.frames, 0);
   await Deno.mkdir(dirname(root), { recursive: true });
+  await removeUnfinished(dirname(root), demoSets);
   const work = await Deno.makeTempDir({ dir: dirname(root), prefix: ".demo-" });
   try {
+    using lock = await Deno.open(join(work, UNFINISHED), { write: true, createNew: true });
+    await lock.tryLock(true).catch(() => {}); // not every file system has locks
     const hashes: string[] = new Array(videos.length);
     let done = 0;
     const receive = async (index: number, files: DemoFile[]) => {
@@ -187,6 +212,7 @@ export async function writeDemoData(
         await Deno.writeFile(target, bytes);
         hash.update(path).update(bytes);
       }
+      await lock.utime(new Date(), new Date());
       hashes[index] = hash.digest("hex");
       done += videos[index].frames;
       onProgress?.(done, images);
@@ -194,11 +220,14 @@ export async function writeDemoData(
     await renderAll(videos.length, { seed, signal, receive });
     const sha256 = createHash("sha256").update(hashes.join("")).digest("hex");
     const data: DemoData = { version: DEMO_VERSION, seed, images, sha256 };
-    await Deno.writeTextFile(join(work, MARKER), JSON.stringify(data, null, 2) + "\n");
-    await replaceFolder(work, root, data);
+    await writeWhole(join(work, MARKER), JSON.stringify(data, null, 2) + "\n");
+    await Deno.remove(join(work, UNFINISHED));
+    await replaceFolder(work, root, { data, isSound: async () => await digestOf(root) === sha256 });
     return { ...data, written: images };
   } finally {
-    await Deno.remove(work, { recursive: true }).catch(ignoreMissing);
+    await Deno.remove(work, { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error; // it is in place
+    });
   }
 }
 
@@ -252,55 +281,23 @@ async function renderAll(
   }
 }
 
-function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Deno.errors.NotFound)) throw error;
-}
-
-/** The file that says what is below `root`; written last, before the folder is put in place. */
-const MARKER = "demo.json";
-
-type DemoFile = { path: string; bytes: Uint8Array<ArrayBuffer> };
-
-/** What `demo.json` holds: generator version, seed, number of images (masks apart), and a hash over every path and byte. */
-export type DemoData = {
-  readonly version: number;
-  readonly seed: number;
-  readonly images: number;
-  readonly sha256: string;
-};
-
-async function readMarker(root: string): Promise<DemoData | null> {
+/** The digest of the demo data below `root`, as it was when they were written; undefined when a file is missing. */
+async function digestOf(root: string): Promise<string | undefined> {
   try {
-    return JSON.parse(await Deno.readTextFile(join(root, MARKER)));
+    const hashes = await inParallel(demoVideos(), async (video) => {
+      const hash = createHash("sha256");
+      for (let frame = 0; frame < video.frames; frame++) {
+        for (const path of pathsOf(video, frame)) {
+          hash.update(path).update(await Deno.readFile(join(root, path)));
+        }
+      }
+      return hash.digest("hex");
+    }, { workers: 8 });
+    return createHash("sha256").update(hashes.join("")).digest("hex");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw new InputError(
-      `Cannot read ${join(root, MARKER)}: ${
-        (error as Error).message
-      }; remove ${root} to have it written anew`,
-    );
-  }
-}
-
-async function holdsFiles(folder: string): Promise<boolean> {
-  try {
-    for await (const _ of Deno.readDir(folder)) return true;
-    return false;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
 
-/** Puts `work` where `root` is. Where another process was faster, its folder holds the same bytes and stays. */
-async function replaceFolder(work: string, root: string, { version, seed }: DemoData): Promise<void> {
-  const old = `${work}-old`;
-  await Deno.rename(root, old).catch(ignoreMissing);
-  try {
-    await Deno.rename(work, root);
-  } catch (error) {
-    const there = await readMarker(root);
-    if (there?.version !== version || there.seed !== seed) throw error;
-  }
-  await Deno.remove(old, { recursive: true }).catch(ignoreMissing);
-}
+type DemoFile = { path: string; bytes: Uint8Array<ArrayBuffer> };

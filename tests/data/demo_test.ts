@@ -225,3 +225,46 @@ Deno.test("writeDemoData() refuses a folder that holds other files, and stops wh
   assertEquals([...Deno.readDirSync(root)].map((entry) => entry.name), ["holiday.jpg"]);
   await Deno.remove(root, { recursive: true });
 });
+
+Deno.test("writeDemoData() begins to write anew when a file was changed or is missing, and says so", async () => {
+  const { root } = await demoData();
+  const image = join(root, "demo/test/real/id311/000.jpg");
+  const bytes = await Deno.readFile(image);
+  for (const damage of ["changed", "removed"]) {
+    if (damage === "removed") await Deno.remove(image);
+    else await Deno.writeFile(image, bytes.map((byte, i) => i === 900 ? byte ^ 1 : byte));
+    const notes: string[] = [];
+    const controller = new AbortController();
+    const onNote = (note: string) => {
+      notes.push(note);
+      controller.abort();
+    };
+    await assertRejects(() => writeDemoData({ root, onNote, signal: controller.signal }), Error, "abort");
+    assertEquals(notes, [
+      `Writing the demo data anew, because files in ${root} are not as they were written`,
+    ]);
+  }
+  await Deno.writeFile(image, bytes);
+  assertEquals((await writeDemoData({ root })).written, 0);
+});
+
+Deno.test("writeDemoData() removes the folders of killed processes, and neither a living one's nor others", async () => {
+  const root = await Deno.makeTempDir({ prefix: "demo-test-" });
+  const old = new Date(Date.now() - 2 * 3600e3);
+  for (const name of [".demo-01", ".demo-02", ".demo-03", ".demo-04", ".demo-mine", ".demo-05"]) {
+    await Deno.mkdir(join(root, name, name === ".demo-04" ? "holiday" : "demo"), { recursive: true });
+    if (name === ".demo-01" || name === ".demo-02") {
+      await Deno.writeTextFile(join(root, name, "unfinished"), "");
+      await Deno.utime(join(root, name, "unfinished"), old, old);
+    }
+    if (name !== ".demo-05") await Deno.utime(join(root, name), old, old);
+  }
+  using living = await Deno.open(join(root, ".demo-02/unfinished"), { write: true });
+  await living.lock(true);
+  const controller = new AbortController();
+  controller.abort();
+  await assertRejects(() => writeDemoData({ root: join(root, "demo"), signal: controller.signal }));
+  const left = [...Deno.readDirSync(root)].map(({ name }) => name).sort();
+  assertEquals(left, [".demo-02", ".demo-04", ".demo-05", ".demo-mine"]);
+  await Deno.remove(root, { recursive: true });
+});
