@@ -25,6 +25,22 @@ export async function picture(
   return new Uint8Array(await image[options.format ?? "png"]().toBuffer());
 }
 
+/** A scene of soft shapes with some grain: what a photograph is to a look. */
+export async function scene(seed: number): Promise<Uint8Array> {
+  const random = createRandom(seed, "scene");
+  const shapes = Array.from({ length: 12 }, () => {
+    const [x, y, r] = [random.integer(160), random.integer(160), 10 + random.integer(40)];
+    return `<circle cx="${x}" cy="${y}" r="${r}" fill="rgb(${
+      [0, 0, 0].map(() => random.integer(256)).join()
+    })"/>`;
+  });
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="160" height="160"><rect width="160" height="160" fill="#777"/>${
+      shapes.join("")
+    }</svg>`;
+  return new Uint8Array(await sharp(new TextEncoder().encode(svg)).removeAlpha().png().toBuffer());
+}
+
 /** Writes `files` (relative path → bytes or text) below `root`. */
 export async function writeFiles(
   root: string,

@@ -7,6 +7,8 @@ import { isDemo, type RunConfig } from "../config.ts";
 import { checkImages, type Sample, type SampleList } from "../data/dataset.ts";
 import type { ImageFacts } from "../data/facts.ts";
 import type { SetReading } from "../data/layout_videos.ts";
+import { joinCopies } from "../data/copies.ts";
+import { type Groups, groupSamples } from "../data/groups.ts";
 import { splitByVideo } from "../data/sampling.ts";
 import { dataFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
@@ -30,6 +32,8 @@ export type ReadSet = {
   readonly samples: readonly Sample[];
   readonly skipped: SampleList["skipped"];
   readonly warnings: readonly string[];
+  /** How its videos were dealt. */
+  readonly notes?: readonly string[];
   /** Where the layout is one of a distributed set. */
   readonly reading?: SetReading;
 };
@@ -71,12 +75,24 @@ export async function check(
   }
 }
 
-/** Holds out validation and test videos where they are not given. */
-export function deal(
+/** Samples by part, and what is to be said of the dealing. */
+export type Dealt = Record<"train" | "val" | "test", Sample[]> & { readonly notes: readonly string[] };
+
+/**
+ * Holds out validation and test videos where they are not given. Videos of one person, or that show the same picture, go to
+ * one part; pictures are compared where their facts are known.
+ *
+ * @param options.images all images of the samples, with the sample's index; the samples themselves unless given
+ */
+export async function deal(
   samples: readonly Sample[],
   config: RunConfig,
-  options: PartsOptions & { readonly hasVal: boolean; readonly hasTest: boolean },
-): Record<"train" | "val" | "test", Sample[]> {
+  options: PartsOptions & {
+    readonly hasVal: boolean;
+    readonly hasTest: boolean;
+    readonly images?: readonly { readonly path: string; readonly item: number }[];
+  },
+): Promise<Dealt> {
   const val = options.hasVal ? 0 : config.valShare;
   const test = options.hasTest ? 0 : config.testShare;
   try {
@@ -98,14 +114,56 @@ export function deal(
       );
     }
     const shares = { train: 1 - val - test, val, test };
-    const parts = splitByVideo(samples, { shares, seed: config.seed });
+    const split = (groups: Groups) => splitByVideo(samples, { shares, seed: config.seed, groups });
+    const { groups, notes } = val + test === 0
+      ? { groups: groupSamples(samples), notes: [] }
+      : await groupCopies(samples, options);
+    const parts = config.allowLeak ? splitAnyway(samples, groups, split) : split(groups);
     const named = (split: string) => parts[split].map((sample) => inSplit(sample, split));
-    return { train: named("train"), val: named("val"), test: named("test") };
+    return { train: named("train"), val: named("val"), test: named("test"), notes };
   } catch (error) {
     if (!options.problems || !(error instanceof InputError)) throw error;
     options.problems.push(error.message);
-    return { train: [...samples], val: [], test: [] };
+    return { train: [...samples], val: [], test: [], notes: [] };
   }
+}
+
+/** With leaks allowed, copies are kept together only where that leaves enough groups. */
+function splitAnyway<T>(samples: readonly Sample[], groups: Groups, split: (groups: Groups) => T): T {
+  try {
+    return split(groups);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return split(groupSamples(samples));
+  }
+}
+
+async function groupCopies(
+  samples: readonly Sample[],
+  options: PartsOptions & { readonly images?: readonly { readonly path: string; readonly item: number }[] },
+): Promise<{ groups: Groups; notes: string[] }> {
+  const groups = groupSamples(samples);
+  if (options.quick) {
+    return {
+      groups,
+      notes: ["--quick: copies of a picture were not looked for, which may change how videos are dealt"],
+    };
+  }
+  const { facts, signal, report, images = samples.map(({ path }, item) => ({ path, item })) } = options;
+  const { pairs, complete } = await joinCopies(groups, {
+    images,
+    facts,
+    signal,
+    onProgress: (done, total) =>
+      report?.({ type: "progress", task: "Looking for copies", unit: "passes", done, total }),
+  });
+  const notes = pairs.length === 0 ? [] : [
+    `${pairs.length} pairs of videos show the same picture (such as ${
+      pairs[0].join(" and ")
+    }) and were dealt into one split each`,
+  ];
+  if (!complete) notes.push("too many pictures are alike to compare all; some copies may be in two splits");
+  return { groups, notes };
 }
 
 /** The sample itself where it is in the split already: a million copies are a lot. */

@@ -170,7 +170,7 @@ async function inspect(
   const named = namedParts(config, parts);
   const warnings = [...new Set(parts.sets.flatMap((set) => set.warnings))];
   const sets: SetSummary[] = [];
-  for (const { set, layout, root, samples, skipped, reading } of parts.sets) {
+  for (const { set, layout, root, samples, skipped, reading, notes = [] } of parts.sets) {
     const crop = demo ? { text: "–", uncropped: false } : await cropOf(root, { samples, facts });
     if (crop.uncropped) {
       warnings.push(
@@ -184,7 +184,7 @@ async function inspect(
       crop: crop.text,
       missing: reading?.missing ?? [],
       skipped: groupSkipped(skipped),
-      notes: reading?.notes ?? [],
+      notes: [...reading?.notes ?? [], ...notes],
     });
   }
   const counts = mergeCounts([
@@ -192,7 +192,11 @@ async function inspect(
     ...parts.sets.flatMap(({ set, reading }) => (reading ? countUnframed(reading, set) : [])),
   ]);
   // The demo data are made without duplicates, and their shortcuts say nothing.
-  const leaks = demo ? [] : await findLeaks([...named, ...unframedParts(named, parts)], facts);
+  const leaks = demo ? [] : await findLeaks([...named, ...unframedParts(named, parts)], facts, {
+    signal: options.signal,
+    onProgress: (done, total) =>
+      options.report?.({ type: "progress", task: "Looking for leaks", unit: "passes", done, total }),
+  });
   const audited = demo || facts.size === 0 ? [] : named.filter(({ samples }) => samples.length > 0);
   const shortcuts: { name: string; shortcuts: ReturnType<typeof auditShortcuts> }[] = [];
   for (const { name, samples } of audited) {

@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { isDemo, type RunConfig, testSets } from "../config.ts";
 import { byName, readFolders, type Sample } from "../data/dataset.ts";
 import { demoSets, writeDemoData } from "../data/demo.ts";
-import { ffppIdentities } from "../data/layout_ffpp.ts";
+import { ffppPersons } from "../data/layout_ffpp.ts";
 import { evenly } from "../data/layout_videos.ts";
 import { readManifest } from "../data/manifest.ts";
 import {
   check,
   deal,
+  type Dealt,
   inOrder,
   inSplit,
   type Parts,
@@ -103,7 +104,8 @@ async function folderParts(config: RunConfig, options: PartsOptions): Promise<Pa
   const hasTest = config.testReal !== undefined;
   if (hasVal) sets.push(await read(config.valReal!, config.valFake!, "val"));
   if (hasTest) sets.push(await read(config.testReal!, config.testFake!, "test"));
-  const dealt = deal(sets[0].samples, config, { hasVal, hasTest, ...options });
+  const { notes, ...dealt } = await deal(sets[0].samples, config, { hasVal, hasTest, ...options });
+  sets[0] = { ...sets[0], notes };
   const val = hasVal ? sets[1].samples : dealt.val;
   const test = hasTest ? sets[sets.length - 1].samples : dealt.test;
   return {
@@ -124,8 +126,8 @@ async function manifestParts(config: RunConfig, options: PartsOptions): Promise<
   });
   const thinned = { ...all, samples: thin(all.samples, config.framesPerVideo) };
   const list = await check(thinned, { config, ...options });
-  const samples = withPersons(list.samples);
   const sets = [...new Set(all.samples.map(({ set }) => set))];
+  const samples = sets.flatMap((set) => withPersons(list.samples.filter((sample) => sample.set === set)));
   const main = trainedOn(all.samples, config);
   const splitsOf = (set: string) =>
     (["train", "val", "test"] as const).filter((split) =>
@@ -152,7 +154,7 @@ async function manifestParts(config: RunConfig, options: PartsOptions): Promise<
       options,
     );
   }
-  const split = splitUp(own, config, options);
+  const { notes, ...split } = await splitUp(own, config, options);
   const warnings = [...list.warnings];
   const others = sets.filter((set) => set !== main).map((set): TestSet => {
     const rows = samples.filter((sample) => sample.set === set);
@@ -188,6 +190,7 @@ async function manifestParts(config: RunConfig, options: PartsOptions): Promise<
       samples: samples.filter((sample) => sample.set === set),
       skipped: list.skipped.filter((file) => file.set === set),
       warnings: set === main ? warnings : [],
+      notes: set === main ? notes : [],
     })),
   };
 }
@@ -199,14 +202,14 @@ function trainedOn(samples: readonly Sample[], config: RunConfig): string {
 }
 
 /** Samples by their own splits, the missing ones dealt. */
-function splitUp(
+async function splitUp(
   samples: readonly Sample[],
   config: RunConfig,
   options: PartsOptions,
-): Record<"train" | "val" | "test", Sample[]> {
+): Promise<Dealt> {
   const at = (split: string) => inOrder(samples.filter((sample) => sample.split === split));
   const [val, test] = [at("val"), at("test")];
-  const dealt = deal(samples.filter(({ split }) => split !== "val" && split !== "test"), config, {
+  const dealt = await deal(samples.filter(({ split }) => split !== "val" && split !== "test"), config, {
     hasVal: val.length > 0,
     hasTest: test.length > 0,
     ...options,
@@ -215,6 +218,7 @@ function splitUp(
     train: dealt.train,
     val: val.length > 0 ? val : dealt.val,
     test: test.length > 0 ? test : dealt.test,
+    notes: dealt.notes,
   };
 }
 
@@ -251,18 +255,21 @@ function thin(samples: readonly Sample[], framesPerVideo?: number): readonly Sam
   );
 }
 
-/** Adds FaceForensics++'s persons where every video is named as its are: `071` and `071_054`. */
+/** Adds FaceForensics++'s persons, as far as the names of a set's videos tell: `071` and `071_054`. */
 function withPersons(samples: readonly Sample[]): readonly Sample[] {
+  const videos = new Map<string, Sample>();
+  for (const sample of samples) {
+    const key = `${sample.label} ${sample.video}`;
+    if (sample.video !== undefined && !videos.has(key)) videos.set(key, sample);
+  }
+  const persons = ffppPersons([...videos.values()].map(({ label, video }) => ({ label, id: video! })));
+  if (persons === undefined) return samples;
   const known = new Map<string, readonly string[]>();
-  for (const { label, video = "", identities = [] } of samples) {
-    const key = `${label} ${video}`;
-    if (known.has(key)) continue;
-    const persons = ffppIdentities(video.split("/").at(-1)!);
-    if (persons.length !== (label === 0 ? 1 : 2)) return samples;
-    known.set(key, [...identities, ...persons]);
+  for (const [i, [key, { identities = [] }]] of [...videos].entries()) {
+    if (persons[i].length > 0) known.set(key, [...identities, ...persons[i]]);
   }
   return samples.map((sample) => ({
     ...sample,
-    identities: known.get(`${sample.label} ${sample.video ?? ""}`),
+    identities: known.get(`${sample.label} ${sample.video}`) ?? sample.identities,
   }));
 }

@@ -6,13 +6,14 @@
 import { dataSet, type RunConfig } from "../config.ts";
 import { byName, type Sample } from "../data/dataset.ts";
 import { samplesOf, type SetReading, type Video } from "../data/layout_videos.ts";
+import { ffppPersons } from "../data/layout_ffpp.ts";
 import { readSet } from "../data/layouts.ts";
 import { mp4Fault } from "../data/mp4.ts";
 import type { LayoutSpec } from "../data/spec.ts";
 import { dataFolder } from "../base/cache.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { inParallel } from "../base/pool.ts";
-import { check, deal, type Parts, type PartsOptions, type ReadSet, refuse } from "./deal.ts";
+import { check, deal, inSplit, type Parts, type PartsOptions, type ReadSet, refuse } from "./deal.ts";
 
 /** A distributed set: its own splits, and validation and test dealt where it has none. */
 export async function dataParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
@@ -100,10 +101,7 @@ export async function readLayout(
     onProgress: (done) =>
       report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
   });
-  const selected = selectSplit(all, { spec, ...options });
-  const reading = options.test
-    ? selected
-    : { ...selected, videos: dealVideos(selected.videos, { spec, ...options }) };
+  const reading = selectSplit(all.kind === "folders" ? withPersons(all) : all, { spec, ...options });
   const framesPerVideo = spec.framesPerVideo ?? config.framesPerVideo;
   const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
   const warnings = reading.warnings.map((text) => `${spec.name}: ${text}`);
@@ -120,27 +118,45 @@ export async function readLayout(
     skipped: [...reading.skipped, ...faults].map((file) => ({ ...file, set: spec.name })),
     warnings,
   }, options);
-  return { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
+  const read = { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
+  return options.test ? read : await dealSet(read, { spec, ...options });
+}
+
+/** Adds FaceForensics++'s persons, as far as the names of the videos tell. */
+function withPersons(reading: SetReading): SetReading {
+  const persons = ffppPersons(reading.videos);
+  if (persons === undefined) return reading;
+  const videos = reading.videos.map((video, i) => ({
+    ...video,
+    identities: [...new Set([...video.identities, ...persons[i]])],
+  }));
+  return { ...reading, videos };
 }
 
 /**
- * The videos with a split each: their own, or where the set has no validation or test videos dealt ones; dealt anew too when
- * the spec asks for a part of the set, or for all of it whatever its splits. Videos without frames are left as they are,
- * unless none has any yet.
+ * A set whose videos and samples have a split each: their own, or where the set has no validation or test videos dealt ones;
+ * dealt anew too when the spec asks for a part of the set, or for all of it whatever its splits. Videos without frames are
+ * left as they are, unless none has any yet.
  */
-function dealVideos(
-  all: readonly Video[],
+async function dealSet(
+  read: ReadSet & { readonly reading: SetReading },
   options: PartsOptions & { readonly spec: LayoutSpec; readonly config: RunConfig },
-): Video[] {
+): Promise<ReadSet> {
   const { spec, config } = options;
-  const videos = spec.split === undefined ? all : all.map((video) => ({ ...video, split: undefined }));
+  const own = ({ split }: Pick<Video, "split">) => (spec.split === undefined ? split : undefined);
+  const videos = read.reading.videos.map((video) => ({ ...video, split: own(video) }));
   const framed = videos.filter(({ frames }) => frames !== "");
-  if (framed.length === 0) return [...videos];
+  if (framed.length === 0) return { ...read, reading: { ...read.reading, videos } };
   const has = (split: string) => framed.some((video) => video.split === split);
-  const [hasVal, hasTest] = [has("val"), has("test")];
+  const isHeldOut = (split?: string) => split === "val" || split === "test";
   // One sample stands for all frames of its video: with a million frames, the dealing is of some thousand videos.
-  const open = framed.filter(({ split }) => split !== "val" && split !== "test");
-  const dealt = deal(
+  const open = framed.filter(({ split }) => !isHeldOut(split));
+  const items = new Map(open.map(({ label, id }, i) => [`${label} ${id}`, i]));
+  const images = read.samples.flatMap(({ label, video, path }) => {
+    const item = items.get(`${label} ${video}`);
+    return item === undefined ? [] : [{ path, item }];
+  });
+  const dealt = await deal(
     open.map(({ label, id, identities }) => ({
       path: id,
       source: id,
@@ -150,17 +166,29 @@ function dealVideos(
       identities,
     })),
     config,
-    { hasVal, hasTest, ...options },
+    { hasVal: has("val"), hasTest: has("test"), ...options, images },
   );
-  const of = new Map<string, "train" | "val" | "test">();
+  const splits = new Map<string, "train" | "val" | "test">();
   for (const split of ["train", "val", "test"] as const) {
-    for (const { label, path } of dealt[split]) of.set(`${label} ${path}`, split);
+    for (const { label, path } of dealt[split]) splits.set(`${label} ${path}`, split);
   }
-  return videos.map((video) =>
-    video.split === "val" || video.split === "test" || video.frames === ""
-      ? video
-      : { ...video, split: of.get(`${video.label} ${video.id}`) }
-  );
+  return {
+    ...read,
+    notes: dealt.notes,
+    reading: {
+      ...read.reading,
+      videos: videos.map((video) =>
+        isHeldOut(video.split) || video.frames === ""
+          ? video
+          : { ...video, split: splits.get(`${video.label} ${video.id}`) }
+      ),
+    },
+    samples: read.samples.map((sample) =>
+      spec.split === undefined && isHeldOut(sample.split)
+        ? sample
+        : inSplit(sample, splits.get(`${sample.label} ${sample.video}`))
+    ),
+  };
 }
 
 /** Video files that are not whole, where their frames are yet to be made. */

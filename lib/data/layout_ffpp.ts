@@ -262,6 +262,20 @@ export function ffppIdentities(name: string): string[] {
   return parts.filter((part) => part !== undefined).map((id) => `ffpp:${id}`);
 }
 
+/**
+ * The persons that the names of a set's videos tell of, for each video: of a real one `071`, of a fake one both of
+ * `071_054`, none of another name. Undefined where no fake is named as a pair: numbers alone are no persons.
+ */
+export function ffppPersons(
+  videos: readonly { readonly label: 0 | 1; readonly id: string }[],
+): string[][] | undefined {
+  const persons = videos.map(({ label, id }) => {
+    const found = ffppIdentities(id.split("/").at(-1)!);
+    return label === 0 && found.length > 1 ? [] : found;
+  });
+  return persons.some(({ length }) => length > 1) ? persons : undefined;
+}
+
 /** The scene that a DFD video was filmed in or made from: `01__meeting` of `01_02__meeting__YVGY8LOK`. */
 function dfdIdentities(name: string): string[] {
   const parts = /^(\d+)(?:_\d+)?__(.+?)(?:__[A-Z0-9]{8})?$/.exec(name);

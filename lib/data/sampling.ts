@@ -3,28 +3,33 @@
  *
  * @module
  */
-import { basename } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
 import { byName, type Sample } from "./dataset.ts";
+import { type Groups, groupSamples, nameOf } from "./groups.ts";
 import { loadImage } from "./image.ts";
 
 /**
  * Deals samples into named parts, a video wholly in one of them, with about the wanted share of each class's videos.
  *
- * Videos of the same name (the leaf folder's) stay together across classes and methods, and so do those that share an
- * identity, directly or by way of others. The dealing is a function of the names and the seed.
+ * Videos of one group stay together: of the same name (the leaf folder's) across classes and methods, or that share an
+ * identity, directly or by way of others, or what else joined them. The dealing is a function of the names and the seed.
  *
  * Where a class's videos are partly in groups with the other class, the part of them that is too few to be dealt stays in the
  * first part.
  *
- * @throws InputError when a class has fewer videos than there are parts.
+ * @param options.groups of the samples by their index; {@link groupSamples} unless given
+ * @throws InputError when a class has fewer groups of videos than there are parts.
  */
 export function splitByVideo(
   samples: readonly Sample[],
-  options: { readonly shares: Readonly<Record<string, number>>; readonly seed: number },
+  options: {
+    readonly shares: Readonly<Record<string, number>>;
+    readonly seed: number;
+    readonly groups?: Groups;
+  },
 ): Record<string, Sample[]> {
-  const groups = groupTogether(samples);
+  const groups = membersByName(samples, options.groups ?? groupSamples(samples));
   const strata = new Map<string, string[]>();
   for (const [name, members] of groups) {
     const kind = [...new Set(members.map((member) => member.label))].sort().join();
@@ -38,21 +43,20 @@ export function splitByVideo(
     kind.split(",")
   );
   for (const [kind, names] of strata) {
-    const few = names.length < parts.length;
-    if (few && kind.split(",").every((label) => enough.includes(label))) {
+    const tooFew = names.length < parts.length;
+    if (tooFew && kind.split(",").every((label) => enough.includes(label))) {
       // Others of their class go to every part, so these few can all stay in the first.
       for (const name of names) result[parts[0][0]].push(...groups.get(name)!);
       continue;
     }
-    if (few) {
+    if (tooFew) {
       const what = kind === "0" ? "real" : kind === "1" ? "fake" : "real and fake";
       throw new InputError(
         `Cannot split the ${what} images into ${
           parts.map(([name]) => name).join(", ")
-        }: expected at least ${parts.length} videos but found ${names.length} ` +
-          `(${
-            names.join(", ")
-          }); give separate folders with --val-real, --val-fake, --test-real and --test-fake`,
+        }: expected at least ${parts.length} videos but found ${names.length} ${
+          few(names, groups)
+        }; give separate folders with --val-real, --val-fake, --test-real and --test-fake`,
       );
     }
     const shuffled = createRandom(options.seed, "split", kind).shuffled(names.sort(byName));
@@ -72,28 +76,25 @@ export function splitByVideo(
   return result;
 }
 
-/** Samples by the name of one of their group's videos: those of a name, or of an identity, are in one group. */
-function groupTogether(samples: readonly Sample[]): Map<string, Sample[]> {
-  const parents = new Map<string, string>();
-  const rootOf = (key: string): string => {
-    let root = key;
-    for (let up = parents.get(root); up !== undefined && up !== root; up = parents.get(root)) root = up;
-    parents.set(key, root);
-    return root;
-  };
-  const nameOf = (sample: Sample) => basename(sample.video ?? sample.path);
-  for (const sample of samples) {
-    const name = `name:${nameOf(sample)}`;
-    for (const identity of sample.identities ?? []) parents.set(rootOf(`is:${identity}`), rootOf(name));
-  }
-  const groups = new Map<string, { name: string; members: Sample[] }>();
-  for (const sample of samples) {
-    const root = rootOf(`name:${nameOf(sample)}`);
-    const group = groups.get(root);
+/** Samples by the name of one of their group's videos, that of its first sample. */
+function membersByName(samples: readonly Sample[], groups: Groups): Map<string, Sample[]> {
+  const found = new Map<number, { name: string; members: Sample[] }>();
+  for (const [i, sample] of samples.entries()) {
+    const group = found.get(groups.of(i));
     if (group) group.members.push(sample);
-    else groups.set(root, { name: nameOf(sample), members: [sample] });
+    else found.set(groups.of(i), { name: nameOf(sample), members: [sample] });
   }
-  return new Map([...groups.values()].map(({ name, members }) => [name, members]));
+  return new Map([...found.values()].map(({ name, members }) => [name, members]));
+}
+
+/** Names in brackets, and of how many videos they stand where groups were joined. */
+function few(names: readonly string[], groups: ReadonlyMap<string, readonly Sample[]>): string {
+  const videos = new Set(names.flatMap((name) => groups.get(name)!.map(nameOf)));
+  const list = names.length > 0 ? `(${names.join(", ")})` : "";
+  if (videos.size === names.length) return list;
+  return `${
+    names.length === 1 ? "group" : "groups"
+  } of videos that share a person or a picture ${list}, ${videos.size} videos in all`;
 }
 
 /**

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { checkImages, type Sample } from "../../lib/data/dataset.ts";
 import { quantisationTables, readAllFacts } from "../../lib/data/facts.ts";
-import { detailCorrelation, findLeaks, judgeLeaks, type Part } from "../../lib/data/leaks.ts";
-import { createRandom } from "../../lib/base/random.ts";
-import { picture, writeFiles } from "../folders.ts";
+import { detailCorrelation } from "../../lib/data/copies.ts";
+import { findLeaks, judgeLeaks, type Part } from "../../lib/data/leaks.ts";
+import { picture, scene, writeFiles } from "../folders.ts";
 
 async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir();
@@ -14,22 +14,6 @@ async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
   } finally {
     await Deno.remove(root, { recursive: true });
   }
-}
-
-/** A scene of soft shapes with some grain: what a photograph is to a look. */
-async function scene(seed: number): Promise<Uint8Array> {
-  const random = createRandom(seed, "scene");
-  const shapes = Array.from({ length: 12 }, () => {
-    const [x, y, r] = [random.integer(160), random.integer(160), 10 + random.integer(40)];
-    return `<circle cx="${x}" cy="${y}" r="${r}" fill="rgb(${
-      [0, 0, 0].map(() => random.integer(256)).join()
-    })"/>`;
-  });
-  const svg =
-    `<svg xmlns="http://www.w3.org/2000/svg" width="160" height="160"><rect width="160" height="160" fill="#777"/>${
-      shapes.join("")
-    }</svg>`;
-  return new Uint8Array(await sharp(new TextEncoder().encode(svg)).removeAlpha().png().toBuffer());
 }
 
 const sample = (path: string, options: Partial<Sample> = {}): Sample => ({
@@ -136,6 +120,34 @@ Deno.test("detailCorrelation() is near 1 for copies and near 0 for others", asyn
     });
     assert(await detailCorrelation(join(root, "a.png"), join(root, "b.jpg")) > 0.95);
     assert(await detailCorrelation(join(root, "a.png"), join(root, "c.png")) < 0.5);
+  });
+});
+
+Deno.test("findLeaks() takes near-still videos in one split for what they are, and only tells of a black frame in two splits", async () => {
+  await withFolder(async (root) => {
+    const black = new Uint8Array(
+      await sharp({ create: { width: 40, height: 40, channels: 3, background: "black" } }).png().toBuffer(),
+    );
+    const frames: Record<string, Sample[]> = { train: [], test: [] };
+    for (
+      const [i, [split, video]] of [["train", "a"], ["train", "b"], ["test", "c"], ["test", "d"]].entries()
+    ) {
+      // Two talks before one wall: still within a split, another wall in the other.
+      const wall = await scene(20 + (i >> 1));
+      for (let frame = 0; frame < 4; frame++) {
+        const file = `${split}/${video}/${frame}.png`;
+        const light = await sharp(wall).modulate({ brightness: 1 + frame / 100 }).png().toBuffer();
+        await writeFiles(root, { [file]: frame === 3 ? black : new Uint8Array(light) });
+        frames[split].push(sample(join(root, file), { video }));
+      }
+    }
+    const parts = [part("train", frames.train), part("test", frames.test)];
+    const leaks = await findLeaks(parts, await factsOf(...parts));
+    assertEquals(new Set(leaks.map(({ kind, refused }) => `${kind} ${refused}`)), new Set(["file false"]));
+    assertStringIncludes(
+      judgeLeaks(leaks, { allow: false })[0],
+      "2 files of one brightness, as black frames are",
+    );
   });
 });
 
