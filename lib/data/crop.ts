@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { reasonOf } from "../base/errors.ts";
+import { exists, readJson } from "../base/files.ts";
 import type { Sample } from "./dataset.ts";
 import type { ImageFacts } from "./facts.ts";
 import type { LayoutName } from "./spec.ts";
@@ -64,13 +64,9 @@ export function boxAround(points: ArrayLike<number>): Box {
 export async function readSettings(folder: string): Promise<PrepareSettings | undefined> {
   for (const each of [folder, dirname(folder), dirname(dirname(folder))]) {
     const path = join(each, settingsName);
-    try {
-      const { version, frames, crop, margin, layout } = JSON.parse(await Deno.readTextFile(path));
-      if (version === 1) return { version, frames, crop, margin, layout };
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) continue;
-      throw new Error(`Cannot read ${path}: expected what prepare wrote but found ${reasonOf(error)}`);
-    }
+    if (!(await exists(path).catch(() => false))) continue;
+    const value = await readJson(path, { expected: "what prepare wrote" }) as Partial<PrepareSettings> | null;
+    if (value?.version === 1) return value as PrepareSettings;
   }
   return undefined;
 }

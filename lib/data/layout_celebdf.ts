@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { join } from "node:path";
-import { InputError } from "../base/errors.ts";
+import { basename, dirname, join } from "node:path";
+import { InputError, reasonOf } from "../base/errors.ts";
+import { decodeText } from "../base/files.ts";
 import { findVideos, type SetReading, type Shortage, stem, type Video } from "./layout_videos.ts";
 import { namesIn, type Tree } from "./scan.ts";
 
@@ -26,14 +27,14 @@ export function looksLikeCelebDf(tree: Tree): boolean {
  * Reads Celeb-DF: the listed videos are the test split, all others are for training. The folder says what is real, and
  * the list has to agree.
  *
- * @param options.version v2 unless given or named in the folder's path
+ * @param options.version v2 unless given or named by the folder, or by a folder above whose name has Celeb in it
  * @throws InputError when the list calls a folder of reals fake or the other way round, as one with inverted labels does.
  */
 export async function readCelebDf(
   tree: Tree,
   options: { readonly version?: "v1" | "v2" } = {},
 ): Promise<SetReading> {
-  const named = /v[-_ ]?1\b/i.test(tree.root) ? "v1" : /v[-_ ]?2\b/i.test(tree.root) ? "v2" : undefined;
+  const named = versionOf(tree.root);
   const version = options.version ?? named ?? "v2";
   const list = await readList(tree);
   const videos: Video[] = [];
@@ -78,6 +79,21 @@ export async function readCelebDf(
   };
 }
 
+/** The version in a set's own name, or in the nearest name above it that is Celeb-DF's. */
+function versionOf(root: string): "v1" | "v2" | undefined {
+  const inName = (name: string) => {
+    const found = new Set(
+      [...name.matchAll(/(?:^|[^a-z0-9]|df)v[-_ ]?([12])(?!\d)/gi)].map((match) => match[1]),
+    );
+    return found.size !== 1 ? undefined : found.has("1") ? "v1" : "v2";
+  };
+  for (let at = root; at !== dirname(at); at = dirname(at)) {
+    const version = at === root || /celeb/i.test(basename(at)) ? inName(basename(at)) : undefined;
+    if (version) return version;
+  }
+  return undefined;
+}
+
 function folderOf(tree: Tree, name: string): string | undefined {
   return namesIn(tree.folders.get("")?.folders ?? "").find((each) =>
     each.toLowerCase() === name.toLowerCase()
@@ -103,7 +119,10 @@ async function readList(tree: Tree): Promise<string[] | undefined> {
   const path = join(tree.root, name);
   const ids: string[] = [];
   const contrary: string[] = [];
-  for (const [i, line] of (await Deno.readTextFile(path)).replace(/^\ufeff/, "").split(/\r?\n/).entries()) {
+  const text = await Deno.readFile(path).then(decodeText).catch((error) => {
+    throw new InputError(`Cannot read ${path}: expected Celeb-DF's list but found ${reasonOf(error)}`);
+  });
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === "") continue;
     const parts = /^\s*([01])[\s,]+(.+?)\s*$/.exec(line)?.slice(1);
     const [folder, file] = (parts?.[1] ?? "").replaceAll("\\", "/").split("/").filter((part) =>

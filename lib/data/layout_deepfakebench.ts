@@ -6,15 +6,25 @@
  */
 import { basename, dirname } from "node:path";
 import { InputError, reasonOf } from "../base/errors.ts";
+import { readJson } from "../base/files.ts";
 import { byName } from "./dataset.ts";
 import { ffppIdentities } from "./layout_ffpp.ts";
 import { isImage, type Selection, type SetReading, type Shortage, type Video } from "./layout_videos.ts";
 import { createPathMap, slashes } from "./list_paths.ts";
+import {
+  type Compression,
+  compressionNamed,
+  compressions,
+  labelNamed,
+  type Split,
+  splitNamed,
+  splitWords,
+} from "./vocabulary.ts";
 
 type Listed = {
   readonly labelName: string;
-  readonly split: "train" | "val" | "test";
-  readonly compression?: string;
+  readonly split: Split;
+  readonly compression?: Compression;
   readonly name: string;
   readonly label: string;
   readonly frames: readonly string[];
@@ -29,7 +39,6 @@ const methods: Readonly<Record<string, string>> = {
   "FF-SH": "FaceShifter",
   "DFD_fake": "DeepFakeDetection",
 };
-const levels = ["raw", "c0", "c23", "c40"];
 /** Folders that say what is in them; a list that says the opposite is refused. */
 const realFolders = /\/(original_sequences|Celeb-real|YouTube-real)\//i;
 const fakeFolders = /\/(manipulated_sequences|Celeb-synthesis)\//i;
@@ -40,7 +49,7 @@ export function isDeepfakeBench(value: unknown): boolean {
   const splits = inside(value).flatMap(inside);
   return splits.length > 0 &&
     splits.every((each) =>
-      each && typeof each === "object" && ["train", "val", "test"].some((key) => key in each)
+      each && typeof each === "object" && Object.keys(each).some((key) => splitNamed(key) !== undefined)
     );
 }
 
@@ -58,7 +67,7 @@ export async function readDeepfakeBench(path: string, options: Selection = {}): 
   const all = listVideos(await readList(path), path);
   const chosen = select(all, { path, ...options });
   const map = createPathMap({ list: path, root: options.root });
-  const contents = new Map<string, Promise<Set<string>>>();
+  const contents = new Map<string, Promise<Set<string> | string>>();
   const videos: Video[] = [];
   const absent = new Map<string, { expected: number; examples: string[] }>();
   const skipped: { path: string; reason: string }[] = [];
@@ -75,6 +84,11 @@ export async function readDeepfakeBench(path: string, options: Selection = {}): 
     }
     if (!contents.has(folder)) contents.set(folder, listNames(folder));
     const names = await contents.get(folder)!;
+    if (typeof names === "string") {
+      skipped.push({ path: folder, reason: names });
+      of.examples.push(each.name);
+      continue;
+    }
     const listed = [...new Set(each.frames.map((frame) => basename(slashes(frame))))].filter(isImage).sort(
       byName,
     );
@@ -107,7 +121,9 @@ export async function readDeepfakeBench(path: string, options: Selection = {}): 
     throw new InputError(
       `Cannot read ${path}: expected the frames that it lists but found none of ${chosen.length} videos, for example ${
         chosen[0].frames[0] ?? chosen[0].name
-      }; say where its paths lie here with --root OLD=NEW or --root FOLDER`,
+      } (looked for in ${
+        map.bases.join(", ")
+      }); say where its paths lie here with --root OLD=NEW or --root FOLDER`,
     );
   }
   const compression = chosen[0].compression;
@@ -120,19 +136,14 @@ export async function readDeepfakeBench(path: string, options: Selection = {}): 
     missing,
     skipped,
     notes: [...map.mapped].map((text) => `paths mapped: ${text}`),
-    warnings: [],
+    warnings: map.unused === undefined
+      ? []
+      : [`no path of ${basename(path)} begins with the ${map.unused} that root maps`],
   };
 }
 
 async function readList(path: string): Promise<unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    throw new InputError(
-      `Cannot read ${path}: expected a list of DeepfakeBench's but found ${reasonOf(error)}`,
-    );
-  }
+  const value = await readJson(path, { expected: "a list of DeepfakeBench's" });
   if (!isDeepfakeBench(value)) {
     throw new InputError(
       `Cannot read ${path}: expected {set: {label: {train|val|test: …}}}, as DeepfakeBench writes it, but found another form`,
@@ -141,36 +152,38 @@ async function readList(path: string): Promise<unknown> {
   return value;
 }
 
+function entries(value: unknown): [string, unknown][] {
+  return Object.entries((value && typeof value === "object" ? value : {}) as Record<string, unknown>);
+}
+
+function isListedVideo(value: unknown): boolean {
+  return value !== null && typeof value === "object" && Array.isArray((value as { frames?: unknown }).frames);
+}
+
 function listVideos(value: unknown, path: string): Listed[] {
   const all: Listed[] = [];
-  const entries = (each: unknown) =>
-    Object.entries((each && typeof each === "object" ? each : {}) as Record<string, unknown>);
-  const isVideo = (each: unknown) =>
-    each !== null && typeof each === "object" && Array.isArray((each as { frames?: unknown }).frames);
   for (const [, labels] of entries(value)) {
     for (const [labelName, splits] of entries(labels)) {
-      for (const [split, inside] of entries(splits)) {
-        if (split !== "train" && split !== "val" && split !== "test") {
+      for (const [word, inside] of entries(splits)) {
+        const split = splitNamed(word);
+        if (split === undefined) {
           throw new InputError(
-            `Cannot read ${path}: expected the splits train, val and test under ${labelName} but found ${split}`,
+            `Cannot read ${path}: expected the splits ${splitWords} under ${labelName} but found ${word}`,
           );
         }
-        const direct = entries(inside).some(([, each]) => isVideo(each));
-        const groups = direct || entries(inside).every(([name]) => !levels.includes(name))
-          ? [[undefined, inside] as const]
-          : entries(inside);
-        for (const [compression, videos] of groups) {
-          for (const [name, each] of entries(videos)) {
-            if (!isVideo(each)) continue; // DFDC's val holds one video's own keys, by a slip of DeepfakeBench
-            const { label, frames } = each as { label?: unknown; frames: unknown[] };
-            all.push({
-              labelName,
-              split,
-              compression,
-              name,
-              label: typeof label === "string" ? label : labelName,
-              frames: frames.filter((frame) => typeof frame === "string"),
-            });
+        for (const { compression, videos } of byCompression(inside, { path, labelName })) {
+          for (const [name, each] of videos) {
+            // A video without frames is listed, and told of.
+            const { label = labelName, frames = [] } = each as { label?: unknown; frames?: unknown[] };
+            const odd = frames.find((frame) => typeof frame !== "string");
+            if (odd !== undefined) {
+              throw new InputError(
+                `Cannot read ${path}: expected paths as the frames of ${name} under ${labelName} but found ${
+                  JSON.stringify(odd)
+                }`,
+              );
+            }
+            all.push({ labelName, split, compression, name, label: `${label}`, frames: frames as string[] });
           }
         }
       }
@@ -178,6 +191,31 @@ function listVideos(value: unknown, path: string): Listed[] {
   }
   checkLabels(all, path);
   return all;
+}
+
+/** Videos by compression, where a split's are grouped so. @throws InputError for a group of videos of another name. */
+function byCompression(
+  inside: unknown,
+  { path, labelName }: { readonly path: string; readonly labelName: string },
+): { readonly compression?: Compression; readonly videos: [string, unknown][] }[] {
+  const groups: { compression?: Compression; videos: [string, unknown][] }[] = [];
+  const loose: [string, unknown][] = [];
+  for (const [name, each] of entries(inside)) {
+    // DFDC's val holds one video's own keys, by a slip of DeepfakeBench's.
+    if (!each || typeof each !== "object" || Array.isArray(each)) continue;
+    const compression = compressionNamed(name);
+    const isGroup = !isListedVideo(each) && entries(each).some(([, video]) => isListedVideo(video));
+    if (isListedVideo(each) || (!isGroup && compression === undefined)) loose.push([name, each]);
+    else if (compression !== undefined) groups.push({ compression, videos: entries(each) });
+    else {
+      throw new InputError(
+        `Cannot read ${path}: expected the compressions ${
+          compressions.join(", ")
+        } or videos under ${labelName} but found ${name}`,
+      );
+    }
+  }
+  return loose.length > 0 ? [...groups, { videos: loose }] : groups;
 }
 
 /** Refuses a list whose labels contradict one another, or the folders that the frames are in. */
@@ -197,6 +235,8 @@ function checkLabels(all: readonly Listed[], path: string): void {
 }
 
 function labelOf(name: string, path: string): 0 | 1 {
+  const plain = labelNamed(name);
+  if (plain !== undefined) return plain;
   if (/real$/i.test(name)) return 0;
   if (name in methods || /fake[a-z]?$/i.test(name)) return 1;
   throw new InputError(
@@ -206,7 +246,7 @@ function labelOf(name: string, path: string): 0 | 1 {
 
 function select(all: readonly Listed[], options: Selection & { readonly path: string }): Listed[] {
   const { path, compression } = options;
-  const there = [...new Set(all.flatMap((each) => each.compression ?? []))];
+  const there: string[] = [...new Set(all.flatMap((each) => each.compression ?? []))];
   if (there.length > 1 && compression === undefined) {
     throw new InputError(
       `Cannot read ${path}: expected one compression to be chosen but found ${
@@ -241,8 +281,13 @@ function select(all: readonly Listed[], options: Selection & { readonly path: st
   return chosen;
 }
 
-async function listNames(folder: string): Promise<Set<string>> {
-  const names = new Set<string>();
-  for await (const { name } of Deno.readDir(folder)) names.add(name);
-  return names;
+/** The names in a folder, or why they cannot be read. */
+async function listNames(folder: string): Promise<Set<string> | string> {
+  try {
+    const names = new Set<string>();
+    for await (const { name } of Deno.readDir(folder)) names.add(name);
+    return names;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }

@@ -4,11 +4,13 @@
  *
  * @module
  */
-import { parse } from "csv-parse/sync";
 import { basename, join } from "node:path";
+import { csvRows } from "../base/csv.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
+import { exists, readJson } from "../base/files.ts";
 import { findVideos, type SetReading, type Shortage, stem, type Video } from "./layout_videos.ts";
 import { below, namesIn, type Tree } from "./scan.ts";
+import { labelNamed, type Split, splitNamed, splitWords } from "./vocabulary.ts";
 
 /** Test videos as published, half of them fake (Dolhansky et al. 2020); training videos are counted by `metadata.json`. */
 const officialTest = 5000;
@@ -17,29 +19,49 @@ type Row = {
   readonly name: string;
   readonly label: 0 | 1;
   readonly original?: string;
-  readonly split?: string;
+  readonly split?: Split;
 };
 
-/** True when a tree has a `labels.csv` with a `filename`, or a `metadata.json` of DFDC's, where DFDC has them. */
-export async function looksLikeDfdc(tree: Tree): Promise<boolean> {
+/**
+ * True when a tree has a `labels.csv` with a `filename`, or a `metadata.json` of DFDC's, where DFDC has them.
+ *
+ * @param faults gains why such a file cannot be read
+ */
+export async function looksLikeDfdc(tree: Tree, faults: string[] = []): Promise<boolean> {
   for (const folder of testFolders(tree)) {
-    const head = (await Deno.readTextFile(join(tree.root, folder, "labels.csv"))).slice(0, 200);
+    const path = join(tree.root, folder, "labels.csv");
+    const head = await readHead(path).catch((error) => {
+      faults.push(`Cannot read ${path}: ${reasonOf(error)}`);
+      return "";
+    });
     if (/^\ufeff?"?filename"?\s*,/i.test(head)) return true;
   }
   for (const folder of trainFolders(tree)) {
-    const value = await readJson(join(tree.root, folder, "metadata.json")).catch(() => undefined);
-    if (value && Object.values(value).some((each) => typeof each === "object" && each && "label" in each)) {
+    const value = await readVideos(join(tree.root, folder, "metadata.json")).catch((error) => {
+      faults.push((error as Error).message);
+      return {};
+    });
+    if (Object.values(value).some((each) => typeof each === "object" && each && "label" in each)) {
       return true;
     }
   }
   return false;
 }
 
+async function readHead(path: string): Promise<string> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(200);
+  return new TextDecoder().decode(bytes.subarray(0, await file.read(bytes) ?? 0));
+}
+
 /**
  * Reads DFDC: the videos of `labels.csv` are the test split; those of `metadata.json` have its split, and a fake stays
  * with its original.
  *
- * @throws InputError for a label that is neither real nor fake, or labels that a fake's `original` contradicts.
+ * A training part whose `metadata.json` cannot be read is skipped, and said.
+ *
+ * @throws InputError for a label that is neither real nor fake, a split that is none, a `labels.csv` that cannot be read, or
+ * labels that a fake's `original` contradicts.
  */
 export async function readDfdc(tree: Tree): Promise<SetReading> {
   const videos: Video[] = [];
@@ -73,7 +95,14 @@ export async function readDfdc(tree: Tree): Promise<SetReading> {
   }
   const parts = trainFolders(tree).filter((folder) => !tests.includes(folder));
   for (const folder of parts) {
-    const rows = await readMetadata(join(tree.root, folder, "metadata.json"));
+    const path = join(tree.root, folder, "metadata.json");
+    const value = await readVideos(path).catch((error) => reasonOf(error));
+    if (typeof value === "string") {
+      skipped.push({ path: below(folder, "metadata.json"), reason: value }); // the other parts can be used
+      warnings.push(`${path} cannot be read, and none of its videos is used: ${value}`);
+      continue;
+    }
+    const rows = rowsOf(value, path);
     const read = addVideos(rows, { tree, folder, by: below(folder, "metadata.json"), split: "train" });
     videos.push(...read.videos);
     missing.push(...read.missing);
@@ -81,7 +110,7 @@ export async function readDfdc(tree: Tree): Promise<SetReading> {
   }
   if (parts.length > 0) from.push(`${parts.length} training part${parts.length > 1 ? "s" : ""}`);
   return {
-    layout: `DFDC, ${from.join(", ")}`,
+    layout: `DFDC, ${from.join(", ") || "no labels.csv or metadata.json"}`,
     kind: "dfdc",
     root: tree.root,
     videos,
@@ -109,56 +138,52 @@ function has(tree: Tree, folder: string, name: string): boolean {
   return namesIn(tree.folders.get(folder)?.files ?? "").includes(name);
 }
 
-async function readJson(path: string): Promise<Record<string, Record<string, unknown>>> {
-  try {
-    const value = JSON.parse(await Deno.readTextFile(path));
-    if (value && typeof value === "object" && !Array.isArray(value)) return value;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw error;
-    throw new InputError(`Cannot read ${path}: expected videos by name in JSON but found ${reasonOf(error)}`);
+async function readVideos(path: string): Promise<Record<string, Record<string, unknown> | null>> {
+  const expected = "videos by name in JSON";
+  const value = await readJson(path, { expected });
+  if (value && typeof value === "object" && !Array.isArray(value)) {
+    return value as Record<string, Record<string, unknown> | null>;
   }
-  throw new InputError(`Cannot read ${path}: expected videos by name in JSON but found another form`);
+  throw new InputError(`Cannot read ${path}: expected ${expected} but found another form`);
 }
 
 async function readLabels(path: string): Promise<Row[]> {
-  const rows: Record<string, string>[] = parse(await Deno.readTextFile(path), {
-    columns: (names: string[]) => names.map((name) => name.toLowerCase()),
-    bom: true,
-    trim: true,
-    skip_empty_lines: true,
-  });
-  return rows.map((row, i) => {
-    const label = /^(1|fake)$/i.test(row.label) ? 1 : /^(0|real)$/i.test(row.label) ? 0 : undefined;
-    if (label === undefined || !row.filename) {
+  const rows: Row[] = [];
+  const file = csvRows(path, { what: "labels", columns: ["filename", "label"], lowerCase: true });
+  for await (const { line, values: { filename, label: word } } of file) {
+    const label = labelNamed(word);
+    if (label === undefined || filename === "") {
       throw new InputError(
-        `Cannot read ${path}: expected a filename and the label 0 (real) or 1 (fake) but found "${
-          Object.values(row).join(",")
-        }" in row ${i + 1}`,
+        `Cannot read ${path}: expected a filename and the label 0 or real, or 1 or fake but found "${filename},${word}" in line ${line}`,
       );
     }
-    return { name: stem(basename(row.filename.replaceAll("\\", "/"))), label };
-  });
+    rows.push({ name: stem(basename(filename.replaceAll("\\", "/"))), label });
+  }
+  return rows;
 }
 
-async function readMetadata(path: string): Promise<Row[]> {
-  const rows = Object.entries(await readJson(path)).map(([file, each]): Row => {
-    const label = each?.label === "FAKE" ? 1 : each?.label === "REAL" ? 0 : undefined;
+function rowsOf(value: Readonly<Record<string, Record<string, unknown> | null>>, path: string): Row[] {
+  const rows = Object.entries(value).map(([file, each]): Row => {
+    const label = labelNamed(`${each?.label}`);
     if (label === undefined) {
       throw new InputError(
         `Cannot read ${path}: expected the label REAL or FAKE for ${file} but found ${
-          JSON.stringify(each?.label)
+          JSON.stringify(each?.label) ?? "none"
         }`,
       );
     }
-    const original = typeof each.original === "string" && each.original !== "NAN"
+    const split = each?.split === undefined || each.split === null ? undefined : splitNamed(`${each.split}`);
+    if (split === undefined && (each?.split ?? "") !== "") {
+      throw new InputError(
+        `Cannot read ${path}: expected the split ${splitWords}, or none for ${file} but found ${
+          JSON.stringify(each?.split)
+        }`,
+      );
+    }
+    const original = typeof each?.original === "string" && !/^(nan)?$/i.test(each.original)
       ? stem(each.original)
       : undefined;
-    return {
-      name: stem(file),
-      label,
-      original,
-      split: typeof each.split === "string" ? each.split : undefined,
-    };
+    return { name: stem(file), label, original, split };
   });
   // A fake names the real video that it was made from; a real one names none.
   const contrary = rows.filter(({ label, original }) => label === 0 && original !== undefined);
@@ -174,14 +199,20 @@ async function readMetadata(path: string): Promise<Row[]> {
 
 /** The published test set has a `metadata.json` too, which says `is_fake`: labels that contradict it are refused. */
 async function checkAgainstMetadata(rows: readonly Row[], path: string): Promise<void> {
-  const metadata = await readJson(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  });
+  const metadata = await exists(path) ? await readVideos(path) : {};
   const truth = new Map<string, 0 | 1>();
   for (const [file, each] of Object.entries(metadata)) {
-    const fake = each?.is_fake ?? (each?.label === "FAKE" ? 1 : each?.label === "REAL" ? 0 : undefined);
-    if (fake === 0 || fake === 1) truth.set(stem(file), fake);
+    const said = each?.is_fake ?? each?.label;
+    if (said === undefined || said === null) continue;
+    const label = typeof said === "boolean" ? (said ? 1 : 0) : labelNamed(`${said}`);
+    if (label === undefined) {
+      throw new InputError(
+        `Cannot read ${path}: expected is_fake 0 or 1, or the label REAL or FAKE, for ${file} but found ${
+          JSON.stringify(said)
+        }`,
+      );
+    }
+    truth.set(stem(file), label);
   }
   const contrary = rows.filter(({ name, label }) => truth.has(name) && truth.get(name) !== label);
   if (contrary.length > 0) {
@@ -199,7 +230,7 @@ function addVideos(
     readonly tree: Tree;
     readonly folder: string;
     readonly by: string;
-    readonly split: "train" | "test";
+    readonly split: Split;
   },
 ): Pick<SetReading, "videos" | "missing" | "skipped"> {
   const { tree, folder, by, split } = options;
@@ -222,7 +253,7 @@ function addVideos(
       label,
       method: label === 0 ? "real" : "fake",
       id: below(folder, name),
-      split: own === "train" || own === "val" || own === "test" ? own : own === "validate" ? "val" : split,
+      split: own ?? split,
       identities: [`dfdc:${original ?? name}`],
       folder: join(tree.root, each.folder),
       frames: each.frames,

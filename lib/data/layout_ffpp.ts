@@ -5,7 +5,8 @@
  * @module
  */
 import { join } from "node:path";
-import { InputError, reasonOf } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
+import { readJson } from "../base/files.ts";
 import {
   findVideos,
   type FoundVideo,
@@ -15,8 +16,7 @@ import {
   type Video,
 } from "./layout_videos.ts";
 import { below, namesIn, type Tree } from "./scan.ts";
-
-type Split = "train" | "val" | "test";
+import { compressionNamed, type Split, splitNamed } from "./vocabulary.ts";
 
 /** One method at one compression. */
 type Source = {
@@ -30,7 +30,6 @@ type Source = {
 const paperMethods = ["Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures"];
 /** All that the tree may hold. */
 export const fakeMethods = [...paperMethods, "FaceShifter", "DeepFakeDetection"];
-const compressions = ["raw", "c0", "c23", "c40"];
 /** Folders of reals, in a tree as distributed and in one without `original_sequences`. */
 const realMethods = ["youtube", "actors"];
 const flatReals = ["original", "youtube", "real"];
@@ -111,8 +110,11 @@ export async function readFaceForensics(
     missing: [...absentMethods(chosen, options), ...missing, ...(splits?.missing ?? [])],
     skipped,
     notes: notesOf(all, chosen, options),
-    warnings: splits || options.dfd ? [] : [
-      "no train.json, val.json and test.json: videos are dealt by identity, which is not the official split; copy them from dataset/splits of the FaceForensics repository into the set's folder",
+    warnings: [
+      ...unnamedCompression(chosen, options),
+      ...(splits || options.dfd ? [] : [
+        "no train.json, val.json and test.json: videos are dealt by identity, which is not the official split; copy them from dataset/splits of the FaceForensics repository into the set's folder",
+      ]),
     ],
   };
 }
@@ -121,9 +123,9 @@ function sources(tree: Tree): Source[] {
   const found: Source[] = [];
   const add = (method: string, label: 0 | 1, folder: string) => {
     const inside = namesIn(tree.folders.get(folder)?.folders ?? "");
-    const levels = compressions.filter((level) => inside.includes(level));
-    for (const compression of levels) {
-      found.push({ method, label, folder: below(folder, compression), compression });
+    const levels = inside.filter((name) => compressionNamed(name) !== undefined);
+    for (const name of levels) {
+      found.push({ method, label, folder: below(folder, name), compression: compressionNamed(name) });
     }
     if (levels.length === 0 && tree.folders.has(folder)) found.push({ method, label, folder });
   };
@@ -166,8 +168,28 @@ function selectCompression(all: readonly Source[], options: Selection & { readon
   return all.filter((source) => source.compression === undefined || source.compression === level);
 }
 
+/** A warning of folders that are taken for one compression, though they name none. */
+function unnamedCompression(chosen: readonly Source[], options: Selection): string[] {
+  const named = options.compression ??
+    chosen.find(({ compression }) => compression !== undefined)?.compression;
+  const unnamed = chosen.filter(({ compression }) => compression === undefined);
+  if (named === undefined || unnamed.length === 0) return [];
+  return [
+    `${
+      unnamed.map(({ folder }) => folder).join(", ")
+    }: no folder names a compression; all is taken for ${named}`,
+  ];
+}
+
 function selectMethods(all: readonly Source[], options: Selection & { readonly dfd?: boolean }): Source[] {
-  if (options.methods === undefined || options.dfd) return [...all];
+  if (options.methods === undefined) return [...all];
+  if (options.dfd) {
+    const other = options.methods.find((name) => !/^(dfd|deepfakedetection)$/i.test(name));
+    if (other === undefined) return [...all];
+    throw new InputError(
+      `Cannot select the method ${other}: expected DeepFakeDetection, DFD's only one, but found another name`,
+    );
+  }
   const names = new Map(all.map(({ method }) => [method.toLowerCase(), method]));
   for (const wanted of options.methods) {
     const fakes = all.filter(({ label }) => label === 1).map(({ method }) => method);
@@ -196,18 +218,17 @@ type Splits = {
 
 async function readSplits(tree: Tree): Promise<Splits | undefined> {
   const names = ["train", "val", "test"] as const;
-  const folder = ["", "splits", "dataset/splits", "dataset"].find((path) => {
-    const files = namesIn(tree.folders.get(path)?.files ?? "");
-    return names.some((name) => files.includes(`${name}.json`));
-  });
+  const filesOf = (folder: string) => namesIn(tree.folders.get(folder)?.files ?? "");
+  const folder = ["", "splits", "dataset/splits", "dataset"].find((path) =>
+    names.some((name) => filesOf(path).includes(`${name}.json`))
+  );
   if (folder === undefined) return undefined;
   const of = new Map<string, Split[]>();
   const missing: Shortage[] = [];
   const files: string[] = [];
   for (const split of names) {
-    const path = join(tree.root, folder, `${split}.json`);
-    const pairs = await readPairs(path);
-    if (pairs === undefined) {
+    const name = splitFile(filesOf(folder), split);
+    if (name === undefined) {
       missing.push({
         what: `${split}.json`,
         expected: 1,
@@ -217,7 +238,8 @@ async function readSplits(tree: Tree): Promise<Splits | undefined> {
       });
       continue;
     }
-    files.push(below(folder, `${split}.json`));
+    const pairs = await readPairs(join(tree.root, folder, name));
+    files.push(below(folder, name));
     for (const [a, b] of pairs) {
       for (const name of [a, b, `${a}_${b}`, `${b}_${a}`]) {
         of.set(name, [...new Set([...(of.get(name) ?? []), split])]);
@@ -236,21 +258,27 @@ async function readSplits(tree: Tree): Promise<Splits | undefined> {
   return { of, from: below(folder, "*.json"), files, missing };
 }
 
-async function readPairs(path: string): Promise<[string, string][] | undefined> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new InputError(
-      `Cannot read ${path}: expected pairs of videos in JSON but found ${reasonOf(error)}`,
-    );
-  }
+/** `val.json`, or what else the split is called. */
+function splitFile(names: readonly string[], split: Split): string | undefined {
+  return names.find((name) => name === `${split}.json`) ??
+    names.find((name) => /\.json$/i.test(name) && splitNamed(name.slice(0, -5)) === split);
+}
+
+async function readPairs(path: string): Promise<[string, string][]> {
+  const value = await readJson(path, { expected: "pairs of videos in JSON" });
   const isPair = (pair: unknown): pair is [string, string] =>
     Array.isArray(pair) && pair.length === 2 && pair.every((id) => typeof id === "string");
   if (!Array.isArray(value) || !value.every(isPair)) {
     throw new InputError(
       `Cannot read ${path}: expected pairs of videos such as [["071","054"]] but found another form`,
+    );
+  }
+  const odd = value.findIndex((pair) => pair.some((id) => ffppIdentities(id).length !== 1));
+  if (odd >= 0) {
+    throw new InputError(
+      `Cannot read ${path}: expected videos of three or four digits, such as ["071","054"], but found ${
+        JSON.stringify(value[odd])
+      } in pair ${odd + 1}`,
     );
   }
   return value;

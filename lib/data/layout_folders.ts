@@ -89,6 +89,14 @@ export function readClassFolders(tree: Tree, options: Selection = {}): SetReadin
     if (warning) warnings.push(`${place.base}: ${warning}`);
   }
   const splits = ["train", "val", "test"].filter((name) => videos.some(({ split }) => split === name));
+  const loose = videos.filter(({ split }) => split === undefined);
+  if (splits.length > 0 && loose.length > 0) {
+    warnings.push(
+      `${loose.length} videos are in no folder of a split, such as ${loose[0].id}, beside ${
+        videos.length - loose.length
+      } that are (${splits.join(", ")})`,
+    );
+  }
   const chosen = selectMethods(withPersons(videos), options);
   return {
     layout: `folders of real and fake ones${

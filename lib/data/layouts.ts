@@ -5,7 +5,8 @@
  * @module
  */
 import { basename, extname, join } from "node:path";
-import { InputError } from "../base/errors.ts";
+import { InputError, reasonOf } from "../base/errors.ts";
+import { nothingAt, readJson } from "../base/files.ts";
 import { readSettings } from "./crop.ts";
 import { looksLikeCelebDf, readCelebDf } from "./layout_celebdf.ts";
 import { isDeepfakeBench, readDeepfakeBench } from "./layout_deepfakebench.ts";
@@ -13,7 +14,7 @@ import { looksLikeDfdc, readDfdc } from "./layout_dfdc.ts";
 import { holdsOnlyDfd, looksLikeFaceForensics, readFaceForensics } from "./layout_ffpp.ts";
 import { looksLikeFolders, readClassFolders } from "./layout_folders.ts";
 import type { SetReading } from "./layout_videos.ts";
-import type { LayoutName, SetSource } from "./spec.ts";
+import { type LayoutName, layoutNames, type SetSource } from "./spec.ts";
 import { namesIn, type ScanOptions, scanTree, type Tree } from "./scan.ts";
 
 /**
@@ -22,26 +23,32 @@ import { namesIn, type ScanOptions, scanTree, type Tree } from "./scan.ts";
  * @throws InputError when nothing is there, the layout is not known, or what the set says contradicts itself.
  */
 export async function readSet(source: SetSource, options: ScanOptions = {}): Promise<SetReading> {
-  const info = await Deno.stat(source.path).catch(() => undefined);
-  if (!info) {
+  const info = await Deno.stat(source.path).catch((error) => {
+    const found = error instanceof Deno.errors.NotFound ? nothingAt(source.path) : reasonOf(error);
     throw new InputError(
-      `Cannot read the set ${source.name}: expected a folder or a list at ${source.path} but found nothing there`,
+      `Cannot read the set ${source.name}: expected a folder or a list at ${source.path} but found ${found}`,
     );
-  }
+  });
   if (info.isFile) {
     if (extname(source.path).toLowerCase() !== ".json") {
       throw new InputError(
         `Cannot read the set ${source.name}: expected a folder or DeepfakeBench's .json but found the file ${source.path}; a CSV file goes to --manifest`,
       );
     }
+    if (source.layout !== undefined && source.layout !== "deepfakebench") {
+      throw new InputError(
+        `Cannot read the set ${source.name}: expected a folder for layout=${source.layout} but found the file ${source.path}`,
+      );
+    }
     return checked(await readDeepfakeBench(source.path, source), source);
   }
   const tree = await scanTree(source.path, options);
-  const reading = await readTree(tree, { source, depth: 0 });
+  const reading = await readTree(tree, source);
   const unreadable = tree.unreadable.map(({ path, reason }) => ({ path, reason }));
   return checked({
     ...reading,
     skipped: [...reading.skipped, ...unreadable],
+    notes: [...reading.notes, ...unusedOptions(reading, source)],
     warnings: [
       ...reading.warnings,
       ...(tree.notKept ? [`the list of files could not be kept for the next time: ${tree.notKept}`] : []),
@@ -52,13 +59,14 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
   }, source);
 }
 
-async function readTree(
-  tree: Tree,
-  options: { readonly source: SetSource; readonly depth: number },
-): Promise<SetReading> {
-  const { source, depth } = options;
-  const layout = source.layout ?? (await readSettings(tree.root))?.layout ?? await layoutOf(tree, source);
-  if (source.methods && (layout === "dfdc" || layout?.startsWith("celeb-df"))) {
+/** A tree, the layout that it has, and whether that was said or is by its look. */
+type Place = { readonly tree: Tree; readonly layout: LayoutName; readonly said: boolean };
+
+async function readTree(top: Tree, source: SetSource): Promise<SetReading> {
+  const faults: string[] = [];
+  const { tree, layout, said } = await findSet(top, { source, faults }) ??
+    refuseTree(top, { source, faults });
+  if (source.methods && (layout === "dfdc" || layout.startsWith("celeb-df"))) {
     throw new InputError(
       `Cannot select methods of the set ${source.name}: expected FaceForensics++, a DeepfakeBench list or folders but found ${layout}, whose fakes have one`,
     );
@@ -70,7 +78,9 @@ async function readTree(
       return await readFaceForensics(tree, { ...source, dfd: true });
     case "celeb-df-v1":
     case "celeb-df-v2":
-      return await readCelebDf(tree, { version: source.layout && (layout === "celeb-df-v1" ? "v1" : "v2") });
+      return await readCelebDf(tree, {
+        version: said ? (layout === "celeb-df-v1" ? "v1" : "v2") : undefined,
+      });
     case "dfdc":
       return await readDfdc(tree);
     case "deepfakebench":
@@ -78,60 +88,113 @@ async function readTree(
     case "folders":
       return readClassFolders(tree, source);
   }
-  const inside = namesIn(tree.folders.get("")?.folders ?? "");
-  const sets: Tree[] = [];
-  for (const name of depth < 2 ? inside : []) {
+}
+
+/** The one set in a tree: the tree itself, or what two folders below it at most hold. @throws InputError for several. */
+async function findSet(
+  tree: Tree,
+  options: { readonly source: SetSource; readonly faults: string[]; readonly depth?: number },
+): Promise<Place | undefined> {
+  const { source, faults, depth = 0 } = options;
+  const told = source.layout ?? (await readSettings(tree.root))?.layout;
+  if (told !== undefined && !layoutNames.includes(told)) {
+    throw new InputError(
+      `Cannot read the set ${source.name}: expected a layout (${
+        layoutNames.join(", ")
+      }) in the prepare.json of ${tree.root} but found ${JSON.stringify(told)}`,
+    );
+  }
+  const layout = told ?? await layoutOf(tree, { source, faults });
+  if (layout) return { tree, layout, said: told !== undefined };
+  const inside = depth < 2 ? namesIn(tree.folders.get("")?.folders ?? "") : [];
+  const sets: Place[] = [];
+  for (const name of inside) {
     const below = subtree(tree, name);
-    if (await layoutOf(below, source)) sets.push(below);
+    const layout = await layoutOf(below, { source, faults });
+    if (layout) sets.push({ tree: below, layout, said: false });
   }
-  if (sets.length === 1) return await readTree(sets[0], { source, depth: depth + 1 });
-  if (inside.length === 1 && depth < 2) {
-    return await readTree(subtree(tree, inside[0]), { source, depth: depth + 1 });
+  if (sets.length > 1) {
+    throw new InputError(
+      `Cannot read the set ${source.name}: expected one data set but found ${sets.length} in ${tree.root}: ${
+        sets.map(({ tree }) => basename(tree.root)).join(", ")
+      }; name one of these folders`,
+    );
   }
+  const [name] = sets.length === 1 ? [basename(sets[0].tree.root)] : inside.length === 1 ? inside : [];
+  return name === undefined
+    ? undefined
+    : await findSet(subtree(tree, name), { source, faults, depth: depth + 1 });
+}
+
+function refuseTree(
+  tree: Tree,
+  options: { readonly source: SetSource; readonly faults: readonly string[] },
+): never {
+  const { source, faults } = options;
+  const inside = namesIn(tree.folders.get("")?.folders ?? "");
   const names = [...inside.map((name) => `${name}/`), ...namesIn(tree.folders.get("")?.files ?? "")];
   throw new InputError(
-    sets.length > 1
-      ? `Cannot read the set ${source.name}: expected one data set but found ${sets.length} in ${tree.root}: ${
-        sets.map(({ root }) => basename(root)).join(", ")
-      }; name one of these folders`
-      : `Cannot read the set ${source.name}: expected FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON or folders named real and fake in ${tree.root} but found ${
-        names.slice(0, 8).join(", ") || "nothing"
-      }${names.length > 8 ? ", …" : ""}`,
+    `Cannot read the set ${source.name}: expected FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON or folders named real and fake in ${tree.root} but found ${
+      names.slice(0, 8).join(", ") || "nothing"
+    }${names.length > 8 ? ", …" : ""}${
+      faults.length > 0 ? `; ${[...new Set(faults)].slice(0, 3).join("; ")}` : ""
+    }`,
   );
 }
 
-/** The layout that a tree has by its look; undefined when it has none of them. */
-async function layoutOf(tree: Tree, source: Pick<SetSource, "name">): Promise<LayoutName | undefined> {
+/** Options that select nothing in a set of this layout; said, as one flag may be meant for another set. */
+function unusedOptions({ kind }: SetReading, { compression, root }: SetSource): string[] {
+  const notes: string[] = [];
+  if (compression !== undefined && kind !== "ffpp" && kind !== "dfd" && kind !== "deepfakebench") {
+    notes.push(`${compression} selects nothing here: this layout has no compressions`);
+  }
+  if (root !== undefined && kind !== "deepfakebench") {
+    notes.push(`root ${root} maps nothing here: this layout has no list of paths`);
+  }
+  return notes;
+}
+
+/**
+ * The layout that a tree has by its look; undefined when it has none of them.
+ *
+ * @param options.faults gains why a file that could be a layout's cannot be read
+ */
+async function layoutOf(
+  tree: Tree,
+  options: { readonly source: SetSource; readonly faults: string[] },
+): Promise<LayoutName | undefined> {
+  const { source, faults } = options;
   if (looksLikeFaceForensics(tree)) {
     return /^(dfd|deep-?fake-?detection)/i.test(source.name) || holdsOnlyDfd(tree) ? "dfd" : "ffpp";
   }
   if (looksLikeCelebDf(tree)) return "celeb-df-v2";
-  if (await looksLikeDfdc(tree)) return "dfdc";
-  if ((await lists(tree)).length > 0) return "deepfakebench";
+  if (await looksLikeDfdc(tree, faults)) return "dfdc";
+  if ((await lists(tree, faults)).length > 0) return "deepfakebench";
   return looksLikeFolders(tree) ? "folders" : undefined;
 }
 
-async function lists(tree: Tree): Promise<string[]> {
+async function lists(tree: Tree, faults: string[]): Promise<string[]> {
   const found: string[] = [];
   for (const name of namesIn(tree.folders.get("")?.files ?? "")) {
     if (extname(name).toLowerCase() !== ".json") continue;
     const path = join(tree.root, name);
-    const value = await Deno.readTextFile(path).then(JSON.parse).catch((error) => {
-      if (error instanceof SyntaxError) return undefined; // some other program's file
-      throw error;
-    });
-    if (isDeepfakeBench(value)) found.push(path);
+    try {
+      if (isDeepfakeBench(await readJson(path))) found.push(path);
+    } catch (error) {
+      faults.push((error as Error).message); // it may be some other program's file
+    }
   }
   return found;
 }
 
 async function onlyList(tree: Tree, source: SetSource): Promise<string> {
-  const found = await lists(tree);
+  const faults: string[] = [];
+  const found = await lists(tree, faults);
   if (found.length !== 1) {
     throw new InputError(
       `Cannot read the set ${source.name}: expected one list of DeepfakeBench's in ${tree.root} but found ${
         found.map((path) => basename(path)).join(", ") || "none"
-      }; name the file`,
+      }; ${faults.length > 0 ? faults.slice(0, 3).join("; ") : "name the file"}`,
     );
   }
   return found[0];

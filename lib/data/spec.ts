@@ -5,6 +5,7 @@
  */
 import { InputError } from "../base/errors.ts";
 import type { Selection } from "./layout_videos.ts";
+import { compressionNamed, compressions, type Split, splitNamed } from "./vocabulary.ts";
 
 /** The layouts, by the names that `layout=` takes. */
 export const layoutNames = [
@@ -33,7 +34,7 @@ export type SetSource = Selection & {
 export type LayoutSpec = SetSource & {
   readonly kind: "layout";
   /** `all`: whatever its split. */
-  readonly split?: "train" | "val" | "test" | "all";
+  readonly split?: Split | "all";
   readonly framesPerVideo?: number;
 };
 
@@ -45,15 +46,12 @@ export type PairSpec = {
   readonly fake: string;
 };
 
-const compressions = ["raw", "c0", "c23", "c40"];
-const splits = ["train", "val", "test", "all"] as const;
-
 /**
- * Reads one such text. Options are a compression (`c23`), a split (`train`, `val`, `test`, `all`), `frames=32`,
- * `method=Deepfakes` (may come again), `layout=dfd` and `root=OLD=NEW`.
+ * Reads one such text. Options are a compression (`c23`), a split (`train`, `val`, `test` in their usual spellings, or
+ * `all`), `frames=32`, `method=Deepfakes` (may come again), `layout=dfd` and `root=OLD=NEW`; words are taken in any case.
  *
  * @param options.name taken where the text names none
- * @throws InputError for another form.
+ * @throws InputError for another form, or for an option of which there is one that comes twice with different values.
  */
 export function parseSpec(
   text: string,
@@ -70,36 +68,51 @@ export function parseSpec(
   }
   if (given.length === 1 && !isOption(given[0])) return { kind: "pair", name, real: path, fake: given[0] };
   const spec: { -readonly [key in keyof LayoutSpec]: LayoutSpec[key] } = { kind: "layout", name, path };
+  const refuse = (expected: string, found: string): never => {
+    throw new InputError(`Cannot use ${flag}: expected ${expected} but found "${found}" in "${text}"`);
+  };
+  const set = <K extends keyof LayoutSpec>(key: K, value: LayoutSpec[K], option: string) => {
+    if (spec[key] !== undefined && spec[key] !== value) {
+      refuse(`one ${words[key] ?? key}`, `${spec[key]}" and "${option}`);
+    }
+    spec[key] = value;
+  };
   for (const option of given) {
     const at = option.indexOf("=");
-    const [key, value] = at < 0 ? [shorthand(option), option] : [option.slice(0, at), option.slice(at + 1)];
-    const refuse = (expected: string) => {
-      throw new InputError(`Cannot use ${flag}: expected ${expected} but found "${option}" in "${text}"`);
-    };
-    if (key === "compression" && compressions.includes(value)) spec.compression = value;
-    else if (key === "split" && oneOf(splits, value)) spec.split = value;
-    else if (key === "method") spec.methods = [...spec.methods ?? [], value];
-    else if (key === "frames" && /^[1-9]\d*$/.test(value)) spec.framesPerVideo = Number(value);
-    else if (key === "layout" && oneOf(layoutNames, value)) spec.layout = value;
-    else if (key === "layout") refuse(`a layout (${layoutNames.join(", ")})`);
-    else if (key === "root" && value !== "") spec.root = value;
-    else {refuse(
-        `${compressions.join(", ")}, ${
-          splits.join(", ")
-        }, frames=N, method=NAME, layout=NAME or root=OLD=NEW`,
-      );}
+    const [key, value] = at < 0
+      ? [shorthand(option), option]
+      : [option.slice(0, at).toLowerCase(), option.slice(at + 1)];
+    const [compression, split] = [compressionNamed(value), splitOrAll(value)];
+    const layout = layoutNames.find((each) => each === value.toLowerCase());
+    if (key === "compression" && compression) set("compression", compression, option);
+    else if (key === "split" && split) set("split", split, option);
+    else if (key === "method" && value !== "") spec.methods = [...spec.methods ?? [], value];
+    else if (key === "frames" && /^[1-9]\d*$/.test(value)) set("framesPerVideo", Number(value), option);
+    else if (key === "layout" && layout) set("layout", layout, option);
+    else if (key === "layout") refuse(`a layout (${layoutNames.join(", ")})`, option);
+    else if (key === "root" && value !== "") set("root", value, option);
+    else {
+      refuse(
+        `${
+          compressions.join(", ")
+        }, train, val, test, all, frames=N, method=NAME, layout=NAME or root=OLD=NEW`,
+        option,
+      );
+    }
   }
   return spec;
 }
 
+const words: Partial<Record<keyof LayoutSpec, string>> = { framesPerVideo: "number of frames" };
+
+function splitOrAll(word: string): Split | "all" | undefined {
+  return word.toLowerCase() === "all" ? "all" : splitNamed(word);
+}
+
 function shorthand(option: string): string {
-  return compressions.includes(option) ? "compression" : oneOf(splits, option) ? "split" : "";
+  return compressionNamed(option) ? "compression" : splitOrAll(option) ? "split" : "";
 }
 
 function isOption(text: string): boolean {
-  return shorthand(text) !== "" || /^(compression|split|method|frames|layout|root)=/.test(text);
-}
-
-function oneOf<T extends string>(all: readonly T[], text: string): text is T {
-  return all.some((each) => each === text);
+  return shorthand(text) !== "" || /^(compression|split|method|frames|layout|root)=/i.test(text);
 }

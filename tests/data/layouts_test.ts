@@ -246,6 +246,210 @@ Deno.test("readSet() refuses Celeb-DF's list with inverted labels, and names a m
   }, { name: "Celeb-DF-v1" });
 });
 
+Deno.test("readSet() takes Celeb-DF's version from the set's own folder, then from one above that is Celeb-DF's", async () => {
+  const cases = [
+    ["proj_v1/Celeb-DF-v2", "v2"],
+    ["proj_v2/Celeb-DF-v1", "v1"],
+    ["Celeb-DF-v1_backup/CelebDFv2", "v2"],
+    ["Celeb-DF-v1/frames", "v1"],
+    ["proj_v1/celeb", "v2 (v1 with layout=celeb-df-v1)"],
+    ["Celeb-DF-v1-and-v2/all", "v2 (v1 with layout=celeb-df-v1)"],
+    ["rev1/v10/x", "v2 (v1 with layout=celeb-df-v1)"],
+    ["data/v1", "v1"],
+  ];
+  for (const [name, version] of cases) {
+    await withTree(celeb, async (root) => {
+      assertEquals((await read(root)).layout, `Celeb-DF ${version}, no List_of_testing_videos.txt`);
+    }, { name });
+  }
+  const settings = { version: 1, frames: 2, crop: "none", margin: 1.3, layout: "celeb-df-v1" };
+  await withTree({
+    ...Object.fromEntries(celeb.map((name) => [name, ""])),
+    "prepare.json": `\ufeff${JSON.stringify(settings)}`,
+  }, async (root) => assertEquals((await read(root)).kind, "celeb-df-v1"));
+});
+
+Deno.test("readSet() skips a byte order mark in every list, and names a list that it cannot read", async () => {
+  const bom = (files: Record<string, string>) =>
+    Object.fromEntries(
+      Object.entries(files).map((
+        [name, text],
+      ) => [name, /(json|csv|txt)$/.test(name) ? `\ufeff${text}` : text]),
+    );
+  const part = {
+    "dfdc_train_part_0/metadata.json":
+      '{"a.mp4":{"label":"REAL"},"b.mp4":{"label":"FAKE","original":"a.mp4"}}',
+    "dfdc_train_part_0/a.mp4": "",
+    "dfdc_train_part_0/b.mp4": "",
+  };
+  await withTree(bom(part), async (root) => {
+    assertEquals((await read(root)).videos.map(({ label }) => label), [0, 1]);
+  });
+  await withTree(bom({ "labels.csv": "Filename,Label\na.mp4,FAKE\n", "a.mp4": "" }), async (root) => {
+    assertEquals((await read(root)).videos.map(({ label }) => label), [1]);
+  });
+  await withTree(bom({ ...faceForensics(), ...splits([["000", "003"]], [], []) }), async (root) => {
+    assertEquals(by(await read(root), ({ split }) => `${split}`), { train: 10 });
+  });
+  await withTree(
+    bom({ "FF-DF.json": JSON.stringify(list("FF-real", "FF-DF")), ...faceForensics() }),
+    async (root) => {
+      assertEquals(
+        (await readSet({
+          name: "x",
+          path: root,
+          layout: "deepfakebench",
+          root: `D:/data/FaceForensics++=${root}`,
+        }))
+          .videos.length,
+        2,
+      );
+    },
+  );
+  await withTree({ ...part, "dfdc_train_part_0/metadata.json": '{"a.mp4":' }, async (root) => {
+    await assertRejects(
+      () => read(root),
+      InputError,
+      `in ${root} but found dfdc_train_part_0/; Cannot read ${root}/dfdc_train_part_0/metadata.json: expected videos by name in JSON but found `,
+    );
+  });
+});
+
+Deno.test("readSet() reads the parts of DFDC whose metadata can be read, and names the others", async () => {
+  const part = (i: number) => ({
+    [`dfdc_train_part_${i}/metadata.json`]: `{"a${i}.mp4":{"label":"real","split":"validation"}}`,
+    [`dfdc_train_part_${i}/a${i}.mp4`]: "",
+  });
+  await withTree({ ...part(0), ...part(1), "dfdc_train_part_1/metadata.json": "[1" }, async (root) => {
+    const { videos, skipped, warnings } = await read(root);
+    assertEquals(videos.map(({ id, split }) => [id, split]), [["dfdc_train_part_0/a0", "val"]]);
+    assertEquals(skipped[0].path, "dfdc_train_part_1/metadata.json");
+    assertStringIncludes(
+      warnings[0],
+      "dfdc_train_part_1/metadata.json cannot be read, and none of its videos is used",
+    );
+  });
+});
+
+Deno.test("readSet() refuses words that no list has, naming file, line or key", async () => {
+  const metadata = (text: string) => ({
+    "dfdc_train_part_0/metadata.json": text,
+    "dfdc_train_part_0/a.mp4": "",
+  });
+  const bench = (change: (text: string) => string) => ({
+    "b.json": change(JSON.stringify(list("FF-real", "FF-DF"))),
+  });
+  const cases: [Record<string, string>, string][] = [
+    [
+      metadata('{"a.mp4":{"label":"FAKEE"}}'),
+      'metadata.json: expected the label REAL or FAKE for a.mp4 but found "FAKEE"',
+    ],
+    [metadata('{"a.mp4":{"label":"FAKE","split":"tset"}}'), 'or none for a.mp4 but found "tset"'],
+    [
+      { "labels.csv": "filename,label\na.mp4,1\n\nb.mp4\n", "a.mp4": "" },
+      "labels.csv: expected 2 values as in the header but found 1 in line 4",
+    ],
+    [
+      { "labels.csv": 'filename,label\n"a.mp4,1\n', "a.mp4": "" },
+      'a " that is not closed before the end in line',
+    ],
+    [
+      { "labels.csv": "filename,label\na.mp4,1\n", "a.mp4": "", "metadata.json": '{"a.mp4":{"is_fake":2}}' },
+      "expected is_fake 0 or 1, or the label REAL or FAKE, for a.mp4 but found 2",
+    ],
+    [
+      { ...faceForensics(), ...splits([["000", "003"], ["10", "011"]], [], []) },
+      'train.json: expected videos of three or four digits, such as ["071","054"], but found ["10","011"] in pair 2',
+    ],
+    [bench((text) => text.replaceAll('"test"', '"tset"')), "under FF-real but found tset"],
+    [
+      bench((text) => text.replaceAll('"c23"', '"c32"')),
+      "expected the compressions raw, c0, c23, c40 or videos under FF-real but found c32",
+    ],
+    [bench((text) => text.replaceAll('"label":"FF-DF"', '"label":"FF-XY"')), "but found FF-XY"],
+    [
+      bench((text) => text.replaceAll('"frames":[', '"frames":[7,')),
+      "expected paths as the frames of 000 under FF-real but found 7",
+    ],
+  ];
+  for (const [files, message] of cases) {
+    await withTree(files, async (root) => {
+      const path = "b.json" in files ? join(root, "b.json") : root;
+      await assertRejects(() => read(path), InputError, message);
+    });
+  }
+});
+
+Deno.test("readSet() takes splits, compressions and split files of FaceForensics++ and DeepfakeBench in their usual spellings", async () => {
+  const words = (text: string) =>
+    text.replaceAll('"c23"', '"C23"').replaceAll('"train"', '"Training"').replaceAll('"test"', '"testing"');
+  await withTree(
+    { ...faceForensics(), "FF-DF.json": words(JSON.stringify(list("FF-real", "FF-DF"))) },
+    async (root) => {
+      const reading = await read(join(root, "FF-DF.json"), { root: `D:/data/FaceForensics++=${root}` });
+      assertEquals(reading.layout, "DeepfakeBench list, c23, its splits");
+      assertEquals(by(reading, ({ split }) => `${split}`), { train: 2 });
+    },
+  );
+  const { "dataset/splits/val.json": val, ...others } = splits([["000", "003"]], [["010", "011"]], []);
+  await withTree(
+    { ...faceForensics("C23"), ...others, "dataset/splits/valid.json": val },
+    async (root) => {
+      const reading = await read(root, { compression: "c23" });
+      assertEquals(by(reading, ({ split }) => `${split}`), { train: 10, val: 10 });
+      assertEquals(reading.lists, [
+        "dataset/splits/train.json",
+        "dataset/splits/valid.json",
+        "dataset/splits/test.json",
+      ]);
+    },
+  );
+});
+
+Deno.test("readSet() says what a compression, a root or a method does not select", async () => {
+  await withTree(celeb, async (root) => {
+    const { notes } = await read(root, { compression: "c23", root: "/a=/b" });
+    assertEquals(notes, [
+      "c23 selects nothing here: this layout has no compressions",
+      "root /a=/b maps nothing here: this layout has no list of paths",
+    ]);
+  });
+  const flat = Object.keys(faceForensics("c23")).map((name) => name.replace("/c23", ""));
+  await withTree(flat, async (root) => {
+    const { warnings } = await read(root, { compression: "c23" });
+    assertStringIncludes(warnings[0], "no folder names a compression; all is taken for c23");
+  });
+  const dfd = ["actors/c23/frames/01__a", "DeepFakeDetection/c23/frames/01_02__a__ABCDEFGH"];
+  await withTree(
+    [...frames(`original_sequences/${dfd[0]}`), ...frames(`manipulated_sequences/${dfd[1]}`)],
+    async (root) => {
+      assertEquals((await read(root, { methods: ["DFD"] })).videos.length, 2);
+      await assertRejects(
+        () => read(root, { methods: ["Deepfakes"] }),
+        InputError,
+        "Cannot select the method Deepfakes: expected DeepFakeDetection, DFD's only one",
+      );
+    },
+  );
+});
+
+Deno.test("readSet() says which videos of folders are in no split beside ones that are", async () => {
+  const files = ["train", "tset"].flatMap((split) =>
+    ["real", "fake"].flatMap((kind) => [0, 1, 2].flatMap((i) => frames(`${split}/${kind}/v${i}`)))
+  );
+  await withTree(files, async (root) => {
+    assertEquals((await read(root)).warnings, [
+      "6 videos are in no folder of a split, such as tset/fake/v0, beside 6 that are (train)",
+    ]);
+  });
+});
+
+Deno.test("readSet() blames the folder that it was given, not one below it", async () => {
+  await withTree(["b/c/d/x.txt"], async (root) => {
+    await assertRejects(() => read(root), InputError, `folders named real and fake in ${root} but found b/`);
+  });
+});
+
 Deno.test("readSet() reads DFDC's test set by labels.csv, where 1 is fake, and says what is not labelled or not there", async () => {
   const files = {
     "labels.csv": "filename,label\r\na.mp4,1\r\nb.mp4,0\r\ngone.mp4,1\r\n",
@@ -273,7 +477,7 @@ Deno.test("readSet() reads DFDC's test set by labels.csv, where 1 is fake, and s
     await assertRejects(() => read(root), InputError, "3 of 3 the other way round");
   });
   await withTree({ ...files, "labels.csv": "filename,label\na.mp4,2\n" }, async (root) => {
-    await assertRejects(() => read(root), InputError, 'found "a.mp4,2" in row 1');
+    await assertRejects(() => read(root), InputError, 'found "a.mp4,2" in line 2');
   });
 });
 
@@ -377,6 +581,23 @@ Deno.test("readSet() refuses DeepfakeBench's list whose labels contradict each o
     );
     await assertRejects(() => read(root), InputError, "expected one list");
   });
+});
+
+Deno.test("readSet() names a folder of DeepfakeBench's list that cannot be read, and goes on with the others", async () => {
+  const files = Object.fromEntries(
+    frames("FaceForensics++/original_sequences/youtube/c23/frames/000", 11).map((name) => [name, ""]),
+  );
+  const blocked = "FaceForensics++/manipulated_sequences/Deepfakes/c23/frames/000_003"; // a file, where a folder should be
+  await withTree(
+    { ...files, [blocked]: "", "b.json": JSON.stringify(list("FF-real", "FF-DF")) },
+    async (root) => {
+      const { videos, skipped, missing } = await read(join(root, "b.json"), { root });
+      assertEquals(videos.map(({ id }) => id), ["FF-real/000"]);
+      assertEquals(skipped[1].path, join(root, blocked));
+      assertStringIncludes(skipped[1].reason, "Not a directory");
+      assertEquals(missing[0].examples, ["000_003", "900_901"]);
+    },
+  );
 });
 
 Deno.test("readSet() reads folders named real and fake, with splits above or below, methods and generators", async () => {
@@ -485,7 +706,32 @@ Deno.test("parseSpec() takes a folder with options, or two folders", () => {
     name: "data",
     path: "/a=b/c",
   });
-  for (const text of ["x", "x=", "x=d,c23,nonsense", "x=d,frames=0", "x=d,layout=ff"]) {
+  assertEquals(parse("ff=D,C23,Validation,LAYOUT=FFpp"), {
+    kind: "layout",
+    name: "ff",
+    path: "D",
+    compression: "c23",
+    split: "val",
+    layout: "ffpp",
+  });
+  assertEquals(parse("ff=D,c23,c23,compression=C23").kind, "layout");
+  const refused = [
+    "x",
+    "x=",
+    "x=d,c23,nonsense",
+    "x=d,frames=0",
+    "x=d,layout=ff",
+    "x=d,split=tset",
+    "x=d,method=",
+  ];
+  const twice = [
+    "x=d,c23,c40",
+    "x=d,train,test",
+    "x=d,frames=1,frames=2",
+    "x=d,root=a,root=b",
+    "x=d,layout=dfd,layout=dfdc",
+  ];
+  for (const text of [...refused, ...twice]) {
     let message = "";
     try {
       parse(text);
