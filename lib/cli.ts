@@ -6,7 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { InputError } from "./base/errors.ts";
 import "./bench/interrupt.ts"; // asks at once what it cannot ask later
-import { addConfigFlags } from "./flags.ts";
+import { addConfigFlags, refuseTwice, toNumber, toWhole } from "./flags.ts";
 
 /** The configuration's keys that say what the data are. */
 const dataKeys = [
@@ -75,18 +75,18 @@ export async function main(args: readonly string[]): Promise<number> {
       "extract evenly spaced frames from the videos of a data set, and crop the faces",
     )
       .requiredOption("--into <folder>", "where the frames go; the set itself is never written to")
-      .option("--frames <number>", "frames of each video", Number, 32)
+      .option("--frames <number>", "frames of each video", toWhole(1), 32)
       .option("--boxes <file>", "CSV of face boxes: video,frame,x,y,w,h; frame counts from 0")
       .option("--landmarks", "take boxes around the .npy landmarks beside the videos or frames")
-      .option("--margin <number>", "side of the crop over the longer side of the box", Number, 1.3)
-      .option("--workers <number>", "videos at a time; as many as there are cores unless given", Number),
+      .option("--margin <number>", "side of the crop over the longer side of the box", toNumber, 1.3)
+      .option("--workers <number>", "videos at a time; as many as there are cores unless given", toWhole(1)),
     ["data", "set", "compression", "methods", "root"],
   ).action(async (flags: Flags) => {
     code = await (await import("./data_commands.ts")).prepare(flags);
   });
   add("demo-data").description("write the procedural demo data set")
     .option("--root <folder>", "where to", "data/demo")
-    .option("--seed <number>", "another seed gives other faces", Number, 0)
+    .option("--seed <number>", "another seed gives other faces", toWhole(0), 0)
     .action(async (flags: { root: string; seed: number }) => {
       code = await (await import("./commands.ts")).demoData(flags);
     });
@@ -100,11 +100,12 @@ export async function main(args: readonly string[]): Promise<number> {
     code = await (await import("./cache_commands.ts")).showCache(flags);
   });
   cacheCommand("prune", false).description("remove what was not used for longest, or all of it")
-    .option("--to <gigabytes>", "how much may stay", Number, 0)
+    .option("--to <gigabytes>", "how much may stay", toNumber, 0)
     .action(async (flags: Flags) => {
       code = await (await import("./cache_commands.ts")).prune(flags);
     });
 
+  for (const command of [...program.commands, ...cache.commands]) refuseTwice(command);
   try {
     await program.parseAsync(args.length > 0 ? [...args] : ["help"], { from: "user" });
     return code;

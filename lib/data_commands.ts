@@ -7,7 +7,7 @@ import { extname, join } from "node:path";
 import { inspectData } from "./bench/experiment.ts";
 import { inspectionChart, inspectionTables } from "./bench/inspect.ts";
 import { type Table, tableText } from "./bench/tables.ts";
-import { dataSet, isDemo, resolveConfig } from "./config.ts";
+import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "./config.ts";
 import { readSet } from "./data/layouts.ts";
 import { prepareVideos } from "./data/video.ts";
 import type { Coverage } from "./data/video_frames.ts";
@@ -65,7 +65,8 @@ export async function prepare(flags: Flags): Promise<number> {
   const config = resolveConfig(configFlags(flags));
   const spec = dataSet(config);
   if (!spec) throw new InputError("Cannot prepare frames: expected --data NAME=FOLDER but found none");
-  const methods = config.methods.flatMap((text) => text.split(",")).filter((name) => name !== "");
+  checkSelections(config);
+  const methods = methodNames(config);
   return await onScreen(async ({ screen, signal }) => {
     const reading = await readSet({
       ...spec,

@@ -46,6 +46,35 @@ export async function fromFile(flags: Readonly<Record<string, unknown>>): Promis
   return value as Record<string, unknown>;
 }
 
+/** Whether each time that a flag is given adds to what it says. */
+function isRepeatable(key: string): boolean {
+  return properties[key]?.type === "array";
+}
+
+/**
+ * Has a command refuse a flag that is given twice with different values, where the last alone would count.
+ *
+ * Parsing then throws an InputError.
+ */
+export function refuseTwice(command: Command): Command {
+  const given = new Map<string, string>();
+  for (const option of command.options) {
+    const key = option.attributeName();
+    if (isRepeatable(key)) continue;
+    command.on(`option:${option.name()}`, (value: string | undefined) => {
+      const said = value === undefined ? `${option.long}` : `${option.long} ${value}`;
+      const before = given.get(key) ?? said;
+      if (before !== said) {
+        throw new InputError(
+          `Cannot read the command line: expected ${option.long} once but found ${before} and ${said}`,
+        );
+      }
+      given.set(key, said);
+    });
+  }
+  return command;
+}
+
 function flagsOf(key: string, property: Property): Option[] {
   const flag = flagName(key);
   const text = describe(property);
@@ -56,13 +85,15 @@ function flagsOf(key: string, property: Property): Option[] {
       new Option(flag.replace("--", "--no-"), `not ${flag}`).hideHelp(property.default !== true),
     ];
   }
-  if (property.enum) return [new Option(`${flag} <name>`, text).choices(property.enum)];
+  if (property.enum) return [choice(new Option(`${flag} <name>`, text), property.enum)];
   if (property.type === "number" || property.type === "integer") {
     return [new Option(`${flag} <number>`, text).argParser(toNumber)];
   }
   if (property.type === "array" && property.items?.type !== "string") {
     return [
-      new Option(`${flag} <numbers>`, `${text}, separated by commas`).argParser((value) => numbers(value)),
+      new Option(`${flag} <numbers>`, `${text}, separated by commas`).argParser(
+        (value, before?: readonly number[]) => numbers(value, before),
+      ),
     ];
   }
   if (property.type === "array") {
@@ -73,6 +104,15 @@ function flagsOf(key: string, property: Property): Option[] {
   return [new Option(`${flag} <text>`, text)];
 }
 
+/** An option with a list of names, taken in any case. */
+function choice(option: Option, names: readonly string[]): Option {
+  return option.choices(names).argParser((value) => {
+    const name = names.find((each) => each.toLowerCase() === value.toLowerCase());
+    if (name !== undefined) return name;
+    throw new InvalidArgumentError(`expected one of ${names.join(", ")} but found "${value}"`);
+  });
+}
+
 function describe({ description = "", default: value }: Property): string {
   if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) {
     return description;
@@ -80,7 +120,8 @@ function describe({ description = "", default: value }: Property): string {
   return `${description} (default: ${Array.isArray(value) ? value.join(",") : value})`;
 }
 
-function toNumber(value: string): number {
+/** A flag's number. @throws commander's error for another text. */
+export function toNumber(value: string): number {
   const number = Number(value);
   if (value.trim() === "" || Number.isNaN(number)) {
     throw new InvalidArgumentError(`expected a number but found "${value}"`);
@@ -88,6 +129,22 @@ function toNumber(value: string): number {
   return number;
 }
 
-function numbers(value: string): number[] {
-  return value === "" || value === "none" ? [] : value.split(",").map(toNumber);
+/** A parser of whole numbers that are not below `least`. */
+export function toWhole(least: number): (value: string) => number {
+  return (value) => {
+    const number = toNumber(value);
+    if (Number.isSafeInteger(number) && number >= least) return number;
+    throw new InvalidArgumentError(`expected a whole number of at least ${least} but found "${value}"`);
+  };
+}
+
+/** What a list of numbers, or `none`, adds to the list before it; each number once. */
+function numbers(value: string, before?: readonly number[]): number[] {
+  const list = value === "" || value === "none" ? [] : value.split(",").map(toNumber);
+  if (before && (before.length === 0) !== (list.length === 0)) {
+    throw new InvalidArgumentError(
+      `expected none alone but found it beside ${[...before, ...list].join(",")}`,
+    );
+  }
+  return [...new Set([...before ?? [], ...list])];
 }

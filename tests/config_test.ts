@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { flagName, nearestName, resolveConfig, runSchema, testSets } from "../lib/config.ts";
+import { checkSelections, flagName, nearestName, resolveConfig, runSchema, testSets } from "../lib/config.ts";
 import { InputError } from "../lib/base/errors.ts";
 import { newRunName } from "../lib/bench/folder.ts";
 
@@ -67,6 +67,32 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
     [{ ...own, test: ["x=a,b", "x=c,d"] }, '"x" twice'],
   ];
   for (const [input, message] of cases) assertThrows(() => resolveConfig(input), InputError, message);
+});
+
+Deno.test("checkSelections() refuses what would select nothing of the data that are named", () => {
+  const data = { data: "ff=F" };
+  const cases: [Record<string, unknown>, string][] = [
+    [
+      { ...own, methods: ["Deepfakes"] },
+      "Cannot use --methods: expected --data, whose images it is about, but found only --real and --fake",
+    ],
+    [{ manifest: "m.csv", methods: ["Deepfakes"] }, "but found only --manifest"],
+    [{ methods: ["Deepfakes"], test: ["x=F"] }, "but found only the demo data"],
+    [{ ...own, compression: "c23" }, "Cannot use --compression: expected --data or --test"],
+    [{ ...own, root: "/a=/b" }, "Cannot use --root: expected --data, --test or --manifest"],
+    [{ ...data, methods: [" ,"] }, 'expected a method\'s name but found " ,"'],
+    [{ data: "ff=F,method=A", methods: ["B"] }, "found B beside method=A in --data"],
+    [{ manifest: "m.csv", testReal: "r", testFake: "f" }, "Cannot use --test-real beside --manifest"],
+    [{ manifest: "m.csv", valReal: "r", valFake: "f" }, "Cannot use --val-real beside --manifest"],
+  ];
+  for (const [input, message] of cases) {
+    assertThrows(() => checkSelections(resolveConfig(input)), InputError, message);
+  }
+  for (const input of [own, data, { ...data, compression: "c23", methods: ["A,B"], root: "/a" }]) {
+    checkSelections(resolveConfig(input));
+  }
+  checkSelections(resolveConfig({ ...own, test: ["ff=F"], compression: "c23", root: "/a" }));
+  checkSelections(resolveConfig({ manifest: "m.csv", root: "/a" }));
 });
 
 Deno.test("testSets() takes names and folders apart", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { isDemo, type RunConfig, testSets } from "../config.ts";
+import { checkSelections, isDemo, type RunConfig, testSets } from "../config.ts";
 import { byName, readFolders, type Sample } from "../data/dataset.ts";
 import { demoSets, writeDemoData } from "../data/demo.ts";
 import { ffppPersons } from "../data/layout_ffpp.ts";
@@ -30,6 +30,7 @@ import { dataParts, needBothClasses, readLayout } from "./set_parts.ts";
  * @throws InputError for what cannot be used, unless there are `problems` to add it to
  */
 export async function readParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
+  if (!options.tests) checkSelections(config);
   const main = options.tests
     ? await namedParts(config, options)
     : isDemo(config)

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dataSet, type RunConfig } from "../config.ts";
+import { dataSet, methodNames, type RunConfig } from "../config.ts";
 import { byName, type Sample } from "../data/dataset.ts";
 import { samplesOf, type SetReading, type Video } from "../data/layout_videos.ts";
 import { ffppPersons } from "../data/layout_ffpp.ts";
@@ -18,7 +18,7 @@ import { check, deal, inSplit, type Parts, type PartsOptions, type ReadSet, refu
 /** A distributed set: its own splits, and validation and test dealt where it has none. */
 export async function dataParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
   const spec = dataSet(config)!;
-  const global = config.methods.flatMap((text) => text.split(",")).filter((name) => name !== "");
+  const global = methodNames(config);
   const methods = spec.methods ?? (global.length > 0 ? global : undefined);
   const read = await readLayout(spec, { config, ...options, methods });
   const at = (split: string) => read.samples.filter((sample) => sample.split === split);
