@@ -5,6 +5,7 @@
  */
 import { tokenFolder } from "./base/cache.ts";
 import { InputError } from "./base/errors.ts";
+import { printable } from "./base/printable.ts";
 import { cacheUse, pruneCache } from "./model/features.ts";
 
 /** Prints what each encoder's tokens take; resolves to the exit code. */
@@ -13,10 +14,12 @@ export async function showCache(flags: { readonly cacheFolder?: string }): Promi
   const uses = await cacheUse(root);
   for (const { encoder, images, bytes, used } of uses) {
     console.log(
-      `${encoder}  ${images} images  ${inGigabytes(bytes)}  last used ${used.toISOString().slice(0, 10)}`,
+      `${printable(encoder)}  ${images} images  ${inGigabytes(bytes)}  last used ${
+        used.toISOString().slice(0, 10)
+      }`,
     );
   }
-  console.log(`${inGigabytes(uses.reduce((sum, { bytes }) => sum + bytes, 0))} in ${root}`);
+  console.log(`${inGigabytes(uses.reduce((sum, { bytes }) => sum + bytes, 0))} in ${printable(root)}`);
   return 0;
 }
 
@@ -27,7 +30,7 @@ export async function prune(flags: { readonly cacheFolder?: string; readonly to?
     throw new InputError(`Cannot prune the cache: expected a number of gigabytes for --to but found ${to}`);
   }
   const root = flags.cacheFolder ?? tokenFolder();
-  console.log(`Removed ${inGigabytes(await pruneCache(root, to * 1e9))} from ${root}`);
+  console.log(`Removed ${inGigabytes(await pruneCache(root, to * 1e9))} from ${printable(root)}`);
   return 0;
 }
 

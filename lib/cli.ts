@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { InputError } from "./base/errors.ts";
+import { printable } from "./base/printable.ts";
 import "./bench/interrupt.ts"; // asks at once what it cannot ask later
 import { addConfigFlags, refuseTwice, toNumber, toWhole } from "./flags.ts";
 
@@ -118,11 +119,13 @@ function explain(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0; // help, which is printed by now
     const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
-    console.error(`Cannot read the command line: ${message}; deno task help lists commands and flags`);
+    console.error(
+      `Cannot read the command line: ${printable(message)}; deno task help lists commands and flags`,
+    );
     return 2;
   }
   const message = error instanceof Error ? error.message : String(error);
-  console.error(message.split("\n")[0]);
+  console.error(printable(error instanceof InputError ? message : message.split("\n")[0]));
   if (Deno.env.get("FORGELENS_DEBUG")) console.error(error);
   return error instanceof InputError ? 2 : 1;
 }

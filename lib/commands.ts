@@ -20,6 +20,7 @@ import { trainRun } from "./bench/train.ts";
 import { flagName, isDemo, resolveConfig, type RunConfig } from "./config.ts";
 import { writeDemoData } from "./data/demo.ts";
 import { InputError } from "./base/errors.ts";
+import { printable } from "./base/printable.ts";
 import { configFlags, fromFile } from "./flags.ts";
 import { onScreen } from "./progress.ts";
 
@@ -148,7 +149,9 @@ export async function demoData(flags: { readonly root: string; readonly seed: nu
       onProgress: (done, total) =>
         screen.show({ type: "progress", task: "Writing the demo data", unit: "images", done, total }),
     });
-    console.log(`${written > 0 ? "Wrote" : "Found"} ${images} images in ${flags.root} (SHA-256 ${sha256})`);
+    console.log(
+      printable(`${written > 0 ? "Wrote" : "Found"} ${images} images in ${flags.root} (SHA-256 ${sha256})`),
+    );
     return 0;
   });
 }
@@ -162,6 +165,6 @@ function printReport(report: RunReport, folder: string): void {
   for (const table of [resultsTable(results), thresholdTable(results), referenceTable(results)]) {
     if (table) console.log(`\n${tableText(table)}`);
   }
-  for (const message of report.warnings) console.log(`\nWarning: ${message}`);
-  console.log(`\nReport: ${join(folder, "report.html")}`);
+  for (const message of report.warnings) console.log(`\nWarning: ${printable(message)}`);
+  console.log(`\nReport: ${printable(join(folder, "report.html"))}`);
 }

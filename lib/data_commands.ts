@@ -13,6 +13,7 @@ import { prepareVideos } from "./data/video.ts";
 import type { Coverage } from "./data/video_frames.ts";
 import { InputError } from "./base/errors.ts";
 import { writeWhole } from "./base/files.ts";
+import { printable, printableLines } from "./base/printable.ts";
 import { configFlags, fromFile } from "./flags.ts";
 import { onScreen } from "./progress.ts";
 
@@ -40,10 +41,10 @@ export async function inspect(flags: Flags): Promise<number> {
       tests,
     });
     screen.close();
-    if (flags.json) console.log(JSON.stringify(inspection, null, 2));
+    if (flags.json) console.log(printableLines(JSON.stringify(inspection, null, 2)));
     else {
       for (const table of inspectionTables(inspection)) console.log(tableText(table));
-      for (const message of inspection.warnings) console.log(`Warning: ${message}`);
+      for (const message of inspection.warnings) console.log(`Warning: ${printable(message)}`);
     }
     if (chart) {
       const spec = inspectionChart(inspection, { demo: false });
@@ -53,9 +54,9 @@ export async function inspect(flags: Flags): Promise<number> {
         const { svg, png } = await renderChart(spec);
         await writeWhole(chart, form === ".svg" ? svg : png);
       }
-      console.error(`Chart: ${chart}`);
+      console.error(`Chart: ${printable(chart)}`);
     }
-    for (const message of inspection.problems) console.error(message);
+    for (const message of inspection.problems) console.error(printable(message));
     return inspection.problems.length > 0 ? 2 : 0;
   }, { print: console.error });
 }
@@ -76,7 +77,7 @@ export async function prepare(flags: Flags): Promise<number> {
     }, { signal });
     const wanted = spec.split === undefined || spec.split === "all" ? undefined : spec.split;
     const videos = reading.videos.filter(({ split }) => wanted === undefined || split === wanted);
-    console.log(`${spec.name}: ${reading.layout}, ${videos.length} videos`);
+    console.log(printable(`${spec.name}: ${reading.layout}, ${videos.length} videos`));
     const into = `${flags.into}`;
     const { coverage, warnings } = await prepareVideos({ ...reading, videos }, {
       into,
@@ -91,15 +92,15 @@ export async function prepare(flags: Flags): Promise<number> {
     });
     screen.close();
     console.log(`\n${tableText(coverageTable(coverage))}`);
-    for (const message of [...reading.warnings, ...warnings]) console.log(`Warning: ${message}`);
+    for (const message of [...reading.warnings, ...warnings]) console.log(`Warning: ${printable(message)}`);
     if (flags.boxes === undefined && !flags.landmarks) {
       console.log(
         "Warning: UNCROPPED, the frames are whole; give --boxes or --landmarks to cut the faces out",
       );
     }
-    console.log(`Coverage: ${join(into, "coverage.csv")}`);
+    console.log(`Coverage: ${printable(join(into, "coverage.csv"))}`);
     const got = coverage.some((row) => row.got > 0);
-    if (got) console.log(`Next: deno task train --data ${spec.name}=${into}`);
+    if (got) console.log(`Next: deno task train --data ${printable(`${spec.name}=${into}`)}`);
     else {console.error(
         "Cannot extract frames: expected some but found none in any video; coverage.csv says why",
       );}

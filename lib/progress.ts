@@ -4,11 +4,12 @@
  * @module
  */
 import { Presets, SingleBar } from "cli-progress";
+import { printable, printableLines } from "./base/printable.ts";
 import type { RunEvent } from "./bench/events.ts";
 import { Interrupted, stopOnSignals } from "./bench/interrupt.ts";
 import { dataTable, tableText } from "./bench/tables.ts";
 
-/** Draws events as they come; `close()` leaves the terminal as it was. */
+/** Draws events as they come, names from outside without their controls; `close()` leaves the terminal as it was. */
 export type Screen = { show(event: RunEvent): void; close(): void };
 
 type Task = { name: string; unit: string; total: number; began: number; from: number; said: number };
@@ -50,6 +51,7 @@ export function createScreen(
   ) => {
     if (signal?.aborted) return;
     const { done, total, unit, each = 1, extra = "" } = at;
+    const shown = printable(name);
     const now = performance.now();
     if (task?.name !== name) {
       endTask();
@@ -64,7 +66,7 @@ export function createScreen(
           linewrap: false,
           stopOnComplete: false,
         }, Presets.rect);
-        bar.start(total, done, { name, rate: "", extra, left: "?" });
+        bar.start(total, done, { name: shown, rate: "", extra, left: "?" });
       }
     }
     const seconds = (now - task.began) / 1000;
@@ -74,18 +76,18 @@ export function createScreen(
     if (bar) bar.update(done, { rate, extra, left });
     else if (inPlace) {
       const time = done === total ? duration(seconds) : `${left} left`;
-      inPlace(`${name}: ${done}/${total}${rate}${extra} | ${time}`, done / total);
+      inPlace(`${shown}: ${done}/${total}${rate}${extra} | ${time}`, done / total);
     } else if ((done === total && total > 0) || now - task.said > PLAIN_EVERY_MS) {
       task.said = now;
       const end = done === total ? `, ${duration(seconds)}` : ` | ${left} left`;
-      print(`${name}: ${total > 0 ? `${done}/${total}` : `${done}`}${rate}${extra}${total > 0 ? end : ""}`);
+      print(`${shown}: ${total > 0 ? `${done}/${total}` : `${done}`}${rate}${extra}${total > 0 ? end : ""}`);
     }
     if (done === total) endTask();
   };
 
   const line = (text: string) => {
     endTask();
-    print(text);
+    print(printableLines(text));
   };
 
   const show = (event: RunEvent): void => {
@@ -93,11 +95,13 @@ export function createScreen(
       case "note":
         return line(event.message);
       case "warning":
-        return line(`Warning: ${event.message}`);
+        return line(`Warning: ${printable(event.message)}`);
       case "progress":
         return progress(event.task, event);
       case "data":
-        for (const { path, reason } of event.skipped.slice(0, MOST_NAMED)) line(`Skipped ${path}: ${reason}`);
+        for (const { path, reason } of event.skipped.slice(0, MOST_NAMED)) {
+          line(`Skipped ${printable(path)}: ${printable(reason)}`);
+        }
         if (event.skipped.length > MOST_NAMED) {
           line(`Skipped ${event.skipped.length - MOST_NAMED} more files`);
         }
@@ -153,7 +157,7 @@ export async function onScreen(
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     screen.close();
-    console.error(await options.interrupted?.() ?? "Interrupted.");
+    console.error(printableLines(await options.interrupted?.() ?? "Interrupted."));
     return error.exitCode;
   } finally {
     screen.close();

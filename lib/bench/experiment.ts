@@ -160,7 +160,7 @@ function unframedParts(named: readonly Part[], { sets }: Parts): Part[] {
 
 async function inspect(
   config: RunConfig,
-  options: Pick<TaskOptions, "signal"> & {
+  options: Pick<TaskOptions, "report" | "signal"> & {
     readonly parts: Parts;
     readonly facts: ReadonlyMap<string, ImageFacts>;
     readonly demo: boolean;

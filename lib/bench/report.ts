@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { stringify } from "csv-stringify/sync";
+import { csvText } from "../base/csv.ts";
 import type { Intervals } from "./bootstrap.ts";
 import type { compareCalibration, Metrics } from "./metrics.ts";
 
@@ -139,7 +139,7 @@ export function metricsJson(report: RunReport): string {
 export function parseMetricsJson(text: string, { path = "metrics.json" }: { path?: string } = {}): RunReport {
   let report: unknown;
   try {
-    report = JSON.parse(text);
+    report = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (cause) {
     throw new Error(`Cannot read ${path}: expected JSON but found something else`, { cause });
   }
@@ -154,16 +154,19 @@ export function parseMetricsJson(text: string, { path = "metrics.json" }: { path
 
 /** The text of history.csv: one line per epoch; a value that was not measured is empty. */
 export function historyCsv(history: readonly EpochRecord[]): string {
-  return stringify(history.map((record) => ({ ...record, best: record.best ? 1 : 0 })), {
-    header: true,
+  return csvText(history.map((record) => ({ ...record, best: record.best ? 1 : 0 })), {
     columns: ["run", "epoch", "step", "loss", "valLoss", "valAuc", "seconds", "best"],
   });
 }
 
-/** The text of predictions.csv: one line per image, scores in full precision. */
+/**
+ * The text of predictions.csv: one line per image, scores in full precision.
+ *
+ * A text such as a path that a spreadsheet would run as a formula has an apostrophe before it, as `csvText()` says; where a
+ * program reads the file, `csvRows()` or `unguarded()` takes it off.
+ */
 export function predictionsCsv(predictions: readonly Prediction[]): string {
-  return stringify([...predictions], {
-    header: true,
+  return csvText(predictions, {
     columns: ["set", "split", "perturbation", "video", "method", "label", "score", "path", "run"],
   });
 }

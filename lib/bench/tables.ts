@@ -5,6 +5,7 @@
  */
 import { markdownTable } from "markdown-table";
 import stringWidth from "string-width";
+import { printable, printableLines } from "../base/printable.ts";
 import { referenceFor } from "./reference.ts";
 import { demoTitle, estimate, type EvaluationResult, type MetricName, type RunReport } from "./report.ts";
 
@@ -167,9 +168,9 @@ export function reportTables(report: RunReport): Table[] {
   ].filter((table) => table !== null && table.rows.length > 0) as Table[];
 }
 
-/** A table for a terminal: columns aligned by display width, no escape codes. */
+/** A table for a terminal: columns aligned by display width; controls in its texts are shown, as `\u001b`. */
 export function tableText(table: Table): string {
-  const lines = [table.columns.map((column) => column.name), ...table.rows.map((row) => row.map(oneLine))];
+  const lines = [table.columns.map((column) => column.name), ...table.rows].map((row) => row.map(printable));
   const widths = table.columns.map((_, i) => Math.max(...lines.map((line) => stringWidth(line[i]))));
   const format = (line: readonly string[]) =>
     line.map((text, i) => {
@@ -178,17 +179,28 @@ export function tableText(table: Table): string {
     }).join("  ").trimEnd();
   const rule = widths.map((width) => "─".repeat(width)).join("  ");
   const [head, ...body] = lines.map(format);
-  return [table.title, "", head, rule, ...body, ...table.notes].join("\n") + "\n";
+  return [printable(table.title), "", head, rule, ...body, ...table.notes.map(printable)].join("\n") + "\n";
 }
 
-/** A table in Markdown, for a README or a notebook. */
+/** A table in Markdown, for a README or a notebook; every text is escaped. */
 export function tableMarkdown(table: Table): string {
-  const escape = (text: string) => oneLine(text).replace(/[\\`*_[\]<>|&]/g, (mark) => `\\${mark}`);
   const body = markdownTable(
-    [table.columns.map((column) => column.name), ...table.rows.map((row) => row.map(escape))],
+    [table.columns.map((column) => column.name), ...table.rows].map((row) => row.map(escapeMarkdown)),
     { align: table.columns.map((column) => column.align), stringLength: stringWidth },
   );
-  return [`**${table.title}**`, body, ...table.notes.map((note) => `*${note}*`)].join("\n\n") + "\n";
+  return [
+    `**${escapeMarkdown(table.title)}**`,
+    body,
+    ...table.notes.map((note) => `*${escapeMarkdown(note)}*`),
+  ].join(
+    "\n\n",
+  ) +
+    "\n";
+}
+
+/** Text on one line that Markdown, the HTML and the TeX in it show as it is. */
+export function escapeMarkdown(text: string): string {
+  return printable(text).replace(/[\\`*_[\]<>|&~$]/g, (mark) => `\\${mark}`);
 }
 
 /** A table in HTML; every text is escaped. */
@@ -209,7 +221,7 @@ export function tableHtml(table: Table): string {
   ].join("\n");
 }
 
-/** Text that HTML shows as it is, in elements and in quoted attributes. */
+/** Text that HTML shows as it is, in elements and in quoted attributes; controls are shown, line feeds stay. */
 export function escapeHtml(text: string): string {
   const entities: Record<string, string> = {
     "&": "&amp;",
@@ -218,7 +230,7 @@ export function escapeHtml(text: string): string {
     '"': "&quot;",
     "'": "&#39;",
   };
-  return text.replace(/[&<>"']/g, (mark) => entities[mark]);
+  return printableLines(text).replace(/[&<>"']/g, (mark) => entities[mark]);
 }
 
 /** What a test is called where space is short: "celeb-df test", "ffpp test, jpeg-90". */
@@ -271,9 +283,4 @@ function count(value: number): string {
 
 function decimals(value: number | null, digits = 3): string {
   return value === null ? "–" : value.toFixed(digits);
-}
-
-function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { stringify } from "csv-stringify/sync";
 import { parse } from "csv-parse/sync";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { csvText, unguarded } from "../base/csv.ts";
 import { InputError } from "../base/errors.ts";
 import { writeWhole } from "../base/files.ts";
 import { inParallel } from "../base/pool.ts";
@@ -67,7 +67,7 @@ export async function prepareVideos(
     let made = known;
     if (!known || known.got === 0 || !(await Deno.stat(folder).catch(() => undefined))?.isDirectory) {
       made = await framesOf(video, { ...options, frames, margin, keep, folder, boxes: await boxesOf(i) });
-      await Deno.writeTextFile(join(into, coverageName), stringify([made], { columns: [...columns] }), {
+      await Deno.writeTextFile(join(into, coverageName), csvText([made!], { columns, header: false }), {
         append: true,
       });
     }
@@ -75,7 +75,7 @@ export async function prepareVideos(
     return made!;
   }, { workers, signal });
   const sorted = [...coverage].sort((a, b) => byName(`${a.label} ${a.video}`, `${b.label} ${b.video}`));
-  await writeWhole(join(into, coverageName), stringify(sorted, { header: true, columns: [...columns] }));
+  await writeWhole(join(into, coverageName), csvText(sorted, { columns }));
   return { coverage: sorted, warnings: [...warnings, ...lopsided(sorted)] };
 }
 
@@ -179,7 +179,7 @@ async function openFolder(
       );
     }
     await writeWhole(path, text);
-    await Deno.writeTextFile(join(into, coverageName), stringify([columns]));
+    await Deno.writeTextFile(join(into, coverageName), csvText([], { columns }));
   }
   for (const list of reading.lists) {
     await writeWhole(join(into, list), await Deno.readTextFile(join(reading.root, list)));
@@ -192,7 +192,11 @@ async function readCoverage(into: string): Promise<Map<string, Coverage>> {
     throw error;
   });
   // A line that a killed process did not finish has too few values.
-  const rows: Record<string, string>[] = parse(text, { columns: true, skip_records_with_error: true });
+  const rows: Record<string, string>[] = parse(text, {
+    columns: true,
+    skip_records_with_error: true,
+    cast: unguarded,
+  });
   return new Map(rows.map((row) => {
     const label = row.label === "fake" ? "fake" : "real";
     const { video, method, note } = row;

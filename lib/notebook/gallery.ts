@@ -9,6 +9,7 @@ import { loadImage } from "../data/image.ts";
 import { attribution, patchMask, type Pointing, pointingGame } from "../bench/attribution.ts";
 import { classScale, defaultWidth, frame, labelSpace } from "../bench/chart_style.ts";
 import { encodeImages } from "../bench/encoder.ts";
+import { escapeMarkdown } from "../bench/tables.ts";
 import { photoGrid, type Picture, type Tile } from "./pictures.ts";
 import { type Detector, type Tested, watch } from "./run.ts";
 
@@ -46,12 +47,14 @@ export async function mistakesGrid(
   const { most = 6 } = options;
   const { test, demo, set } = tested;
   const scores = tested.predictions.filter(({ run, perturbation }) => run === 0 && perturbation === "none");
-  if (!test || scores.length === 0) return `**No mistakes to show:** nothing was tested on ${set}.`;
+  if (!test || scores.length === 0) {
+    return `**No mistakes to show:** nothing was tested on ${escapeMarkdown(set)}.`;
+  }
   const threshold = tested.results[0].metrics.threshold;
   const wrong = scores.map(({ score, label }, i) => ({ i, score, error: Math.abs(score - label), label }))
     .filter(({ score, label }) => (score >= threshold) !== (label === 1))
     .sort((a, b) => b.error - a.error);
-  if (wrong.length === 0) return `**No mistakes** on ${set}.`;
+  if (wrong.length === 0) return `**No mistakes** on ${escapeMarkdown(set)}.`;
   const videos = new Set<string>();
   const shown = wrong.filter(({ i }) => {
     const video = `${test.samples[i].label} ${test.samples[i].video ?? i}`;
@@ -91,7 +94,7 @@ export async function pointingView(
   const { test, demo, set } = tested;
   const fakes = test?.samples.filter(({ label }) => label === 1) ?? [];
   if (fakes.length === 0 || !(await patchMask(fakes[0], 1))) {
-    return [`**No masks:** where the fakes of ${set} were manipulated is not known.`];
+    return [`**No masks:** where the fakes of ${escapeMarkdown(set)} were manipulated is not known.`];
   }
   const maps = await watch(({ report, signal }) =>
     mapsOf(detector, fakes, (done) => {

@@ -18,7 +18,7 @@ import { stopOnSignals } from "../bench/interrupt.ts";
 import { chartText } from "../bench/render.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../bench/report.ts";
 import type { Session } from "../bench/session.ts";
-import type { Table } from "../bench/tables.ts";
+import { escapeMarkdown, type Table } from "../bench/tables.ts";
 import { trainRun } from "../bench/train.ts";
 import { type StepLoss, trainingChart } from "../bench/training_charts.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
@@ -266,7 +266,11 @@ async function runTests(
 /** What one set's test is shown as: metrics, ROC, precision-recall, confusion and scores; a sentence where nothing was tested. */
 export function testView(tested: Tested, table: (results: readonly EvaluationResult[]) => Table): Showable[] {
   if (tested.results.length === 0) {
-    return [`**Not tested on ${tested.set}:** fill in its two folders above and run this cell again.`];
+    return [
+      `**Not tested on ${
+        escapeMarkdown(tested.set)
+      }:** fill in its two folders above and run this cell again.`,
+    ];
   }
   const report = { ...emptyReport, demo: tested.demo, results: tested.results };
   const charts = reportCharts(report, { predictions: tested.predictions });

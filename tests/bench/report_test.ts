@@ -12,6 +12,7 @@ import { parse } from "csv-parse/sync";
 import sharp from "sharp";
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
+import { csvRows } from "../../lib/base/csv.ts";
 import { bootstrapIntervals } from "../../lib/bench/bootstrap.ts";
 import { jpegChart, metricsChart } from "../../lib/bench/metric_charts.ts";
 import { confusionChart, rocChart, scoreChart } from "../../lib/bench/score_charts.ts";
@@ -381,22 +382,34 @@ Deno.test("report.html shows the run's numbers, warnings and configuration, and 
 
 Deno.test("tableText() aligns wide characters and keeps control characters from the terminal", () => {
   const table: Table = {
-    title: "T",
+    title: "T\u009b2J",
     columns: [{ name: "Set", align: "left" }, { name: "N", align: "right" }],
     rows: [["人脸", "1"], ["a\u001b[31mb", "23"]],
-    notes: ["note"],
+    notes: ["note\n\u001b]0;x\u0007"],
   };
-  assertEquals(tableText(table), "T\n\nSet       N\n───────  ──\n人脸      1\na [31mb  23\nnote\n");
+  assertEquals(
+    tableText(table),
+    "T\\u009b2J\n\nSet            N\n────────────  ──\n人脸           1\na\\u001b[31mb  23\nnote\\u000a\\u001b]0;x\\u0007\n",
+  );
 });
 
 Deno.test("tableMarkdown() escapes what Markdown and HTML would read as marks", () => {
   const table: Table = {
-    title: "T",
-    columns: [{ name: "Set", align: "left" }],
-    rows: [["a|b_<c>"]],
-    notes: [],
+    title: "<b>*T*",
+    columns: [{ name: "S_t", align: "left" }],
+    rows: [["a|b_<c>"], ["$x$ ~~y~~ [z](w)"]],
+    notes: ["<img src=x>\n\n# n"],
   };
-  assertStringIncludes(tableMarkdown(table), "| a\\|b\\_\\<c\\> |");
+  const text = tableMarkdown(table);
+  for (
+    const line of [
+      "**\\<b\\>\\*T\\***",
+      "| a\\|b\\_\\<c\\>              |",
+      "| S\\_t                     |",
+      "| \\$x\\$ \\~\\~y\\~\\~ \\[z\\](w) |",
+      "*\\<img src=x\\>\\u000a\\u000a# n*",
+    ]
+  ) assertStringIncludes(text, line);
 });
 
 Deno.test("predictionsCsv() and historyCsv() read back as they were", () => {
@@ -428,6 +441,25 @@ Deno.test("predictionsCsv() and historyCsv() read back as they were", () => {
     seconds: "1.5",
     best: "1",
   });
+});
+
+Deno.test("predictionsCsv() keeps names from spreadsheets that would run them, and csvRows() reads them back", async () => {
+  const { predictions } = makeReport();
+  const odd = { ...predictions[0], path: "=cmd|'/c calc'!A0.png", video: "@v", method: "-m", score: -1e-9 };
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, predictionsCsv([odd]));
+    assertStringIncludes(await Deno.readTextFile(path), "'@v,'-m,");
+    const [{ values }] = await Array.fromAsync(csvRows(path, { what: "predictions" }));
+    assertEquals([values.path, values.video, values.method, Number(values.score)], [
+      odd.path,
+      odd.video,
+      odd.method,
+      odd.score,
+    ]);
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("metricsJson() reads back whole, and another version is refused", () => {
