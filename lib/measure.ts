@@ -6,44 +6,82 @@
 import { createHash } from "node:crypto";
 import os from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
 import { initBackend } from "./backend.ts";
 import { takeBreath } from "./base/breath.ts";
 import { measuredFolder } from "./base/cache.ts";
-import { writeWhole } from "./base/files.ts";
+import { readJson, writeWhole } from "./base/files.ts";
 
-/** The least seconds that `body` takes in three calls, between which `signal` is heard. */
-export async function bestSeconds(
-  body: () => Promise<unknown>,
-  { signal }: { readonly signal?: AbortSignal } = {},
-): Promise<number> {
-  let best = Infinity;
-  for (let i = 0; i < 3; i++) {
-    await takeBreath(signal);
-    const began = performance.now();
-    await body();
-    best = Math.min(best, performance.now() - began);
+/** By name, the seconds that each round took. */
+export type Rounds = Record<string, number[]>;
+
+/** {@link Rounds} as they are kept. */
+export const roundsSchema: z.ZodType<Rounds> = z.record(
+  z.string(),
+  z.array(z.number().positive()).min(1),
+);
+
+/** Enough for quartiles of which a disturbed round or two say nothing. */
+const ROUNDS = 7;
+
+/**
+ * The seconds that each body takes, in seven rounds in which they take turns, so that load which comes and goes falls on all
+ * alike.
+ */
+export async function secondsInTurns(
+  bodies: Readonly<Record<string, () => Promise<unknown>>>,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Rounds> {
+  const rounds = Object.fromEntries(Object.keys(bodies).map((name): [string, number[]] => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, body] of Object.entries(bodies)) {
+      await takeBreath(options.signal);
+      const began = performance.now();
+      await body();
+      rounds[name].push((performance.now() - began) / 1000);
+    }
   }
-  return best / 1000;
+  return rounds;
+}
+
+/** How many times as fast a body is as another, over rounds in which they took turns. */
+export type Gain = {
+  readonly median: number;
+  readonly lowerQuartile: number;
+  readonly upperQuartile: number;
+};
+
+/** The quartiles of the ratios of each round. */
+export function gainOf(slow: readonly number[], fast: readonly number[]): Gain {
+  const ratios = slow.map((seconds, round) => seconds / fast[round]).sort((a, b) => a - b);
+  const at = (share: number) => {
+    const place = share * (ratios.length - 1);
+    const [below, above] = [ratios[Math.floor(place)], ratios[Math.ceil(place)]];
+    return below + (above - below) * (place - Math.floor(place));
+  };
+  return { median: at(0.5), lowerQuartile: at(0.25), upperQuartile: at(0.75) };
 }
 
 /**
- * The answer of a measurement, taken once on this kind of machine and kept in the cache.
+ * The answer of a measurement, taken once on this kind of machine and kept in the cache. A file of the cache that does not
+ * hold an answer is written anew, and one that cannot be written costs a measurement the next time.
  *
  * @param options.about what the answer depends on beside the machine: a home folder may be shared by several kinds
+ * @param options.schema what an answer looks like
  * @param options.folder where it is kept, a folder of its own in the cache unless given
  */
 export async function measuredOnce<T>(
   measure: () => Promise<T>,
-  options: { readonly about: readonly unknown[]; readonly folder?: string },
+  options: { readonly about: readonly unknown[]; readonly schema: z.ZodType<T>; readonly folder?: string },
 ): Promise<T> {
-  const { about, folder = measuredFolder() } = options;
+  const { about, schema, folder = measuredFolder() } = options;
   const { device } = await initBackend(); // the one that runs already
   const machine = [os.cpus()[0]?.model, navigator.hardwareConcurrency, Deno.build.arch, device];
   const key = createHash("sha256").update(JSON.stringify([machine, about])).digest("hex").slice(0, 32);
   const file = join(folder, `${key}.json`);
-  const known = await Deno.readTextFile(file).then(JSON.parse, () => undefined);
-  if (known !== undefined) return known;
+  const known = schema.safeParse(await readJson(file).catch(() => undefined));
+  if (known.success) return known.data;
   const answer = await measure();
-  await writeWhole(file, JSON.stringify(answer));
+  await writeWhole(file, JSON.stringify(answer)).catch(() => {});
   return answer;
 }

@@ -5,7 +5,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { disposeRaw, fromRaw, isOnGpu, isTensorFlow } from "../backend.ts";
-import { bestSeconds, measuredOnce } from "../measure.ts";
+import { z } from "zod";
+import { gainOf, measuredOnce, type Rounds, roundsSchema, secondsInTurns } from "../measure.ts";
 import type { Precision } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import { type LoadedGraph, openGraph } from "../model/graph.ts";
@@ -31,6 +32,8 @@ export type Engine = "graph" | "native" | "eager";
 export type Trainer = {
   readonly precision: Precision;
   readonly engine: Engine;
+  /** By engine, what each round of the measurement took that chose this one. */
+  readonly measured?: Rounds;
   /** One AdamW step on a batch; resolves to its loss before the step. */
   step(batch: TrainBatch): Promise<number>;
   /** The gradient of the loss for every weight, by state-dict key; the caller disposes them. */
@@ -41,10 +44,12 @@ export type Trainer = {
   dispose(): void;
 };
 
-type TrainerOptions = { readonly precision: Precision; readonly tokens: number };
-
-/** How the engine is chosen: `signal` is heard while it is measured. */
-type ChoiceOptions = TrainerOptions & { readonly signal?: AbortSignal };
+type TrainerOptions = {
+  readonly precision: Precision;
+  readonly tokens: number;
+  /** Stops the measurement that chooses the engine. */
+  readonly signal?: AbortSignal;
+};
 
 /**
  * A trainer of `model` with `optimizer`: `trainStep()`, with the same dropout masks, in one call.
@@ -59,19 +64,32 @@ type ChoiceOptions = TrainerOptions & { readonly signal?: AbortSignal };
 export async function createTrainer(
   model: ForgeLens,
   optimizer: Optimizer,
-  options: ChoiceOptions & { readonly engine?: Exclude<Engine, "eager"> },
+  options: TrainerOptions & { readonly engine?: Exclude<Engine, "eager"> },
 ): Promise<Trainer> {
-  const { engine = await chooseEngine(model, optimizer, options) } = options;
-  return await (engine === "native" ? nativeTrainer : graphTrainer)(model, optimizer, options);
+  const { engine, seconds } = options.engine
+    ? { engine: options.engine, seconds: undefined }
+    : await chooseEngine(model, optimizer, options);
+  const trainer = await (engine === "native" ? nativeTrainer : graphTrainer)(model, optimizer, options);
+  return { ...trainer, measured: seconds };
 }
 
-/** A trainer where graphs run, else one that is `trainStep()`. */
+/**
+ * A trainer where graphs run, else one that is `trainStep()`.
+ *
+ * @param options.engine the one that a run was begun with; where this machine cannot have it, the graph, or without graphs tfjs's
+ * ops, take its place
+ */
 export async function openTrainer(
   model: ForgeLens,
   optimizer: Optimizer,
-  options: ChoiceOptions,
+  options: TrainerOptions & { readonly engine?: Engine },
 ): Promise<Trainer> {
-  if (isTensorFlow()) return await createTrainer(model, optimizer, options);
+  if (isTensorFlow()) {
+    const { engine } = options;
+    if (engine === undefined) return await createTrainer(model, optimizer, { ...options, engine });
+    const canBeNative = engine === "native" && await hasNative(model, options);
+    return await createTrainer(model, optimizer, { ...options, engine: canBeNative ? "native" : "graph" });
+  }
   return {
     precision: "float32",
     engine: "eager",
@@ -82,40 +100,50 @@ export async function openTrainer(
   };
 }
 
-/** The faster engine for a head on this machine, measured once. */
+const choiceSchema = z.object({ engine: z.enum(["graph", "native"]), seconds: roundsSchema.optional() });
+
+async function hasNative({ config }: ForgeLens, { precision }: TrainerOptions): Promise<boolean> {
+  return precision === "bfloat16" && !isOnGpu() && !(await nativeHeadFault(config));
+}
+
+/**
+ * The engine for a head on this machine, measured once: native code where three rounds of four are faster with it than with the
+ * graph. Steps are not kept.
+ */
 async function chooseEngine(
   model: ForgeLens,
   optimizer: Optimizer,
-  { signal, ...options }: ChoiceOptions,
-): Promise<"graph" | "native"> {
-  const { precision, tokens } = options;
-  if (precision === "float32" || isOnGpu() || await nativeHeadFault(model.config)) return "graph";
+  options: TrainerOptions,
+): Promise<z.output<typeof choiceSchema>> {
+  const { precision, tokens, signal } = options;
+  if (!(await hasNative(model, options))) return { engine: "graph" };
   return await measuredOnce(async () => {
-    const time = async (make: typeof graphTrainer) =>
-      await secondsOfStep(await make(model, { ...optimizer }, options), model, { tokens, signal });
-    const native = await time(nativeTrainer);
-    return native < await time(graphTrainer) ? "native" : "graph";
-  }, { about: ["engine", model.config, options] });
+    const trainers: Trainer[] = [];
+    const batch = {
+      tokens: tf.randomNormal<tf.Rank.R3>([4, tokens, model.config.dim], 0, 1, "float32", 1),
+      labels: [0, 1, 0, 1],
+    };
+    try {
+      const engines = { native: nativeTrainer, graph: graphTrainer };
+      const bodies: Record<string, () => Promise<unknown>> = {};
+      for (const [engine, open] of Object.entries(engines)) {
+        const trainer = await open(model, { ...optimizer }, options);
+        trainers.push(trainer);
+        await trainer.step(batch); // the first also makes ready
+        bodies[engine] = () => trainer.step(batch);
+      }
+      const seconds = await secondsInTurns(bodies, { signal });
+      const isFaster = gainOf(seconds.graph, seconds.native).lowerQuartile > 1;
+      return { engine: isFaster ? "native" as const : "graph" as const, seconds };
+    } finally {
+      batch.tokens.dispose();
+      for (const trainer of trainers) trainer.dispose();
+    }
+  }, { about: ["engine", VERSION, model.config, { precision, tokens }], schema: choiceSchema });
 }
 
-/** The best of three steps, which are not kept; disposes the trainer. */
-async function secondsOfStep(
-  trainer: Trainer,
-  { config: { dim } }: ForgeLens,
-  { tokens: N, signal }: { readonly tokens: number; readonly signal?: AbortSignal },
-): Promise<number> {
-  const batch = {
-    tokens: tf.randomNormal<tf.Rank.R3>([4, N, dim], 0, 1, "float32", 1),
-    labels: [0, 1, 0, 1],
-  };
-  try {
-    await trainer.step(batch); // the first also makes ready
-    return await bestSeconds(() => trainer.step(batch), { signal });
-  } finally {
-    batch.tokens.dispose();
-    trainer.dispose();
-  }
-}
+/** Changes when the way of choosing does. */
+const VERSION = 2;
 
 /** The seed of each dropout, [depth, 4], in the order of `head_graph.ts`, and the least byte that it keeps. */
 function drawsOf({ config: { depth, dropout } }: ForgeLens, { seed = 0 }: TrainBatch) {

@@ -4,10 +4,11 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { z } from "zod";
 import { isOnGpu, isTensorFlow } from "../backend.ts";
 import { takeBreath } from "../base/breath.ts";
 import { reasonOf } from "../base/errors.ts";
-import { bestSeconds, measuredOnce } from "../measure.ts";
+import { gainOf, measuredOnce, type Rounds, roundsSchema, secondsInTurns } from "../measure.ts";
 import { seedFrom } from "../base/random.ts";
 import type { Clip } from "./clip.ts";
 import {
@@ -26,17 +27,27 @@ export type PrecisionChoice = {
   readonly head: Precision;
   /** Why, in words for a reader, with the numbers that decided. */
   readonly reason: string;
+  /** By precision, what each round of the measurement took. */
+  readonly seconds?: Rounds;
 };
+
+const choiceSchema: z.ZodType<PrecisionChoice> = z.object({
+  precision: z.enum(["float32", "bfloat16", "int8"]),
+  head: z.enum(["float32", "bfloat16"]),
+  reason: z.string(),
+  seconds: roundsSchema,
+});
 
 /** Least mean cosine between a token in a lower precision and in float32. */
 const LEAST_COSINE = 0.999;
 
-/** How much faster a lower precision must be than the one above it. */
+/** How much faster a lower precision must be than the one above it, in three rounds of four. */
 const LEAST_GAIN = 1.1;
 
 /**
  * The fastest precision on this machine whose tokens agree with float32's on a batch of made-up images (mean cosine at
- * least 0.999), int8 for the encoder alone. The answer is kept in the cache.
+ * least 0.999), int8 for the encoder alone; a lower one only where it is faster beyond the spread of the rounds. The answer is
+ * kept in the cache.
  */
 export async function choosePrecision(
   clip: Clip,
@@ -45,84 +56,82 @@ export async function choosePrecision(
   if (!isTensorFlow()) {
     return { precision: "float32", head: "float32", reason: "WebAssembly has float32 alone" };
   }
-  return await measuredOnce(() => measure(clip, options.signal), {
+  return await measuredOnce(() => measure(clip, options), {
     about: ["precision", VERSION, encoderDigest(clip, "int8")],
+    schema: choiceSchema,
     folder: options.folder,
   });
 }
 
 /** Changes when the way of choosing does. */
-const VERSION = 1;
+const VERSION = 2;
 
-/** A precision put to the test: seconds a batch, and its tokens' mean cosine with float32's. */
-type Trial = { readonly seconds: number; readonly cosine: number };
-
-async function measure(clip: Clip, signal?: AbortSignal): Promise<PrecisionChoice> {
+async function measure(clip: Clip, { signal }: { readonly signal?: AbortSignal }): Promise<PrecisionChoice> {
   const pixels = calibrationPixels(clip);
-  const full = await compileClip(clip, { precision: "float32" });
-  const held: tf.Tensor[] = [pixels];
+  const compiled = new Map<EncoderPrecision, CompiledClip>();
+  const cosines = new Map<EncoderPrecision, number>();
+  const missing: string[] = [];
   try {
-    let exact: tf.Tensor3D;
-    let base: number;
-    try {
+    const full = await compileClip(clip, { precision: "float32" });
+    compiled.set("float32", full);
+    const exact = await full.tokens(pixels);
+    // On a GPU there is no int8: it computes on the CPU.
+    for (const precision of isOnGpu() ? ["bfloat16"] as const : ["bfloat16", "int8"] as const) {
       await takeBreath(signal);
-      held.push(exact = await full.tokens(pixels));
-      base = await secondsOf(full, pixels, signal);
-    } finally {
-      full.dispose();
+      try {
+        compiled.set(precision, await compileClip(clip, { precision }));
+      } catch (error) {
+        missing.push(`${precision} is not to be had here: ${reasonOf(error)}`);
+        continue;
+      }
+      const tokens = await compiled.get(precision)!.tokens(pixels); // which also makes it ready
+      cosines.set(precision, meanCosine(tokens, exact));
+      tokens.dispose();
     }
-    return await compare(clip, { pixels, exact, base, signal });
+    exact.dispose();
+    const bodies = Object.fromEntries([...compiled].map(([precision, each]) => [
+      precision,
+      async () => tf.dispose(await each.tokens(pixels)),
+    ]));
+    const seconds = await secondsInTurns(bodies, { signal });
+    return {
+      ...precisionFrom(seconds, cosines),
+      reason: [reasonFrom(seconds, cosines), ...missing].join("; "),
+      seconds,
+    };
   } finally {
-    tf.dispose(held);
+    for (const each of compiled.values()) each.dispose();
+    pixels.dispose();
   }
 }
 
-/** Tries the lower precisions against float32's tokens and seconds. */
-async function compare(
-  clip: Clip,
-  options: {
-    readonly pixels: tf.Tensor4D;
-    readonly exact: tf.Tensor3D;
-    readonly base: number;
-    readonly signal?: AbortSignal;
-  },
-): Promise<PrecisionChoice> {
-  const { pixels, exact, base, signal } = options;
-  const reasons: string[] = [];
-  const attempt = async (precision: EncoderPrecision): Promise<Trial | undefined> => {
-    let compiled: CompiledClip;
-    try {
-      compiled = await compileClip(clip, { precision });
-    } catch (error) {
-      reasons.push(`${precision} is not to be had here: ${reasonOf(error)}`);
-      return undefined;
-    }
-    let cosine: number;
-    let seconds: number;
-    try {
-      await takeBreath(signal);
-      const tokens = await compiled.tokens(pixels);
-      cosine = meanCosine(tokens, exact);
-      tokens.dispose();
-      seconds = await secondsOf(compiled, pixels, signal);
-    } finally {
-      compiled.dispose();
-    }
-    const speed = (base / seconds).toFixed(1);
-    reasons.push(
-      `${precision} is ${speed} times as fast as float32 here, its tokens' mean cosine with float32's is ${
-        cosine.toFixed(5)
-      }`,
-    );
-    return { seconds, cosine };
-  };
-  const isWorth = (trial: Trial | undefined, seconds: number): trial is Trial =>
-    trial !== undefined && trial.cosine >= LEAST_COSINE && seconds / trial.seconds > LEAST_GAIN;
-  const low = await attempt("bfloat16");
-  const bytes = isOnGpu() ? undefined : await attempt("int8"); // which computes on the CPU
-  const head = isWorth(low, base) ? "bfloat16" : "float32";
-  const precision = isWorth(bytes, head === "bfloat16" ? low!.seconds : base) ? "int8" : head;
-  return { precision, head, reason: reasons.join("; ") };
+/**
+ * The choice that a measurement leads to: bfloat16 where it is faster than float32, int8 where it is faster than that.
+ *
+ * @param seconds of each round, by precision; float32 among them
+ * @param cosines the mean cosine of its tokens with float32's, by lower precision
+ */
+export function precisionFrom(
+  seconds: Rounds,
+  cosines: ReadonlyMap<EncoderPrecision, number>,
+): Pick<PrecisionChoice, "precision" | "head"> {
+  const isWorth = (precision: EncoderPrecision, above: EncoderPrecision) =>
+    seconds[precision] !== undefined && (cosines.get(precision) ?? 0) >= LEAST_COSINE &&
+    gainOf(seconds[above], seconds[precision]).lowerQuartile > LEAST_GAIN;
+  const head = isWorth("bfloat16", "float32") ? "bfloat16" : "float32";
+  return { head, precision: isWorth("int8", head) ? "int8" : head };
+}
+
+function reasonFrom(seconds: Rounds, cosines: ReadonlyMap<EncoderPrecision, number>): string {
+  return [...cosines].map(([precision, cosine]) => {
+    const { median, lowerQuartile, upperQuartile } = gainOf(seconds.float32, seconds[precision]);
+    const spread = `quartiles ${lowerQuartile.toFixed(2)} to ${upperQuartile.toFixed(2)}`;
+    return `${precision} is ${
+      median.toFixed(1)
+    } times as fast as float32 here (${spread}), its tokens' mean cosine with float32's is ${
+      cosine.toFixed(5)
+    }`;
+  }).join("; ");
 }
 
 /** The mean over tokens of the cosine between two encoders' tokens, [B, N, D] each. */
@@ -149,8 +158,4 @@ function calibrationPixels({ config: { imageSize: S } }: Clip): tf.Tensor4D {
     );
     return tf.add(smooth, tf.randomNormal([4, S, S, 3], 0, 0.1, "float32", 1)) as tf.Tensor4D; // [4, S, S, 3]
   });
-}
-
-async function secondsOf(compiled: CompiledClip, pixels: tf.Tensor4D, signal?: AbortSignal): Promise<number> {
-  return await bestSeconds(async () => (await compiled.tokens(pixels)).dispose(), { signal });
 }

@@ -1,0 +1,79 @@
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { z } from "zod";
+import { initBackend } from "../lib/backend.ts";
+import { gainOf, measuredOnce, secondsInTurns } from "../lib/measure.ts";
+import type { EncoderPrecision } from "../lib/model/compile.ts";
+import { precisionFrom } from "../lib/model/precision.ts";
+
+await initBackend();
+
+Deno.test("secondsInTurns() gives every body its turn in each round, and stops between calls", async () => {
+  const calls: string[] = [];
+  const body = (name: string) => () => Promise.resolve(calls.push(name));
+  const rounds = await secondsInTurns({ a: body("a"), b: body("b") });
+  assertEquals(calls.join(""), "ab".repeat(7));
+  assertEquals([rounds.a.length, rounds.b.length], [7, 7]);
+  const controller = new AbortController();
+  let count = 0;
+  const stopping = () => Promise.resolve(++count === 3 && controller.abort(new Error("stopped")));
+  const error = await secondsInTurns({ stopping }, { signal: controller.signal }).catch((error) => error);
+  assertEquals([count, error.message], [3, "stopped"]);
+});
+
+Deno.test("gainOf() takes the quartiles of each round's ratio", () => {
+  const gain = gainOf([2, 4, 6, 8, 10], [1, 1, 2, 2, 2]); // ratios 2, 4, 3, 4, 5
+  assertEquals(gain, { lowerQuartile: 3, median: 4, upperQuartile: 4 });
+  assertAlmostEquals(gainOf([1, 2], [1, 1]).lowerQuartile, 1.25, 1e-12);
+});
+
+const alike = new Map<EncoderPrecision, number>([["bfloat16", 0.9999], ["int8", 0.9995]]);
+
+Deno.test("precisionFrom() takes a lower precision only where it is faster beyond the spread of the rounds", () => {
+  const even = (seconds: number) => Array.from({ length: 7 }, () => seconds);
+  assertEquals(precisionFrom({ float32: even(4), bfloat16: even(2), int8: even(1) }, alike), {
+    precision: "int8",
+    head: "bfloat16",
+  });
+  assertEquals(precisionFrom({ float32: even(4), bfloat16: even(3.9), int8: even(2) }, alike), {
+    precision: "int8",
+    head: "float32",
+  });
+  // Load that lasts for three rounds falls on all three alike, and changes nothing.
+  const loaded = (seconds: number) => even(seconds).map((each, i) => i < 3 ? 5 * each : each);
+  assertEquals(
+    precisionFrom({ float32: loaded(4), bfloat16: loaded(2), int8: loaded(1) }, alike).precision,
+    "int8",
+  );
+  // Faster by the median, in three rounds of seven not at all: noise may have said so.
+  const noisy = [2, 2, 2, 2, 4.5, 4.5, 4.5];
+  assertEquals(precisionFrom({ float32: even(4), bfloat16: noisy }, alike).precision, "float32");
+  const apart = new Map<EncoderPrecision, number>([["bfloat16", 0.99]]);
+  assertEquals(precisionFrom({ float32: even(4), bfloat16: even(1) }, apart).precision, "float32");
+});
+
+Deno.test("measuredOnce() measures once, and anew where the kept answer is damaged or another program's", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    let measured = 0;
+    const once = (into = folder) =>
+      measuredOnce(() => Promise.resolve({ answer: ++measured }), {
+        about: ["test"],
+        schema: z.object({ answer: z.number() }),
+        folder: into,
+      });
+    assertEquals([await once(), await once()], [{ answer: 1 }, { answer: 1 }]);
+    const [{ name }] = [...Deno.readDirSync(folder)];
+    for (const text of ["", '{"ans', "{}", '"native"', '{"answer":"1"}', "\u0000\u0000"]) {
+      await Deno.writeTextFile(join(folder, name), text);
+      const { answer } = await once();
+      assertEquals([answer, await once()], [measured, { answer: measured }], JSON.stringify(text));
+    }
+    assertEquals(measured, 7);
+    const file = join(folder, name);
+    assertEquals(await once(file), { answer: 8 }); // a place that takes no files
+    assert(!(await Deno.readTextFile(file)).includes("8"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
