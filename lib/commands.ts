@@ -5,6 +5,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { evaluateRun } from "./bench/evaluate.ts";
+import type { RunEvent } from "./bench/events.ts";
 import {
   checkRunFolder,
   freeFolder,
@@ -13,16 +14,18 @@ import {
   reportFolder,
   unfinishedRun,
 } from "./bench/folder.ts";
-import type { RunReport } from "./bench/report.ts";
+import { readNumerics } from "./bench/numerics.ts";
+import type { EvaluationResult, RunReport } from "./bench/report.ts";
 import { openSession } from "./bench/session.ts";
 import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench/tables.ts";
 import { trainRun } from "./bench/train.ts";
 import { flagName, isDemo, resolveConfig, type RunConfig } from "./config.ts";
 import { writeDemoData } from "./data/demo.ts";
 import { InputError } from "./base/errors.ts";
+import { exists } from "./base/files.ts";
 import { printable } from "./base/printable.ts";
 import { configFlags, fromFile } from "./flags.ts";
-import { onScreen } from "./progress.ts";
+import { onScreen, type Screen } from "./progress.ts";
 
 /** A command's flags by camelCase name; only those that were given, and defaults of its own. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -37,16 +40,13 @@ export async function train(flags: Flags): Promise<number> {
   const folder = join(named.out, named.run);
   return await onScreen(async ({ screen, signal }) => {
     if (isDemo(named)) console.log(demoNotice);
-    const session = await openSession(named, {
-      report: screen.show,
-      signal,
-      runFolder: resume ? { folder } : undefined,
-    });
+    const kept = (await readNumerics(folder))?.precision;
+    const runFolder = resume ? { folder } : undefined;
+    const session = await openSession(named, { report: screen.show, signal, runFolder, kept });
     try {
       for await (const event of trainRun(named, { resume, session, signal })) screen.show(event);
       signal.throwIfAborted();
-      const into = await reportFolder(folder);
-      printReport(await evaluateRun(named, { session, into, onEvent: screen.show, signal }), into);
+      await printing(screen, (onEvent) => evaluateRun(named, { session, onEvent, signal }));
     } finally {
       session.close();
     }
@@ -105,8 +105,9 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
   const named = given.test !== undefined || given.testReal !== undefined;
   const place = info.isDirectory ? await Deno.realPath(folder) : checkpoint.replace(/\.[^.]+$/, "");
   const config = {
-    ...resolveConfig(named ? { ...own, test: [], testReal: undefined, testFake: undefined } : own, given),
-    run: basename(place),
+    ...(named ? { ...own, test: [], testReal: undefined, testFake: undefined } : own),
+    ...given,
+    run: basename(place).replaceAll(/[^\w.-]+/g, "-"), // what the report is called
     out: dirname(place),
   };
   // A run has its own data; a file of weights too, where it lies in a run's folder and no other data are named.
@@ -123,20 +124,36 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
     );
   }
   const isRun = info.isDirectory || Object.keys(own).length > 0;
-  const into = named || !info.isDirectory ? await freeFolder(folder) : await reportFolder(folder);
+  const into = given.out !== undefined
+    ? `${given.out}`
+    : named || !info.isDirectory
+    ? await freeFolder(folder)
+    : await reportFolder(folder);
+  if (await isOtherRun(into, folder)) {
+    throw new InputError(
+      `Cannot write the results to ${into}: expected a folder of its own but found that of another run; name another --out`,
+    );
+  }
   return await onScreen(async ({ screen, signal }) => {
-    const report = await evaluateRun(config, {
-      checkpoint: info.isDirectory ? undefined : checkpoint,
-      named,
-      into,
-      dataOf: isRun && other.length === 0 ? folder : undefined,
-      root: given.root === undefined ? undefined : `${given.root}`,
-      onEvent: screen.show,
-      signal,
-    });
-    printReport(report, into);
+    await printing(screen, (onEvent) =>
+      evaluateRun(config, {
+        folder,
+        checkpoint: info.isDirectory ? undefined : checkpoint,
+        named,
+        into,
+        dataOf: isRun && other.length === 0 ? folder : undefined,
+        root: given.root === undefined ? undefined : `${given.root}`,
+        onEvent,
+        signal,
+      }));
     return 0;
   });
+}
+
+/** Whether `into` is the folder of a run, and not of the one in `folder`. */
+async function isOtherRun(into: string, folder: string): Promise<boolean> {
+  if (!(await exists(join(into, "config.json")))) return false;
+  return await Deno.realPath(into) !== await Deno.realPath(folder);
 }
 
 /** Writes the demo data; resolves to the exit code. */
@@ -160,11 +177,34 @@ const demoNotice = "DEMO: no data is named, so this run takes procedural faces a
   "Its numbers say nothing about real faces or CLIP.\n" +
   "For your own: deno task train --real FOLDER --fake FOLDER";
 
-function printReport(report: RunReport, folder: string): void {
-  const { results } = report;
+/** Tests on a screen and prints the report; where it fails at the end, what it had computed by then. */
+async function printing(
+  screen: Screen,
+  test: (onEvent: (event: RunEvent) => void) => Promise<RunReport>,
+): Promise<void> {
+  const finished: EvaluationResult[] = [];
+  let folder = "";
+  try {
+    const { results, warnings } = await test((event) => {
+      if (event.type === "result") finished.push(event.result);
+      if (event.type === "written") folder = event.folder;
+      screen.show(event);
+    });
+    printTables(results);
+    for (const message of warnings) console.log(`\nWarning: ${printable(message)}`);
+    console.log(`\nReport: ${printable(join(folder, "report.html"))}`);
+  } catch (error) {
+    screen.close();
+    if (finished.length > 0) {
+      printTables(finished);
+      console.log("\nNot written to a file: what was tested before it ended with an error or was stopped.");
+    }
+    throw error;
+  }
+}
+
+function printTables(results: readonly EvaluationResult[]): void {
   for (const table of [resultsTable(results), thresholdTable(results), referenceTable(results)]) {
     if (table) console.log(`\n${tableText(table)}`);
   }
-  for (const message of report.warnings) console.log(`\nWarning: ${printable(message)}`);
-  console.log(`\nReport: ${printable(join(folder, "report.html"))}`);
 }

@@ -131,6 +131,7 @@ export function createScreen(
         return line(`Trained: the weights are in ${event.folder}`);
       case "interrupted":
       case "result":
+      case "written":
         return endTask();
     }
   };

@@ -43,9 +43,52 @@ Deno.test("train goes through folders with every oddity, names what it skips and
   assert(!out.includes("DEMO"), "own data is called DEMO");
   const files = [...Deno.readDirSync(join(root, "ck", "odd"))].map(({ name }) => name).sort();
   assertEquals(files, [
-    ...["config.json", "history.csv", "metrics.json", "model.pth", "model.safetensors", "predictions.csv"],
-    ...["report.html", "state.json"],
+    ...["config.json", "history.csv", "metrics.json", "model.pth", "model.safetensors", "numerics.json"],
+    ...["predictions.csv", "report.html", "state.json"],
   ]);
+});
+
+Deno.test("a place for results that takes no files is refused before any work, and --out of evaluate is where they go", async () => {
+  const other = await writePictures(join(root, "elsewhere"), { videos: 2 });
+  const folder = join(root, "ck", "odd");
+  const test = ["--test", `other=${other.real},${other.fake}`];
+  const closed = join(root, "closed");
+  await Deno.writeTextFile(closed, "");
+  for (
+    const args of [["train", ...small], ["evaluate", folder], [
+      "evaluate",
+      join(folder, "model.pth"),
+      ...test,
+    ]]
+  ) {
+    const { code, out, err } = await cli([...args, "--out", join(closed, "x")]);
+    assertEquals([code, out], [2, args[0] === "train" ? out : ""]);
+    assert(!out.includes("Backend"), out);
+    assertStringIncludes(err, `Cannot write to ${join(closed, "x")}`);
+  }
+  const before = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+  for (const weights of [folder, join(folder, "model.pth")]) {
+    const into = join(root, "results", weights.endsWith(".pth") ? "file" : "run");
+    const { code, out, err } = await cli(["evaluate", weights, ...test, "--out", into]);
+    assertEquals([code, err], [0, ""]);
+    assertStringIncludes(out, `Report: ${join(into, "report.html")}`);
+    assert((await Deno.stat(join(into, "metrics.json"))).isFile);
+  }
+  assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), before);
+  const { code, err } = await cli([
+    "evaluate",
+    join(folder, "model.pth"),
+    "--out",
+    folder,
+    "--heads",
+    "4",
+    ...test,
+  ]);
+  assertEquals(code, 2);
+  assertStringIncludes(
+    err,
+    "expected --heads 8, which it was trained with, but found --heads 4; leave --heads out",
+  );
 });
 
 Deno.test("evaluate tests a run's weights on another set, and a file of weights alone", async () => {
@@ -125,7 +168,8 @@ Deno.test("bad input gives one line, with what to do, and exit code 2; a failure
     [["train", "--resume", "--out", join(root, "empty")], 2, "start one with train"],
     [["evaluate", join(root, "none")], 2, "found nothing there"],
     [[...own, fake, "--clip-weights", join(root, "none.pt")], 2, "expected a file but found none"],
-    [[...own, fake, "--out", join(root, "bad.json")], 1, "bad.json"],
+    [[...own, fake, "--out", join(root, "bad.json")], 2, "name another with --out"],
+    [["demo-data", "--root", join(root, "bad.json")], 1, "bad.json"],
   ];
   for (const [args, code, message] of cases) {
     const result = await cli(args);

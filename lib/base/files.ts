@@ -135,6 +135,41 @@ export async function removeAbandoned(folder: string): Promise<void> {
   }
 }
 
+/** How many bytes `checkWritable()` tries to write: a disk that has not even these is full. */
+const PROBE_BYTES = 65536;
+
+/**
+ * Throws unless files can be written into `folder`, or, while it is not there, into the nearest folder above it; tried with a file
+ * that is removed at once. Known before the work of hours, not after it.
+ *
+ * @throws InputError `Cannot write to …` with the reason.
+ */
+export async function checkWritable(folder: string): Promise<void> {
+  let place = folder;
+  while (!(await exists(place)) && dirname(place) !== place) place = dirname(place);
+  const probe = join(place, `.probe.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`);
+  try {
+    try {
+      await writeProbe(probe);
+    } finally {
+      await Deno.remove(probe).catch(() => {}); // it may never have been there
+    }
+  } catch (error) {
+    throw new InputError(
+      `Cannot write to ${folder}: expected a folder that takes files but found ${
+        reasonOf(error).replace(/: (open|writefile) '.*$/, "")
+      }; name another with --out`,
+      { cause: error },
+    );
+  }
+}
+
+async function writeProbe(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true, createNew: true });
+  await writeAll(file, new Uint8Array(PROBE_BYTES));
+  await file.syncData();
+}
+
 /** Whether something is at `path`. @throws when the system does not say, for instance for want of permission. */
 export async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, (error) => {

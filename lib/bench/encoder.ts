@@ -16,21 +16,16 @@ import {
   tokenCount,
   toPixels,
 } from "../model/clip.ts";
-import {
-  compileClip,
-  type CompiledClip,
-  encoderDigest,
-  type EncoderPrecision,
-  type Precision,
-} from "../model/compile.ts";
+import { type CompiledClip, encoderDigest, type EncoderPrecision, type Precision } from "../model/compile.ts";
 import { demoEncoder } from "../model/demo_encoder.ts";
 import { clipWeights } from "../model/download.ts";
 import { openTokenCache, type TokenCache } from "../model/features.ts";
-import { choosePrecision, type PrecisionChoice } from "../model/precision.ts";
+import type { Rounds } from "../measure.ts";
 import { dispose } from "../model/tensors.ts";
 import { loadStateDict, type StateDict } from "../model/weights.ts";
 import type { TaskOptions } from "./experiment.ts";
 import { checkWhole } from "./export.ts";
+import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";
 
 /** A frozen encoder and what a report says of it. */
 export type Encoder = {
@@ -51,6 +46,12 @@ export type ReadyEncoder = Encoder & {
   readonly precision: EncoderPrecision;
   /** What the head's are computed in, in training. */
   readonly headPrecision: Precision;
+  /** Why, where a measurement chose. */
+  readonly reason?: string;
+  /** What each round of that measurement took, by precision. */
+  readonly seconds?: Rounds;
+  /** What was computed in another precision than it was asked to keep, and why. */
+  readonly instead?: string;
   /** Runs in place of `encodeTokens()`. */
   readonly compiled?: CompiledClip;
   readonly cache?: TokenCache;
@@ -63,23 +64,32 @@ export type ReadyEncoder = Encoder & {
  */
 export async function openEncoder(
   config: RunConfig,
-  options: TaskOptions & { readonly checkpoint?: StateDict } = {},
+  options: TaskOptions & EncoderUse & { readonly checkpoint?: StateDict } = {},
 ): Promise<ReadyEncoder> {
-  return await readyEncoder(await bindEncoder(config, options), { config, ...options });
+  const encoder = await bindEncoder(config, options);
+  try {
+    return await readyEncoder(encoder, { config, ...options });
+  } catch (error) {
+    dispose(encoder.clip);
+    throw error;
+  }
 }
 
 /** Compiles an encoder and opens its token cache, as `config` says; free it with `closeEncoder()`. */
 export async function readyEncoder(
   encoder: Encoder,
-  options: { readonly config: RunConfig } & Pick<TaskOptions, "report" | "signal">,
+  options: Pick<TaskOptions, "report" | "signal"> & EncoderUse & { readonly config: RunConfig },
 ): Promise<ReadyEncoder> {
-  const { config, report, signal } = options;
+  const { config, report } = options;
   const { clip } = encoder;
-  const { precision, head, reason, doubt } = await precisionOf(encoder, config, signal);
+  const { wanted, head, reason, seconds, doubt, canChange } = await precisionsOf(encoder, options);
   if (reason !== undefined) report?.({ type: "note", message: `Precision: ${reason}` });
-  const warning = [encoder.warning, doubt].filter((text) => text !== undefined).join(" ") || undefined;
-  const compiled = await compileClip(clip, { precision });
-  const ready: ReadyEncoder = { ...encoder, warning, precision, headPrecision: head, compiled };
+  const { compiled, headPrecision, instead } = await compileAs(clip, { wanted, head, canChange });
+  const { precision } = compiled;
+  const warning = [encoder.warning, doubt, instead].filter((text) => text !== undefined).join(" ") ||
+    undefined;
+  const chosen = { precision, headPrecision, reason, seconds, instead };
+  const ready: ReadyEncoder = { ...encoder, ...chosen, warning, compiled };
   const ofImage = clip.config.attendAcross === "tokens"; // else an image's tokens depend on its batch
   if (!ofImage || !config.cache) return ready;
   const cache = await openTokenCache(config.cacheFolder ?? tokenFolder(), {
@@ -96,30 +106,15 @@ export function describeEncoder({ name, precision }: ReadyEncoder): string {
   return `${name}, ${precision}`;
 }
 
-/** A precision for encoder and head, and what to say of it. */
-type Precisions = Omit<PrecisionChoice, "reason"> & { readonly reason?: string; readonly doubt?: string };
+/** That the encoder is the built-in one beside data that is not the demo's; a report shows it as a banner. */
+const NOT_CLIP =
+  "NOT CLIP: the built-in demo encoder makes the tokens, and its numbers say nothing about CLIP.";
 
-/**
- * What `config` asks for; `auto` is a measurement, but float32 for the demo encoder, and where the reference's way is
- * compared with the reference.
- */
-async function precisionOf(
-  { clip, isBuiltIn }: Encoder,
-  { precision }: RunConfig,
-  signal?: AbortSignal,
-): Promise<Precisions> {
-  if (precision === "bfloat16" || precision === "float32") return { precision, head: precision };
-  if (precision === "auto" && isBuiltIn) return { precision: "float32", head: "float32" };
-  if (clip.config.attendAcross === "batch") {
-    return { precision: precision === "auto" ? "float32" : precision, head: "float32" };
-  }
-  const choice = await choosePrecision(clip, { signal });
-  if (precision === "auto" || choice.precision === precision) return choice;
-  return {
-    precision,
-    head: choice.head,
-    doubt: `int8 was asked for and a measurement advises against it: ${choice.reason}.`,
-  };
+/** What a reader must know of an encoder before believing a number, beside demo data or others. */
+export function encoderWarning(encoder: Encoder, options: { readonly demo: boolean }): string | undefined {
+  const { warning, isBuiltIn } = encoder;
+  if (!isBuiltIn || options.demo || warning?.startsWith("NOT CLIP")) return warning;
+  return [NOT_CLIP, warning].filter((text) => text !== undefined).join(" ");
 }
 
 /** The tokens of images encoded as one batch, [B, N, D], neither compiled nor kept; the caller disposes them. */
@@ -193,7 +188,7 @@ export async function bindEncoder(
     if (mustBeClip || options.signal?.aborted) throw error;
     const message = error instanceof Error ? error.message : reasonOf(error);
     return builtIn(
-      `NOT CLIP: the built-in demo encoder stands in, and its numbers say nothing about CLIP. ${message}`,
+      `${NOT_CLIP} ${message}`,
     );
   }
 }

@@ -8,28 +8,27 @@ import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/dataset.ts";
 import { takeBreath } from "../base/breath.ts";
-import { InputError } from "../base/errors.ts";
-import { writeWhole } from "../base/files.ts";
-import { bindForgeLens, type ForgeLens, logits } from "../model/forgelens.ts";
+import { checkWritable } from "../base/files.ts";
+import { type ForgeLens, logits } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
-import { loadStateDict, type StateDict } from "../model/weights.ts";
 import { bootstrapIntervals } from "./bootstrap.ts";
+import {
+  bindHead,
+  checkHeads,
+  configFor,
+  doubtsOf,
+  readWeights,
+  type TrainedHead,
+  trainedPrior,
+} from "./detectors.ts";
 import { describeEncoder, type Encoder } from "./encoder.ts";
 import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
-import { newRunName, readState, reportFolder, weightsPath } from "./folder.ts";
-import { reportHtml } from "./html.ts";
+import { newRunName, readState, reportFolder } from "./folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "./metrics.ts";
-import {
-  type EpochRecord,
-  type EvaluationResult,
-  historyCsv,
-  metricsJson,
-  type Prediction,
-  predictionsCsv,
-  type RunReport,
-} from "./report.ts";
+import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./report.ts";
+import { saveResults } from "./results.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "./tokens.ts";
 
@@ -68,6 +67,8 @@ export async function scoreSamples(
 
 /** What `evaluateRun()` can be told beside the configuration. */
 export type EvaluateOptions = {
+  /** The run's folder; `out`/`run` of the configuration unless given. */
+  readonly folder?: string;
   /** Weights to test, `.safetensors` or `.pth`, instead of the run's own. */
   readonly checkpoint?: string;
   /** Tests on the sets that the configuration names alone, and not on what was held out of the training data. */
@@ -88,35 +89,40 @@ export type EvaluateOptions = {
  * Reloads a run's weights and tests them: within the data set, under JPEG compression, and across data sets; writes
  * `metrics.json`, `predictions.csv`, `history.csv` and `report.html` and resolves to the report.
  *
- * @throws InputError when the run has no weights, or its data cannot be used or are not those that it was trained with.
+ * What `input` leaves open is as the weights were trained, in the precision of their run.
+ *
+ * @throws InputError when the run has no weights, they were trained otherwise than `input` says, the results cannot be written, or
+ * the data cannot be used or are not those that it was trained with.
  */
 export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}): Promise<RunReport> {
-  const config = resolveConfig(input);
+  const asked = resolveConfig(input);
   using stop = stopOnSignals(options.signal);
   const report = options.onEvent ?? (() => {});
-  const folder = join(config.out, config.run ?? newRunName(config));
-  const state = options.checkpoint === undefined ? await readState(folder) : undefined;
-  const dicts: StateDict[] = [];
-  for (const path of await weightFiles(config, { folder, ...options })) dicts.push(await loadStateDict(path));
+  const folder = options.folder ?? join(asked.out, asked.run ?? newRunName(asked));
   const into = options.into ?? await reportFolder(folder);
+  await checkWritable(into);
+  const state = options.checkpoint === undefined ? await readState(folder) : undefined;
+  const weights = await readWeights(asked, { folder, ...options });
+  const config = await configFor(weights, input);
+  const [{ dict: checkpoint, card }] = weights;
   const dataOf = options.named
     ? undefined
     : options.dataOf ?? (options.checkpoint === undefined ? folder : undefined);
-  const session = options.session ??
-    await openSession(config, {
-      report,
-      signal: stop.signal,
-      tests: options.named,
-      runFolder: dataOf === undefined ? undefined : { folder: dataOf, tests: true, root: options.root },
-      checkpoint: dicts[0],
-    });
-  const models: ForgeLens[] = [];
+  const session = options.session ?? await openSession(config, {
+    ...{ report, signal: stop.signal, tests: options.named, checkpoint },
+    ...{ kept: card?.precision, testing: true },
+    runFolder: dataOf === undefined ? undefined : { folder: dataOf, tests: true, root: options.root },
+  });
+  const heads: TrainedHead[] = [];
   try {
-    for (const dict of dicts) models.push(bindForgeLens(dict, { heads: config.heads }));
+    for (const each of weights) heads.push(bindHead(each, config));
+    checkHeads(heads, session);
+    const doubts = doubtsOf(heads, { config, session });
+    for (const message of doubts) report({ type: "warning", message });
     const results: EvaluationResult[] = [];
     const predictions: Prediction[] = [];
     for (const { test, jpegQuality } of plan(session.experiment.tests, config)) {
-      const tested = await testDetector(models, session, {
+      const tested = await testDetector(heads, session, {
         config,
         test,
         jpegQuality,
@@ -128,11 +134,15 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
       report({ type: "result", result: tested.result });
       await takeBreath(stop.signal);
     }
-    const finished = makeReport(config, { session, history: state?.history ?? [], results });
-    await writeResults(into, { report: finished, predictions, signal: stop.signal });
+    const finished = makeReport(config, { session, history: state?.history ?? [], results, doubts });
+    const written = await saveResults(into, { report: finished, predictions }, {
+      report,
+      signal: stop.signal,
+    });
+    report({ type: "written", folder: written });
     return finished;
   } finally {
-    dispose(models.map(({ weights }) => weights));
+    dispose(heads.map(({ weights }) => weights));
     if (session !== options.session) session.close();
   }
 }
@@ -140,11 +150,11 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
 /**
  * Scores one test set, compressed as JPEG first where a quality is given, and measures.
  *
- * @param models one for each training seed; the caller keeps them
- * @throws InputError when the models were trained on tokens of another width than the session's encoder gives
+ * @param heads one for each training seed; the caller keeps them
+ * @throws InputError when they were trained on another encoder's tokens than the session's
  */
 export async function testDetector(
-  models: readonly ForgeLens[],
+  heads: readonly TrainedHead[],
   session: Session,
   options: TaskOptions & {
     readonly config: RunConfig;
@@ -153,26 +163,16 @@ export async function testDetector(
   },
 ): Promise<{ result: EvaluationResult; predictions: Prediction[] }> {
   const { config, test, jpegQuality } = options;
-  const { experiment: { train, demo }, encoder } = session;
-  checkWidth(models, encoder);
-  const scored = await scoreRuns(models, encoder, options);
+  const { experiment: { demo }, encoder } = session;
+  checkHeads(heads, session);
+  const scored = await scoreRuns(heads, encoder, options);
   await takeBreath(options.signal);
   const perturbation = jpegQuality === undefined ? "none" : `jpeg-${jpegQuality}`;
-  const trainFake = train.filter(({ label }) => label === 1).length;
-  const prior = config.balance || train.length === 0 ? 0.5 : trainFake / train.length;
+  const prior = trainedPrior(heads, { config, session });
   return {
     result: resultOf(test, { perturbation, scored, prior, demo }),
     predictions: predictionsOf(test, { perturbation, scored }),
   };
-}
-
-/** The trained heads of a run, one for each seed; the caller disposes their weights. @throws InputError when there are none. */
-export async function loadDetectors(config: RunConfig & { readonly run: string }): Promise<ForgeLens[]> {
-  const models: ForgeLens[] = [];
-  for (const path of await weightFiles(config, { folder: join(config.out, config.run) })) {
-    models.push(bindForgeLens(await loadStateDict(path), { heads: config.heads }));
-  }
-  return models;
 }
 
 /** All that is known of a finished run. */
@@ -182,9 +182,11 @@ export function makeReport(
     readonly session: Session;
     readonly history: readonly EpochRecord[];
     readonly results: readonly EvaluationResult[];
+    /** What a reader must know beside the session's warnings. */
+    readonly doubts?: readonly string[];
   },
 ): RunReport {
-  const { session: { experiment, encoder, backend, warnings }, history, results } = options;
+  const { session: { experiment, encoder, backend, warnings }, history, results, doubts = [] } = options;
   return {
     schemaVersion: 1,
     name: config.run ?? "evaluation",
@@ -198,38 +200,8 @@ export function makeReport(
     data: experiment.data,
     history,
     results,
-    warnings,
+    warnings: [...new Set([...warnings, ...doubts])],
   };
-}
-
-async function weightFiles(
-  config: RunConfig,
-  options: { readonly folder: string; readonly checkpoint?: string },
-): Promise<string[]> {
-  if (options.checkpoint !== undefined) return [options.checkpoint];
-  const files: string[] = [];
-  const seeds = config.preset === "reference" ? 1 : config.runs;
-  for (let run = 0; run < seeds; run++) {
-    const path = weightsPath(options.folder, run);
-    if (!(await Deno.stat(path).catch(() => undefined))) {
-      throw new InputError(
-        `Cannot evaluate ${options.folder}: expected trained weights in ${path} but found none; run train first`,
-      );
-    }
-    files.push(path);
-  }
-  return files;
-}
-
-function checkWidth(models: readonly ForgeLens[], encoder: Encoder): void {
-  const width = encoder.clip.config.width;
-  for (const { config } of models) {
-    if (config.dim !== width) {
-      throw new InputError(
-        `Cannot evaluate with the ${encoder.name}: expected tokens of width ${config.dim}, which the weights were trained on, but found ${width}; name the encoder with --clip`,
-      );
-    }
-  }
 }
 
 /** Every test, the compressed ones after the one that they compress. */
@@ -315,27 +287,4 @@ export function resultOf(
     calibration: prior > 0 && prior < 1 ? compareCalibration(labels, scored[0], { from: prior }) : undefined,
     runs: scored.length > 1 ? scored.map((scores) => evaluateScores(labels, scores)) : undefined,
   };
-}
-
-/**
- * Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the first is
- * written, so that an interrupt, which `signal` tells, leaves those that are there together.
- */
-export async function writeResults(
-  folder: string,
-  results: {
-    readonly report: RunReport;
-    readonly predictions: readonly Prediction[];
-    readonly signal?: AbortSignal;
-  },
-): Promise<void> {
-  const { report, predictions, signal } = results;
-  const files = {
-    "predictions.csv": predictionsCsv(predictions),
-    "history.csv": historyCsv(report.history),
-    "report.html": await reportHtml(report, { predictions, signal }),
-    "metrics.json": metricsJson(report),
-  };
-  await takeBreath(signal);
-  for (const [name, text] of Object.entries(files)) await writeWhole(join(folder, name), text);
 }

@@ -43,6 +43,8 @@ export type RunEvent =
   | { readonly type: "result"; readonly result: EvaluationResult }
   /** Training ended, and its weights are in `folder`. */
   | { readonly type: "trained"; readonly run: string; readonly folder: string }
+  /** The results are in `folder`. */
+  | { readonly type: "written"; readonly folder: string }
   /** Stopped by a signal. */
   | { readonly type: "interrupted"; readonly run: string };
 

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { RunConfig } from "../config.ts";
 import { InputError } from "../base/errors.ts";
-import { loadStateDict, savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
+import { loadStateDict, loadWeights, savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
 import type { Encoder } from "./encoder.ts";
 import { weightsPath } from "./folder.ts";
 
@@ -46,9 +46,10 @@ export async function exportFull(
       "Cannot export the whole model: expected CLIP's weights from a file; give --clip-weights FILE",
     );
   }
-  const whole = wholeModel(await loadStateDict(weightsPath(folder, 0)), await loadStateDict(encoder.file));
+  const { tensors, metadata } = await loadWeights(weightsPath(folder, 0));
+  const whole = wholeModel(tensors, await loadStateDict(encoder.file));
   const path = join(folder, "model-full.safetensors");
-  await saveSafetensors(path, whole, { metadata: { format: "pt" } });
+  await saveSafetensors(path, whole, { metadata, checksum: true });
   if (config.pth) await savePth(join(folder, "model-full.pth"), whole);
   return path;
 }

@@ -6,10 +6,10 @@
 import { join } from "node:path";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
-import { exists, readJson, writeWhole } from "../base/files.ts";
-import type { ForgeLens } from "../model/forgelens.ts";
+import { checkWritable, exists, readJson, writeWhole } from "../base/files.ts";
 import { readSafetensors } from "../model/safetensors.ts";
 import { savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
+import { cardTexts, type WeightsCard } from "./card.ts";
 import type { EpochRecord } from "./report.ts";
 import { checkSameConfig, parseState, stateText } from "./train_state.ts";
 
@@ -59,7 +59,8 @@ export function timeStamp(): string {
 }
 
 /**
- * Refuses a name that is taken, or with `resume` one that is not there or has another configuration.
+ * Refuses a folder that cannot be written, a name that is taken, or with `resume` one that is not there or has another
+ * configuration.
  *
  * @throws InputError
  */
@@ -68,6 +69,7 @@ export async function checkRunFolder(
   options: { readonly resume?: boolean } = {},
 ): Promise<void> {
   const path = join(config.out, config.run);
+  await checkWritable(path);
   if (!options.resume) {
     if (!(await exists(join(path, configFile)))) return;
     throw new InputError(
@@ -246,31 +248,20 @@ export function weightsPath(folder: string, run: number): string {
   return join(folder, run === 0 ? "model.safetensors" : `model-run${run + 1}.safetensors`);
 }
 
-/** Writes a head's weights, with what is needed to use them as metadata; with `--pth` also as PyTorch's file. */
+/** Writes the weights of training run `run` with what they say of themselves; with `--pth` also as PyTorch's file. */
 export async function writeWeights(
   folder: string,
   weights: {
     readonly dict: StateDict;
-    readonly head: ForgeLens["config"];
+    readonly card: WeightsCard;
     readonly run: number;
-    readonly epoch: number;
-    readonly seed: number;
-    readonly encoder: string;
-    readonly config: RunConfig;
+    readonly pth: boolean;
   },
 ): Promise<void> {
-  const { dict, head, run, epoch, seed, encoder, config } = weights;
+  const { dict, card, run, pth } = weights;
   const path = weightsPath(folder, run);
-  const metadata = {
-    format: "pt",
-    head: JSON.stringify(head),
-    encoder,
-    epoch: `${epoch}`,
-    seed: `${seed}`,
-    config: JSON.stringify(config),
-  };
-  await saveSafetensors(path, dict, { metadata, checksum: true });
-  if (config.pth) await savePth(path.replace(/\.safetensors$/, ".pth"), dict);
+  await saveSafetensors(path, dict, { metadata: cardTexts(card), checksum: true });
+  if (pth) await savePth(path.replace(/\.safetensors$/, ".pth"), dict);
 }
 
 async function openSafetensors(path: string) {

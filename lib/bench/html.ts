@@ -87,7 +87,7 @@ ${
       : ""
   }
 <dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("")}</dl>
-${report.warnings.map((warning) => `<p class="warning">${escapeHtml(warning)}</p>`).join("\n")}
+${report.warnings.map((text) => `<p class="${bannerOf(text)}">${escapeHtml(text)}</p>`).join("\n")}
 ${first ? tableHtml(first) : ""}
 <div class="charts">
 ${charts.join("\n")}
@@ -99,6 +99,11 @@ ${others.map(tableHtml).join("\n")}
 </body>
 </html>
 `;
+}
+
+/** How a warning is drawn: what no number may be read without as strongly as DEMO. */
+function bannerOf(warning: string): "demo" | "warning" {
+  return /^NOT CLIP|with random weights/.test(warning) ? "demo" : "warning";
 }
 
 async function fontFace(weight: number, file: string): Promise<string> {

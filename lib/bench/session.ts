@@ -7,8 +7,9 @@ import { type Backend, initBackend } from "../backend.ts";
 import type { RunConfig } from "../config.ts";
 import { clipWeights } from "../model/download.ts";
 import type { StateDict } from "../model/weights.ts";
-import { closeEncoder, describeEncoder, openEncoder, type ReadyEncoder } from "./encoder.ts";
+import { closeEncoder, describeEncoder, encoderWarning, openEncoder, type ReadyEncoder } from "./encoder.ts";
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
+import type { EncoderUse } from "./precisions.ts";
 import { loadRunData } from "./run_data.ts";
 
 /** An open run; `close()` frees the encoder. */
@@ -35,12 +36,13 @@ export type RunFolder = {
  *
  * @param options.tests reads only the test sets that `config` names, not the training data
  * @param options.runFolder takes the data that this run was trained with, split as they were, instead of reading them anew
+ * @param options.kept the precision of the run that goes on or is tested
  * @param options.checkpoint a whole ForgeLens state dict, whose own CLIP weights are then used where it has any
  * @throws InputError for data that cannot be used
  */
 export async function openSession(
   config: RunConfig,
-  options: TaskOptions & {
+  options: TaskOptions & EncoderUse & {
     readonly tests?: boolean;
     readonly runFolder?: RunFolder;
     readonly checkpoint?: StateDict;
@@ -63,12 +65,15 @@ export async function openSession(
   for (const message of experiment.warnings) report({ type: "warning", message });
   const encoder = await openEncoder(config, { ...options, report });
   report({ type: "note", message: `Encoder: ${describeEncoder(encoder)}` });
-  if (encoder.warning) report({ type: "warning", message: encoder.warning });
-  return {
-    backend,
-    experiment,
-    encoder,
-    warnings: [backend.note, ...experiment.warnings, encoder.warning].filter((text) => text !== undefined),
-    close: () => closeEncoder(encoder),
-  };
+  const warning = encoderWarning(encoder, experiment);
+  if (warning) report({ type: "warning", message: warning });
+  const parts = { backend, experiment, encoder };
+  return { ...parts, warnings: warningsOf(parts), close: () => closeEncoder(encoder) };
+}
+
+/** What a reader of results must know: about the backend, the data and the encoder. */
+export function warningsOf(parts: Pick<Session, "backend" | "experiment" | "encoder">): string[] {
+  const { backend, experiment, encoder } = parts;
+  return [encoderWarning(encoder, experiment), backend.note, ...experiment.warnings]
+    .filter((text) => text !== undefined);
 }

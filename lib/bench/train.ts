@@ -12,6 +12,7 @@ import { tokenCount } from "../model/clip.ts";
 import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
 import { seedFrom } from "../base/random.ts";
+import { cardOf, priorOf } from "./card.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { exportFull } from "./export.ts";
@@ -28,6 +29,7 @@ import {
 } from "./folder.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "./metrics.ts";
+import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./numerics.ts";
 import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "./optimizer.ts";
 import type { EpochRecord } from "./report.ts";
 import { otherImages, writeRunData } from "./run_data.ts";
@@ -59,8 +61,10 @@ export async function* trainRun(
   await checkRunFolder(named, options);
   let session = options.session;
   try {
-    const runFolder = options.resume ? { folder: join(named.out, named.run) } : undefined;
-    session ??= yield* reporting((report) => openSession(named, { report, signal, runFolder }));
+    const folderBefore = join(named.out, named.run);
+    const runFolder = options.resume ? { folder: folderBefore } : undefined;
+    const kept = (await readNumerics(folderBefore))?.precision;
+    session ??= yield* reporting((report) => openSession(named, { report, signal, runFolder, kept }));
     const folder = await makeRunFolder(named);
     yield* trainSeeds({ config: named, session, folder, signal });
   } catch (error) {
@@ -86,6 +90,9 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   checkSameConfig(config, { state, file: join(folder, "config.json") });
   if (state.digest !== experiment.digest) throw otherImages(folder);
   await writeRunData(folder, experiment);
+  let numerics = state.done
+    ? undefined
+    : await settleNumerics(folder, { encoder, started: checkpoint !== undefined });
   if (checkpoint && !state.done) {
     const message = `Going on with ${folder} from epoch ${state.epoch}, step ${state.step}`;
     yield { type: "note", message };
@@ -104,10 +111,12 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     const trainer = await openTrainer(model, optimizer, {
       precision: encoder.headPrecision,
       tokens: tokenCount(encoder.clip.config),
+      engine: numerics!.engine,
       signal: training.signal,
     });
     try {
-      yield* trainEpochs({ ...training, state, model, optimizer, trainer, seed, seeds });
+      numerics = await settleEngine(folder, { numerics: numerics!, trainer });
+      yield* trainEpochs({ ...training, state, numerics, model, optimizer, trainer, seed, seeds });
     } finally {
       trainer.dispose();
       dispose(model.weights);
@@ -126,6 +135,24 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     yield { type: "note", message: `Exported ${await exportFull(config, { folder, encoder })}` };
   }
   yield { type: "trained", run: config.run, folder };
+}
+
+/** The choices with the engine that took the first step, or with a note where another has to go on. */
+async function settleEngine(
+  folder: string,
+  { numerics, trainer }: { readonly numerics: Numerics; readonly trainer: Trainer },
+): Promise<Numerics> {
+  const { engine, measured: engineSeconds } = trainer;
+  if (numerics.engine === engine) return numerics;
+  if (numerics.engine !== undefined) {
+    const note =
+      `Trained in part with another engine: ${engine} instead of ${numerics.engine}, which is not to be had ` +
+      "on every machine that it ran on; sums differ in their last digits.";
+    return await noteIn(folder, numerics, note);
+  }
+  const settled = { ...numerics, engine, engineSeconds };
+  await writeNumerics(folder, settled);
+  return settled;
 }
 
 function newState(digest: string, config: RunConfig): TrainState {
@@ -148,6 +175,7 @@ function newState(digest: string, config: RunConfig): TrainState {
 async function* trainEpochs(
   training: Training & {
     readonly state: TrainState;
+    readonly numerics: Numerics;
     readonly model: ForgeLens;
     readonly optimizer: Optimizer;
     readonly trainer: Trainer;
@@ -213,15 +241,16 @@ async function* trainEpochs(
     if (best) {
       state.best = { epoch, auc: validation?.valAuc ?? 0 };
       const dict = forgeLensState(model);
-      await writeWeights(folder, {
-        dict,
-        head: model.config,
-        run,
+      const { numerics } = training;
+      const card = cardOf(model.config, {
+        encoder,
+        config,
+        numerics,
+        prior: priorOf(train, config),
         epoch,
         seed,
-        encoder: encoder.name,
-        config,
       });
+      await writeWeights(folder, { dict, card, run, pth: config.pth });
     }
     const record: EpochRecord = {
       run,

@@ -110,23 +110,34 @@ async function openEncoder(
  * Tokens are kept under it.
  */
 export function encoderDigest(clip: Clip, precision: EncoderPrecision): string {
-  let weights = digests.get(clip);
-  if (weights === undefined) {
-    const hash = createHash("sha256");
-    const visit = (x: unknown): void => {
-      if (x instanceof tf.Tensor) {
-        const values = x.dataSync();
-        hash.update(`${x.shape}`).update(
-          new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-        );
-      } else for (const value of Object.values(x as Record<string, unknown>)) visit(value);
-    };
-    visit(clip.params);
-    weights = hash.digest("hex");
-    digests.set(clip, weights);
-  }
-  return createHash("sha256").update(JSON.stringify([VERSION, clip.config, precision, weights])).digest("hex")
-    .slice(0, 32);
+  return createHash("sha256").update(JSON.stringify([VERSION, clip.config, precision, tensorsDigest(clip)]))
+    .digest("hex").slice(0, 32);
+}
+
+/**
+ * Names an encoder, however it is run: a SHA-256 of its weights and their layout, the same in every precision, with either
+ * activation, and for every version of this code.
+ */
+export function weightsDigest(clip: Clip): string {
+  const { width, layers, heads, imageSize, patchSize } = clip.config;
+  const sizes = [width, layers, heads, imageSize, patchSize];
+  return createHash("sha256").update(JSON.stringify([sizes, tensorsDigest(clip)])).digest("hex").slice(0, 32);
+}
+
+function tensorsDigest(clip: Clip): string {
+  const known = digests.get(clip);
+  if (known !== undefined) return known;
+  const hash = createHash("sha256");
+  const visit = (x: unknown): void => {
+    if (x instanceof tf.Tensor) {
+      const values = x.dataSync();
+      hash.update(`${x.shape}`).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    } else for (const value of Object.values(x as Record<string, unknown>)) visit(value);
+  };
+  visit(clip.params);
+  const digest = hash.digest("hex");
+  digests.set(clip, digest);
+  return digest;
 }
 
 const digests = new WeakMap<Clip, string>();

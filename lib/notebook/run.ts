@@ -9,21 +9,23 @@ import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type Backend, initBackend } from "../backend.ts";
 import type { ReadyEncoder } from "../bench/encoder.ts";
-import { loadDetectors, makeReport, testDetector, writeResults } from "../bench/evaluate.ts";
+import { doubtsOf, loadDetectors, type TrainedHead } from "../bench/detectors.ts";
+import { makeReport, testDetector } from "../bench/evaluate.ts";
+import { writeResults } from "../bench/results.ts";
 import type { RunEvent } from "../bench/events.ts";
 import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "../bench/experiment.ts";
 import { newRunName, readCheckpoint, readRunConfig, unfinishedRun } from "../bench/folder.ts";
 import { reportCharts } from "../bench/html.ts";
 import { stopOnSignals } from "../bench/interrupt.ts";
 import { chartText } from "../bench/render.ts";
+import { isOf, readNumerics } from "../bench/numerics.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../bench/report.ts";
-import type { Session } from "../bench/session.ts";
+import { type Session, warningsOf } from "../bench/session.ts";
 import { escapeMarkdown, type Table } from "../bench/tables.ts";
 import { trainRun } from "../bench/train.ts";
 import { type StepLoss, trainingChart } from "../bench/training_charts.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
 import { InputError } from "../base/errors.ts";
-import type { ForgeLens } from "../model/forgelens.ts";
 import { createScreen } from "../progress.ts";
 import {
   bundleOf,
@@ -73,8 +75,8 @@ export function assemble(
   parts: { readonly backend: Backend; readonly data: Experiment; readonly encoder: ReadyEncoder },
 ): Session {
   const { backend, data, encoder } = parts;
-  const warnings = [backend.note, ...data.warnings, encoder.warning].filter((text) => text !== undefined);
-  return { backend, experiment: data, encoder, warnings, close: () => {} };
+  const session = { backend, experiment: data, encoder };
+  return { ...session, warnings: warningsOf(session), close: () => {} };
 }
 
 /**
@@ -118,7 +120,7 @@ export async function train(
   options: { readonly chart?: boolean; readonly display?: Display; readonly signal?: AbortSignal } = {},
 ): Promise<Trained> {
   const { display = inJupyter, chart: drawn = true } = options;
-  const { run, resume } = await runToTrain(config).catch((error) => {
+  const { run, resume } = await runToTrain(config, session).catch((error) => {
     throw plain(error);
   });
   const named = { ...config, run };
@@ -166,7 +168,7 @@ export async function train(
 }
 
 /** A trained detector in its session, ready to be tested. */
-export type Detector = Trained & { readonly session: Session; readonly models: readonly ForgeLens[] };
+export type Detector = Trained & { readonly session: Session; readonly models: readonly TrainedHead[] };
 
 /** Reloads what training wrote. @throws InputError when there is nothing yet */
 export async function reload(trained: Trained, session: Session): Promise<Detector> {
@@ -282,25 +284,29 @@ export function testView(tested: Tested, table: (results: readonly EvaluationRes
  * order: within, JPEG, across.
  */
 export async function writeReport(detector: Detector, tested: readonly Tested[]): Promise<RunReport> {
-  const { config, session, history, folder } = detector;
+  const { config, session, history, folder, models } = detector;
   const results = tested.flatMap((each) => each.results);
   const predictions = tested.flatMap((each) => each.predictions);
-  const report = makeReport(config, { session, history, results });
+  const doubts = doubtsOf(models, { config, session });
+  const report = makeReport(config, { session, history, results, doubts });
   await writeResults(folder, { report, predictions });
   return report;
 }
 
 const emptyReport = { data: [], history: [] } as unknown as RunReport;
 
-/** The unfinished run of this configuration, if it is the newest, else a new name. */
-async function runToTrain(config: RunConfig): Promise<{ run: string; resume: boolean }> {
+/** The unfinished run of this configuration and encoder, if it is the newest, else a new name. */
+async function runToTrain(config: RunConfig, session: Session): Promise<{ run: string; resume: boolean }> {
   const unfinished = await unfinishedRun(config.out).catch((error) => {
     if (error instanceof InputError) return undefined;
     throw error;
   });
   if (unfinished !== undefined && (config.run === undefined || config.run === unfinished)) {
     const before = await readRunConfig(join(config.out, unfinished));
-    if (fingerprint(before) === fingerprint(config)) return { run: unfinished, resume: true };
+    const numerics = await readNumerics(join(config.out, unfinished));
+    const isSame = fingerprint(before) === fingerprint(config) &&
+      (!numerics || isOf(numerics, session.encoder));
+    if (isSame) return { run: unfinished, resume: true };
   }
   return { run: config.run ?? newRunName(config), resume: false };
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { InputError } from "../../lib/base/errors.ts";
-import { exists, readJson, writeAtomically, writeWhole } from "../../lib/base/files.ts";
+import { checkWritable, exists, readJson, writeAtomically, writeWhole } from "../../lib/base/files.ts";
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -105,3 +105,24 @@ Deno.test("exists() says no where a file stands in the way", () =>
       false,
     ]);
   }));
+
+Deno.test("checkWritable() leaves nothing behind, and names a place that takes no files", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await checkWritable(folder);
+    await checkWritable(join(folder, "a", "b"));
+    assertEquals([...Deno.readDirSync(folder)], []);
+    const file = join(folder, "file");
+    await Deno.writeTextFile(file, "");
+    for (const place of [file, join(file, "below")]) {
+      await assertRejects(
+        () => checkWritable(place),
+        InputError,
+        `Cannot write to ${place}: expected a folder`,
+      );
+    }
+    assertEquals(await Deno.readTextFile(file), "");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,283 @@
+/**
+ * What a file of trained weights says of itself: the detector's shape, its encoder, and how it was trained.
+ *
+ * The texts stand in the file's metadata, so that weights which leave their run's folder are still run as they were trained.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { InputError } from "../base/errors.ts";
+import { exists } from "../base/files.ts";
+import { flagName, type RunConfig, type RunInput } from "../config.ts";
+import type { Sample } from "../data/dataset.ts";
+import { clipMean, clipStd } from "../model/clip.ts";
+import { weightsDigest } from "../model/compile.ts";
+import type { ForgeLens } from "../model/forgelens.ts";
+import { loadWeights, type StateDict } from "../model/weights.ts";
+import type { ReadyEncoder } from "./encoder.ts";
+import { type Numerics, precisionSchema } from "./numerics.ts";
+
+const headSchema = z.object({
+  dim: z.int().min(1),
+  heads: z.int().min(1),
+  depth: z.int().min(0),
+  feedForward: z.int().min(1),
+  dropout: z.number(),
+});
+
+const cardSchema = z.object({
+  detector: z.literal("notebook head").optional(),
+  head: headSchema.optional(),
+  activation: z.enum(["quickgelu", "gelu"]).optional(),
+  attendAcross: z.enum(["tokens", "batch"]).optional(),
+  /** The encoder's name for a reader, for example `CLIP ViT-B-16`. */
+  encoder: z.string().optional(),
+  /** `weightsDigest()` of the encoder. */
+  encoderDigest: z.string().optional(),
+  /** What `--clip` opens this encoder. */
+  clip: z.enum(["auto", "demo", "ViT-B-16", "ViT-B-32", "ViT-L-14"]).optional(),
+  preprocessing: z.object({
+    size: z.int().min(1),
+    mean: z.array(z.number()),
+    std: z.array(z.number()),
+    resize: z.string(),
+  }).optional(),
+  /** The share of fakes among the images that training saw. */
+  prior: z.number().min(0).max(1).optional(),
+  precision: precisionSchema.optional(),
+  engine: z.string().optional(),
+  epoch: z.coerce.number().optional(),
+  seed: z.coerce.number().optional(),
+  /** The data set that it was trained on. */
+  set: z.string().optional(),
+  /** What else a reader of its scores must know. */
+  notes: z.array(z.string()).optional(),
+  /** The whole configuration of the run, of this version or an older one. */
+  config: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** What a file of weights says of itself; older files say less. */
+export type WeightsCard = z.output<typeof cardSchema>;
+
+/** Those of its texts that are JSON. */
+const jsonKeys: readonly string[] = ["head", "preprocessing", "prior", "precision", "notes", "config"];
+
+/** A file of weights with what it says of itself, and what a reader of its scores must know of that. */
+export type CardedWeights = {
+  readonly path: string;
+  readonly dict: StateDict;
+  readonly card?: WeightsCard;
+  readonly warnings: readonly string[];
+};
+
+/** What to write beside a head's weights. */
+export function cardOf(
+  head: ForgeLens["config"],
+  options: {
+    readonly encoder: ReadyEncoder;
+    readonly config: RunConfig;
+    readonly numerics: Numerics;
+    readonly prior: number | undefined;
+    readonly epoch: number;
+    readonly seed: number;
+  },
+): WeightsCard {
+  const { encoder, config, numerics, prior, epoch, seed } = options;
+  const { activation, attendAcross, imageSize } = encoder.clip.config;
+  return {
+    detector: "notebook head",
+    head,
+    activation,
+    attendAcross,
+    encoder: encoder.name,
+    encoderDigest: weightsDigest(encoder.clip),
+    clip: encoder.isBuiltIn ? "demo" : config.clip === "auto" ? "ViT-B-16" : config.clip,
+    preprocessing: {
+      size: imageSize,
+      mean: [...clipMean],
+      std: [...clipStd],
+      resize: "whole image to size × size, bilinear with antialiasing as Pillow's",
+    },
+    prior,
+    precision: numerics.precision,
+    engine: numerics.engine,
+    epoch,
+    seed,
+    set: config.set,
+    notes: [...numerics.notes],
+    config,
+  };
+}
+
+/** The share of fakes that training sees among its samples; undefined without any. */
+export function priorOf(
+  train: readonly Sample[],
+  { balance }: Pick<RunConfig, "balance">,
+): number | undefined {
+  if (balance) return 0.5;
+  return train.length === 0 ? undefined : train.filter(({ label }) => label === 1).length / train.length;
+}
+
+/** A card as a safetensors file's texts. */
+export function cardTexts(card: WeightsCard): Record<string, string> {
+  const texts = Object.entries(card).filter(([, value]) => value !== undefined).map(([key, value]) =>
+    [key, jsonKeys.includes(key) ? JSON.stringify(value) : `${value}`] as const
+  );
+  return { format: "pt", ...Object.fromEntries(texts) };
+}
+
+/** The card among a file's texts; undefined where another program wrote them. @throws InputError when it is damaged. */
+export function readCard(
+  texts: Readonly<Record<string, string>>,
+  { path }: { readonly path: string },
+): WeightsCard | undefined {
+  if (texts.head === undefined || texts.config === undefined) return undefined;
+  try {
+    const values = Object.entries(texts).map(([key, text]) =>
+      [key, jsonKeys.includes(key) ? JSON.parse(text) : text] as const
+    );
+    const card = cardSchema.parse(Object.fromEntries(values));
+    const { activation, attendAcross } = cardSchema.pick({ activation: true, attendAcross: true })
+      .catch({}).parse(card.config); // where older files have them
+    return { activation, attendAcross, ...card };
+  } catch {
+    throw new InputError(
+      `Cannot load ${path}: expected in its metadata how it was trained but found texts that this version cannot read; take another copy of the file, or evaluate it with the version that wrote it`,
+    );
+  }
+}
+
+/**
+ * Reads weights and their card; PyTorch's files have none, and take that of the `.safetensors` of the same name beside them.
+ *
+ * @throws InputError when the file cannot be read
+ */
+export async function loadCarded(path: string): Promise<CardedWeights> {
+  const { tensors: dict, metadata } = await loadWeights(path);
+  const own = readCard(metadata, { path });
+  if (own) return { path, dict, card: own, warnings: [] };
+  const beside = path.replace(/\.[^./\\]+$/, ".safetensors");
+  if (/\.safetensors$/.test(path) || !(await exists(beside))) return { path, dict, warnings: [] };
+  const { tensors, metadata: texts } = await loadWeights(beside);
+  const card = readCard(texts, { path: beside });
+  if (!card) return { path, dict, warnings: [] };
+  const warning = `${path} does not say how it was trained, and ${beside}, which does, has other weights: ` +
+    "its settings are taken all the same";
+  return { path, dict, card, warnings: isSame(dict, tensors) ? [] : [warning] };
+}
+
+function isSame(a: StateDict, b: StateDict): boolean {
+  return a.size === b.size && [...a].every(([key, { data }]) => {
+    const other = b.get(key)?.data;
+    return other?.length === data.length && data.every((value, i) => value === other[i]);
+  });
+}
+
+/** Settings that weights are trained with, and that no test may change. */
+const fixed = ["heads", "depth", "feedForward", "activation", "attendAcross", "preset"] as const;
+
+/** The fixed settings that a card states. */
+function fixedOf({ head, activation, attendAcross, config }: WeightsCard): Partial<RunConfig> {
+  const preset = config?.preset === "reference" || config?.preset === "corrected" ? config.preset : undefined;
+  const { heads, depth, feedForward } = head ?? {};
+  return { heads, depth, feedForward, activation, attendAcross, preset };
+}
+
+/**
+ * What to run weights with: `given`, and from their card what that leaves open.
+ *
+ * @throws InputError when `given` says otherwise than the card, with both values
+ */
+export async function settingsFor(
+  { path, card }: Pick<CardedWeights, "path" | "card">,
+  given: RunInput,
+): Promise<RunInput> {
+  if (!card) return given;
+  const settings = fixedOf(card);
+  const wrong = fixed.filter((key) =>
+    given[key] !== undefined && settings[key] !== undefined && given[key] !== settings[key]
+  );
+  if (wrong.length > 0) {
+    const list = (values: RunInput) => wrong.map((key) => `${flagName(key)} ${values[key]}`).join(", ");
+    throw new InputError(
+      `Cannot evaluate ${path}: expected ${list(settings)}, which it was trained with, but found ${
+        list(given)
+      }; leave ${wrong.map(flagName).join(" and ")} out of flags and configuration`,
+    );
+  }
+  return { ...settings, ...await encoderSettings(card, { path, given }), ...withoutAuto(given) };
+}
+
+/** The settings that open a card's encoder, where `given` leaves that open. */
+async function encoderSettings(
+  card: WeightsCard,
+  { path, given }: { readonly path: string; readonly given: RunInput },
+): Promise<RunInput> {
+  const isDemo = card.clip === "demo" || card.encoder?.startsWith("demo encoder") === true;
+  const clip = isDemo ? "demo" : card.clip ?? (card.config?.clip as RunInput["clip"]);
+  const asked = given.clip !== undefined && given.clip !== "auto" ? given.clip : undefined;
+  const own = { clipWeights: card.config?.clipWeights, randomClip: card.config?.randomClip === true };
+  // With a file, what is in it decides: `checkEncoder()` compares.
+  const isOther = asked !== undefined && clip !== undefined && clip !== "auto" && asked !== clip &&
+    given.clipWeights === undefined && own.clipWeights === undefined;
+  if (isOther) {
+    throw new InputError(
+      `Cannot evaluate ${path}: expected the ${
+        card.encoder ?? clip
+      }, which it was trained on, but found --clip ${asked}; leave --clip out`,
+    );
+  }
+  const across = card.attendAcross === "batch" ? { batchSize: card.config?.batchSize as number } : {};
+  if (asked !== undefined || given.clipWeights !== undefined || given.randomClip) return across;
+  const file = typeof own.clipWeights === "string" && await exists(own.clipWeights)
+    ? own.clipWeights
+    : undefined;
+  return isDemo
+    ? { ...across, clip: "demo" }
+    : { ...across, clip, clipWeights: file, randomClip: own.randomClip ? true : undefined };
+}
+
+/** Without the `auto` that leaves the encoder open. */
+function withoutAuto(given: RunInput): RunInput {
+  const { clip, ...others } = given;
+  return clip === undefined || clip === "auto" ? others : given;
+}
+
+/**
+ * Throws unless an encoder is the one that weights were trained on.
+ *
+ * @throws InputError with both encoders and what to do
+ */
+export function checkEncoder(
+  encoder: Pick<ReadyEncoder, "clip" | "name" | "file">,
+  weights: { readonly path: string; readonly dim: number; readonly card?: WeightsCard },
+): void {
+  const { path, dim, card } = weights;
+  const { width, activation, attendAcross } = encoder.clip.config;
+  const found = weightsDigest(encoder.clip);
+  const expected = card?.encoderDigest;
+  if (dim === width && (expected === undefined || expected === found)) {
+    for (const [key, value] of Object.entries({ activation, attendAcross } as const)) {
+      const own = card?.[key as "activation"];
+      if (own !== undefined && own !== value) {
+        throw new InputError(
+          `Cannot evaluate ${path}: expected ${
+            flagName(key)
+          } ${own}, which it was trained with, but found an encoder with ${value}; open it anew`,
+        );
+      }
+    }
+    return;
+  }
+  const theirs = card?.encoder ? `the ${card.encoder}` : `tokens of width ${dim}`;
+  const [a, b] = expected
+    ? [` (weights ${expected.slice(0, 12)})`, ` (weights ${found.slice(0, 12)})`]
+    : ["", ""];
+  throw new InputError(
+    `Cannot evaluate ${path}: expected ${theirs}${a}, which it was trained on, but found ${
+      dim === width ? "" : `width ${width} of `
+    }the ${encoder.name}${b}${
+      encoder.file ? ` in ${encoder.file}` : ""
+    }; name that encoder with --clip or its file with --clip-weights`,
+  );
+}

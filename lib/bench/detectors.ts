@@ -1,0 +1,111 @@
+/**
+ * The trained heads of a run, or of a file, with what their files say of them.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { InputError } from "../base/errors.ts";
+import { exists } from "../base/files.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
+import { bindForgeLens, type ForgeLens } from "../model/forgelens.ts";
+import { type CardedWeights, checkEncoder, loadCarded, priorOf, settingsFor } from "./card.ts";
+import type { Session } from "./session.ts";
+import { weightsPath } from "./folder.ts";
+
+/** A head, and the file that it is from where it is from one; free it with `dispose()`. */
+export type TrainedHead = ForgeLens & { readonly source?: CardedWeights };
+
+/**
+ * The weights of a run, one file for each seed, or of a single file.
+ *
+ * @throws InputError when there are none, or one cannot be read
+ */
+export async function readWeights(
+  config: RunConfig,
+  options: { readonly folder: string; readonly checkpoint?: string },
+): Promise<CardedWeights[]> {
+  if (options.checkpoint !== undefined) return [await loadCarded(options.checkpoint)];
+  const all: CardedWeights[] = [];
+  const seeds = config.preset === "reference" ? 1 : config.runs;
+  for (let run = 0; run < seeds; run++) {
+    const path = weightsPath(options.folder, run);
+    if (!(await exists(path))) {
+      throw new InputError(
+        `Cannot evaluate ${options.folder}: expected trained weights in ${path} but found none; run train first`,
+      );
+    }
+    all.push(await loadCarded(path));
+  }
+  return all;
+}
+
+/**
+ * The whole configuration to run weights with: as given, and what that leaves open as they were trained.
+ *
+ * @throws InputError when they were trained with other settings than those given
+ */
+export async function configFor(weights: readonly CardedWeights[], given: RunInput): Promise<RunConfig> {
+  const settings: RunInput[] = [];
+  for (const each of weights) settings.push(await settingsFor(each, given));
+  return resolveConfig(settings[0]);
+}
+
+/** A head from its file. @throws InputError when the weights are not those of a head */
+export function bindHead(source: CardedWeights, config: Pick<RunConfig, "heads">): TrainedHead {
+  return { ...bindForgeLens(source.dict, { heads: config.heads }), source };
+}
+
+/** The trained heads of a run, one for each seed; the caller disposes their weights. @throws InputError when there are none. */
+export async function loadDetectors(config: RunConfig & { readonly run: string }): Promise<TrainedHead[]> {
+  const weights = await readWeights(config, { folder: join(config.out, config.run) });
+  await configFor(weights, config);
+  return weights.map((each) => bindHead(each, config));
+}
+
+/** Throws unless the session's encoder is the one that heads were trained on. @throws InputError with both */
+export function checkHeads(heads: readonly TrainedHead[], { encoder }: Pick<Session, "encoder">): void {
+  for (const { config: { dim }, source } of heads) {
+    checkEncoder(encoder, { path: source?.path ?? "the head", dim, card: source?.card });
+  }
+}
+
+/** The share of fakes that training saw; undefined where it is not known. */
+export function trainedPrior(
+  [head]: readonly TrainedHead[],
+  options: { readonly config: RunConfig; readonly session: Session },
+): number | undefined {
+  const { config, session: { experiment } } = options;
+  const { card } = head?.source ?? {};
+  const balance = typeof card?.config?.balance === "boolean" ? card.config.balance : config.balance;
+  return card?.prior ?? priorOf(experiment.train, { balance });
+}
+
+/** What a reader of scores must know of the files that the heads are from. */
+export function doubtsOf(
+  heads: readonly TrainedHead[],
+  options: { readonly config: RunConfig; readonly session: Session },
+): string[] {
+  const { config, session: { encoder } } = options;
+  const prior = trainedPrior(heads, options);
+  const share = prior === undefined
+    ? "the share of fakes in training is not known, so that calibration is left out"
+    : `a share of fakes in training of ${prior.toFixed(2)}`;
+  return [
+    ...new Set(heads.flatMap(({ source }) => {
+      if (!source) return [];
+      const { path, card, warnings } = source;
+      const notes = [...warnings, ...card?.notes ?? []];
+      if (!card) {
+        const { heads, activation, attendAcross } = config;
+        notes.push(
+          `${path} does not say how it was trained. Taken from flags and defaults: ${heads} heads, ${activation}, attention across the ${attendAcross}, the ${encoder.name}, ${share}. Where it was trained otherwise, its scores are wrong.`,
+        );
+      } else if (card.encoderDigest === undefined || card.prior === undefined) {
+        notes.push(
+          `${path} was written by an older version and does not say all of how it was trained. Taken: the ${encoder.name}, ${share}.`,
+        );
+      }
+      return notes;
+    })),
+  ];
+}

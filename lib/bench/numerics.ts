@@ -1,0 +1,120 @@
+/**
+ * What a run's numbers hang on beside its configuration: the encoder's weights, and precision and engine as they were chosen.
+ *
+ * Chosen once, at the run's start, and kept in its folder: a run that goes on, and a test of its weights, take the same.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { z } from "zod";
+import { InputError } from "../base/errors.ts";
+import { exists, readJson, writeWhole } from "../base/files.ts";
+import { roundsSchema } from "../measure.ts";
+import { weightsDigest } from "../model/compile.ts";
+import type { ReadyEncoder } from "./encoder.ts";
+
+/** What matrix products are computed in, and why. */
+export const precisionSchema = z.object({
+  /** The encoder's. */
+  encoder: z.enum(["float32", "bfloat16", "int8"]),
+  /** The head's, in training. */
+  head: z.enum(["float32", "bfloat16"]),
+  reason: z.string().optional(),
+  /** By precision, what each round of the measurement took. */
+  seconds: roundsSchema.optional(),
+});
+
+const numericsSchema = z.object({
+  version: z.literal(1),
+  encoder: z.object({ name: z.string(), digest: z.string() }),
+  precision: precisionSchema,
+  engine: z.enum(["graph", "native", "eager"]).optional(),
+  /** By engine, what each round of the measurement took. */
+  engineSeconds: roundsSchema.optional(),
+  /** Where the run did not go on as it began, in words for a reader of its scores. */
+  notes: z.array(z.string()),
+});
+
+/** The choices of a run. */
+export type Numerics = z.output<typeof numericsSchema>;
+
+/** What a run computes in: its `precision` of {@link Numerics}. */
+export type KeptPrecision = Numerics["precision"];
+
+const numericsFile = "numerics.json";
+
+/** What a run chose at its start; undefined before that, and for runs of older versions. @throws InputError when it is damaged. */
+export async function readNumerics(folder: string): Promise<Numerics | undefined> {
+  const file = join(folder, numericsFile);
+  if (!(await exists(file))) return undefined;
+  const expected = "what the run was begun with";
+  const read = numericsSchema.safeParse(await readJson(file, { expected }));
+  if (read.success) return read.data;
+  throw new InputError(
+    `Cannot read ${file}: expected ${expected} but found other JSON; take a copy of it, or remove it to go on with what is chosen anew`,
+  );
+}
+
+/** Writes a run's choices into its folder. */
+export async function writeNumerics(folder: string, numerics: Numerics): Promise<void> {
+  await writeWhole(join(folder, numericsFile), JSON.stringify(numerics, null, 2) + "\n");
+}
+
+/**
+ * A run's choices: those in its folder, or else the encoder's, which are written there.
+ *
+ * @param options.started the run has a checkpoint
+ * @throws InputError when the run was begun with another encoder, or in a precision that the encoder was not asked for
+ */
+export async function settleNumerics(
+  folder: string,
+  options: { readonly encoder: ReadyEncoder; readonly started: boolean },
+): Promise<Numerics> {
+  const { encoder, started } = options;
+  const before = await readNumerics(folder);
+  const digest = weightsDigest(encoder.clip);
+  if (!before) {
+    const note = "What the run was begun with was not kept: from its last checkpoint on it went on in " +
+      `${encoder.precision} (the head in ${encoder.headPrecision}), as chosen then.`;
+    const { precision, headPrecision: head, reason, seconds } = encoder;
+    const numerics: Numerics = {
+      version: 1,
+      encoder: { name: encoder.name, digest },
+      precision: { encoder: precision, head, reason, seconds },
+      notes: started ? [note] : [],
+    };
+    await writeNumerics(folder, numerics);
+    return numerics;
+  }
+  if (before.encoder.digest !== digest) {
+    throw new InputError(
+      `Cannot go on with ${folder}: expected the ${before.encoder.name} (weights ${
+        before.encoder.digest.slice(0, 12)
+      }), which it was begun with, but found the ${encoder.name} (weights ${digest.slice(0, 12)})${
+        encoder.file ? ` in ${encoder.file}` : ""
+      }; put its weights back, or train a new run`,
+    );
+  }
+  const { precision } = before;
+  if (isOf(before, encoder)) return before;
+  if (encoder.instead === undefined) {
+    throw new InputError(
+      `Cannot go on with ${folder}: expected ${precision.encoder} and a head in ${precision.head}, which it was begun in, but found an encoder opened in ${encoder.precision} and ${encoder.headPrecision}; open it with what readNumerics() gives, or train a new run`,
+    );
+  }
+  return await noteIn(folder, before, `Trained in part with another precision: ${encoder.instead}`);
+}
+
+/** Whether an encoder is the one that a run was begun with, in its precision. */
+export function isOf({ encoder: { digest }, precision }: Numerics, encoder: ReadyEncoder): boolean {
+  return digest === weightsDigest(encoder.clip) && precision.encoder === encoder.precision &&
+    precision.head === encoder.headPrecision;
+}
+
+/** A run's choices with one more note, in its folder too. */
+export async function noteIn(folder: string, numerics: Numerics, note: string): Promise<Numerics> {
+  if (numerics.notes.includes(note)) return numerics;
+  const noted = { ...numerics, notes: [...numerics.notes, note] };
+  await writeNumerics(folder, noted);
+  return noted;
+}

@@ -1,0 +1,113 @@
+/**
+ * In what precision a run's encoder and head compute: its own where it has one, else what is asked for or measured.
+ *
+ * @module
+ */
+import { isTensorFlow } from "../backend.ts";
+import { reasonOf } from "../base/errors.ts";
+import type { RunConfig } from "../config.ts";
+import type { Clip } from "../model/clip.ts";
+import { compileClip, type CompiledClip, type EncoderPrecision, type Precision } from "../model/compile.ts";
+import { choosePrecision, type PrecisionChoice } from "../model/precision.ts";
+import type { Encoder } from "./encoder.ts";
+import type { KeptPrecision } from "./numerics.ts";
+
+/** For what an encoder is opened. */
+export type EncoderUse = {
+  /** The precision of the run that goes on, or whose weights are tested; unless given, `config`'s is taken or measured. */
+  readonly kept?: KeptPrecision;
+  /** For a test, which never measures: without `kept` it takes float32. */
+  readonly testing?: boolean;
+};
+
+/** A precision for encoder and head, what to say of it, and whether another may stand in where the machine has none such. */
+type Wanted = Pick<PrecisionChoice, "head" | "seconds"> & {
+  readonly wanted: EncoderPrecision;
+  readonly reason?: string;
+  readonly doubt?: string;
+  readonly canChange?: boolean;
+};
+
+/**
+ * The precisions to compile in: those of a run, those that `config` asks for, or for `auto` what a measurement chooses; a test never
+ * measures.
+ */
+export async function precisionsOf(
+  encoder: Encoder,
+  options: EncoderUse & { readonly config: RunConfig; readonly signal?: AbortSignal },
+): Promise<Wanted> {
+  const { config: { precision }, kept, testing, signal } = options;
+  if (kept && (precision === "auto" || precision === kept.encoder || !testing)) {
+    return { wanted: kept.encoder, head: kept.head, canChange: true };
+  }
+  if (kept) {
+    const doubt =
+      `Tested in ${precision} as --precision asks; the weights were trained on tokens in ${kept.encoder}.`;
+    return { wanted: precision as EncoderPrecision, head: kept.head, doubt };
+  }
+  const fixed = precisionIn(encoder, precision);
+  if (fixed) return { ...fixed, wanted: fixed.precision };
+  if (testing) {
+    if (precision !== "auto") return { wanted: precision, head: "float32" };
+    const doubt = "In what precision the weights were trained is not known: tested in float32.";
+    return { wanted: "float32", head: "float32", doubt };
+  }
+  const { precision: wanted, ...choice } = await choosePrecision(encoder.clip, { signal });
+  if (precision === "auto" || wanted === precision) return { ...choice, wanted };
+  return {
+    wanted: precision,
+    head: choice.head,
+    doubt: `int8 was asked for and a measurement advises against it: ${choice.reason}.`,
+  };
+}
+
+/**
+ * What needs no measurement: bfloat16 and float32 where they are asked for; for `auto`, float32 for the demo encoder and where
+ * the reference's way is compared with the reference.
+ */
+function precisionIn(
+  { clip, isBuiltIn }: Encoder,
+  precision: RunConfig["precision"],
+): { readonly precision: EncoderPrecision; readonly head: Precision } | undefined {
+  if (precision === "bfloat16" || precision === "float32") return { precision, head: precision };
+  if (precision === "auto" && isBuiltIn) return { precision: "float32", head: "float32" };
+  if (clip.config.attendAcross === "tokens") return undefined;
+  return { precision: precision === "auto" ? "float32" : precision, head: "float32" };
+}
+
+/** Each precision and what is tried after it. */
+const below: Readonly<Record<EncoderPrecision, EncoderPrecision | undefined>> = {
+  int8: "bfloat16",
+  bfloat16: "float32",
+  float32: undefined,
+};
+
+/** An encoder compiled in the wanted precision, or, where it may change and this machine has none such, in the next that it has. */
+export async function compileAs(
+  clip: Clip,
+  options: Pick<Wanted, "wanted" | "head" | "canChange">,
+): Promise<{ compiled: CompiledClip; headPrecision: Precision; instead?: string }> {
+  const { wanted, head, canChange } = options;
+  const reasons: string[] = [];
+  for (let precision = wanted;;) {
+    try {
+      const compiled = await compileClip(clip, { precision });
+      const headPrecision = canChange && !isTensorFlow() ? "float32" : head;
+      const changes = [
+        ...(precision === wanted ? [] : [`${precision} instead of ${wanted} (${reasons.join("; ")})`]),
+        ...(headPrecision === head ? [] : [`the head in ${headPrecision} instead of ${head}`]),
+      ];
+      const instead = changes.length === 0
+        ? undefined
+        : `This machine cannot compute in the run's precision: ${
+          changes.join(", ")
+        }; scores may differ a little from those of a machine that can.`;
+      return { compiled, headPrecision, instead };
+    } catch (error) {
+      const next = below[precision];
+      if (!canChange || next === undefined) throw error;
+      reasons.push(reasonOf(error).replace(/; choose --precision .*/, ""));
+      precision = next;
+    }
+  }
+}

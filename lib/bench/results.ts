@@ -1,0 +1,78 @@
+/**
+ * The files of a finished test: metrics.json, predictions.csv, history.csv, report.html.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { takeBreath } from "../base/breath.ts";
+import { writeWhole } from "../base/files.ts";
+import type { TaskOptions } from "./experiment.ts";
+import { reportHtml } from "./html.ts";
+import { historyCsv, metricsJson, type Prediction, predictionsCsv, type RunReport } from "./report.ts";
+
+/** A report and the scores behind it. */
+export type Results = { readonly report: RunReport; readonly predictions: readonly Prediction[] };
+
+/**
+ * Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the first is
+ * written, so that an interrupt leaves those that are there together.
+ *
+ * @throws the signal's reason, or what the system says against a file
+ */
+export async function writeResults(
+  folder: string,
+  results: Results,
+  { signal }: Pick<TaskOptions, "signal"> = {},
+): Promise<void> {
+  await writeFiles(folder, await filesOf(results, signal));
+}
+
+async function filesOf(
+  { report, predictions }: Results,
+  signal?: AbortSignal,
+): Promise<Record<string, string>> {
+  const files = {
+    "predictions.csv": predictionsCsv(predictions),
+    "history.csv": historyCsv(report.history),
+    "report.html": await reportHtml(report, { predictions, signal }),
+    "metrics.json": metricsJson(report),
+  };
+  await takeBreath(signal);
+  return files;
+}
+
+async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) await writeWhole(join(folder, name), text);
+}
+
+/**
+ * As `writeResults()`, but where the folder takes no files, into a new temporary one, with a warning; resolves to the folder.
+ *
+ * @throws when neither takes them
+ */
+export async function saveResults(
+  folder: string,
+  results: Results,
+  { report, signal }: Pick<TaskOptions, "report" | "signal">,
+): Promise<string> {
+  const files = await filesOf(results, signal);
+  try {
+    await writeFiles(folder, files);
+    return folder;
+  } catch (error) {
+    const elsewhere = await Deno.makeTempDir({ prefix: "forgelens-results-" }).catch(() => undefined);
+    if (elsewhere === undefined) throw error;
+    try {
+      await writeFiles(elsewhere, files);
+    } catch {
+      await Deno.remove(elsewhere, { recursive: true }).catch(() => {});
+      throw error;
+    }
+    const { message } = error as Error;
+    report?.({
+      type: "warning",
+      message: `${message}. The results are in ${elsewhere} instead; move them from there`,
+    });
+    return elsewhere;
+  }
+}

@@ -1,0 +1,267 @@
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { parse } from "csv-parse/sync";
+import { join } from "node:path";
+import { initBackend, isTensorFlow } from "../../lib/backend.ts";
+import { evaluateRun } from "../../lib/bench/evaluate.ts";
+import { compareCalibration } from "../../lib/bench/metrics.ts";
+import { readNumerics } from "../../lib/bench/numerics.ts";
+import { trainRun } from "../../lib/bench/train.ts";
+import { resolveConfig, type RunInput } from "../../lib/config.ts";
+import { InputError } from "../../lib/base/errors.ts";
+import { randomClip } from "../../lib/model/clip.ts";
+import { loadWeights, savePth, saveSafetensors } from "../../lib/model/weights.ts";
+import { writePictures } from "../folders.ts";
+
+await initBackend();
+const root = await Deno.makeTempDir();
+const many = await writePictures(join(root, "many"), { videos: 12 });
+const few = await writePictures(join(root, "few"), { videos: 4, seed: 2 });
+const test = await writePictures(join(root, "test"), { videos: 3, seed: 1 });
+// What other tests and users measured is none of this file's business.
+const cacheHome = Deno.env.get("XDG_CACHE_HOME");
+Deno.env.set("XDG_CACHE_HOME", join(root, "cache"));
+globalThis.addEventListener("unload", () => {
+  if (cacheHome === undefined) Deno.env.delete("XDG_CACHE_HOME");
+  else Deno.env.set("XDG_CACHE_HOME", cacheHome);
+  Deno.removeSync(root, { recursive: true });
+});
+
+/** Two encoders of one width, as ViT-B/16 and ViT-B/32 are. */
+for (const [name, patchSize] of [["clip-16", 16], ["clip-32", 32]] as const) {
+  const sizes = { width: 24, layers: 2, heads: 1, imageSize: 64, patchSize, embedDim: 16 };
+  await saveSafetensors(join(root, `${name}.safetensors`), randomClip(sizes, 0));
+}
+
+const data = { real: few.real, fake: many.fake, testReal: test.real, testFake: test.fake };
+const small: RunInput = {
+  ...{ ...data, out: join(root, "runs"), cacheFolder: join(root, "tokens"), clip: "demo" },
+  ...{ feedForward: 32, depth: 1, epochs: 1, batchSize: 4, jpegQualities: [] },
+};
+const other = `other=${test.real},${test.fake}`;
+
+async function train(run: string, changes: RunInput = {}): Promise<RunInput> {
+  const config = { ...small, ...changes, run };
+  for await (const _ of trainRun(config));
+  return config;
+}
+
+const file = (run: string, name = "model.safetensors") => join(root, "runs", run, name);
+
+/** What a user gives who has a file of weights and a test set, and knows no more. */
+const bare: RunInput = {
+  ...data,
+  clip: "auto",
+  cacheFolder: small.cacheFolder,
+  batchSize: 4,
+  jpegQualities: [],
+};
+
+Deno.test("evaluateRun() takes from the weights the share of fakes that training saw, on other sets too", async () => {
+  const config = await train("prior", { balance: false });
+  const { card } = await readOwn("prior");
+  const [counts] = (await evaluateRun(config)).data;
+  const share = counts.fake / (counts.real + counts.fake);
+  assert(share > 0.7, `${share}`);
+  assertAlmostEquals(JSON.parse(card.prior), share, 1e-12);
+  const { results: [result] } = await evaluateRun({ ...config, test: [other] }, {
+    named: true,
+    into: join(root, "x"),
+  });
+  const rows: Record<string, string>[] = parse(await Deno.readTextFile(join(root, "x", "predictions.csv")), {
+    columns: true,
+  });
+  const expected = compareCalibration(
+    rows.map(({ label }) => Number(label)),
+    rows.map(({ score }) => Number(score)),
+    { from: share },
+  );
+  for (const key of ["brier", "logLoss", "ece"] as const) { // sums of float64 in another order
+    assertAlmostEquals(result.calibration!.shifted![key], expected.shifted![key], 1e-12);
+  }
+  assertNotEquals(result.calibration?.shifted, result.calibration?.raw); // what a share of one half would give
+});
+
+Deno.test("a file of weights is run as it was trained, whatever the defaults are, and says what it is", async () => {
+  const config = await train("shape", { heads: 4, activation: "gelu", pth: true });
+  const own = await evaluateRun(config);
+  const { card } = await readOwn("shape");
+  assertEquals([card.detector, card.activation, card.attendAcross], ["notebook head", "gelu", "tokens"]);
+  assertEquals(JSON.parse(card.head).heads, 4);
+  assertMatch(card.encoderDigest, /^[0-9a-f]{32}$/);
+  assertEquals(JSON.parse(card.preprocessing).size, 224);
+  assertEquals(JSON.parse(card.precision).encoder, "float32");
+  assertEquals([card.epoch, card.seed, card.set], ["1", "0", "data"]);
+  for (const name of ["model.safetensors", "model.pth"]) { // which reads the one beside it
+    const options = { checkpoint: file("shape", name), into: join(root, "y") };
+    const report = await evaluateRun(bare, options);
+    assertEquals(report.results, own.results);
+    assertEquals(report.config.heads, 4);
+    assertEquals(report.warnings.filter((text) => text.includes("how it was trained")), []);
+    const { message } = await assertRejects(
+      () => evaluateRun({ ...bare, heads: 8, activation: "quickgelu" }, options),
+      InputError,
+    );
+    assertStringIncludes(
+      message,
+      "expected --heads 4, --activation gelu, which it was trained with, but found --heads 8, --activation quickgelu; leave",
+    );
+  }
+});
+
+Deno.test("weights are refused on an encoder of the same width that they were not trained on", async () => {
+  const config = await train("b16", { clip: "auto", clipWeights: join(root, "clip-16.safetensors") });
+  const options = { checkpoint: file("b16"), into: join(root, "z") };
+  assertEquals((await evaluateRun(bare, options)).results, (await evaluateRun(config)).results);
+  const { message } = await assertRejects(
+    () => evaluateRun({ ...bare, clipWeights: join(root, "clip-32.safetensors") }, options),
+    InputError,
+  );
+  assertMatch(
+    message,
+    /expected the CLIP of width 24, 2 layers, patches of 16 \(weights \w{12}\), which it was trained on, but found the CLIP of width 24, 2 layers, patches of 32 \(weights \w{12}\) in .*clip-32\.safetensors; name/,
+  );
+  await assertRejects(() => evaluateRun({ ...bare, clip: "demo" }, options), InputError, "but found width");
+});
+
+Deno.test("weights without a word of how they were trained are run by flags and defaults, and a warning says so", async () => {
+  const config = await train("mute", { pth: true });
+  const own = await evaluateRun(config);
+  const { tensors } = await loadWeights(file("mute"));
+  const [mute, pth] = [join(root, "mute.safetensors"), join(root, "mute.pth")];
+  await saveSafetensors(mute, tensors);
+  await Deno.mkdir(join(root, "alone"), { recursive: true });
+  await savePth(pth, tensors);
+  for (const checkpoint of [mute, pth]) {
+    const report = await evaluateRun({ ...bare, clip: "demo" }, { checkpoint, into: join(root, "m") });
+    assertEquals(report.results[0].metrics, own.results[0].metrics);
+    assertStringIncludes(
+      report.warnings.join("\n"),
+      `${checkpoint} does not say how it was trained. Taken from flags and defaults: 8 heads, quickgelu, attention across the tokens, the demo encoder (spectral, not CLIP), a share of fakes in training of 0.50.`,
+    );
+  }
+  // As the version before this one wrote them.
+  const { card } = await readOwn("mute");
+  const old = {
+    format: "pt",
+    head: card.head,
+    encoder: card.encoder,
+    epoch: "1",
+    seed: "0",
+    config: card.config,
+  };
+  await saveSafetensors(mute, tensors, { metadata: old });
+  const report = await evaluateRun(bare, { checkpoint: mute, into: join(root, "m") });
+  assertEquals(report.results[0].metrics, own.results[0].metrics);
+  assertStringIncludes(report.warnings.join("\n"), "written by an older version and does not say all");
+});
+
+Deno.test("a .pth whose .safetensors has other weights is told apart", async () => {
+  await train("two", { pth: true });
+  const { tensors } = await loadWeights(file("two"));
+  const bias = tensors.get("cls_head.bias")!;
+  await savePth(
+    file("two", "model.pth"),
+    new Map(tensors).set("cls_head.bias", { ...bias, data: Float32Array.of(9, 0) }),
+  );
+  const { warnings } = await evaluateRun(bare, {
+    checkpoint: file("two", "model.pth"),
+    into: join(root, "t"),
+  });
+  assertStringIncludes(warnings.join("\n"), "has other weights");
+});
+
+Deno.test("a run goes on, and is tested, in the precision that it chose, whatever is measured later", async () => {
+  if (!isTensorFlow()) return;
+  const clipWeights = join(root, "clip-16.safetensors");
+  const config = { ...small, run: "kept", clip: "auto", clipWeights, epochs: 3 } as const;
+  const measured = join(root, "cache", "forgelens-bench", "measured");
+  await Deno.remove(measured, { recursive: true }).catch(() => {});
+  for await (const event of trainRun(config)) if (event.type === "epoch") break;
+  const chosen = (await readNumerics(join(root, "runs", "kept")))!;
+  assertEquals(chosen.precision.seconds?.float32.length, 7);
+  assertEquals(chosen.notes, []);
+  const { precision: { encoder, head } } = chosen;
+  const changed = encoder === "float32" ? "bfloat16" : "float32";
+  for (const { name } of Deno.readDirSync(measured)) {
+    const path = join(measured, name);
+    const answer = JSON.parse(await Deno.readTextFile(path));
+    if (answer.precision) {
+      await Deno.writeTextFile(path, JSON.stringify({ ...answer, precision: changed, head: changed }));
+    }
+  }
+  for await (const _ of trainRun(config, { resume: true }));
+  assertEquals(await readNumerics(join(root, "runs", "kept")), chosen);
+  assertEquals(JSON.parse((await readOwn("kept")).card.precision).encoder, encoder);
+  await Deno.remove(measured, { recursive: true });
+  const report = await evaluateRun(config);
+  assert(report.encoder.endsWith(`, ${encoder}`), report.encoder);
+  await assertRejects(() => Deno.stat(measured), Deno.errors.NotFound, undefined); // nothing was measured
+  const asked = await evaluateRun({ ...config, precision: changed }, { into: join(root, "p") });
+  assertStringIncludes(asked.warnings.join("\n"), `Tested in ${changed} as --precision asks`);
+  assertEquals(head === "bfloat16" || head === "float32", true);
+});
+
+Deno.test("a test in the next precision, where this machine has not the run's, says so beside the scores", async () => {
+  if (!isTensorFlow()) return;
+  // 8 bits want heads of a multiple of 16, and these are 24 wide: a machine that cannot.
+  await train("far", { clip: "auto", clipWeights: join(root, "clip-16.safetensors"), precision: "bfloat16" });
+  const { tensors, card } = await readOwn("far");
+  const metadata = { ...card, precision: JSON.stringify({ encoder: "int8", head: "bfloat16" }) };
+  const config = { ...JSON.parse(card.config), precision: "auto" };
+  await saveSafetensors(file("far"), tensors, {
+    metadata: { ...metadata, config: JSON.stringify(config) },
+    checksum: true,
+  });
+  const { encoder, warnings } = await evaluateRun({ ...bare, ...config });
+  assert(encoder.endsWith(", bfloat16"), encoder);
+  assertMatch(
+    warnings.join("\n"),
+    /This machine cannot compute in the run's precision: bfloat16 instead of int8 \(expected widths/,
+  );
+});
+
+Deno.test("trainRun() refuses to go on with another encoder's weights in the same file", async () => {
+  const clipWeights = join(root, "swapped.safetensors");
+  await Deno.copyFile(join(root, "clip-16.safetensors"), clipWeights);
+  const config = { ...small, run: "swapped", clip: "auto", clipWeights, epochs: 2 } as const;
+  for await (const event of trainRun(config)) if (event.type === "epoch") break;
+  const sizes = { width: 24, layers: 2, heads: 1, imageSize: 64, patchSize: 16, embedDim: 16 };
+  await saveSafetensors(clipWeights, randomClip(sizes, 1));
+  const resume = async () => {
+    for await (const _ of trainRun(config, { resume: true }));
+  };
+  await assertRejects(resume, InputError, "which it was begun with, but found the CLIP of width 24");
+});
+
+Deno.test("weights and checkpoints of which a byte has changed are refused by name", async () => {
+  const config = await train("byte");
+  for await (const event of trainRun({ ...small, run: "half", epochs: 2 })) if (event.type === "epoch") break;
+  for (
+    const [path, use] of [
+      [file("byte"), () => evaluateRun(config)],
+      [file("half", "resume.safetensors"), async () => {
+        for await (const _ of trainRun({ ...small, run: "half", epochs: 2 }, { resume: true }));
+      }],
+    ] as const
+  ) {
+    const bytes = await Deno.readFile(path);
+    bytes[bytes.length - 5] ^= 4;
+    await Deno.writeFile(path, bytes);
+    await assertRejects(use, Error, path);
+    await assertRejects(use, Error, "expected what the checksum");
+  }
+});
+
+async function readOwn(run: string) {
+  const { tensors, metadata: card } = await loadWeights(file(run));
+  assertEquals(resolveConfig(JSON.parse(card.config)).run, run);
+  return { tensors, card };
+}
