@@ -8,6 +8,7 @@ import { evaluateRun } from "./bench/evaluate.ts";
 import type { RunEvent } from "./bench/events.ts";
 import {
   checkRunFolder,
+  folderName,
   freeFolder,
   newRunName,
   readRunConfig,
@@ -107,7 +108,7 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
   const config = {
     ...(named ? { ...own, test: [], testReal: undefined, testFake: undefined } : own),
     ...given,
-    run: basename(place).replaceAll(/[^\w.-]+/g, "-"), // what the report is called
+    run: info.isDirectory ? basename(place) : folderName(basename(place)), // what the report is called
     out: dirname(place),
   };
   // A run has its own data; a file of weights too, where it lies in a run's folder and no other data are named.

@@ -82,6 +82,6 @@ export async function measuredOnce<T>(
   const known = schema.safeParse(await readJson(file).catch(() => undefined));
   if (known.success) return known.data;
   const answer = await measure();
-  await writeWhole(file, JSON.stringify(answer)).catch(() => {});
+  await writeWhole(file, JSON.stringify(answer)).catch(() => {}); // else it is measured again the next time
   return answer;
 }

@@ -48,9 +48,13 @@ const resumeFile = "resume.safetensors";
 
 /** `set-preset-seed0-20260102-030405`: a name that says what a run is, and sorts by time. */
 export function newRunName(config: RunConfig): string {
-  const set = (isDemo(config) ? "demo" : config.set).replaceAll(/[^\w.-]+/g, "-")
-    .replace(/^[.-]+/, "").slice(0, 80) || "data";
+  const set = folderName(isDemo(config) ? "demo" : config.set);
   return `${set}-${config.preset}-seed${config.seed}-${timeStamp()}`;
+}
+
+/** A name that a run may have, from any other: `my set` → `my-set`. */
+export function folderName(name: string): string {
+  return name.replaceAll(/[^\w.-]+/g, "-").replace(/^[.-]+/, "").slice(0, 80).replace(/\.+$/, "") || "data";
 }
 
 /** The time in UTC as names of folders have it: `20260102-030405`. */

@@ -48,9 +48,9 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
   return checked({
     ...reading,
     skipped: [...reading.skipped, ...unreadable],
-    notes: [...reading.notes, ...unusedOptions(reading, source)],
-    warnings: [
-      ...reading.warnings,
+    notes: [ // those of the caches are of this machine, not of the data
+      ...reading.notes,
+      ...unusedOptions(reading, source),
       ...(tree.notKept ? [`the list of files could not be kept for the next time: ${tree.notKept}`] : []),
       ...(tree.damaged
         ? [`the kept list of files was damaged, so all was listed anew: ${tree.damaged}`]

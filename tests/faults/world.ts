@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { cacheFolder } from "../../lib/base/cache.ts";
 import { loadStateDict } from "../../lib/model/weights.ts";
 import { smallRun } from "../command_line.ts";
@@ -12,6 +12,9 @@ import { writePictures } from "../folders.ts";
 
 const cli = join(import.meta.dirname!, "../../lib/cli.ts");
 const preload = join(import.meta.dirname!, "kill_at.ts");
+
+/** Deno's own cache, which would be made again for every trial. */
+const denoFolder = Deno.env.get("DENO_DIR") || join(dirname(cacheFolder()), "deno");
 
 /** One trial's folders. */
 export type World = {
@@ -99,6 +102,7 @@ export async function command(
       NO_COLOR: "1",
       FORGELENS_DEBUG: "",
       FORGELENS_DATA_CACHE: "",
+      DENO_DIR: denoFolder,
       XDG_CACHE_HOME: world.cache,
       TMPDIR: world.tmp,
       ...env,
