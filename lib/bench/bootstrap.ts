@@ -9,23 +9,52 @@ import { checkProbabilities, orderByScore } from "./metrics.ts";
 /** The two ends of an interval. */
 export type Interval = { readonly low: number; readonly high: number };
 
-/** 95 % intervals of three metrics; null where no resample defined the metric (one class only). */
+/**
+ * 95 % intervals of three metrics; null where there is none: a class with too few groups ({@link LEAST_GROUPS}), one class
+ * only, or resamples that all give the same number, which says that the data are few and not that the number is sure.
+ */
 export type Intervals = {
   readonly auc: Interval | null;
   readonly ap: Interval | null;
-  readonly accuracy: Interval;
+  readonly accuracy: Interval | null;
   /** Number of resamples drawn. */
   readonly samples: number;
   /** Number of things resampled: groups where groups are given, else predictions. */
   readonly units: number;
+  /** Those that hold a real one, and those that hold a fake. */
+  readonly groups: { readonly real: number; readonly fake: number };
 };
+
+/**
+ * Fewer groups (videos) of a class than this give no interval: 10.
+ *
+ * Percentile intervals are too narrow for few groups, by a factor of about 1.96 · √((n−1)/n) / t(n−1): 0.82 for 10, 0.63 for 5
+ * (Hesterberg 2015, What Teachers Should Know About the Bootstrap, The American Statistician 69, 371–386). How often this
+ * function's interval held the true AUC, of 1,000 simulated tests of n videos a class with normal scores: for AUC 0.75
+ * 53 % (n = 2), 74 % (3), 90 % (5), 93 % (10), 94 % (20); for AUC 0.9 26 %, 45 %, 70 %, 86 %, 93 %. Half of the misses with
+ * 10 at 0.9 were tests without an error, which have no interval either: of the intervals that are shown 92 % held it.
+ */
+export const LEAST_GROUPS = 10;
+
+/** What is to be said of a test with too few videos of a class for an interval; undefined where there are enough. */
+export function tooFewGroups(
+  name: string,
+  groups: { readonly real: number; readonly fake: number },
+): string | undefined {
+  const { real, fake } = groups;
+  const few = [real, fake].some((count) => count > 0 && count < LEAST_GROUPS);
+  return few
+    ? `${name}: ${real} real and ${fake} fake videos say little (fewer than ${LEAST_GROUPS} of a class, single images counted as videos): no intervals, and the numbers may be far from those of other videos`
+    : undefined;
+}
 
 /**
  * 95 % percentile bootstrap intervals of AUC, AP and accuracy (fake when the score is at least the threshold).
  *
  * Frames of one video are not independent: with `groups` whole groups are drawn with replacement, otherwise single
  * predictions (Efron and Tibshirani 1993, chapters 13 and 8). A resample that happens to hold one class only says
- * nothing of AUC and AP and is left out of theirs. The ends are linearly interpolated, as `numpy.percentile` does.
+ * nothing of AUC and AP and is left out of theirs. The ends are linearly interpolated, as `numpy.percentile` does. With fewer
+ * than {@link LEAST_GROUPS} groups of a class there are no intervals.
  *
  * @param options.groups one per score, for instance its data set and video
  * @param options.samples number of resamples; 1000 unless given
@@ -62,6 +91,12 @@ export function bootstrapIntervals(
   const isCorrect = Uint8Array.from(order, (i) => Number((scores[i] >= threshold) === (labels[i] === 1)));
   const endsTie = Uint8Array.from(order, (i, rank) => Number(scores[order[rank + 1]] !== scores[i]));
   const { unitOf, units } = groups ? numberGroups(groups, order) : { unitOf: order, units: n };
+  const ofClass = (label: number) => new Set(unitOf.filter((_, rank) => sortedLabels[rank] === label)).size;
+  const [real, fake] = [ofClass(0), ofClass(1)];
+  const counted = { samples, units, groups: { real, fake } };
+  if ([real, fake].some((count) => count > 0 && count < LEAST_GROUPS)) {
+    return { auc: null, ap: null, accuracy: null, ...counted };
+  }
 
   const random = createRandom(seed, "bootstrap");
   const counts = new Uint32Array(units);
@@ -95,11 +130,10 @@ export function bootstrapIntervals(
     aps.push(precisionSum / tp);
   }
   return {
-    auc: aucs.length > 0 ? middle95(aucs) : null,
-    ap: aps.length > 0 ? middle95(aps) : null,
+    auc: middle95(aucs),
+    ap: middle95(aps),
     accuracy: middle95(accuracies),
-    samples,
-    units,
+    ...counted,
   };
 }
 
@@ -115,8 +149,9 @@ function numberGroups(groups: ArrayLike<string | number>, order: Uint32Array) {
   return { unitOf: order.map((i) => byIndex[i]), units: numbers.size };
 }
 
-function middle95(values: number[]): Interval {
+function middle95(values: number[]): Interval | null {
   const sorted = Float64Array.from(values).sort();
+  if (sorted.length === 0 || sorted[0] === sorted[sorted.length - 1]) return null;
   return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
 }
 

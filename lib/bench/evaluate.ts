@@ -11,7 +11,7 @@ import { takeBreath } from "../base/breath.ts";
 import { checkWritable } from "../base/files.ts";
 import { type ForgeLens, logits } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
-import { bootstrapIntervals } from "./bootstrap.ts";
+import { bootstrapIntervals, tooFewGroups } from "./bootstrap.ts";
 import {
   bindHead,
   checkHeads,
@@ -187,6 +187,9 @@ export function makeReport(
   },
 ): RunReport {
   const { session: { experiment, encoder, backend, warnings }, history, results, doubts = [] } = options;
+  const few = results.flatMap(({ set, split, intervals }) =>
+    (intervals && tooFewGroups(`${set} ${split}`, intervals.groups)) ?? []
+  );
   return {
     schemaVersion: 1,
     name: config.run ?? "evaluation",
@@ -200,7 +203,7 @@ export function makeReport(
     data: experiment.data,
     history,
     results,
-    warnings: [...new Set([...warnings, ...doubts])],
+    warnings: [...new Set([...warnings, ...doubts, ...few])],
   };
 }
 

@@ -11,6 +11,7 @@ import type { ImageFacts } from "../data/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/leaks.ts";
 import { takeBreath } from "../base/breath.ts";
 import { InputError } from "../base/errors.ts";
+import { LEAST_GROUPS, tooFewGroups } from "./bootstrap.ts";
 import type { RunEvent } from "./events.ts";
 import {
   countSamples,
@@ -95,7 +96,7 @@ export async function loadExperiment(
     val: parts.val,
     tests: parts.tests,
     skipped,
-    warnings: [...inspection.warnings, ...leaks],
+    warnings: [...inspection.warnings, ...leaks, ...fewVideos(named, config)],
     data: named.filter(({ samples }) => samples.length > 0).map(({ set, split, samples }) =>
       summary(samples, { set, split, skipped })
     ),
@@ -125,7 +126,8 @@ export async function inspectData(
     if (!(error instanceof InputError)) throw error;
     problems.push(error.message);
   }
-  return { ...found, warnings: [...found.warnings, ...leaks], problems };
+  const few = fewVideos(namedParts(config, parts), config);
+  return { ...found, warnings: [...found.warnings, ...leaks, ...few], problems };
 }
 
 /** Every part with what it is called; the training set's first. */
@@ -142,6 +144,22 @@ function namedParts(config: RunConfig, parts: Parts): (Part & { set: string; spl
       samples,
     })),
   ];
+}
+
+/** Tests with too few videos for an interval, and a validation set with too few to choose an epoch by. */
+function fewVideos(named: readonly Part[], config: RunConfig): string[] {
+  return named.filter(({ role, samples }) => role !== "train" && samples.length > 0).flatMap(
+    ({ role, name, samples }) => {
+      const videos = (label: number) =>
+        new Set(samples.filter((sample) => sample.label === label).map(({ video, path }) => video ?? path))
+          .size;
+      const groups = { real: videos(0), fake: videos(1) };
+      if (role === "test") return tooFewGroups(name, groups) ?? [];
+      return config.select === "best" && Math.min(groups.real, groups.fake) < LEAST_GROUPS
+        ? `${name}: the best epoch is chosen by ${groups.real} real and ${groups.fake} fake videos, too few to tell epochs apart (fewer than ${LEAST_GROUPS} of a class): its validation AUC is mostly chance`
+        : [];
+    },
+  );
 }
 
 /** Videos whose frames are yet to be made, as parts: the check of identities can be made of them already. */

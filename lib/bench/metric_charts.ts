@@ -211,7 +211,7 @@ function pointNotes(results: readonly EvaluationResult[]): string[] {
   const runs = Math.max(1, ...results.map((result) => result.runs?.length ?? 1));
   const spread = runs > 1
     ? [`Bars: ± standard deviation over ${runs} runs`]
-    : results.some((result) => result.intervals)
+    : results.some(({ intervals }) => intervals?.auc || intervals?.ap || intervals?.accuracy)
     ? ["Bars: 95 % bootstrap intervals"]
     : [];
   const reference = results.some((result) => referenceFor(result))

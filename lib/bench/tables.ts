@@ -6,6 +6,7 @@
 import { markdownTable } from "markdown-table";
 import stringWidth from "string-width";
 import { printable, printableLines } from "../base/printable.ts";
+import { LEAST_GROUPS } from "./bootstrap.ts";
 import { referenceFor } from "./reference.ts";
 import { demoTitle, estimate, type EvaluationResult, type MetricName, type RunReport } from "./report.ts";
 
@@ -58,7 +59,14 @@ export function intervalTable(results: readonly EvaluationResult[]): Table | nul
       const { auc, ap, accuracy, units, samples } = result.intervals!;
       return [...testCells(result), range(auc), range(ap), range(accuracy), count(units), count(samples)];
     }),
-    notes: ["Percentile bootstrap of the first run. Units: what was resampled, videos where they are known."],
+    notes: [
+      "Percentile bootstrap of the first run. Units: what was resampled, videos where they are known.",
+      ...(measured.some(({ intervals }) => intervals!.auc === null || intervals!.accuracy === null)
+        ? [
+          `–: too few for an interval (fewer than ${LEAST_GROUPS} units of a class), or every resample gave the same.`,
+        ]
+        : []),
+    ],
   };
 }
 
