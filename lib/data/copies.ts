@@ -122,52 +122,50 @@ function* nearPairs(
   looks: readonly string[],
   apart: (a: number, b: number) => boolean,
 ): Generator<[number, number] | number> {
+  const indices = looks.flatMap((look, i) => (look === "" ? [] : i));
+  const count = indices.length;
+  const words = Array.from(
+    { length: 4 },
+    (_, at) => Int32Array.from(indices, (i) => parseInt(looks[i].slice(at * 8, at * 8 + 8), 16)),
+  );
+  const bandOf = (i: number, band: number) => (words[band >> 1][i] >>> (band % 2 === 0 ? 16 : 0)) & 0xffff;
   let told = Date.now();
-  const words = new Uint32Array(looks.length * 4);
-  looks.forEach((look, i) => {
-    for (let word = 0; word < 4; word++) {
-      words[i * 4 + word] = parseInt(look.slice(word * 8, word * 8 + 8), 16);
-    }
-  });
-  const bandOf = (i: number, band: number) =>
-    (words[i * 4 + (band >> 1)] >>> (band % 2 === 0 ? 16 : 0)) & 0xffff;
   for (let band = 0; band < BANDS; band++) {
-    const buckets = new Map<number, number[]>();
-    for (let i = 0; i < looks.length; i++) {
-      if (looks[i] === "") continue;
-      const value = bandOf(i, band);
-      const bucket = buckets.get(value);
-      if (bucket) bucket.push(i);
-      else buckets.set(value, [i]);
-    }
-    for (const bucket of buckets.values()) {
+    // Sorted by the band, so that a bucket's words lie side by side: this loop is all the time that a million looks take.
+    const starts = new Uint32Array(0x10001);
+    for (let i = 0; i < count; i++) starts[bandOf(i, band) + 1]++;
+    for (let value = 0; value < 0x10000; value++) starts[value + 1] += starts[value];
+    const order = new Uint32Array(count);
+    const next = starts.slice();
+    for (let i = 0; i < count; i++) order[next[bandOf(i, band)]++] = i;
+    const [w0, w1, w2, w3] = words.map((word) => Int32Array.from(order, (i) => word[i]));
+    for (let value = 0; value < 0x10000; value++) {
+      const [from, to] = [starts[value], starts[value + 1]];
+      if (to - from < 2 || to - from > COMMON) continue;
       if (Date.now() - told > 100) {
         yield band;
         told = Date.now();
       }
-      if (bucket.length > COMMON) continue;
-      for (let b = 1; b < bucket.length; b++) {
-        for (let a = 0; a < b; a++) {
-          const [i, j] = [bucket[a], bucket[b]];
-          if (differentBits(words, i, j) > NEAR_BITS || !apart(i, j)) continue;
+      for (let b = from + 1; b < to; b++) {
+        for (let a = from; a < b; a++) {
+          let bits = ones(w0[a] ^ w0[b]) + ones(w1[a] ^ w1[b]);
+          if (bits > NEAR_BITS) continue;
+          bits += ones(w2[a] ^ w2[b]) + ones(w3[a] ^ w3[b]);
+          if (bits > NEAR_BITS || !apart(indices[order[a]], indices[order[b]])) continue;
           let earlier = 0; // a pair is met in each band that it shares
-          while (earlier < band && bandOf(i, earlier) !== bandOf(j, earlier)) earlier++;
-          if (earlier === band) yield [i, j];
+          while (earlier < band && bandOf(order[a], earlier) !== bandOf(order[b], earlier)) earlier++;
+          if (earlier === band) yield [indices[order[a]], indices[order[b]]];
         }
       }
     }
   }
 }
 
-function differentBits(words: Uint32Array, a: number, b: number): number {
-  let bits = 0;
-  for (let i = 0; i < 4 && bits <= NEAR_BITS; i++) {
-    let word = words[a * 4 + i] ^ words[b * 4 + i];
-    word -= (word >>> 1) & 0x55555555;
-    word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
-    bits += Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-  }
-  return bits;
+/** How many bits are set. */
+function ones(word: number): number {
+  word -= (word >>> 1) & 0x55555555;
+  word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
+  return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 /**
