@@ -407,7 +407,7 @@ Deno.test("tableMarkdown() escapes what Markdown and HTML would read as marks", 
       "| a\\|b\\_\\<c\\>              |",
       "| S\\_t                     |",
       "| \\$x\\$ \\~\\~y\\~\\~ \\[z\\](w) |",
-      "*\\<img src=x\\>\\u000a\\u000a# n*",
+      "*\\<img src=x\\>\\\\u000a\\\\u000a# n*",
     ]
   ) assertStringIncludes(text, line);
 });

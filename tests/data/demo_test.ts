@@ -89,6 +89,20 @@ Deno.test("writeDemoData() returns at once when the data is there", async () => 
   assertEquals((await Deno.stat(join(root, "demo.json"))).mtime, before.mtime);
 });
 
+Deno.test("writeDemoData() sets out to write all anew when an image is missing", async () => {
+  const { root, files } = await demoData();
+  const path = join(root, files.find(({ kind }) => kind === "real")!.path);
+  const bytes = await Deno.readFile(path);
+  await Deno.remove(path);
+  try {
+    // Stopped at once: the writing itself takes a minute, and is proved above.
+    const signal = AbortSignal.abort(new Error("began to write"));
+    await assertRejects(() => writeDemoData({ root, signal }), Error, "began to write");
+  } finally {
+    await Deno.writeFile(path, bytes);
+  }
+});
+
 Deno.test("writeDemoData() lays out sets, splits and classes as a user's folders, with more fakes than reals", async () => {
   const { files } = await demoData();
   const splits = new Map<string, [number, number]>();
