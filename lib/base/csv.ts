@@ -43,7 +43,7 @@ export async function* csvRows(
   );
   if (!info.isFile) refuse("expected a CSV file but found a folder");
   let header: readonly string[] | undefined;
-  const parser = createReadStream(path).pipe(parse({
+  const parser = parse({
     columns: (names: string[]) =>
       (header = names.map((name) => lowerCase ? name.trim().toLowerCase() : name.trim())).slice(),
     cast: unguarded,
@@ -51,7 +51,10 @@ export async function* csvRows(
     info: true,
     trim: true,
     skip_empty_lines: true,
-  }));
+  });
+  // A pipe leaves errors of reading to nobody.
+  const file = createReadStream(path).on("error", (error) => parser.destroy(error));
+  file.pipe(parser);
   const checkHeader = () => {
     const twice = header?.find((name, i) => name !== "" && header!.indexOf(name) !== i);
     if (twice !== undefined) refuse(`expected each column once but found ${twice} twice in line 1`);
@@ -75,7 +78,8 @@ export async function* csvRows(
       yield { line: info.lines, values: record };
     }
   } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
+    if (error instanceof InputError) throw error;
+    if (!(error instanceof CsvError)) refuse(`expected a CSV file but found ${reasonOf(error)}`);
     const { code, lines = 0, record } = error as CsvError & { lines?: number; record?: readonly unknown[] };
     if (code === "CSV_RECORD_INCONSISTENT_COLUMNS") {
       refuse(
@@ -83,6 +87,8 @@ export async function* csvRows(
       );
     }
     refuse(`expected CSV but found ${faults[code] ?? reasonOf(error)} in line ${lines}`);
+  } finally {
+    file.destroy();
   }
   if (rows === 0) checkHeader();
 }

@@ -9,9 +9,15 @@ export class InputError extends Error {
   override name = "InputError";
 }
 
-/** The part of an error's message that stands behind its subject, on one line: `expected … but found …`. */
+/**
+ * The part of an error's message that stands behind its subject, on one line: `expected … but found …`; of one of the
+ * system's what happened, without the path: `Permission denied`.
+ */
 export function reasonOf(error: unknown): string {
-  const message = (error instanceof Error ? error.message : String(error)).split("\n")[0];
+  const whole = error instanceof Error ? error.message : String(error);
+  const system = /^([^\n]+?) \(os error \d+\)/.exec(whole);
+  if (system && !whole.includes(": expected ")) return system[1];
+  const message = whole.split("\n")[0];
   const at = message.lastIndexOf(": expected ");
   return at < 0 ? message : message.slice(at + 2);
 }

@@ -132,13 +132,15 @@ function refuseTree(
 ): never {
   const { source, faults } = options;
   const inside = namesIn(tree.folders.get("")?.folders ?? "");
+  const closed = tree.unreadable.slice(0, 3).map(({ path, reason }) =>
+    `${path === "." ? "it" : path} cannot be read: ${reason}`
+  );
+  const hints = [...new Set(faults)].slice(0, 3);
   const names = [...inside.map((name) => `${name}/`), ...namesIn(tree.folders.get("")?.files ?? "")];
   throw new InputError(
     `Cannot read the set ${source.name}: expected FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON or folders named real and fake in ${tree.root} but found ${
       names.slice(0, 8).join(", ") || "nothing"
-    }${names.length > 8 ? ", …" : ""}${
-      faults.length > 0 ? `; ${[...new Set(faults)].slice(0, 3).join("; ")}` : ""
-    }`,
+    }${names.length > 8 ? ", …" : ""}${[...closed, ...hints].map((hint) => `; ${hint}`).join("")}`,
   );
 }
 

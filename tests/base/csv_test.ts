@@ -58,6 +58,19 @@ for (
   });
 }
 
+Deno.test({
+  name: "csvRows() names a file that cannot be read",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const path = "/proc/self/mem"; // opens, and fails when it is read, for root too
+    await assertRejects(
+      () => Array.fromAsync(csvRows(path, { what: "the list" })),
+      InputError,
+      `Cannot read the list ${path}: expected a CSV file but found `,
+    );
+  },
+});
+
 Deno.test("csvRows() takes a header in any case when told to", async () => {
   const folder = await Deno.makeTempDir();
   try {
