@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { readJson } from "../base/files.ts";
+import { readSplits, type Splits } from "./ffpp_splits.ts";
 import {
   findVideos,
   type FoundVideo,
@@ -16,7 +16,7 @@ import {
   type Video,
 } from "./layout_videos.ts";
 import { below, namesIn, type Tree } from "./scan.ts";
-import { compressionNamed, type Split, splitNamed } from "./vocabulary.ts";
+import { compressionNamed, type Split } from "./vocabulary.ts";
 
 /** One method at one compression. */
 type Source = {
@@ -36,8 +36,6 @@ const flatReals = ["original", "youtube", "real"];
 
 /** Videos as published: 1,000 originals and as many by each method (Rössler et al. 2019); DFD has 363 and 3,068. */
 const officialVideos = { ffpp: 1000, actors: 363, DeepFakeDetection: 3068 } as const;
-/** Pairs of the official split files. */
-const officialPairs: Readonly<Record<Split, number>> = { train: 360, val: 70, test: 70 };
 
 /** True when a tree looks like FaceForensics++: its two folders, or methods' folders beside one of originals. */
 export function looksLikeFaceForensics(tree: Tree): boolean {
@@ -206,82 +204,6 @@ function selectMethods(all: readonly Source[], options: Selection & { readonly d
   }
   const wanted = new Set(options.methods.map((name) => name.toLowerCase()));
   return all.filter(({ label, method }) => label === 0 || wanted.has(method.toLowerCase()));
-}
-
-type Splits = {
-  /** Splits by name of a video, more than one where files contradict each other. */
-  readonly of: ReadonlyMap<string, Split[]>;
-  readonly from: string;
-  readonly files: readonly string[];
-  readonly missing: readonly Shortage[];
-};
-
-async function readSplits(tree: Tree): Promise<Splits | undefined> {
-  const names = ["train", "val", "test"] as const;
-  const filesOf = (folder: string) => namesIn(tree.folders.get(folder)?.files ?? "");
-  const folder = ["", "splits", "dataset/splits", "dataset"].find((path) =>
-    names.some((name) => filesOf(path).includes(`${name}.json`))
-  );
-  if (folder === undefined) return undefined;
-  const of = new Map<string, Split[]>();
-  const missing: Shortage[] = [];
-  const files: string[] = [];
-  for (const split of names) {
-    const name = splitFile(filesOf(folder), split);
-    if (name === undefined) {
-      missing.push({
-        what: `${split}.json`,
-        expected: 1,
-        found: 0,
-        by: "the other split files",
-        examples: [],
-      });
-      continue;
-    }
-    const pairs = await readPairs(join(tree.root, folder, name));
-    files.push(below(folder, name));
-    for (const [a, b] of pairs) {
-      for (const name of [a, b, `${a}_${b}`, `${b}_${a}`]) {
-        of.set(name, [...new Set([...(of.get(name) ?? []), split])]);
-      }
-    }
-    if (pairs.length < officialPairs[split]) {
-      missing.push({
-        what: `pairs in ${split}.json`,
-        expected: officialPairs[split],
-        found: pairs.length,
-        by: "official",
-        examples: [],
-      });
-    }
-  }
-  return { of, from: below(folder, "*.json"), files, missing };
-}
-
-/** `val.json`, or what else the split is called. */
-function splitFile(names: readonly string[], split: Split): string | undefined {
-  return names.find((name) => name === `${split}.json`) ??
-    names.find((name) => /\.json$/i.test(name) && splitNamed(name.slice(0, -5)) === split);
-}
-
-async function readPairs(path: string): Promise<[string, string][]> {
-  const value = await readJson(path, { expected: "pairs of videos in JSON" });
-  const isPair = (pair: unknown): pair is [string, string] =>
-    Array.isArray(pair) && pair.length === 2 && pair.every((id) => typeof id === "string");
-  if (!Array.isArray(value) || !value.every(isPair)) {
-    throw new InputError(
-      `Cannot read ${path}: expected pairs of videos such as [["071","054"]] but found another form`,
-    );
-  }
-  const odd = value.findIndex((pair) => pair.some((id) => ffppIdentities(id).length !== 1));
-  if (odd >= 0) {
-    throw new InputError(
-      `Cannot read ${path}: expected videos of three or four digits, such as ["071","054"], but found ${
-        JSON.stringify(value[odd])
-      } in pair ${odd + 1}`,
-    );
-  }
-  return value;
 }
 
 /** Both persons of `071_054`, the one of `071`; none where the name has another form. */
