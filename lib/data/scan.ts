@@ -53,7 +53,37 @@ export type ScanOptions = {
 const AT_ONCE = 16;
 /** A folder that was read sooner than this after its last change may have changed again within one tick of its clock. */
 const SETTLED_MS = 2000;
-const VERSION = 3;
+/** Raised with the rules of what is left out. */
+const VERSION = 4;
+
+/** What systems and programs put beside data, in lower case; names that begin with a dot are left out too. */
+const notData: ReadonlySet<string> = new Set([
+  "@eadir", // Synology
+  "@tmp",
+  "@recycle", // QNAP
+  "@recently-snapshot",
+  "@synoeastream",
+  "@__thumb",
+  "#recycle",
+  "#snapshot",
+  "$recycle.bin", // Windows
+  "$recycle",
+  "recycler",
+  "system volume information",
+  "thumbs.db",
+  "ehthumbs.db",
+  "desktop.ini",
+  "__macosx",
+  "__pycache__",
+  "lost+found",
+]);
+/** Ends of the names of what is not finished. */
+const unfinished = /\.(partial|part|filepart|crdownload|download)$|~$/i;
+
+/** False for hidden files and folders, a system's own, and unfinished ones: what a walk over data passes by. */
+export function isData(name: string): boolean {
+  return !name.startsWith(".") && !notData.has(name.toLowerCase()) && !unfinished.test(name);
+}
 
 /** The names in a {@link Folder}'s `files` or `folders`. */
 export function namesIn(joined: string): string[] {
@@ -61,8 +91,8 @@ export function namesIn(joined: string): string[] {
 }
 
 /**
- * Lists every folder and file below `root`, hidden ones left out, links followed but not in circles; opens at most 16
- * folders at a time and no file.
+ * Lists every folder and file below `root` but those that are not data (see {@link isData}), links followed but not in
+ * circles; opens at most 16 folders at a time and no file. It is the only walker of folders with data.
  *
  * With a `cacheDir` the list is kept there. The next scan asks each folder only for its time of change, and reads the
  * ones that have another: names are trusted, contents are never part of a scan.
@@ -103,10 +133,14 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
         const target = links.has(name) ? await Deno.realPath(join(here, name)) : join(at.real, name);
         if (links.has(name) && `${at.real}/`.startsWith(`${target}/`)) {
           unreadable.push({ path, reason: "a link back to a folder that holds it" });
+        } else if (links.has(name) && isBelow(target, real)) {
+          unreadable.push({ path, reason: "a link to a folder that is read where it lies" });
         } else waiting.push({ path, real: target });
       }
     } catch (error) {
-      unreadable.push({ path: at.path || ".", reason: reasonOf(error) });
+      // The system's words name the path again, by which the same reason would be another one for each folder.
+      const reason = reasonOf(error).replace(/: [a-z]+ '.*'$/, "");
+      unreadable.push({ path: at.path || ".", reason });
     }
   };
 
@@ -125,6 +159,16 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
   unreadable.sort((a, b) => (a.path < b.path ? -1 : 1));
   const damaged = before === "damaged" ? keptAt : undefined;
   return { root: real, folders: ordered, files, read, unreadable, notKept, damaged };
+}
+
+/** True when a walk from `root` comes to `path` by itself. */
+function isBelow(path: string, root: string): boolean {
+  return path.startsWith(`${root}/`) && path.slice(root.length + 1).split("/").every(isData);
+}
+
+/** True for a folder of masks or landmarks, which tools put beside the frames. */
+export function isBesideFrames(path: string): boolean {
+  return /(^|\/)(masks?|landmarks)(\/|$)/.test(path);
 }
 
 /** The path of `name` in the folder `path`, with `/`. */
@@ -147,7 +191,7 @@ async function readFolder(
   const links: string[] = [];
   for await (const entry of Deno.readDir(here)) {
     const { name } = entry;
-    if (name.startsWith(".") || name === "__MACOSX" || name === "Thumbs.db") continue;
+    if (!isData(name)) continue;
     const inside = below(path, name);
     if (name.includes("\n")) {
       unreadable.push({ path: inside.replaceAll("\n", "\\n"), reason: "a line feed in its name" });

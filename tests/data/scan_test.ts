@@ -35,6 +35,52 @@ Deno.test("scanTree() lists names in the order of people, without hidden ones", 
   });
 });
 
+Deno.test("scanTree() passes by what systems and programs put beside data, and what is not finished", async () => {
+  await withFolder(async (root) => {
+    const beside = [
+      ".Trash-1000/files/v1",
+      ".ipynb_checkpoints",
+      ".v9.partial",
+      "v0.partial",
+      "@eaDir/0.jpg",
+      "#recycle",
+      "$RECYCLE.BIN/S-1-5-21",
+      "lost+found",
+      "System Volume Information",
+      "__MACOSX/v0",
+    ];
+    const files = ["._0.jpg", ".DS_Store", "Thumbs.db", "desktop.ini", "1.jpg.part", "2.jpg.crdownload"];
+    const data = ["0.jpg", "@someone/1.jpg", "#1/2.jpg", "v1.partial.jpg", "notes.txt"];
+    await writeFiles(
+      root,
+      Object.fromEntries(
+        [...beside.map((folder) => `${folder}/x.jpg`), ...files, ...data].flatMap((path) => [
+          [path, ""],
+          [`v0/${path}`, ""],
+        ]),
+      ),
+    );
+    const tree = await scanTree(root);
+    assertEquals([...tree.folders.keys()], ["", "#1", "@someone", "v0", "v0/#1", "v0/@someone"]);
+    assertEquals(namesIn(tree.folders.get("v0")!.files), ["0.jpg", "notes.txt", "v1.partial.jpg"]);
+    assertEquals(tree.files, 2 * data.length);
+  });
+});
+
+Deno.test("scanTree() reads a folder once when a link beside it leads to it", async () => {
+  await withFolder(async (root) => {
+    await writeFiles(root, { "a/1.png": "", ".store/b/2.png": "" });
+    await Deno.symlink(join(root, "a"), join(root, "again"));
+    await Deno.symlink(join(root, ".store/b"), join(root, "b")); // where no walk comes to by itself
+    const tree = await scanTree(root);
+    assertEquals([...tree.folders.keys()], ["", "a", "b"]);
+    assertEquals(tree.unreadable, [{
+      path: "again",
+      reason: "a link to a folder that is read where it lies",
+    }]);
+  });
+});
+
 Deno.test("scanTree() reuses a kept scan and reads only the folders that changed", async () => {
   await withFolder(async (root) => {
     const [data, cacheDir] = [join(root, "data"), join(root, "cache")];
