@@ -76,7 +76,8 @@ export function createScreen(
     if (bar) bar.update(done, { rate, extra, left });
     else if (inPlace) {
       const time = done === total ? duration(seconds) : `${left} left`;
-      inPlace(`${shown}: ${done}/${total}${rate}${extra} | ${time}`, done / total);
+      const at = total > 0 ? `${done}/${total}${rate}${extra} | ${time}` : `${done}${rate}${extra}`;
+      inPlace(`${shown}: ${at}`, total > 0 ? done / total : 0);
     } else if ((done === total && total > 0) || now - task.said > PLAIN_EVERY_MS) {
       task.said = now;
       const end = done === total ? `, ${duration(seconds)}` : ` | ${left} left`;
