@@ -24,6 +24,7 @@ const dataKeys = [
   "compression",
   "methods",
   "framesPerVideo",
+  "videos",
   "root",
   "valShare",
   "testShare",
@@ -81,7 +82,7 @@ export async function main(args: readonly string[]): Promise<number> {
       .option("--landmarks", "take boxes around the .npy landmarks beside the videos or frames")
       .option("--margin <number>", "side of the crop over the longer side of the box", toNumber, 1.3)
       .option("--workers <number>", "videos at a time; as many as there are cores unless given", toWhole(1)),
-    ["data", "set", "compression", "methods", "root"],
+    ["data", "set", "compression", "methods", "videos", "root"],
   ).action(async (flags: Flags) => {
     code = await (await import("./data_commands.ts")).prepare(flags);
   });

@@ -7,7 +7,7 @@
  */
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
-import { type LayoutSpec, type PairSpec, parseSpec } from "./data/spec.ts";
+import { type LayoutSpec, type PairSpec, parseSpec, videosChoices } from "./data/spec.ts";
 import { InputError } from "./base/errors.ts";
 
 const folder = z.string().min(1);
@@ -48,6 +48,9 @@ export const runSchema = z.strictObject({
   ),
   framesPerVideo: z.int().min(1).optional().describe(
     "so many evenly spaced frames of each video; all unless given",
+  ),
+  videos: z.enum(videosChoices).default("auto").describe(
+    "what names a video in --real and --fake, in folders of --data and --test, and in manifests without a video column: the folder, the file's name without the frame's number, or each file; auto: what names and the look of a few images say",
   ),
   root: z.string().min(1).optional().describe(
     "where the paths of a list or manifest lie on this machine: FOLDER, or OLD=NEW",

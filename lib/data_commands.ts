@@ -74,6 +74,7 @@ export async function prepare(flags: Flags): Promise<number> {
       methods: spec.methods ?? (methods.length > 0 ? methods : undefined),
       compression: spec.compression ?? config.compression,
       root: spec.root ?? config.root,
+      videos: config.videos,
     }, { signal });
     const wanted = spec.split === undefined || spec.split === "all" ? undefined : spec.split;
     const videos = reading.videos.filter(({ split }) => wanted === undefined || split === wanted);

@@ -32,7 +32,7 @@ export type ReadSet = {
   readonly samples: readonly Sample[];
   readonly skipped: SampleList["skipped"];
   readonly warnings: readonly string[];
-  /** How its videos were dealt. */
+  /** What was taken for what, and how its videos were dealt. */
   readonly notes?: readonly string[];
   /** Where the layout is one of a distributed set. */
   readonly reading?: SetReading;
@@ -169,6 +169,21 @@ async function groupCopies(
 /** The sample itself where it is in the split already: a million copies are a lot. */
 export function inSplit(sample: Sample, split: string | undefined): Sample {
   return sample.split === split ? sample : { ...sample, split };
+}
+
+/** Fewer videos of a class than these say little of a detector. */
+const FEW_VIDEOS = 5;
+
+/** A warning for a set with too few videos of a class to tell anything. */
+export function fewVideos(videos: Iterable<Pick<Sample, "label" | "video">>, set: string): string[] {
+  const found = [new Set<string | undefined>(), new Set<string | undefined>()] as const;
+  for (const { label, video } of videos) found[label].add(video);
+  const few = found.flatMap(({ size }, label) =>
+    size > 0 && size < FEW_VIDEOS ? `${size} ${label ? "fake" : "real"} video${size === 1 ? "" : "s"}` : []
+  );
+  return few.length === 0
+    ? []
+    : [`${set}: only ${few.join(" and ")}, too few to tell a detector from chance`];
 }
 
 /** Throws, or where all is to be said adds to the problems. */

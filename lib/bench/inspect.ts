@@ -77,14 +77,13 @@ export function countUnframed(reading: SetReading, set: string): CountRow[] {
   const rows = new Map<string, CountRow>();
   for (const { label, method, split = "–", frames } of reading.videos) {
     if (frames !== "") continue;
-    const name = label === 0 ? "real" : method;
-    const key = `${split} ${label} ${name}`;
+    const key = `${split} ${label} ${method}`;
     const row = rows.get(key) ??
       {
         set,
         split,
         label: label === 0 ? "real" : "fake",
-        method: name,
+        method,
         videos: 0,
         images: 0,
         withoutFrames: 0,

@@ -5,8 +5,10 @@
  */
 import { join } from "node:path";
 import { checkSelections, isDemo, type RunConfig, testSets } from "../config.ts";
-import { byName, readFolders, type Sample } from "../data/dataset.ts";
+import { byName, type Sample } from "../data/dataset.ts";
+import { dataFolder } from "../base/cache.ts";
 import { demoSets, writeDemoData } from "../data/demo.ts";
+import { readFolders } from "../data/folders.ts";
 import { ffppPersons } from "../data/layout_ffpp.ts";
 import { evenly } from "../data/layout_videos.ts";
 import { readManifest } from "../data/manifest.ts";
@@ -14,6 +16,7 @@ import {
   check,
   deal,
   type Dealt,
+  fewVideos,
   inOrder,
   inSplit,
   type Parts,
@@ -65,7 +68,7 @@ async function demoParts(config: RunConfig, options: PartsOptions): Promise<Part
   const read = (set: string, split: string) => {
     const folder = join(config.demoRoot, set, split);
     const folders = { real: join(folder, "real"), fake: join(folder, "fake") };
-    return readPair(folders, { set, split, config, ...options });
+    return readPair(folders, { set, split, config, demo: true, ...options });
   };
   const [within, ...others] = demoSets;
   const train = await read(within, "train");
@@ -106,7 +109,7 @@ async function folderParts(config: RunConfig, options: PartsOptions): Promise<Pa
   if (hasVal) sets.push(await read(config.valReal!, config.valFake!, "val"));
   if (hasTest) sets.push(await read(config.testReal!, config.testFake!, "test"));
   const { notes, ...dealt } = await deal(sets[0].samples, config, { hasVal, hasTest, ...options });
-  sets[0] = { ...sets[0], notes };
+  sets[0] = { ...sets[0], notes: [...(sets[0].notes ?? []), ...notes] };
   const val = hasVal ? sets[1].samples : dealt.val;
   const test = hasTest ? sets[sets.length - 1].samples : dealt.test;
   return {
@@ -121,6 +124,7 @@ async function manifestParts(config: RunConfig, options: PartsOptions): Promise<
   const all = await readManifest(config.manifest!, {
     set: config.set,
     root: config.root,
+    videos: config.videos,
     signal: options.signal,
     onProgress: (done, total) =>
       options.report?.({ type: "progress", task: "Finding the manifest's files", unit: "rows", done, total }),
@@ -190,8 +194,11 @@ async function manifestParts(config: RunConfig, options: PartsOptions): Promise<
       root: config.manifest!,
       samples: samples.filter((sample) => sample.set === set),
       skipped: list.skipped.filter((file) => file.set === set),
-      warnings: set === main ? warnings : [],
-      notes: set === main ? notes : [],
+      warnings: [
+        ...(set === main ? warnings : []),
+        ...fewVideos(samples.filter((sample) => sample.set === set), set),
+      ],
+      notes: set === main ? [...(list.notes ?? []), ...notes] : [],
     })),
   };
 }
@@ -225,19 +232,34 @@ async function splitUp(
 
 async function readPair(
   folders: { readonly real: string; readonly fake: string },
-  options: PartsOptions & { readonly set: string; readonly split?: string; readonly config: RunConfig },
+  options: PartsOptions & {
+    readonly set: string;
+    readonly split?: string;
+    readonly config: RunConfig;
+    readonly demo?: boolean;
+  },
 ): Promise<ReadSet> {
-  const { set, split, config } = options;
-  const list = await readFolders(folders, { set, split });
+  const { set, split, config, signal, report } = options;
+  const list = await readFolders(folders, {
+    set,
+    split,
+    signal,
+    // The demo data are made with a folder a video, by their own digest: nothing is to be guessed or kept.
+    videos: options.demo ? "folder" : config.videos,
+    cacheDir: options.demo ? undefined : options.cacheDir ?? dataFolder(),
+    onProgress: (done) =>
+      report?.({ type: "progress", task: `Listing ${set}`, unit: "files", done, total: 0 }),
+  });
   const thinned = { ...list, samples: thin(list.samples, config.framesPerVideo) };
-  const { samples, skipped, warnings } = await check(thinned, options);
+  const { samples, skipped, warnings, notes } = await check(thinned, options);
   return {
     set,
     layout: "a folder of reals, a folder of fakes",
     root: folders.real,
     samples: withPersons(samples),
     skipped,
-    warnings,
+    warnings: [...warnings, ...fewVideos(samples, set)],
+    notes,
   };
 }
 

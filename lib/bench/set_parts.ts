@@ -6,14 +6,22 @@
 import { dataSet, methodNames, type RunConfig } from "../config.ts";
 import { byName, type Sample } from "../data/dataset.ts";
 import { samplesOf, type SetReading, type Video } from "../data/layout_videos.ts";
-import { ffppPersons } from "../data/layout_ffpp.ts";
 import { readSet } from "../data/layouts.ts";
 import { mp4Fault } from "../data/mp4.ts";
 import type { LayoutSpec } from "../data/spec.ts";
 import { dataFolder } from "../base/cache.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { inParallel } from "../base/pool.ts";
-import { check, deal, inSplit, type Parts, type PartsOptions, type ReadSet, refuse } from "./deal.ts";
+import {
+  check,
+  deal,
+  fewVideos,
+  inSplit,
+  type Parts,
+  type PartsOptions,
+  type ReadSet,
+  refuse,
+} from "./deal.ts";
 
 /** A distributed set: its own splits, and validation and test dealt where it has none. */
 export async function dataParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
@@ -95,16 +103,20 @@ export async function readLayout(
     methods: options.methods,
     compression: spec.compression ?? config.compression,
     root: spec.root ?? config.root,
+    videos: config.videos,
   }, {
     cacheDir: options.cacheDir ?? dataFolder(),
     signal,
     onProgress: (done) =>
       report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
   });
-  const reading = selectSplit(all.kind === "folders" ? withPersons(all) : all, { spec, ...options });
+  const reading = selectSplit(all, { spec, ...options });
   const framesPerVideo = spec.framesPerVideo ?? config.framesPerVideo;
   const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
-  const warnings = reading.warnings.map((text) => `${spec.name}: ${text}`);
+  const warnings = [
+    ...reading.warnings.map((text) => `${spec.name}: ${text}`),
+    ...fewVideos(reading.videos.map(({ label, id }) => ({ label, video: id })), spec.name),
+  ];
   if (samples.length === 0) {
     const most = framesPerVideo ? ` --frames ${framesPerVideo}` : "";
     const message =
@@ -120,17 +132,6 @@ export async function readLayout(
   }, options);
   const read = { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
   return options.test ? read : await dealSet(read, { spec, ...options });
-}
-
-/** Adds FaceForensics++'s persons, as far as the names of the videos tell. */
-function withPersons(reading: SetReading): SetReading {
-  const persons = ffppPersons(reading.videos);
-  if (persons === undefined) return reading;
-  const videos = reading.videos.map((video, i) => ({
-    ...video,
-    identities: [...new Set([...video.identities, ...persons[i]])],
-  }));
-  return { ...reading, videos };
 }
 
 /**

@@ -64,7 +64,7 @@ export async function* findCopies(
     }
     const [a, b] = found;
     if (compared++ >= options.most) return { complete: false };
-    const correlation = correlate(await detail(images[a].path), await detail(images[b].path));
+    const correlation = correlateDetail(await detail(images[a].path), await detail(images[b].path));
     if (correlation >= SAME_DETAIL) yield { a, b, correlation };
   }
   return { complete: true };
@@ -173,10 +173,11 @@ function ones(word: number): number {
  * light, colour and what all faces share count little; 0 where one has no detail.
  */
 export async function detailCorrelation(a: string, b: string): Promise<number> {
-  return correlate(await detailOf(a), await detailOf(b));
+  return correlateDetail(await detailOf(a), await detailOf(b));
 }
 
-function correlate(first: Float32Array, second: Float32Array): number {
+/** Correlation of two pictures' {@link detailOf}, in [-1, 1]; 0 where one has none. */
+export function correlateDetail(first: Float32Array, second: Float32Array): number {
   let [xy, xx, yy] = [0, 0, 0];
   for (let i = 0; i < first.length; i++) {
     xy += first[i] * second[i];
@@ -187,7 +188,8 @@ function correlate(first: Float32Array, second: Float32Array): number {
   return xx < least || yy < least ? 0 : xy / Math.sqrt(xx * yy);
 }
 
-async function detailOf(path: string): Promise<Float32Array> {
+/** A picture's fine detail, [4096]: grey at 64 × 64, less the mean of the 7 × 7 around each pixel. */
+export async function detailOf(path: string): Promise<Float32Array> {
   const [size, reach] = [64, 3];
   using _held = await holdPixels(await sharp(path).metadata());
   const { data } = await sharp(path).removeAlpha().greyscale().resize(size, size, { fit: "fill" })

@@ -43,6 +43,7 @@ async function readFacts(path: string): Promise<ImageFacts> {
   } catch (error) {
     return { ...empty, bytes: 0, fault: reasonOf(error) };
   }
+  if (bytes.length === 0) return { ...empty, bytes: 0, fault: "empty file" };
   try {
     const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
     const seen = await withImage(bytes, (image) => {

@@ -31,7 +31,7 @@ const paperMethods = ["Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures"];
 /** All that the tree may hold. */
 export const fakeMethods = [...paperMethods, "FaceShifter", "DeepFakeDetection"];
 /** Folders of reals, in a tree as distributed and in one without `original_sequences`. */
-const realMethods = ["youtube", "actors"];
+export const realMethods = ["youtube", "actors"];
 const flatReals = ["original", "youtube", "real"];
 
 /** Videos as published: 1,000 originals and as many by each method (Rössler et al. 2019); DFD has 363 and 3,068. */

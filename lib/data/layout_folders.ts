@@ -6,16 +6,19 @@
  */
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { videosOf } from "./dataset.ts";
-import { fakeMethods, ffppIdentities } from "./layout_ffpp.ts";
+import { groupImages, type Grouping, originOf } from "./grouping.ts";
+import { ffppPersons } from "./layout_ffpp.ts";
 import { isImage, isVideo, type Selection, type SetReading, stem, type Video } from "./layout_videos.ts";
-import { below, namesIn, type Tree } from "./scan.ts";
+import { below, isBesideFrames, namesIn, type Tree } from "./scan.ts";
 import { type Split, splitNamed } from "./vocabulary.ts";
 
 const realNames = ["real", "reals", "0_real", "nature", "original", "originals"];
 const fakeNames = ["fake", "fakes", "1_fake", "ai", "manipulated"];
-/** Fewer sub-folders than these are not one a video: all may be in one. */
-const FEW = 3;
+
+/** True for a name that says that real ones, or fakes, are in a folder. */
+export function isClassName(name: string): boolean {
+  return realNames.includes(name.toLowerCase()) || fakeNames.includes(name.toLowerCase());
+}
 
 /** Where a folder's files belong. */
 type Place = {
@@ -41,14 +44,17 @@ export function looksLikeFolders(tree: Tree): boolean {
 }
 
 /**
- * Reads such folders. A video is the leaf sub-folder, a video file, or what file names have in common before their frame
- * number; the method of a fake is its generator's folder, or its first sub-folder of at least two.
+ * Reads such folders. A video is a video file, or what {@link groupImages} takes for one; a fake's method and where a real
+ * is from is the generator's folder, or the first sub-folder, unless that is the video.
  *
- * Names such as `071` and `071_054` throughout are taken for FaceForensics++'s, whose persons then stay in one split.
+ * Names such as `071` and `071_054` are taken for FaceForensics++'s, whose persons then stay in one split.
  *
  * @throws InputError when a folder is below one of reals and one of fakes.
  */
-export function readClassFolders(tree: Tree, options: Selection = {}): SetReading {
+export async function readClassFolders(
+  tree: Tree,
+  options: Selection & { readonly signal?: AbortSignal } = {},
+): Promise<SetReading> {
   const groups = new Map<string, { place: Place; files: string[] }>();
   const skipped: { path: string; reason: string }[] = [];
   for (const folder of tree.folders.values()) {
@@ -64,7 +70,7 @@ export function readClassFolders(tree: Tree, options: Selection = {}): SetReadin
       }
       continue;
     }
-    if (/(^|\/)(masks?|landmarks)(\/|$)/.test(folder.path.slice(place.base.length))) continue;
+    if (isBesideFrames(folder.path.slice(place.base.length))) continue;
     for (const name of names) {
       if (!media.includes(name)) {
         skipped.push({ path: below(folder.path, name), reason: "not an image or a video" });
@@ -76,18 +82,23 @@ export function readClassFolders(tree: Tree, options: Selection = {}): SetReadin
     for (const name of media) group.files.push(below(inside, name));
     groups.set(key, group);
   }
-  const warnings: string[] = [];
-  const videos: Video[] = [];
-  const leaves = new Set(
-    [...groups.values()].flatMap(({ place, files }) =>
-      files.filter(isImage).flatMap((file) => leafOf(file) ? `${place.base}/${leafOf(file)}` : [])
-    ),
+  const ordered = [...groups.values()].sort((a, b) =>
+    a.place.label - b.place.label || (a.place.base < b.place.base ? -1 : 1)
   );
-  for (const { place, files } of groups.values()) {
-    const { found, warning } = videosIn(files, { tree, place, byFolder: leaves.size >= FEW });
-    videos.push(...found);
-    if (warning) warnings.push(`${place.base}: ${warning}`);
-  }
+  const images = ordered.map(({ files }) => files.filter(isImage));
+  const grouped = await groupImages(
+    ordered.map(({ place: { base, label } }, i) => ({
+      name: base,
+      label,
+      files: images[i],
+      pathOf: (file) => join(tree.root, base, file),
+    })),
+    { by: options.videos, signal: options.signal },
+  );
+  const videos = ordered.flatMap(({ place, files }, i) =>
+    videosIn(files, { tree, place, images: images[i], grouping: grouped[i] })
+  );
+  const warnings = grouped.flatMap((each) => each.warnings);
   const splits = ["train", "val", "test"].filter((name) => videos.some(({ split }) => split === name));
   const loose = videos.filter(({ split }) => split === undefined);
   if (splits.length > 0 && loose.length > 0) {
@@ -108,9 +119,12 @@ export function readClassFolders(tree: Tree, options: Selection = {}): SetReadin
     lists: [],
     missing: [],
     skipped,
-    notes: chosen.some(({ identities }) => identities.some((each) => each.startsWith("ffpp:")))
-      ? ["names such as 071 and 071_054: their persons are taken for FaceForensics++'s"]
-      : [],
+    notes: [
+      ...(chosen.some(({ identities }) => identities.some((each) => each.startsWith("ffpp:")))
+        ? ["names such as 071 and 071_054: their persons are taken for FaceForensics++'s"]
+        : []),
+      ...grouped.flatMap(({ notes }) => notes),
+    ],
     warnings,
   };
 }
@@ -140,28 +154,18 @@ function placeOf(path: string): Place | undefined {
   };
 }
 
-/** The sub-folder of a file, where it is named as a video may be. */
-function leafOf(file: string): string | undefined {
-  const parts = file.split("/").slice(0, -1);
-  return parts.length === 0 || fakeMethods.includes(parts.at(-1)!) ? undefined : parts.join("/");
-}
-
 function videosIn(
   files: readonly string[],
-  options: { readonly tree: Tree; readonly place: Place; readonly byFolder: boolean },
-): { found: Video[]; warning?: string } {
-  const { tree, place, byFolder } = options;
+  options: {
+    readonly tree: Tree;
+    readonly place: Place;
+    readonly images: readonly string[];
+    readonly grouping: Grouping;
+  },
+): Video[] {
+  const { tree, place, images, grouping: { videos: names } } = options;
   const { label, split, above, base } = place;
   const kind = label === 0 ? "real" : "fake";
-  const images = files.filter(isImage);
-  const loose = images.filter((file) => !byFolder || leafOf(file) === undefined);
-  const { videos, warning } = videosOf(loose);
-  const looseNames = new Map(loose.map((file, i) => [file, videos[i]]));
-  const names = images.map((file) => looseNames.get(file) ?? leafOf(file)!);
-  const methodOf = (file: string) => {
-    const parts = file.split("/");
-    return label === 0 ? "real" : above !== "" ? above : parts.length > 2 ? parts[0] : "fake";
-  };
   const groups = new Map<string, { first: string; frames: string[]; file?: string }>();
   const folderOf = (file: string) => file.split("/").slice(0, -1).join("/");
   images.forEach((file, i) => {
@@ -184,7 +188,8 @@ function videosIn(
     const within = (path: string) => (folder === "" ? path : path.slice(folder.length + 1));
     found.push({
       label,
-      method: methodOf(first),
+      // A generator's folder says nothing of where its reals are from.
+      method: (label === 1 && above) || (originOf(first, name) ?? kind),
       id: own,
       split,
       identities: named ? [`${tree.root}: ${own}`] : [],
@@ -193,17 +198,17 @@ function videosIn(
       file: file && join(tree.root, base, file),
     });
   }
-  return { found, warning };
+  return found;
 }
 
-/** Adds FaceForensics++'s persons where every video is named as they are. */
+/** Adds FaceForensics++'s persons, as far as the names of the videos tell. */
 function withPersons(videos: readonly Video[]): Video[] {
-  const persons = videos.map(({ id, label }) => {
-    const found = ffppIdentities(id.split("/").at(-1)!);
-    return found.length === (label === 0 ? 1 : 2) ? found : [];
-  });
-  if (persons.length === 0 || persons.some((each) => each.length === 0)) return [...videos];
-  return videos.map((video, i) => ({ ...video, identities: [...video.identities, ...persons[i]] }));
+  const persons = ffppPersons(videos);
+  if (persons === undefined) return [...videos];
+  return videos.map((video, i) => ({
+    ...video,
+    identities: [...new Set([...video.identities, ...persons[i]])],
+  }));
 }
 
 function selectMethods(videos: readonly Video[], { methods }: Selection): Video[] {

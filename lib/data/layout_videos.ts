@@ -6,7 +6,7 @@
 import { basename, extname } from "node:path";
 import { byName, imageSuffixes, type Sample, type SkippedFile } from "./dataset.ts";
 import { below, namesIn, type Tree } from "./scan.ts";
-import type { LayoutName } from "./spec.ts";
+import type { LayoutName, VideosChoice } from "./spec.ts";
 
 /** One video of a set, as it lies on disk. */
 export type Video = {
@@ -62,6 +62,8 @@ export type Selection = {
   readonly methods?: readonly string[];
   /** Where the paths of a list lie on this machine: `NEW`, or `OLD=NEW` for paths that begin with `OLD`. */
   readonly root?: string;
+  /** What names a video in plain folders; `auto` unless given. */
+  readonly videos?: VideosChoice;
 };
 
 const videoSuffixes = new Set([".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"]);
@@ -160,7 +162,7 @@ export function samplesOf(
         set,
         split,
         video: id,
-        method: label === 0 ? "real" : method,
+        method,
         source: below(inside, name),
         identities,
       });

@@ -43,7 +43,7 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
     return checked(await readDeepfakeBench(source.path, source), source);
   }
   const tree = await scanTree(source.path, options);
-  const reading = await readTree(tree, source);
+  const reading = await readTree(tree, { source, signal: options.signal });
   const unreadable = tree.unreadable.map(({ path, reason }) => ({ path, reason }));
   return checked({
     ...reading,
@@ -62,7 +62,10 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
 /** A tree, the layout that it has, and whether that was said or is by its look. */
 type Place = { readonly tree: Tree; readonly layout: LayoutName; readonly said: boolean };
 
-async function readTree(top: Tree, source: SetSource): Promise<SetReading> {
+async function readTree(
+  top: Tree,
+  { source, signal }: { readonly source: SetSource; readonly signal?: AbortSignal },
+): Promise<SetReading> {
   const faults: string[] = [];
   const { tree, layout, said } = await findSet(top, { source, faults }) ??
     refuseTree(top, { source, faults });
@@ -86,7 +89,7 @@ async function readTree(top: Tree, source: SetSource): Promise<SetReading> {
     case "deepfakebench":
       return await readDeepfakeBench(await onlyList(tree, source), source);
     case "folders":
-      return readClassFolders(tree, source);
+      return await readClassFolders(tree, { ...source, signal });
   }
 }
 

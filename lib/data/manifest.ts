@@ -5,8 +5,10 @@
  */
 import { csvRows } from "../base/csv.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
-import { type Sample, type SampleList, type SkippedFile, videosOf } from "./dataset.ts";
+import type { Sample, SampleList, SkippedFile } from "./dataset.ts";
+import { nameVideos } from "./folders.ts";
 import { createPathMap, type PathMap, slashes } from "./list_paths.ts";
+import type { VideosChoice } from "./spec.ts";
 import { labelNamed, type Split, splitNamed, splitWords } from "./vocabulary.ts";
 
 /** One row, its words understood; `video`, `method` and `source` as they stand there. */
@@ -28,6 +30,8 @@ export type ManifestOptions = {
   readonly set: string;
   /** Where the paths lie on this machine: `NEW`, or `OLD=NEW`. */
   readonly root?: string;
+  /** How rows without a video are grouped; by `nameVideos()`'s own lights unless given. */
+  readonly videos?: VideosChoice;
   /** Rows that were looked for, of all. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
@@ -40,7 +44,7 @@ const columns = ["path", "label", "split", "set", "video", "method", "source"];
  * `source`; paths are relative to the manifest, or where `createPathMap()` finds them.
  *
  * Labels are 0 or `real` and 1 or `fake`; splits are spelled as in `splitSpellings`; both in any case. A set has a split in
- * every row or in none. A file that comes twice is taken once, and said; files that are not there are skipped, and said.
+ * every row or in none. Rows without a video are grouped by `nameVideos()`. A file that comes twice is taken once, and said; files that are not there are skipped, and said.
  *
  * @throws InputError, naming the line: for CSV that is not sound, a missing column, another label or split, a set with a
  * split in some rows only, a file in two rows that contradict each other; when no file of a class of a set's split is there;
@@ -56,8 +60,6 @@ export async function readManifest(path: string, options: ManifestOptions): Prom
   checkSplits(rows, path);
   const contrary = checkFolders(rows, path);
   if (contrary) warnings.push(contrary);
-  const { videos, warning } = videosOf(rows.map(({ file }) => file));
-  if (warning && rows.some(({ video }) => video === "")) warnings.push(warning);
   const map = createPathMap({ list: path, root: options.root });
   const found = await findFiles(rows, { path, map, ...options });
   warnings.push(...found.warnings);
@@ -65,7 +67,7 @@ export async function readManifest(path: string, options: ManifestOptions): Prom
   const samples: Sample[] = [];
   for (const { index, file } of found.files) {
     const { label, set, split, video, source, file: listed } = rows[index];
-    const method = label === 1 ? rows[index].method || "fake" : "real";
+    const method = rows[index].method || (label === 1 ? "fake" : "real");
     const identity = `${set}/${method}/${video}`;
     if (video !== "" && !identities.has(identity)) identities.set(identity, [identity]);
     samples.push({
@@ -73,7 +75,7 @@ export async function readManifest(path: string, options: ManifestOptions): Prom
       label,
       set,
       split,
-      video: video || videos[index],
+      video: video || undefined,
       method,
       source: source || listed,
       identities: video === "" ? undefined : identities.get(identity),
@@ -82,7 +84,7 @@ export async function readManifest(path: string, options: ManifestOptions): Prom
   checkFound(rows, { path, map, samples, skipped: found.skipped });
   if (map.mapped.size > 0) warnings.push(`paths of the manifest were mapped: ${[...map.mapped].join(", ")}`);
   if (map.unused !== undefined) warnings.push(`no path of the manifest begins with --root's ${map.unused}`);
-  return { samples, skipped: found.skipped, warnings };
+  return await nameVideos({ samples, skipped: found.skipped, warnings }, options);
 }
 
 async function readRows(

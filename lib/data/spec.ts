@@ -20,6 +20,11 @@ export const layoutNames = [
 /** A layout of a data set on disk. */
 export type LayoutName = typeof layoutNames[number];
 
+/** What names a video: what the names and the look say, its folder, its file without the frame's number, or its file. */
+export const videosChoices = ["auto", "folder", "name", "file"] as const;
+/** One of {@link videosChoices}. */
+export type VideosChoice = typeof videosChoices[number];
+
 /** A set on disk and what of it is wanted. */
 export type SetSource = Selection & {
   /** The set's name in tables and files. */

@@ -90,7 +90,7 @@ Deno.test("loadExperiment() trains on FaceForensics++ and tests on Celeb-DF by t
     ["ffpp", "test", 8, 16],
     ["celebdf", "test", 4, 4],
   ]);
-  assertEquals(new Set(train.map(({ method }) => method)), new Set(["real", "Deepfakes", "FaceSwap"]));
+  assertEquals(new Set(train.map(({ method }) => method)), new Set(["youtube", "Deepfakes", "FaceSwap"]));
   const said = events.map((event) => (event.type === "note" ? event.message : "")).join("\n");
   assertStringIncludes(said, "FaceForensics++, c23, splits from splits/*.json");
   assertStringIncludes(said, "Celeb-DF v2");
@@ -104,7 +104,7 @@ Deno.test("loadExperiment() selects methods for training, and a split and compre
     test: [`swap=${at("ff")},c23,test,method=FaceSwap,frames=1`],
     allowLeak: true,
   });
-  assertEquals(new Set(train.map(({ method }) => method)), new Set(["real", "Deepfakes"]));
+  assertEquals(new Set(train.map(({ method }) => method)), new Set(["youtube", "Deepfakes"]));
   assertEquals(tests[1].samples.length, 8);
   await assertRejects(
     () => load({ data: `ffpp=${at("ff")},c40` }),

@@ -4,7 +4,8 @@ import { initBackend, isTensorFlow } from "../../lib/backend.ts";
 import { bindEncoder, closeEncoder, type ReadyEncoder, readyEncoder } from "../../lib/bench/encoder.ts";
 import { tokenBatches } from "../../lib/bench/tokens.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
-import { readFolders, type Sample } from "../../lib/data/dataset.ts";
+import type { Sample } from "../../lib/data/dataset.ts";
+import { readFolders } from "../../lib/data/folders.ts";
 import { writePictures } from "../folders.ts";
 
 await initBackend();

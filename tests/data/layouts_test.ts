@@ -543,9 +543,9 @@ Deno.test("readSet() reads DeepfakeBench's list with Windows paths, another mach
         method,
       ]),
       [
-        ["frames/000/9.png", 0, "train", "FF-real/000", "real"],
-        ["frames/000/10.png", 0, "train", "FF-real/000", "real"],
-        ["frames/000/100.png", 0, "train", "FF-real/000", "real"],
+        ["frames/000/9.png", 0, "train", "FF-real/000", "FF-real"],
+        ["frames/000/10.png", 0, "train", "FF-real/000", "FF-real"],
+        ["frames/000/100.png", 0, "train", "FF-real/000", "FF-real"],
         ["frames/000_003/10.png", 1, "train", "Deepfakes/000_003", "Deepfakes"],
         ["frames/000_003/100.png", 1, "train", "Deepfakes/000_003", "Deepfakes"],
       ],
