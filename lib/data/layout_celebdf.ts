@@ -39,6 +39,7 @@ export async function readCelebDf(
   const list = await readList(tree);
   const videos: Video[] = [];
   const missing: Shortage[] = [];
+  const inList: ReadonlySet<string> = new Set(list);
   const listed = new Set(list);
   for (const method of folderNames) {
     const folder = folderOf(tree, method);
@@ -50,13 +51,16 @@ export async function readCelebDf(
     }
     for (const each of found?.values() ?? []) {
       const id = `${method}/${each.name}`;
-      const isTest = listed.delete(id);
+      // A second file of one stem is the same video again, and goes where the first one goes.
+      const listedId = `${method}/${stem(each.name)}`;
+      const isTest = inList.has(listedId);
+      listed.delete(listedId);
       videos.push({
         label: method === "Celeb-synthesis" ? 1 : 0,
         method,
         id,
         split: list === undefined ? undefined : isTest ? "test" : "train",
-        identities: [`celebdf:${targetOf(method, each.name)}`],
+        identities: [`celebdf:${targetOf(method, stem(each.name))}`],
         folder: join(tree.root, each.folder),
         frames: each.frames,
         file: each.file && join(tree.root, each.file),

@@ -4,11 +4,19 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { groupImages, type Grouping, originOf } from "./grouping.ts";
 import { ffppPersons } from "./layout_ffpp.ts";
-import { isImage, isVideo, type Selection, type SetReading, stem, type Video } from "./layout_videos.ts";
+import {
+  freeName,
+  isImage,
+  isVideo,
+  type Selection,
+  type SetReading,
+  stem,
+  type Video,
+} from "./layout_videos.ts";
 import { below, isBesideFrames, namesIn, type Tree } from "./scan.ts";
 import { type Split, splitNamed } from "./vocabulary.ts";
 
@@ -174,7 +182,13 @@ function videosIn(
     groups.set(names[i], group);
   });
   for (const file of files.filter(isVideo)) {
-    const name = below(folderOf(file), stem(file.split("/").at(-1)!));
+    const name = below(
+      folderOf(file),
+      freeName(
+        file.split("/").at(-1)!,
+        (each) => groups.get(below(folderOf(file), each))?.file !== undefined,
+      ),
+    );
     const group = groups.get(name) ?? { first: file, frames: [] };
     group.file = file;
     groups.set(name, group);
@@ -192,7 +206,8 @@ function videosIn(
       method: (label === 1 && above) || (originOf(first, name) ?? kind),
       id: own,
       split,
-      identities: named ? [`${tree.root}: ${own}`] : [],
+      // a.mp4 and a.webm are one video twice.
+      identities: named ? [`${tree.root}: ${isVideo(own) ? own.slice(0, -extname(own).length) : own}`] : [],
       folder: join(tree.root, base, folder),
       frames: frames.map(within).join("\n"),
       file: file && join(tree.root, base, file),
@@ -203,7 +218,7 @@ function videosIn(
 
 /** Adds FaceForensics++'s persons, as far as the names of the videos tell. */
 function withPersons(videos: readonly Video[]): Video[] {
-  const persons = ffppPersons(videos);
+  const persons = ffppPersons(videos.map(({ label, id }) => ({ label, id: stem(id) })));
   if (persons === undefined) return [...videos];
   return videos.map((video, i) => ({
     ...video,

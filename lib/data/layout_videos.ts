@@ -50,6 +50,8 @@ export type SetReading = {
   readonly lists: readonly string[];
   readonly missing: readonly Shortage[];
   readonly skipped: readonly Pick<SkippedFile, "path" | "reason">[];
+  /** Those of `skipped` that the disk did not let be read. */
+  readonly unreadable?: readonly Pick<SkippedFile, "path" | "reason">[];
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
 };
@@ -91,11 +93,24 @@ export function frameNumber(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
+/**
+ * The first of these names that is free: the stem, the name itself, then `name~2` and so on. Two videos of one stem
+ * (`a.mp4`, `a.webm`) are two.
+ */
+export function freeName(name: string, taken: (name: string) => boolean): string {
+  const [short, full] = [stem(name), name];
+  if (!taken(short)) return short;
+  if (!taken(full)) return full;
+  let count = 2;
+  while (taken(`${full}~${count}`)) count++;
+  return `${full}~${count}`;
+}
+
 /** A video as {@link findVideos} sees it: `folder` and `file` relative to the tree. */
 export type FoundVideo = { name: string; folder: string; frames: string; file?: string };
 
 /**
- * The videos of one folder, by name: video files in it or in `videos/`, and frames in `frames/<video>/` (or `faces`,
+ * The videos of one folder, by name: video files in it or in `videos/` (of two with one stem the second keeps its suffix), and frames in `frames/<video>/` (or `faces`,
  * `crops`, `images`) or `<video>/`, or, where there are no such folders, images by their names without a frame number.
  * `masks` and `landmarks` are never looked into.
  */
@@ -105,8 +120,13 @@ export function findVideos(tree: Tree, base: string): Map<string, FoundVideo> {
   const here = tree.folders.get(base);
   if (!here) return found;
   for (const folder of [base, below(base, "videos")]) {
-    for (const name of namesIn(tree.folders.get(folder)?.files ?? "")) {
-      if (isVideo(name)) found.set(stem(name), { ...at(stem(name)), file: below(folder, name) });
+    const names = namesIn(tree.folders.get(folder)?.files ?? "");
+    // Sets are handed out as .mp4: of two with one stem that one has the name that lists use.
+    const first = (name: string) => (name.endsWith(".mp4") ? 0 : 1);
+    for (const name of names.sort((a, b) => first(a) - first(b))) {
+      if (!isVideo(name)) continue;
+      const own = freeName(name, (each) => found.has(each));
+      found.set(own, { ...at(own), file: below(folder, name) });
     }
   }
   const others = new Set([...frameFolders, "masks", "mask", "landmarks", "boxes"]);

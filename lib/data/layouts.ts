@@ -48,6 +48,7 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
   return checked({
     ...reading,
     skipped: [...reading.skipped, ...unreadable],
+    unreadable,
     notes: [ // those of the caches are of this machine, not of the data
       ...reading.notes,
       ...unusedOptions(reading, source),
