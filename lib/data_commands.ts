@@ -10,7 +10,7 @@ import { type Table, tableText } from "./bench/tables.ts";
 import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "./config.ts";
 import { readSet } from "./data/layouts.ts";
 import { prepareVideos } from "./data/video.ts";
-import type { Coverage } from "./data/video_frames.ts";
+import type { Coverage } from "./data/coverage.ts";
 import { InputError } from "./base/errors.ts";
 import { writeWhole } from "./base/files.ts";
 import { printable, printableLines } from "./base/printable.ts";
@@ -115,7 +115,9 @@ function number(value: unknown): number | undefined {
 
 function coverageTable(coverage: readonly Coverage[]): Table {
   const groups = new Map<string, Coverage[]>();
+  const unread = coverage.filter(({ label }) => label === "");
   for (const row of coverage) {
+    if (row.label === "") continue;
     const key = `${row.label} ${row.method}`;
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
@@ -137,6 +139,8 @@ function coverageTable(coverage: readonly Coverage[]): Table {
       text(rows.reduce((sum, { got }) => sum + got, 0)),
     ]),
     notes: [
+      ...unread.slice(0, 10).map(({ video, note }) => `${video}: ${note}`),
+      ...(unread.length > 10 ? [`and ${unread.length - 10} more that were not read`] : []),
       ...short.slice(0, 10).map(({ video, got, wanted, note }) =>
         `${video}: ${got} of ${wanted}${note && `, ${note}`}`
       ),

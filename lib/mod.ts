@@ -24,7 +24,7 @@ export { readSet } from "./data/layouts.ts";
 export type { SetReading, Video } from "./data/layout_videos.ts";
 export { findLeaks, type Leak } from "./data/leaks.ts";
 export { prepareVideos } from "./data/video.ts";
-export type { Coverage } from "./data/video_frames.ts";
+export type { Coverage } from "./data/coverage.ts";
 export { inspectData, loadExperiment } from "./bench/experiment.ts";
 export { type Inspection, inspectionChart, inspectionTables } from "./bench/inspect.ts";
 export { auditShortcuts, type Shortcut } from "./bench/shortcuts.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert } from "@std/assert";
+import { join } from "node:path";
 
 const found = await run(["-version"]).then(({ success }) => success, () => false);
 
@@ -16,6 +17,21 @@ export function withFfmpeg(name: string, fn: () => Promise<void>): void {
 export async function ffmpeg(...args: readonly string[]): Promise<void> {
   const { success, stderr } = await run(["-v", "error", ...args]);
   assert(success, new TextDecoder().decode(stderr));
+}
+
+/** A video of `frames` frames of 64 × 48 whose grey says its number: frame n is 8n + 4. */
+export async function film(
+  path: string,
+  options: { readonly frames?: number; readonly size?: string } = {},
+): Promise<void> {
+  const { frames = 20, size = "64x48" } = options;
+  await Deno.mkdir(join(path, ".."), { recursive: true });
+  const source = `color=black:size=${size}:rate=10:duration=${frames / 10}`;
+  const grey = "format=gray,geq=lum='8*N+4',format=yuv420p";
+  await ffmpeg(
+    ...["-f", "lavfi", "-i", source, "-vf", grey],
+    ...["-c:v", "libx264", "-qp", "1", "-color_range", "tv", "-y", path],
+  );
 }
 
 /** Async, so that a program that is not there rejects: `Command` throws where it is. */

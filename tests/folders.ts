@@ -41,6 +41,16 @@ export async function scene(seed: number): Promise<Uint8Array> {
   return new Uint8Array(await sharp(new TextEncoder().encode(svg)).removeAlpha().png().toBuffer());
 }
 
+/** Gives a folder of its own to `use`, and removes it. */
+export async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
+  const root = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await use(root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
 /** Writes `files` (relative path → bytes or text) below `root`. */
 export async function writeFiles(
   root: string,

@@ -7,7 +7,7 @@ import { dataSet, methodNames, type RunConfig } from "../config.ts";
 import { byName, type Sample } from "../data/dataset.ts";
 import { samplesOf, type SetReading, type Video } from "../data/layout_videos.ts";
 import { readSet } from "../data/layouts.ts";
-import { mp4Fault } from "../data/mp4.ts";
+import { containerFault } from "../data/container.ts";
 import type { LayoutSpec } from "../data/spec.ts";
 import { dataFolder } from "../base/cache.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
@@ -203,7 +203,7 @@ async function videoFaults(
   const faults: { path: string; reason: string }[] = [];
   let done = 0;
   await inParallel(files, async (path) => {
-    const reason = await mp4Fault(path).catch(reasonOf);
+    const reason = await containerFault(path).catch(reasonOf);
     if (reason !== undefined) faults.push({ path, reason });
     const task = "Checking the videos";
     report?.({ type: "progress", task, unit: "videos", done: ++done, total: files.length });

@@ -5,66 +5,118 @@
  */
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
+import { OutputError } from "./whole_frames.ts";
 
-/** What ffprobe says of a video. */
+/** What ffprobe says of a video's packets. A packet is mostly a frame; only decoding tells. */
 export type VideoInfo = {
-  /** Frames that can be read. */
-  readonly frames: number;
+  /** Packets whose frames are to be shown. */
+  readonly packets: number;
+  /** Packets that are decoded and not shown: those that an edit list leaves out. */
+  readonly hidden: number;
   /** Frames that the file claims to have; undefined where it does not say. */
   readonly claimed?: number;
+  /** The container, by ffmpeg's name: `mov,mp4,m4a,3gp,3g2,mj2`. */
+  readonly format: string;
 };
+
+/** Containers that hold their frames themselves. Playlists and scripts, whose frames are those of other files, are not. */
+const formats = ["mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg"];
+/** What every file is opened with, so that it cannot bring in another one. */
+const closed = ["-protocol_whitelist", "file", "-format_whitelist", formats.join(",")];
+
+const GROUP = 32;
 
 const decoder = new TextDecoder();
 
-/** The option that keeps frames as they are, by ffmpeg's version. @throws InputError when there is no ffmpeg or ffprobe. */
+/**
+ * The option that keeps frames as they are, as this ffmpeg calls it. It is asked for its options: the versions of builds from
+ * git say nothing.
+ *
+ * @throws InputError when there is no ffmpeg or ffprobe, or one that lacks what is needed.
+ */
 export async function findFfmpeg(): Promise<readonly string[]> {
-  const versions: string[] = [];
-  for (const name of ["ffmpeg", "ffprobe"]) {
+  let options = "";
+  for (const name of ["ffprobe", "ffmpeg"]) {
     try {
-      const { stdout } = await new Deno.Command(name, { args: ["-version"], stderr: "null" }).output();
-      versions.push(/version n?(\d+)/.exec(decoder.decode(stdout))?.[1] ?? "");
+      const { stdout } = await new Deno.Command(name, {
+        args: ["-hide_banner", "-h", "full"],
+        stderr: "null",
+      })
+        .output();
+      options = decoder.decode(stdout);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       throw new InputError(
         `Cannot extract frames: expected ffmpeg and ffprobe on the PATH but found no ${name}; install them (Debian: apt install ffmpeg, macOS: brew install ffmpeg)`,
       );
     }
+    if (!/^\s*-format_whitelist\b/m.test(options)) {
+      throw new InputError(
+        `Cannot extract frames: expected an ${name} that can be kept from opening other files (-format_whitelist) but found an older one; install version 4 or newer`,
+      );
+    }
   }
-  // -vsync went with version 8; -fps_mode came with 5.1.
-  return Number(versions[0]) >= 6 || versions[0] === "" ? ["-fps_mode", "passthrough"] : ["-vsync", "0"];
+  // -fps_mode came with 5.1, -vsync went with 8.
+  return /^\s*-fps_mode\b/m.test(options) ? ["-fps_mode", "passthrough"] : ["-vsync", "0"];
 }
 
 /**
- * Counts a video's frames by reading it without decoding.
+ * Counts a video's packets by reading it without decoding.
  *
- * @throws with ffprobe's reason when it cannot be read.
+ * @throws with ffprobe's reason when it cannot be read, or is a playlist or a script of other files.
  */
 export async function probeVideo(
   path: string,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<VideoInfo> {
-  const { stdout, stderr, success } = await new Deno.Command("ffprobe", {
+  const { stdout, stderr, success, signal: ended } = await new Deno.Command("ffprobe", {
     args: [
-      ...["-v", "error", "-select_streams", "v:0", "-count_packets"],
-      ...["-show_entries", "stream=nb_frames,nb_read_packets", "-of", "json", path],
+      ...["-v", "error", ...closed, "-select_streams", "V:0"],
+      ...["-show_entries", "packet=flags:stream=nb_frames:format=format_name", "-of", "compact", path],
     ],
     signal: options.signal,
   }).output();
   options.signal?.throwIfAborted();
-  const stream = success ? JSON.parse(decoder.decode(stdout)).streams?.[0] : undefined;
-  if (!stream) throw new Error(lastLine(stderr, path) || "no video stream");
-  const claimed = Number(stream.nb_frames);
+  const lines = decoder.decode(stdout).split("\n");
+  const value = (kind: string) => lines.find((line) => line.startsWith(`${kind}|`))?.split("=")[1]?.trim();
+  const stream = value("stream");
+  if (!success || stream === undefined) {
+    const said = decoder.decode(stderr);
+    const format = /\[(\S+) @ [^\]]*\] Format not on whitelist/.exec(said)?.[1];
+    throw new Error(
+      format
+        ? `expected a file that holds its frames but found ${format}, as playlists, scripts and pictures are`
+        : lastLine(said, path) || (ended ? `ffprobe was ended by ${ended}` : "no video stream"),
+    );
+  }
+  const flags = lines.filter((line) => line.startsWith("packet|"));
+  const hidden = flags.filter((line) => line.includes("D")).length;
+  const claimed = Number(stream);
   return {
-    frames: Number(stream.nb_read_packets ?? 0),
+    packets: flags.length - hidden,
+    hidden,
     claimed: Number.isInteger(claimed) ? claimed : undefined,
+    format: value("format") ?? "",
   };
 }
 
+/** What decoding a video once gave. */
+export type Extraction = {
+  /** The frames asked for that are there, in order. */
+  readonly files: readonly string[];
+  /** Frames that the whole video decodes to. */
+  readonly frames: number;
+  /** The last that ffmpeg said of damage; the frames may be patched over. */
+  readonly fault?: string;
+};
+
 /**
- * Writes some frames of a video as PNG and resolves to their paths, in order; fewer than asked for where decoding fails.
+ * Decodes a video once, from end to end: counts its frames, and writes some of them as PNG, turned as the file says.
  *
- * @param options.numbers frames to take, rising, from 0
+ * @param options.numbers frames to take, rising, from 0; those past the last are not there
+ * @param options.into an empty folder
  * @param options.keep what {@link findFfmpeg} gave
+ * @throws OutputError when frames cannot be written; with ffmpeg's reason when it ended before the video did.
  */
 export async function extractFrames(
   path: string,
@@ -74,26 +126,64 @@ export async function extractFrames(
     readonly keep: readonly string[];
     readonly signal?: AbortSignal;
   },
-): Promise<{ readonly files: string[]; readonly fault?: string }> {
+): Promise<Extraction> {
   const { numbers, into, keep, signal } = options;
-  const select = numbers.map((n) => `eq(n\\,${n})`).join("+");
-  const { stderr } = await new Deno.Command("ffmpeg", {
+  const select = sumOf(numbers.map((n) => `eq(n\\,${n})`));
+  // The first output takes every frame and writes none: -progress counts the first one's frames.
+  const { stdout, stderr, signal: ended } = await new Deno.Command("ffmpeg", {
     args: [
-      ...["-nostdin", "-v", "error", "-threads", "1", "-i", path, "-map", "0:v:0"],
-      ...["-vf", `select=${select}`, ...keep, "-frames:v", `${numbers.length}`, "-pix_fmt", "rgb24"],
+      ...["-nostdin", "-v", "error", "-progress", "pipe:1", ...closed, "-threads", "1", "-i", path],
+      ...["-map", "0:V:0", ...keep, "-f", "null", "-"],
+      ...["-map", "0:V:0", "-vf", `select=${select}`, ...keep, "-pix_fmt", "rgb24"],
       ...["-f", "image2", join(into.replaceAll("%", "%%"), "raw-%06d.png")],
     ],
-    stdout: "null",
     signal,
   }).output();
   signal?.throwIfAborted();
+  const progress = decoder.decode(stdout);
+  const said = decoder.decode(stderr);
+  if (/No space left|Disk quota|Read-only file system|File too large/i.test(said)) {
+    throw new OutputError(
+      `Cannot write frames into ${into}: ${lastLine(said, path)}; make room, and the same command goes on`,
+    );
+  }
+  if (ended || !/^progress=end$/m.test(progress)) {
+    throw new Error(
+      ended ? `ffmpeg was ended by ${ended}` : lastLine(said, path) || "ffmpeg did not end well",
+    );
+  }
+  const frames = Number([...progress.matchAll(/^frame=\s*(\d+)$/gm)].at(-1)?.[1] ?? 0);
   const names: string[] = [];
   for await (const { name } of Deno.readDir(into)) if (/^raw-\d+\.png$/.test(name)) names.push(name);
   const files = names.sort().map((name) => join(into, name));
-  return { files, fault: files.length < numbers.length ? lastLine(stderr, path) : undefined };
+  const expected = numbers.filter((n) => n < frames).length;
+  if (files.length !== expected) {
+    throw new OutputError(
+      `Cannot write frames into ${into}: expected ${expected} files but found ${files.length} (${
+        lastLine(said, path) || "ffmpeg gives no reason"
+      })`,
+    );
+  }
+  return { files, frames, fault: lastLine(said, path) || undefined };
 }
 
-function lastLine(bytes: Uint8Array, path: string): string {
-  const lines = decoder.decode(bytes).split("\n").map((line) => line.replaceAll(path, "").trim());
-  return lines.filter((line) => line !== "").at(-1)?.replace(/^:\s*|^\[[^\]]*\]\s*/, "") ?? "";
+/** A sum of terms in groups: ffmpeg refuses one of more than a hundred in a row. */
+function sumOf(terms: readonly string[]): string {
+  if (terms.length <= GROUP) return terms.join("+");
+  const groups = Array.from(
+    { length: Math.ceil(terms.length / GROUP) },
+    (_, i) => `(${terms.slice(i * GROUP, (i + 1) * GROUP).join("+")})`,
+  );
+  return sumOf(groups);
+}
+
+/** What ffmpeg says after it has said what is wrong. */
+const GENERAL =
+  /Error marking filters|Conversion failed|Terminating thread|Error while (decoding|processing)/;
+
+function lastLine(text: string, path: string): string {
+  const lines = text.split("\n")
+    .map((line) => line.replaceAll(path, "").trim().replace(/^:\s*|^(\[[^\]]*\]\s*)+/, ""))
+    .filter((line) => line !== "" && !/^Last message repeated/.test(line));
+  return lines.findLast((line) => !GENERAL.test(line)) ?? lines.at(-1) ?? "";
 }

@@ -3,18 +3,17 @@
  *
  * @module
  */
-import { parse } from "csv-parse/sync";
-import { basename, dirname, join, relative, resolve } from "node:path";
-import { csvText, unguarded } from "../base/csv.ts";
+import { join, relative, resolve } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { writeWhole } from "../base/files.ts";
 import { inParallel } from "../base/pool.ts";
-import { landmarksFolder, readBoxes, readLandmarks, type VideoBoxes } from "./boxes.ts";
-import { type PrepareSettings, settingsName } from "./crop.ts";
+import { landmarksFolder, readBoxes, readLandmarks } from "./boxes.ts";
+import { appendCoverage, type Coverage, coverageKey, readCoverage, writeCoverage } from "./coverage.ts";
+import type { PrepareSettings } from "./crop.ts";
 import { byName } from "./dataset.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
-import type { SetReading, Video } from "./layout_videos.ts";
-import { type Coverage, framesOf, sourceOf } from "./video_frames.ts";
+import { isImage, type SetReading, type Video } from "./layout_videos.ts";
+import { claimFolder, openFolder, outFolders } from "./prepare_folder.ts";
+import { type FrameOptions, framesOf, sourceOf } from "./video_frames.ts";
 
 /** What `prepareVideos()` can be told. */
 export type PrepareOptions = {
@@ -22,7 +21,7 @@ export type PrepareOptions = {
   readonly into: string;
   /** Evenly spaced frames of each video; 32 unless given. */
   readonly frames?: number;
-  /** CSV of boxes: `video,frame,x,y,w,h`. */
+  /** CSV of boxes: `video,frame,x,y,w,h`, and `width,height` of the frames. */
   readonly boxes?: string;
   /** Takes boxes around the `.npy` landmarks beside videos or frames. */
   readonly landmarks?: boolean;
@@ -34,18 +33,16 @@ export type PrepareOptions = {
   readonly signal?: AbortSignal;
 };
 
-const coverageName = "coverage.csv";
-const columns = ["video", "label", "method", "wanted", "got", "note"] as const;
-
 /**
  * Extracts evenly spaced frames of every video of a set, and crops them by one rule for both classes; copies the set's lists
  * of labels and splits beside them, so that the folder is a set of the same layout. The set itself is never written to.
  *
  * A video's folder appears when it is complete. Called again after an interruption it goes on; `coverage.csv` has a line for
- * each video. With boxes, frames without one are left out before the spacing.
+ * each video, and for each folder that could not be read. With boxes, frames without one are left out before the spacing.
  *
  * @returns what became of each video, and what to know
- * @throws InputError when there is no ffmpeg, one class has no boxes, or the folder was prepared with other settings.
+ * @throws InputError when there is no ffmpeg, one class has no boxes, the folder was prepared with other settings, or another
+ * process prepares into it; OutputError when frames cannot be written.
  */
 export async function prepareVideos(
   reading: SetReading,
@@ -58,24 +55,44 @@ export async function prepareVideos(
   const { boxesOf, warnings } = await openBoxes(videos, { reading, ...options });
   const crop = options.boxes !== undefined ? "boxes" : options.landmarks ? "landmarks" : "none";
   const settings: PrepareSettings = { version: 1, frames, crop, margin, layout: reading.kind };
+  await using claim = await claimFolder(into);
+  if (claim.unlocked) {
+    warnings.push(
+      `${into} could not be locked (${claim.unlocked}): let no other process prepare into it at the same time`,
+    );
+  }
   await openFolder(into, { reading, settings });
   const before = await readCoverage(into);
+  const folders = outFolders(reading, videos);
+  warnings.push(...await clearMoved(into, { before, folders, videos }));
+  await writeCoverage(into, before.values());
   let done = 0;
   const coverage = await inParallel(videos, async (video, i) => {
-    const folder = outFolder(video, { reading, into });
-    const known = before.get(keyOf(video));
-    let made = known;
-    if (!known || known.got === 0 || !(await Deno.stat(folder).catch(() => undefined))?.isDirectory) {
-      made = await framesOf(video, { ...options, frames, margin, keep, folder, boxes: await boxesOf(i) });
-      await Deno.writeTextFile(join(into, coverageName), csvText([made!], { columns, header: false }), {
-        append: true,
+    let made = before.get(keyOf(video));
+    const folder = join(into, folders[i]);
+    if (!made || made.got === 0 || await countImages(folder) < made.got) {
+      const place = { folder, work: join(claim.work, `${i}`) };
+      const row = await framesOf(video, {
+        ...options,
+        ...place,
+        frames,
+        margin,
+        keep,
+        readBoxes: boxesOf?.(i),
       });
+      made = { ...row, folder: row.got > 0 ? folders[i] : "" };
+      await appendCoverage(into, made);
     }
     options.onProgress?.(++done, videos.length);
-    return made!;
+    return made;
   }, { workers, signal });
-  const sorted = [...coverage].sort((a, b) => byName(`${a.label} ${a.video}`, `${b.label} ${b.video}`));
-  await writeWhole(join(into, coverageName), csvText(sorted, { columns }));
+  const unread = (reading.unreadable ?? []).map(({ path, reason }): Coverage => (
+    { video: path, label: "", method: "", wanted: 0, got: 0, note: `not read: ${reason}`, folder: "" }
+  ));
+  const sorted = [...coverage, ...unread].sort((a, b) =>
+    byName(`${a.label} ${a.video}`, `${b.label} ${b.video}`)
+  );
+  await writeCoverage(into, sorted);
   return { coverage: sorted, warnings: [...warnings, ...lopsided(sorted)] };
 }
 
@@ -87,7 +104,52 @@ function onceEach(reading: SetReading): Video[] {
 }
 
 function keyOf(video: Pick<Video, "id" | "label">): string {
-  return `${video.label === 0 ? "real" : "fake"} ${video.id}`;
+  return coverageKey({ video: video.id, label: video.label === 0 ? "real" : "fake" });
+}
+
+async function countImages(folder: string): Promise<number> {
+  try {
+    let count = 0;
+    for await (const { name } of Deno.readDir(folder)) if (isImage(name)) count++;
+    return count;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return 0;
+    throw error;
+  }
+}
+
+/**
+ * Forgets videos whose place is another one than before, and removes their frames from there: another video may have it.
+ *
+ * @returns a warning of frames whose video is not in the set
+ */
+async function clearMoved(
+  into: string,
+  options: {
+    readonly before: Map<string, Coverage>;
+    readonly folders: readonly string[];
+    readonly videos: readonly Video[];
+  },
+): Promise<string[]> {
+  const { before, folders, videos } = options;
+  const placeOf = new Map(videos.map((video, i) => [keyOf(video), folders[i]]));
+  const gone: string[] = [];
+  for (const [key, row] of before) {
+    const place = placeOf.get(key);
+    if (place === undefined && row.got > 0) gone.push(row.video);
+    if (place === undefined || row.folder === "" || row.folder === place) continue;
+    before.delete(key);
+    // The file could name any folder of the disk: only what differs by its number was made here.
+    if (row.folder.replace(/~\d+$/, "") !== place.replace(/~\d+$/, "")) continue;
+    await Deno.remove(join(into, row.folder), { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+  return gone.length === 0 ? [] : [
+    `${gone.length} videos that were prepared here are not among these, such as ${
+      gone[0]
+    }; their frames are still in ${into}`,
+  ];
 }
 
 function checkOptions(reading: SetReading, options: PrepareOptions): void {
@@ -117,20 +179,23 @@ function checkOptions(reading: SetReading, options: PrepareOptions): void {
 async function openBoxes(
   videos: readonly Video[],
   options: PrepareOptions & { readonly reading: SetReading },
-): Promise<{ boxesOf: (index: number) => Promise<VideoBoxes | undefined>; warnings: string[] }> {
-  if (options.boxes === undefined && !options.landmarks) {
-    return { boxesOf: () => Promise.resolve(undefined), warnings: [] };
-  }
+): Promise<{ boxesOf?: (index: number) => FrameOptions["readBoxes"]; warnings: string[] }> {
+  if (options.boxes === undefined && !options.landmarks) return { warnings: [] };
   const warnings: string[] = [];
-  let boxesOf: (index: number) => Promise<VideoBoxes | undefined>;
+  let boxesOf: (index: number) => FrameOptions["readBoxes"];
   const counts = [0, 0];
   if (options.boxes !== undefined) {
-    const { boxes, unknown } = await readBoxes(options.boxes, { videos, root: options.reading.root });
+    const { boxes, unknown, several } = await readBoxes(options.boxes, {
+      videos,
+      root: options.reading.root,
+    });
     if (unknown > 0) warnings.push(`${unknown} boxes are for videos that the set does not have`);
-    boxesOf = (index) => Promise.resolve(boxes.get(index) ?? new Map());
+    if (several > 0) warnings.push(`${several} frames have several boxes: the largest of each counts`);
+    boxesOf = (index) => () => Promise.resolve({ boxes: boxes.get(index) ?? new Map(), faults: [] });
     for (const index of boxes.keys()) counts[videos[index].label]++;
   } else {
-    boxesOf = async (index) => await readLandmarks(landmarksFolder(videos[index])) ?? new Map();
+    boxesOf = (index) => async () =>
+      await readLandmarks(landmarksFolder(videos[index])) ?? { boxes: new Map(), faults: [] };
     for (const video of videos) {
       if ((await Deno.stat(landmarksFolder(video)).catch(() => undefined))?.isDirectory) {
         counts[video.label]++;
@@ -149,81 +214,6 @@ async function openBoxes(
     );
   }
   return { boxesOf, warnings };
-}
-
-/** Writes the settings and the set's lists, or finds the ones of an earlier call. */
-async function openFolder(
-  into: string,
-  options: { readonly reading: SetReading; readonly settings: PrepareSettings },
-): Promise<void> {
-  const { reading, settings } = options;
-  const path = join(into, settingsName);
-  const before = await Deno.readTextFile(path).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  });
-  const text = `${JSON.stringify(settings, null, 2)}\n`;
-  if (before !== undefined && before !== text) {
-    const { frames, crop, margin, layout } = JSON.parse(before);
-    throw new InputError(
-      `Cannot go on in ${into}: expected the settings that it was begun with (${layout}, ${frames} frames, crop ${crop}, margin ${margin}) but found others (${settings.layout}, ${settings.frames} frames, crop ${settings.crop}, margin ${settings.margin}); take another --into`,
-    );
-  }
-  if (before === undefined) {
-    const there = await Array.fromAsync(Deno.readDir(into)).catch(() => []);
-    if (there.length > 0) {
-      throw new InputError(
-        `Cannot prepare into ${into}: expected an empty folder, or one that prepare began, but found ${
-          there[0].name
-        }`,
-      );
-    }
-    await writeWhole(path, text);
-    await Deno.writeTextFile(join(into, coverageName), csvText([], { columns }));
-  }
-  for (const list of reading.lists) {
-    await writeWhole(join(into, list), await Deno.readTextFile(join(reading.root, list)));
-  }
-}
-
-async function readCoverage(into: string): Promise<Map<string, Coverage>> {
-  const text = await Deno.readTextFile(join(into, coverageName)).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  });
-  // A line that a killed process did not finish has too few values.
-  const rows: Record<string, string>[] = parse(text, {
-    columns: true,
-    skip_records_with_error: true,
-    cast: unguarded,
-  });
-  return new Map(rows.map((row) => {
-    const label = row.label === "fake" ? "fake" : "real";
-    const { video, method, note } = row;
-    return [`${label} ${video}`, {
-      video,
-      label,
-      method,
-      wanted: Number(row.wanted),
-      got: Number(row.got),
-      note,
-    }];
-  }));
-}
-
-/** Where a video's frames go: the place that its layout has for them. */
-function outFolder(video: Video, options: { readonly reading: SetReading; readonly into: string }): string {
-  const { reading, into } = options;
-  const name = video.id.split("/").at(-1)!;
-  if (video.file === undefined) {
-    const inside = relative(reading.root, video.folder);
-    // Frames of several videos may lie in one folder.
-    return join(into, basename(inside) === name ? inside : join(inside, name));
-  }
-  const inside = relative(reading.root, dirname(video.file));
-  if (reading.kind === "folders") return join(into, inside, name);
-  const base = basename(inside) === "videos" ? dirname(inside) : inside;
-  return join(into, base, "frames", name);
 }
 
 /** A class of which clearly fewer frames were made is itself a hint. */

@@ -6,25 +6,15 @@
 import { basename, dirname, extname, join } from "node:path";
 import sharp from "sharp";
 import { reasonOf } from "../base/errors.ts";
-import type { VideoBoxes } from "./boxes.ts";
+import { misfit, type VideoBoxes } from "./boxes.ts";
+import { containerFault } from "./container.ts";
+import type { Coverage } from "./coverage.ts";
 import { type Box, cropSquare } from "./crop.ts";
-import { extractFrames, probeVideo } from "./ffmpeg.ts";
+import { extractFrames, type Extraction, probeVideo, type VideoInfo } from "./ffmpeg.ts";
 import { holdPixels } from "./image.ts";
 import { evenly, frameNumber, type Video } from "./layout_videos.ts";
-import { mp4Fault } from "./mp4.ts";
 import { namesIn } from "./scan.ts";
-
-/** What became of one video. */
-export type Coverage = {
-  readonly video: string;
-  readonly label: "real" | "fake";
-  readonly method: string;
-  /** Frames that were to be made. */
-  readonly wanted: number;
-  readonly got: number;
-  /** Why there are fewer, or none; or what else is odd. */
-  readonly note: string;
-};
+import { orOutputError, OutputError, sealPng, writeFrame } from "./whole_frames.ts";
 
 /** How one video is prepared. */
 export type FrameOptions = {
@@ -38,8 +28,10 @@ export type FrameOptions = {
   readonly keep: readonly string[];
   /** Where the frames go. */
   readonly folder: string;
-  /** Undefined: whole frames. */
-  readonly boxes?: VideoBoxes;
+  /** Where they are made; on the same disk, and nobody else's. */
+  readonly work: string;
+  /** Reads the video's boxes, and says what is wrong with some of them; undefined: whole frames. */
+  readonly readBoxes?: () => Promise<{ readonly boxes: VideoBoxes; readonly faults: readonly string[] }>;
   readonly signal?: AbortSignal;
 };
 
@@ -49,35 +41,42 @@ export function sourceOf(video: Video, options: Pick<FrameOptions, "landmarks">)
 }
 
 /**
- * Makes the frames of one video in `folder`, which appears when they are complete.
+ * Makes the frames of one video in `folder`, which appears when they are complete and on the disk.
  *
  * @returns what became of it; what is wrong with the video is in `note`
- * @throws the signal's reason when it fires
+ * @throws OutputError when frames cannot be written; the signal's reason when it fires
  */
-export async function framesOf(video: Video, options: FrameOptions): Promise<Coverage> {
-  const { frames, folder, boxes, signal } = options;
+export async function framesOf(video: Video, options: FrameOptions): Promise<Omit<Coverage, "folder">> {
+  const { frames, folder, work, signal } = options;
   const row = {
     video: video.id,
     label: video.label === 0 ? "real" : "fake",
     method: video.method,
     wanted: frames,
   } as const;
-  const work = join(dirname(folder), `.${basename(folder)}.partial`);
-  await Deno.remove(work, { recursive: true }).catch(() => {}); // of a killed process
-  await Deno.mkdir(work, { recursive: true });
+  await orOutputError(`Cannot make ${work}`, () => Deno.mkdir(work, { recursive: true }));
   try {
+    const { boxes, faults = [] } = await options.readBoxes?.() ?? {};
     const { got, note } = sourceOf(video, options) === "file"
-      ? await fromVideo(video, { ...options, work })
-      : await fromFrames(video, { ...options, work });
+      ? await fromVideo(video, { ...options, boxes })
+      : await fromFrames(video, { ...options, boxes });
     if (got > 0) {
-      await Deno.remove(folder, { recursive: true }).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      await orOutputError(`Cannot write ${folder}`, async () => {
+        await Deno.mkdir(dirname(folder), { recursive: true });
+        await Deno.remove(folder, { recursive: true }).catch((error) => {
+          if (!(error instanceof Deno.errors.NotFound)) throw error;
+        });
+        await Deno.rename(work, folder);
       });
-      await Deno.rename(work, folder);
     }
-    return { ...row, got, note: boxes?.size === 0 ? "no boxes" : note };
+    const unread = faults.length === 0
+      ? ""
+      : `${faults.length} landmark files cannot be read, such as ${faults[0]}`;
+    const why = boxes?.size === 0 ? "no boxes" : note;
+    return { ...row, got, note: [why, unread].filter((text) => text !== "").join("; ") };
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof OutputError) throw error;
     return { ...row, got: 0, note: reasonOf(error) };
   } finally {
     await Deno.remove(work, { recursive: true }).catch(() => {}); // renamed by now when all went well
@@ -85,52 +84,107 @@ export async function framesOf(video: Video, options: FrameOptions): Promise<Cov
 }
 
 type Made = { readonly got: number; readonly note: string };
+type MakeOptions = FrameOptions & { readonly boxes?: VideoBoxes };
 
-async function fromVideo(video: Video, options: FrameOptions & { readonly work: string }): Promise<Made> {
-  const { frames, keep, work, boxes, signal } = options;
+async function fromVideo(video: Video, options: MakeOptions): Promise<Made> {
+  const { frames: wanted, work, boxes, signal } = options;
   const path = video.file!;
-  const { frames: there, claimed } = await probeVideo(path, { signal }).catch(async (error) => {
+  const damage = await containerFault(path);
+  const info = await probeVideo(path, { signal }).catch((error) => {
     signal?.throwIfAborted();
-    throw new Error([await mp4Fault(path), reasonOf(error)].filter((text) => text).join("; "));
+    throw new Error([damage, reasonOf(error)].filter((text) => text).join("; "));
   });
-  const notes = claimed !== undefined && there < claimed
-    ? [`truncated: ${there} of ${claimed} frames are there`]
-    : [];
-  const all = Array.from({ length: there }, (_, i) => i);
-  const chosen = evenly(boxes ? all.filter((number) => boxes.has(number)) : all, frames);
-  if (chosen.length === 0) {
-    return { got: 0, note: [...notes, boxes ? "no frame has a box" : "no frames"].join("; ") };
+  const { numbers, files, frames, fault } = await takeEvenly(path, { ...options, guess: info.packets });
+  const notes = [shortOf(info, { frames, wanted, damage }), fault && `ffmpeg: ${fault}`]
+    .filter((text) => text !== undefined && text !== "") as string[];
+  if (numbers.length === 0) {
+    return { got: 0, note: [...notes, boxes && frames > 0 ? "no frame has a box" : "no frames"].join("; ") };
   }
-  const { files, fault } = await extractFrames(path, { numbers: chosen, into: work, keep, signal });
-  if (fault) notes.push(fault);
+  if (boxes) {
+    const size = await sharp(files[0]).metadata();
+    if (options.landmarks && looksLikeCrop(size, boxes)) {
+      return { got: 0, note: "the landmarks are those of a 256-pixel crop, not of this video's frames" };
+    }
+    const wrong = misfit(boxes, size);
+    if (wrong) return { got: 0, note: [...notes, wrong].join("; ") };
+  }
   let got = 0;
   for (const [i, file] of files.entries()) {
-    const number = chosen[i];
-    const target = join(work, `${String(number).padStart(3, "0")}.png`);
+    const target = join(work, `${String(numbers[i]).padStart(3, "0")}.png`);
+    await sealPng(file);
     if (!boxes) {
-      await Deno.rename(file, target);
+      await orOutputError(`Cannot write ${target}`, () => Deno.rename(file, target));
       got++;
       continue;
     }
-    if (options.landmarks && await looksLikeCrop(file, boxes)) {
-      return { got: 0, note: "the landmarks are those of a 256-pixel crop, not of this video's frames" };
-    }
-    if (await cutOut(file, { target, box: boxes.get(number)!, ...options })) got++;
+    if (await cutOut(file, { target, box: boxes.get(numbers[i])!, ...options })) got++;
     await Deno.remove(file);
   }
-  return { got, note: noteOf(notes, { got, wanted: frames, there, boxes }) };
+  return { got, note: noteOf(notes, { got, wanted, there: frames, boxes }) };
 }
 
-async function fromFrames(video: Video, options: FrameOptions & { readonly work: string }): Promise<Made> {
+/**
+ * Evenly spaced frames, decoded once where the packets say how many frames there are, as they mostly do, and twice where the
+ * first time shows another number.
+ */
+async function takeEvenly(
+  path: string,
+  options: MakeOptions & { readonly guess: number },
+): Promise<Extraction & { readonly numbers: readonly number[] }> {
+  const { work: into, keep, boxes, signal } = options;
+  const choose = (frames: number) => {
+    const all = Array.from({ length: frames }, (_, i) => i);
+    return evenly(boxes ? all.filter((number) => boxes.has(number)) : all, options.frames);
+  };
+  const guessed = choose(options.guess);
+  // Without any to take there is still the count; no video has so many frames.
+  const first = await extractFrames(path, {
+    numbers: guessed.length > 0 ? guessed : [Number.MAX_SAFE_INTEGER],
+    into,
+    keep,
+    signal,
+  });
+  const numbers = choose(first.frames);
+  if (`${numbers}` === `${guessed}`) return { ...first, numbers };
+  for (const file of first.files) await Deno.remove(file);
+  if (numbers.length === 0) return { ...first, files: [], numbers };
+  const second = await extractFrames(path, { numbers, into, keep, signal });
+  if (second.frames !== first.frames) {
+    throw new Error(`decodes to ${first.frames} frames once and to ${second.frames} then`);
+  }
+  return { ...second, numbers };
+}
+
+/** Why a video shows fewer frames than its file has or claims. */
+function shortOf(
+  info: VideoInfo,
+  options: { readonly frames: number; readonly wanted: number; readonly damage?: string },
+): string | undefined {
+  const { packets, hidden, claimed, format } = info;
+  const { frames, wanted, damage } = options;
+  const of = claimed !== undefined && frames < claimed ? `${frames} of ${claimed} frames are there` : "";
+  if (damage) return [damage, of].filter((text) => text !== "").join(", ");
+  if (hidden > 0) return `an edit list shows ${frames} of ${packets + hidden} frames`;
+  if (of !== "" && packets < claimed!) {
+    return format === "avi" ? `${of}, the others were dropped when it was made` : `${of}; it may be cut`;
+  }
+  return frames < packets && frames < wanted ? `${packets} packets give ${frames} frames` : undefined;
+}
+
+async function fromFrames(video: Video, options: MakeOptions): Promise<Made> {
   const { frames, work, boxes } = options;
   const names = namesIn(video.frames);
   const boxOf = (name: string) => boxes?.get(frameNumber(name) ?? -1);
   const chosen = evenly(boxes ? names.filter((name) => boxOf(name) !== undefined) : names, frames);
+  if (boxes && chosen.length > 0) {
+    const wrong = misfit(boxes, await sharp(join(video.folder, chosen[0])).metadata());
+    if (wrong) return { got: 0, note: wrong };
+  }
   let got = 0;
   for (const name of chosen) {
     const file = join(video.folder, name);
     if (!boxes) {
-      await Deno.copyFile(file, join(work, name));
+      await writeFrame(join(work, name), await Deno.readFile(file));
       got++;
     } else {
       const target = join(work, `${basename(name, extname(name))}.png`);
@@ -160,10 +214,12 @@ function noteOf(
 }
 
 /** Landmarks of the aligned 256-pixel crops that DeepfakeBench makes, beside a video of larger frames. */
-async function looksLikeCrop(file: string, boxes: VideoBoxes): Promise<boolean> {
-  const { width, height } = await sharp(file).metadata();
+function looksLikeCrop(
+  size: { readonly width: number; readonly height: number },
+  boxes: VideoBoxes,
+): boolean {
   const ends = [...boxes.values()].map((box) => Math.max(box.x + box.width, box.y + box.height));
-  return Math.min(width, height) >= 400 && Math.max(...ends) <= 270;
+  return Math.min(size.width, size.height) >= 400 && Math.max(...ends) <= 270;
 }
 
 async function cutOut(
@@ -175,7 +231,7 @@ async function cutOut(
   const square = cropSquare(box, { width, height, margin });
   if (!square) return false;
   using _held = await holdPixels({ width, height });
-  await sharp(file).extract({ left: square.x, top: square.y, width: square.width, height: square.height })
-    .png({ compressionLevel: 6 }).toFile(target);
+  const area = { left: square.x, top: square.y, width: square.width, height: square.height };
+  await writeFrame(target, await sharp(file).extract(area).png({ compressionLevel: 6 }).toBuffer());
   return true;
 }

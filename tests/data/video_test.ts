@@ -1,38 +1,15 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import sharp from "sharp";
-import { readBoxes, readNpy } from "../../lib/data/boxes.ts";
+import { misfit, readBoxes, readNpy } from "../../lib/data/boxes.ts";
+import { InputError } from "../../lib/base/errors.ts";
 import { boxAround, cropSquare } from "../../lib/data/crop.ts";
-import { mp4Fault } from "../../lib/data/mp4.ts";
+import { containerFault } from "../../lib/data/container.ts";
 import { readSet } from "../../lib/data/layouts.ts";
 import type { SetReading } from "../../lib/data/layout_videos.ts";
 import { prepareVideos } from "../../lib/data/video.ts";
-import { ffmpeg, withFfmpeg } from "../ffmpeg.ts";
-import { writeFiles } from "../folders.ts";
-
-async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
-  const root = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await use(root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
-
-/** A video of `frames` frames of 64 × 48 whose grey says its number: frame n is 8n + 4. */
-async function film(
-  path: string,
-  options: { readonly frames?: number; readonly size?: string } = {},
-): Promise<void> {
-  const { frames = 20, size = "64x48" } = options;
-  await Deno.mkdir(join(path, ".."), { recursive: true });
-  const source = `color=black:size=${size}:rate=10:duration=${frames / 10}`;
-  const grey = "format=gray,geq=lum='8*N+4',format=yuv420p";
-  await ffmpeg(
-    ...["-f", "lavfi", "-i", source, "-vf", grey],
-    ...["-c:v", "libx264", "-qp", "1", "-color_range", "tv", "-y", path],
-  );
-}
+import { ffmpeg, film, withFfmpeg } from "../ffmpeg.ts";
+import { withFolder, writeFiles } from "../folders.ts";
 
 /** The bytes of a NumPy array of int32 or float32 points. */
 function npy(points: readonly number[], type: "<i4" | "<f4" = "<i4"): Uint8Array {
@@ -110,21 +87,46 @@ Deno.test("readBoxes() finds videos by the end of their name, keeps the largest 
       return await readBoxes(join(root, "boxes.csv"), { videos, root });
     };
     const head = "video,frame,x,y,w,h\n";
-    const { boxes, unknown } = await read(
+    const { boxes, unknown, several } = await read(
       `${head}000,0,1,2,3,4\nDeepfakes/000_003,5,1,1,2,2\nDeepfakes/000_003,5,9,9,8,8\nD:\\y\\FaceSwap\\c23\\videos\\000_003.mp4,1,0,0,1,1\nother,0,0,0,1,1\n`,
     );
     assertEquals([...boxes.keys()].sort(), [0, 1, 2]);
     assertEquals(boxes.get(0)!.get(5), { x: 9, y: 9, width: 8, height: 8 });
-    assertEquals([boxes.get(2)!.size, unknown], [1, 1]);
+    assertEquals([boxes.get(2)!.size, unknown, several], [1, 1, 1]);
     await assertRejects(
       () => read(`${head}000_003,0,0,0,1,1\n`),
       Error,
       "which is Deepfakes/000_003, FaceSwap/000_003",
     );
-    await assertRejects(() => read(`${head}000,0,0,0,,1\n`), Error, "in row 1");
-    await assertRejects(() => read("video,x\n000,1\n"), Error, "expected video,frame,x,y,w,h");
-    await assertRejects(() => readBoxes(join(root, "none"), { videos, root }), Error, "found none there");
+    const refusals = [
+      [`${head}000,0,0,0,,1\n`, 'expected video,frame,x,y,w,h but found "video=000'],
+      [`${head}000,0,0,0,4,1\n000,1.5,0,0,4,1\n`, "in line 3"],
+      [`${head}000,0,0,0,0,1\n`, "expected a box of at least one pixel"],
+      [`${head}000,0,0,0\n`, "expected 6 values as in the header but found 4 in line 2"],
+      ["video,frame,x,y,w,h,width,height\n000,0,0,0,4,1,0,9\n", "expected the width and height of the frame"],
+      ["video,x\n000,1\n", "expected a header with the columns video, frame, x, y but found only video, x"],
+    ];
+    for (const [text, message] of refusals) await assertRejects(() => read(text), InputError, message);
+    await assertRejects(
+      () => readBoxes(join(root, "none"), { videos, root }),
+      InputError,
+      "found nothing there",
+    );
   });
+});
+
+Deno.test("misfit() refuses boxes of turned frames, boxes larger than a frame, and boxes that are mostly outside", () => {
+  const size = { width: 64, height: 48 };
+  const of = (box: object) => misfit(new Map([[3, { x: 0, y: 0, width: 10, height: 10, ...box }]]), size);
+  assertEquals(of({ frame: size }), undefined);
+  assertEquals(of({ x: -5 }), undefined); // half of it
+  assertEquals(
+    of({ frame: { width: 48, height: 64 } }),
+    "the boxes are of frames of 48 × 64, the frames are 64 × 48, turned",
+  );
+  for (const box of [{ x: -6 }, { y: 44 }, { width: 65 }, { x: 57, y: 41 }]) {
+    assertStringIncludes(of(box) ?? "", "1 of 1 boxes do not fit, the frames are 64 × 48 (frame 3");
+  }
 });
 
 withFfmpeg(
@@ -182,12 +184,12 @@ withFfmpeg(
       const broken = coverage.find(({ video }) => video === "fake/b")!;
       assertEquals(broken.got, 0);
       assertStringIncludes(broken.note, "truncated: its end is missing");
-      assertEquals(await mp4Fault(`${root}/set/fake/b.mp4`), "truncated: its end is missing");
-      assertEquals(await mp4Fault(`${root}/set/real/a.mp4`), undefined);
+      assertEquals(await containerFault(`${root}/set/fake/b.mp4`), "truncated: its end is missing");
+      assertEquals(await containerFault(`${root}/set/real/a.mp4`), undefined);
       // Marks the finished video's folder: it must not be made again. A line of a killed process is cut.
       await Deno.writeTextFile(join(into, "real/a/mark.txt"), "");
       await Deno.writeTextFile(join(into, "coverage.csv"), "real/x,re", { append: true });
-      await Deno.mkdir(join(into, "fake/.b.partial"), { recursive: true });
+      await Deno.mkdir(join(into, ".partial/1"), { recursive: true });
       await Deno.writeFile(`${root}/set/fake/b.mp4`, whole);
       assertEquals((await prepare()).coverage.map(({ video, got }) => [video, got]), [["fake/b", 2], [
         "real/a",
@@ -195,6 +197,7 @@ withFfmpeg(
       ]]);
       assertEquals(await names(join(into, "real/a")), ["000.png", "019.png", "mark.txt"]);
       assertEquals(await names(join(into, "fake")), ["b"]);
+      assert(!(await names(into)).includes(".partial"));
       await assertRejects(
         () => prepare({ frames: 3 }),
         Error,
@@ -241,13 +244,20 @@ withFfmpeg("prepareVideos() crops both classes by one rule, and refuses when one
     await Deno.writeTextFile(boxes, "video,frame,x,y,w,h\na,3,20,10,20,10\na,7,20,10,20,10\n");
     const prepare = (into: string) => prepareVideos(reading, { into: join(root, into), frames: 2, boxes });
     await assertRejects(() => prepare("one"), Error, "expected boxes for both classes");
-    await Deno.writeTextFile(boxes, "b,5,0,0,10,10\nb,9,60,40,100,10\n", { append: true });
+    await Deno.writeTextFile(boxes, "b,5,0,0,10,10\n", { append: true });
     const { coverage } = await prepare("two");
     assertEquals(coverage.map(({ video, got }) => [video, got]), [["fake/b", 1], ["real/a", 2]]);
     assertEquals(await names(join(root, "two/real/a")), ["003.png", "007.png"]);
     const { width, height } = await sharp(join(root, "two/real/a/003.png")).metadata();
     assertEquals([width, height], [26, 26]);
     assertEquals(await names(join(root, "two/fake/b")), ["005.png"]);
+    await Deno.writeTextFile(boxes, "b,9,60,40,30,10\n", { append: true });
+    const three = (await prepare("three")).coverage[0];
+    assertEquals(three.got, 0);
+    assertStringIncludes(
+      three.note,
+      "1 of 2 boxes do not fit, the frames are 64 × 48 (frame 9: 30 × 10 at 60, 40)",
+    );
   });
 });
 
@@ -282,12 +292,18 @@ Deno.test("prepareVideos() crops frames around their landmarks, and refuses when
   });
 });
 
-Deno.test("mp4Fault() knows an empty file, a cut box and a missing index, and lets other kinds be", async () => {
+Deno.test("containerFault() knows an empty file, a cut box and a missing index, and lets other kinds be", async () => {
   await withFolder(async (root) => {
     const box = (kind: string, size: number, length = size) => {
       const bytes = new Uint8Array(length);
       new DataView(bytes.buffer).setUint32(0, size);
       bytes.set(new TextEncoder().encode(kind), 4);
+      return bytes;
+    };
+    const riff = (size: number) => {
+      const bytes = new Uint8Array(36);
+      bytes.set(new TextEncoder().encode("RIFF"));
+      new DataView(bytes.buffer).setUint32(4, size, true);
       return bytes;
     };
     const cases: [string, readonly Uint8Array[], string | undefined][] = [
@@ -296,11 +312,14 @@ Deno.test("mp4Fault() knows an empty file, a cut box and a missing index, and le
       ["cut.mp4", [box("ftyp", 16), box("mdat", 40, 30)], "truncated: its end is missing"],
       ["noindex.mp4", [box("ftyp", 16), box("mdat", 40)], "truncated: no index of frames (moov)"],
       ["head.mp4", [box("ftyp", 16), box("mdat", 40), new Uint8Array(3)], "truncated: its last box is cut"],
-      ["other.avi", [box("AVI ", 999, 40)], undefined],
+      ["whole.avi", [riff(28)], undefined],
+      ["cut.avi", [riff(100)], "truncated: its end is missing"],
+      ["second list cut.avi", [riff(28), riff(29)], "truncated: its end is missing"],
+      ["other.mkv", [box("\u{1a}E\u{df}", 999, 40)], undefined],
     ];
     for (const [name, parts, expected] of cases) {
       await Deno.writeFile(join(root, name), new Uint8Array(parts.flatMap((part) => [...part])));
-      assertEquals(await mp4Fault(join(root, name)), expected, name);
+      assertEquals(await containerFault(join(root, name)), expected, name);
     }
   });
 });
