@@ -19,6 +19,13 @@ const CHECKSUMS: ReadonlyMap<string, string> = new Map([
   ["ViT-L-14", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"],
 ]);
 
+/** No file of OpenAI's is longer, in bytes: 351, 354 and 933 MB, with some room. */
+const LIMITS: ReadonlyMap<string, number> = new Map([
+  ["ViT-B-16", 400e6],
+  ["ViT-B-32", 400e6],
+  ["ViT-L-14", 1000e6],
+]);
+
 /** Called with the bytes that are there so far and, where the server says so, how many there will be. */
 export type OnProgress = (bytes: number, total: number | undefined) => void;
 
@@ -76,9 +83,9 @@ function placeOf(response: Response, have: number): { start: number; total?: num
 async function fetchRest(
   url: string,
   file: Deno.FsFile,
-  options: { onProgress?: OnProgress; timeout: number; signal?: AbortSignal },
+  options: { onProgress?: OnProgress; timeout: number; limit: number; signal?: AbortSignal },
 ): Promise<string> {
-  const { onProgress, timeout } = options;
+  const { onProgress, timeout, limit } = options;
   const abort = new AbortController();
   const stalled = () => abort.abort(new Error(`no answer for ${timeout / 1000} seconds`));
   let timer = setTimeout(stalled, timeout);
@@ -90,8 +97,11 @@ async function fetchRest(
     const signal = options.signal ? AbortSignal.any([abort.signal, options.signal]) : abort.signal;
     const response = await fetch(url, { headers, signal });
     let place: ReturnType<typeof placeOf>;
+    const tooLong = (bytes: number) =>
+      new Refused(`a file of ${bytes} bytes or more where at most ${limit} are known`);
     try {
       place = placeOf(response, have);
+      if (place?.total !== undefined && place.total > limit) throw tooLong(place.total);
     } catch (error) {
       await response.body?.cancel();
       throw error;
@@ -110,6 +120,10 @@ async function fetchRest(
     for await (const chunk of response.body) {
       clearTimeout(timer);
       timer = setTimeout(stalled, timeout);
+      if (bytes + chunk.length > limit) {
+        await file.truncate(0); // none of it is the file
+        throw tooLong(bytes + chunk.length);
+      }
       await writeAll(file, chunk);
       hash.update(chunk);
       bytes += chunk.length;
@@ -133,15 +147,23 @@ async function fetchRest(
  * @param url Where from.
  * @param options.path Where to.
  * @param options.sha256 In lower-case hexadecimal.
+ * @param options.limit Most bytes that the file can have; what sends more is refused. Default: none.
  * @param options.timeout Milliseconds without a byte after which an attempt ends, default 30,000.
  * @param options.signal Stops it, keeping what has arrived.
  * @throws `found …` with the last reason, or the signal's reason.
  */
 export async function download(
   url: string,
-  options: { path: string; sha256: string; onProgress?: OnProgress; timeout?: number; signal?: AbortSignal },
+  options: {
+    path: string;
+    sha256: string;
+    onProgress?: OnProgress;
+    timeout?: number;
+    limit?: number;
+    signal?: AbortSignal;
+  },
 ): Promise<void> {
-  const { path, sha256, onProgress, timeout = 30_000, signal } = options;
+  const { path, sha256, onProgress, timeout = 30_000, limit = Infinity, signal } = options;
   if (await hasChecksum(path, sha256)) return;
   const part = `${path}.part`;
   using file = await Deno.open(part, { read: true, write: true, create: true });
@@ -154,7 +176,7 @@ export async function download(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     let found: string;
     try {
-      found = await fetchRest(url, file, { onProgress, timeout, signal });
+      found = await fetchRest(url, file, { onProgress, timeout, limit, signal });
     } catch (error) {
       signal?.throwIfAborted();
       reason = reasonOf(error);
@@ -211,7 +233,13 @@ export async function clipWeights(options: {
   const target = join(cacheDir, basename(url));
   try {
     await Deno.mkdir(cacheDir, { recursive: true });
-    await download(url, { path: target, sha256, onProgress, signal: options.signal });
+    await download(url, {
+      path: target,
+      sha256,
+      onProgress,
+      limit: LIMITS.get(name),
+      signal: options.signal,
+    });
   } catch (error) {
     options.signal?.throwIfAborted();
     throw new Error(

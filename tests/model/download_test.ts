@@ -170,6 +170,22 @@ Deno.test("download() names the status of a refusal and asks once", async () => 
   });
 });
 
+Deno.test("download() stops a server that sends without end, or says that it will send too much, and keeps nothing", async () => {
+  const endless = () =>
+    new Response(
+      new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536)) }),
+    );
+  for (const handler of [endless, whole]) {
+    await withServer(handler, async (url, folder, ranges) => {
+      const options = { path: `${folder}/a.pt`, sha256, limit: 200_000 };
+      const { message } = await assertRejects(() => download(url, options), Error);
+      assertMatch(message, /^found a file of \d+ bytes or more where at most 200000 are known$/);
+      assertEquals(ranges.length, 1);
+      assertEquals(names(folder), []);
+    });
+  }
+});
+
 Deno.test("download() gives up on a server that says nothing", async () => {
   let answer = () => {};
   const silent = new Promise<Response>((resolve) => answer = () => resolve(new Response("late")));
