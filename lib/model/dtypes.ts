@@ -252,7 +252,21 @@ export function dtypeNamed(name: string): Dtype | undefined {
   return byName.get(name);
 }
 
-/** How many elements a shape has. */
+/** A shape as it may stand in an error: its first sides. */
+export function shapeText(shape: readonly number[]): string {
+  return `[${shape.slice(0, 8).join(",")}${shape.length > 8 ? ",…" : ""}]`;
+}
+
+/**
+ * How many elements a shape has.
+ *
+ * @throws When its sides, those of 0 left out, multiply to more than 2^53: the product would no longer be exact, or none.
+ */
 export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((count, side) => count * side, 1);
+  let count = 1;
+  for (const side of shape) if (side !== 0) count *= side;
+  if (count > Number.MAX_SAFE_INTEGER) {
+    throw new Error(`expected a shape of at most 2^53 elements but found ${shapeText(shape)}`);
+  }
+  return shape.includes(0) ? 0 : count;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { decodeText } from "../base/files.ts";
+import { hasAttributes, takeState } from "./pickle_inert.ts";
 import {
   call,
   isAllowed,
@@ -16,6 +17,10 @@ import {
   type PickleValue,
   storage,
 } from "./pickle_names.ts";
+
+/** An instruction may make an object, which takes many times its one byte in memory. */
+const MAX_STEPS = 5_000_000;
+const MAX_KEPT = 2_000_000;
 
 /** A little-endian two's-complement integer, as a number where that is exact. */
 function integer(bytes: Uint8Array): number | bigint {
@@ -30,6 +35,12 @@ function decimal(text: string): number | bigint {
   if (!/^[+-]?\d{1,150}L?$/.test(text)) throw new Error(`expected an integer but found ${text.slice(0, 40)}`);
   const value = BigInt(text.replace(/L$|^\+/g, ""));
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+}
+
+/** How much a value takes to copy, in its elements or characters. */
+function sizeOf(value: PickleValue): number {
+  if (isList(value) || typeof value === "string" || value instanceof Uint8Array) return value.length;
+  return value instanceof Map || value instanceof Set ? value.size : 0;
 }
 
 /** One pickle, read. */
@@ -56,6 +67,7 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
   const storages: PickledStorage[] = [];
   const modules = new WeakSet<object>();
   let copied = 0;
+  let steps = 0;
   let at = start;
   let opcodeAt = start;
 
@@ -103,6 +115,12 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
     if (isAllowed(name)) return { type: "name", name };
     throw new Error(`expected only tensors and plain containers but found a call of ${name.slice(0, 200)}`);
   };
+  const keep = (key: number) => {
+    memo.set(key, top());
+    if (memo.size > MAX_KEPT) {
+      throw new Error(`expected at most ${MAX_KEPT} values to be kept but found more`);
+    }
+  };
   const setItems = (target: PickleValue, items: PickleValue[]) => {
     if (!(target instanceof Map) || items.length % 2 !== 0) {
       throw new Error(
@@ -115,15 +133,19 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
     if (!isList(target)) throw new Error(`expected a list but found ${kindOf(target)}`);
     for (const item of items) target.push(item);
   };
-  const invoke = (callee: PickleValue, args: PickleValue): PickleValue => {
-    // A call may copy its argument. Each byte of an honest pickle is copied once; calling again and again with one
-    // long list would not be in proportion to the file.
-    const [argument] = isList(args) ? args : [];
-    if (isList(argument ?? null) || typeof argument === "string") {
-      copied += (argument as { length: number }).length;
+  // A call may copy its arguments. Each byte of an honest pickle is copied once or twice; calling again and again with one
+  // long list would not be in proportion to the file.
+  const copy = (values: PickleValue) => {
+    for (const value of isList(values) ? values : []) copied += sizeOf(value);
+    if (copied > 3 * bytes.length + 1000) {
+      throw new Error("expected calls in proportion to the file but found too many");
     }
-    if (copied > bytes.length) throw new Error("expected calls in proportion to the file but found too many");
-    return call(callee, args);
+  };
+  const invoke = (callee: PickleValue, args: PickleValue): PickleValue => {
+    copy(args);
+    const value = call(callee, args);
+    if (isOf<PickledName>(callee, "name") && hasAttributes(callee.name)) modules.add(value as object);
+    return value;
   };
   const create = (type: PickleValue, args: PickleValue): PickleValue => {
     if (isOf<PickledName>(type, "name") && isScriptClass(type.name)) {
@@ -136,6 +158,8 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
   const build = (state: PickleValue) => {
     // A module is its attributes; those that an OrderedDict has of its own (`_metadata`) are left out.
     const target = top();
+    copy(isList(state) ? state : [state]);
+    if (takeState(target, state)) return;
     if (!(target instanceof Map) || !(state instanceof Map)) {
       throw new Error(
         `expected only tensors and plain containers but found a state for ${kindOf(target)}: ${
@@ -325,16 +349,16 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
       }
 
       case "p":
-        memo.set(Number(decimal(line())), top());
+        keep(Number(decimal(line())));
         break;
       case "q":
-        memo.set(u8(), top());
+        keep(u8());
         break;
       case "r":
-        memo.set(u32(), top());
+        keep(u32());
         break;
       case "\x94": // MEMOIZE
-        memo.set(memo.size, top());
+        keep(memo.size);
         break;
       case "g":
         stack.push(recall(decimal(line())));
@@ -404,7 +428,12 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
   };
 
   try {
-    do opcodeAt = at; while (!step(String.fromCharCode(u8())));
+    do {
+      opcodeAt = at;
+      if (++steps > MAX_STEPS) {
+        throw new Error(`expected a pickle of at most ${MAX_STEPS} instructions but found more`);
+      }
+    } while (!step(String.fromCharCode(u8())));
     const value = pop();
     if (marks.length > 0 || stack.length > 0) throw new Error("expected one value but found several");
     return { value, end: at, storages };

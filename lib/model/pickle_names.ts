@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Dtype, dtypeNamed, elementCount } from "./dtypes.ts";
+import { type Dtype, dtypeNamed, elementCount, shapeText } from "./dtypes.ts";
+import { inertBuilders, isInert, type PickledArray, type PickledNumpyType } from "./pickle_inert.ts";
 
 /** A tensor's place in a storage; `elements` of it are in the file. */
 export type PickledTensor = {
@@ -41,7 +42,9 @@ export type PickleValue =
   | Set<PickleValue>
   | PickledTensor
   | PickledStorage
-  | PickledName;
+  | PickledName
+  | PickledNumpyType
+  | PickledArray;
 
 const STORAGES = new Map([
   ["torch.FloatStorage", "float32"],
@@ -77,7 +80,7 @@ function isCounts(value: PickleValue | undefined): value is number[] {
 }
 
 /** Whether a value is one of the tagged kinds. */
-export function isOf<T extends PickledTensor | PickledStorage | PickledName>(
+export function isOf<T extends PickledTensor | PickledStorage | PickledName | PickledArray>(
   value: PickleValue | undefined,
   type: T["type"],
 ): value is T {
@@ -115,7 +118,7 @@ function tensor(args: PickleValue[], dtype?: Dtype): PickledTensor {
   if (elementCount(shape) > 0 ? !(last < elements) : !(offset <= elements)) {
     throw new Error(
       `expected a tensor within the ${Math.floor(elements)} elements of storage ${storage.key} but found ` +
-        `offset ${offset}, shape [${shape}] and strides [${strides}]`,
+        `offset ${offset}, shape ${shapeText(shape)} and strides ${shapeText(strides)}`,
     );
   }
   // Copies: the pickle could still append to the lists that were just checked.
@@ -198,7 +201,7 @@ export const isScriptClass = (name: string) => name.startsWith("__torch__.");
 /** Whether a pickle may name this at all. */
 export function isAllowed(name: string): boolean {
   return BUILDERS.has(name) || STORAGES.has(name) || UNTYPED_STORAGES.has(name) || TENSOR_CLASSES.has(name) ||
-    isScriptClass(name) || name === REBUILD_FROM_TYPE ||
+    isScriptClass(name) || name === REBUILD_FROM_TYPE || isInert(name) ||
     (name.startsWith("torch.") && dtypeNamed(name.slice("torch.".length)) !== undefined);
 }
 
@@ -220,7 +223,7 @@ export function call(callee: PickleValue | undefined, args: PickleValue | undefi
     }
     return call(builder, inner);
   }
-  const build = BUILDERS.get(callee.name);
+  const build = BUILDERS.get(callee.name) ?? inertBuilders.get(callee.name);
   if (build) return build(list);
   throw new Error(`expected only tensors and plain containers but found a call of ${callee.name}`);
 }
@@ -229,7 +232,8 @@ export function call(callee: PickleValue | undefined, args: PickleValue | undefi
 export function storage(id: PickleValue | undefined): PickledStorage {
   const [tag, type, key, , elements, view] = Array.isArray(id) ? id : [];
   if (
-    tag !== "storage" || !isOf<PickledName>(type, "name") || typeof key !== "string" || !isCount(elements)
+    tag !== "storage" || !isOf<PickledName>(type, "name") || typeof key !== "string" || key.length > 100 ||
+    !isCount(elements)
   ) {
     throw new Error(
       `expected a reference to a storage but found ${kindOf(id)} that begins with ${kindOf(tag)}`,

@@ -16,6 +16,8 @@ configure({ useWebWorkers: false }); // the entries are stored, so there is noth
 /** What the tensors take in memory is at most this many times the file: int8 widens to int32, views may repeat. */
 const MAX_GROWTH = 16;
 const SMALL = 1 << 20;
+/** A tensor's storage is an entry of its own. */
+const MAX_ENTRIES = 200_000;
 
 /** An open checkpoint: the pickled value, and a way to the tensors that it names. */
 export interface Checkpoint {
@@ -64,7 +66,7 @@ function tensorReader(
   let spent = 0;
   const spend = (amount: number) => {
     spent += amount;
-    if (spent > MAX_GROWTH * fileSize + SMALL) {
+    if (!(spent <= MAX_GROWTH * fileSize + SMALL)) {
       throw new Error(
         `expected tensors in proportion to the file's ${fileSize} bytes but found ${spent} bytes of them`,
       );
@@ -153,8 +155,11 @@ async function readEntry(file: Deno.FsFile, fileSize: number, entry: FileEntry):
 export async function openZip(file: Deno.FsFile, size: number): Promise<Checkpoint> {
   const entries = new Map<string, FileEntry>();
   try {
-    for (const entry of await new ZipReader(new FileReader(file, size)).getEntries()) {
+    for await (const entry of new ZipReader(new FileReader(file, size)).getEntriesGenerator()) {
       if (!entry.directory) entries.set(entry.filename, entry);
+      if (entries.size > MAX_ENTRIES) {
+        throw new Error(`expected at most ${MAX_ENTRIES} entries but found more`);
+      }
     }
   } catch (error) {
     throw new Error(`expected a whole zip archive but found a damaged one: ${(error as Error).message}`);

@@ -5,12 +5,21 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { dtypeNamed, elementCount } from "./dtypes.ts";
+import { type Dtype, dtypeNamed, elementCount, shapeText } from "./dtypes.ts";
 import { decodeText, readAt, writeAtomically } from "../base/files.ts";
 import type { StateDict } from "./weights.ts";
 
 /** The format's own limit, in bytes. */
 const MAX_HEADER = 100_000_000;
+const MAX_TENSORS = 100_000;
+/** Of a tensor's name. */
+const MAX_NAME = 1000;
+/** A header is an object of objects, with lists in them. */
+const MAX_DEPTH = 3;
+/** A tensor's entry has three and those of its shape. */
+const MAX_COMMAS = 20 * MAX_TENSORS;
+/** Tensors are read together up to so many bytes. */
+const MAX_READ = 1 << 20;
 
 /** Under this key of the metadata stands the checksum of the rest. */
 const CHECKSUM = "forgelens.checksum";
@@ -35,8 +44,21 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+function bytesOf(key: string, shape: readonly number[], dtype: Dtype): number {
+  try {
+    return elementCount(shape) * dtype.bytes;
+  } catch {
+    throw new Error(
+      `expected at most 2^53 elements for ${key}, ${dtype.safetensors} ${shapeText(shape)}, but found more`,
+    );
+  }
+}
+
 /** One entry of the header, checked on its own. */
 function placed(key: string, entry: unknown): Placed {
+  if (key.length > MAX_NAME) {
+    throw new Error(`expected names of at most ${MAX_NAME} characters but found ${key.slice(0, 80)}…`);
+  }
   const { dtype: name, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const dtype = typeof name === "string" ? dtypeNamed(name) : undefined;
   if (!dtype || dtype.safetensors !== name) {
@@ -49,10 +71,10 @@ function placed(key: string, entry: unknown): Placed {
     throw new Error(`expected two offsets for ${key} but found ${brief(offsets)}`);
   }
   const [begin, end] = offsets;
-  const bytes = elementCount(shape) * dtype.bytes;
+  const bytes = bytesOf(key, shape, dtype);
   if (end - begin !== bytes) {
     throw new Error(
-      `expected ${bytes} bytes for ${key}, ${name} [${shape}], but found offsets ${begin} to ${end}`,
+      `expected ${bytes} bytes for ${key}, ${name} ${shapeText(shape)}, but found offsets ${begin} to ${end}`,
     );
   }
   return { key, dtype: dtype.name, shape, begin, end };
@@ -65,6 +87,30 @@ function metadataOf(value: unknown): Record<string, string> {
   return value as Record<string, string>;
 }
 
+/** Refuses a header that would take many times its size in memory, or minutes, before it is parsed. */
+function checkHeader(json: Uint8Array): void {
+  let depth = 0;
+  let objects = 0;
+  let commas = 0;
+  let quoted = false;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at];
+    if (quoted) {
+      if (byte === 0x5c) at++; // a backslash and what it escapes
+      else if (byte === 0x22) quoted = false;
+    } else if (byte === 0x22) quoted = true;
+    else if (byte === 0x2c) commas++;
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > MAX_DEPTH) throw new Error(`expected a header of ${MAX_DEPTH} levels but found more`);
+      if (depth === 2) objects++;
+    } else if (byte === 0x5d || byte === 0x7d) depth--;
+  }
+  // One of the objects may be __metadata__.
+  if (objects > MAX_TENSORS + 1 || commas > MAX_COMMAS) {
+    throw new Error(`expected at most ${MAX_TENSORS} tensors but found ${objects}, and ${commas} commas`);
+  }
+}
+
 /** The header's entries in its own order, checked to fill the `dataLength` bytes behind it without gap or overlap. */
 function parseHeader(
   text: string,
@@ -74,7 +120,7 @@ function parseHeader(
   try {
     header = JSON.parse(text);
   } catch (error) {
-    throw new Error(`expected a header in JSON but found: ${(error as Error).message}`);
+    throw new Error(`expected a header in JSON but found: ${(error as Error).message.slice(0, 100)}`);
   }
   if (header === null || typeof header !== "object" || Array.isArray(header)) {
     throw new Error("expected a JSON object as header but found another value");
@@ -84,6 +130,12 @@ function parseHeader(
   for (const [key, entry] of Object.entries(header)) {
     if (key === "__metadata__") metadata = metadataOf(entry);
     else entries.push(placed(key, entry));
+    if (entries.length > MAX_TENSORS) {
+      throw new Error(`expected at most ${MAX_TENSORS} tensors but found more`);
+    }
+    if (entries.length > MAX_TENSORS) {
+      throw new Error(`expected at most ${MAX_TENSORS} tensors but found more`);
+    }
   }
   let at = 0;
   for (const { key, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
@@ -138,8 +190,9 @@ export async function readSafetensors(
     );
   }
   const dataStart = 8 + Number(length);
-  const text = decodeText(await readAt(file, 8, Number(length)));
-  const { entries, metadata } = parseHeader(text, size - dataStart);
+  const json = await readAt(file, 8, Number(length));
+  checkHeader(json);
+  const { entries, metadata } = parseHeader(decodeText(json), size - dataStart);
 
   const tensors: StateDict = new Map(entries.map(({ key, dtype, shape }) => {
     const { loadsAs } = dtypeNamed(dtype)!;
@@ -150,9 +203,17 @@ export async function readSafetensors(
   );
   const { [stated?.[0] ?? CHECKSUM]: _, ...others } = metadata;
   const checksum = checksumOf(others);
-  for (const { key, dtype: name, shape, begin, end } of byName(entries)) {
+  // In the order of the checksum, or else the header's, where small tensors that follow each other are read together.
+  let piece: { begin: number; bytes: Uint8Array } = { begin: 0, bytes: new Uint8Array() };
+  for (const { key, dtype: name, shape, begin, end } of stated ? byName(entries) : entries) {
+    if (begin < piece.begin || end > piece.begin + piece.bytes.length) {
+      const together = stated ? 0 : Math.min(MAX_READ, size - dataStart - begin);
+      piece = { begin, bytes: await readAt(file, dataStart + begin, Math.max(end - begin, together)) };
+    }
+    const from = begin - piece.begin;
+    const whole = from === 0 && end - begin === piece.bytes.length;
     const dtype = dtypeNamed(name)!;
-    const bytes = await readAt(file, dataStart + begin, end - begin);
+    const bytes = whole ? piece.bytes : piece.bytes.slice(from, from + end - begin);
     if (stated) checksum.add(key, dtype.safetensors, shape, bytes);
     tensors.get(key)!.data = dtype.decode(bytes);
   }

@@ -7,6 +7,7 @@ import { InputError } from "../base/errors.ts";
 import type { TensorData } from "./dtypes.ts";
 import { readAt } from "../base/files.ts";
 import type { PickledTensor, PickleValue } from "./pickle_names.ts";
+import { commonPrefix } from "./prefix.ts";
 import { type Checkpoint, isLegacy, openLegacy, openZip } from "./pth.ts";
 import { readSafetensors } from "./safetensors.ts";
 
@@ -36,10 +37,19 @@ export type CheckpointValue =
   | { [key: string]: CheckpointValue };
 
 /** Under these keys training scripts put the weights, beside an epoch, a loss and an optimizer. */
-const WRAPPERS = ["model_state_dict", "state_dict", "model"];
+const WRAPPERS = ["model_state_dict", "state_dict", "model", "model.state_dict"];
+/** Under these too, but a module may have such a name: taken where nothing beside them looks like weights. */
+const NAMES_OF_MODULES = ["net", "network", "params", "weights", "model_ema"];
+/** The same weights again, averaged. */
+const AVERAGES = ["model_ema", "params_ema", "ema", "ema_state_dict", "state_dict_ema"];
 
 const MAX_DEPTH = 64;
 const MAX_VALUES = 1_000_000;
+const MAX_TENSORS = 100_000;
+/** Of a tensor's name, which joins those of all that it is in. */
+const MAX_NAME = 1000;
+/** Of an error's reason, which may quote the file. */
+const MAX_REASON = 300;
 
 function isTensor(value: PickleValue): value is PickledTensor {
   return value !== null && typeof value === "object" && "type" in value && value.type === "tensor";
@@ -47,16 +57,18 @@ function isTensor(value: PickleValue): value is PickledTensor {
 
 function keyText(key: PickleValue): string {
   if (key === null || typeof key !== "object") return String(key);
+  const parts = Array.isArray(key) && key.length <= 16 ? key : undefined; // a tuple
+  if (parts?.every((part) => part === null || typeof part !== "object")) return `(${parts.join(", ")})`;
   throw new Error("expected keys that are texts or numbers but found another");
 }
 
-/** The children of a container with their keys; none for anything else. */
-function childrenOf(value: PickleValue): [string, PickleValue][] {
-  if (value instanceof Map) return [...value].map(([key, child]) => [keyText(key), child]);
+/** The children of a container with their keys, one by one, as there may be very many; none for anything else. */
+function* childrenOf(value: PickleValue): Generator<[string, PickleValue]> {
+  if (value instanceof Map) { for (const [key, child] of value) yield [keyText(key), child]; }
   if (Array.isArray(value) || value instanceof Set) {
-    return [...value].map((child, index) => [`${index}`, child]);
+    let index = 0;
+    for (const child of value) yield [`${index++}`, child];
   }
-  return [];
 }
 
 /**
@@ -68,6 +80,7 @@ function eachTensor(
   lists = true,
 ): void {
   let visited = 0;
+  let tensors = 0;
   const walk = (value: PickleValue, path: string, depth: number) => {
     if (depth > MAX_DEPTH || ++visited > MAX_VALUES) {
       throw new Error(
@@ -76,7 +89,13 @@ function eachTensor(
         }`,
       );
     }
-    if (isTensor(value)) visit(path, value);
+    if (path.length > MAX_NAME) {
+      throw new Error(`expected names of at most ${MAX_NAME} characters but found ${path.slice(0, 80)}…`);
+    }
+    if (isTensor(value)) {
+      if (++tensors > MAX_TENSORS) throw new Error(`expected at most ${MAX_TENSORS} tensors but found more`);
+      visit(path, value);
+    }
     if (!lists && Array.isArray(value)) return;
     for (const [key, child] of childrenOf(value)) {
       walk(child, path === "" ? key : `${path}.${key}`, depth + 1);
@@ -91,13 +110,24 @@ function hasTensors(root: PickleValue): boolean {
   return count > 0;
 }
 
-/** The dictionary of weights in what a training script saved: the one that it wrapped, or all of it. */
-function weightsIn(root: PickleValue): PickleValue {
-  if (!(root instanceof Map) || [...root.values()].some(isTensor)) return root;
-  const wrapped = WRAPPERS.map((key) => root.get(key)).find((value) =>
-    value instanceof Map && hasTensors(value)
-  );
-  return wrapped ?? root;
+/** Whether a value is a dictionary with tensors in it, not further below. */
+function isFlat(value: PickleValue): boolean {
+  return value instanceof Map && [...value.values()].some(isTensor);
+}
+
+/** The dictionary of weights in what a training script saved: the one that it wrapped, once or twice, or all of it. */
+function weightsIn(root: PickleValue, depth = 0): PickleValue {
+  if (!(root instanceof Map) || isFlat(root) || depth > 2) return root;
+  const wrapped = WRAPPERS.find((key) => root.get(key) instanceof Map && hasTensors(root.get(key)!));
+  if (wrapped !== undefined) {
+    const within = root.get(wrapped) as Map<PickleValue, PickleValue>;
+    const again = WRAPPERS.some((key) => isFlat(within.get(key) ?? null));
+    return again ? weightsIn(within, depth + 1) : within;
+  }
+  const found = [...root].filter(([key, value]) => !AVERAGES.includes(String(key)) && isFlat(value));
+  const [key, value] = found[0] ?? ["model_ema", root.get("model_ema") ?? null];
+  const alone = found.length <= 1 && NAMES_OF_MODULES.includes(String(key)) && isFlat(value);
+  return alone ? value : root;
 }
 
 async function stateDictOf({ root, script, read }: Checkpoint): Promise<StateDict> {
@@ -140,7 +170,8 @@ async function opened<T>(
     const message = error instanceof Deno.errors.NotFound
       ? "expected a file but found none"
       : (error as Error).message.split("\n")[0];
-    throw new InputError(`Cannot load ${path}: ${message}`, { cause: error });
+    const reason = message.length > MAX_REASON ? `${message.slice(0, MAX_REASON)}…` : message;
+    throw new InputError(`Cannot load ${path}: ${reason}`, { cause: error });
   }
 }
 
@@ -158,16 +189,19 @@ async function openCheckpoint(
 /**
  * Reads the weights in a safetensors, `.pth` or `.pt` file: the format is found by content, not by name.
  *
- * From a pickle come the tensors under `model_state_dict`, `state_dict` or `model`, the first of them that there is;
- * without one, or when the file's top level holds tensors itself, all tensors in the file, nested names joined by dots
- * and lists counted from 0 (`optimizer.state.0.exp_avg`). `loadCheckpoint()` gives the rest. From a TorchScript
- * archive come the tensors of its modules.
+ * From a pickle come the tensors under `model_state_dict`, `state_dict` or `model`, the first of them that there is, or
+ * under one of these within it; else under `net`, `network`, `params`, `weights` or `model_ema`, where no other dictionary
+ * of tensors is beside it but averages of the same. Without one, or when the file's top level holds tensors itself, all
+ * tensors in the file, nested names joined by dots and lists counted from 0 (`optimizer.state.0.exp_avg`).
+ * `loadCheckpoint()` gives the rest. From a TorchScript archive come the tensors of its modules.
  *
  * `dtype` and `data` are float32 for all floating-point types (halves are widened; **float64 is rounded**), int32 for
  * integers up to 16 bits and int32, int64 for uint32 and wider, uint8 and bool as they are. Tensors that share memory
  * in the file may share it here: do not write to them.
  *
- * Nothing in the file is run. What it may take in memory is bounded by its own size.
+ * Nothing in the file is run: of Python's classes those of tensors and containers, and some that are harmless as plain data
+ * (counters, namespaces, paths, times, NumPy's numbers and arrays), are read, and any other name is refused. What a file may
+ * take in memory is bounded by its own size; it has at most 100,000 tensors.
  *
  * @throws `Cannot load <path>: expected … but found …`, with the key or the offset.
  */
@@ -192,7 +226,8 @@ export function loadWeights(
 
 /**
  * Reads everything that `torch.save` put in a file: the weights, and epoch, losses, optimizer and whatever else there
- * is beside them, as plain values; dictionaries and modules become objects, tuples and sets lists.
+ * is beside them, as plain values; dictionaries and modules become objects, tuples and sets lists, times texts, and what has
+ * no plain value `null`.
  *
  * @returns The value; tensors as in `loadStateDict()`.
  * @throws `Cannot load <path>: expected … but found …`, with the key or the offset.
@@ -213,7 +248,11 @@ export function loadCheckpoint(path: string): Promise<CheckpointValue> {
         }
         return Object.fromEntries(entries);
       }
-      if ("type" in value) return value.type === "name" ? value.name : null;
+      if ("type" in value) {
+        if (value.type !== "NumPy array") return value.type === "name" ? value.name : null;
+        const { dtype, shape, bytes } = value;
+        return dtype && bytes ? { dtype: dtype.loadsAs, shape: [...shape], data: dtype.decode(bytes) } : null;
+      }
       const list: CheckpointValue[] = [];
       for (const child of value) list.push(await build(child, `${path}.${list.length}`));
       return list;
@@ -222,13 +261,20 @@ export function loadCheckpoint(path: string): Promise<CheckpointValue> {
   });
 }
 
+/** The first names of a list, each cut, and how many more there are. */
+function someOf(names: readonly string[]): string {
+  const first = names.slice(0, 4).map((name) => name.length > 80 ? `${name.slice(0, 80)}…` : name).join(", ");
+  return names.length > 4 ? `${first} and ${names.length - 4} more` : first;
+}
+
 /**
  * Throws unless `dict` has exactly the expected tensors.
  *
  * @param expected Shape by name.
  * @param options.what Names the model in the error.
  * @param options.ignore Keys of `dict` that may be there without being expected; default: none.
- * @throws `Cannot bind <what>: …`, with all missing, unexpected and misshaped keys in one line.
+ * @throws `Cannot bind <what>: …`, with how many keys are missing, unexpected and misshaped and the first of them in one line, or
+ * with the prefix that is before all of them.
  */
 export function checkState(
   dict: StateDict,
@@ -246,8 +292,16 @@ export function checkState(
     }
   }
   const lists = Object.entries({ missing, unexpected, misshaped }).filter(([, keys]) => keys.length > 0)
-    .map(([kind, keys]) => `${keys.length} ${kind}: ${keys.join(", ")}`);
+    .map(([kind, keys]) => `${keys.length} ${kind}: ${someOf(keys)}`);
   if (lists.length === 0) return;
+  const prefix = missing.length === expected.size ? commonPrefix([...dict.keys()]) : "";
+  if (prefix !== "") {
+    throw new InputError(
+      `Cannot bind ${what}: expected names such as ${missing[0]} but found that all names begin with ${
+        prefix.slice(0, 80)
+      }`,
+    );
+  }
   throw new InputError(
     `Cannot bind ${what}: expected ${expected.size} tensors by name and shape but found ${lists.join("; ")}`,
   );

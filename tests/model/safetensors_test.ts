@@ -96,12 +96,30 @@ Deno.test("float32 is rounded to nearest, ties to even, as bfloat16, float16 and
   assertEquals(round("F8_E5M2", 1.125, 1.375, 61439, 61440, NaN), [1, 1.5, 57344, Infinity, NaN]);
 });
 
+Deno.test("loadStateDict() reads small tensors between large ones, in another order than the file's", async () => {
+  await inFolder(async (folder) => {
+    const sizes = [3, 700_000, 1, 0, 5, 300_000, 2];
+    const dict: StateDict = new Map(sizes.map((size, i) => [`t${i}`, {
+      dtype: i % 2 === 0 ? "float32" : "bool",
+      shape: [size],
+      data: i % 2 === 0
+        ? Float32Array.from({ length: size }, (_, at) => at + i)
+        : new Uint8Array(size).fill(i % 4),
+    }]));
+    await saveSafetensors(`${folder}/a.safetensors`, dict);
+    assertEquals(await loadStateDict(`${folder}/a.safetensors`), dict);
+  });
+});
+
 Deno.test("loadStateDict() refuses a safetensors header that does not fit its file", async () => {
   const entry = (begin: number, end: number, shape = [(end - begin) / 4], dtype = "F32") => ({
     dtype,
     shape,
     data_offsets: [begin, end],
   });
+  const deep = (bracket: string, times: number) => fileOf(bracket.repeat(times), 0);
+  const many = (count: number) =>
+    fileOf(Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${i}`, entry(0, 0)])), 0);
   const cases: [name: string, file: Uint8Array, found: RegExp][] = [
     ["short", new Uint8Array(7), /header length of 8 bytes but found a file of 7/],
     ["long header", fileOf({}, 0, 3n), /found a length of 3/],
@@ -128,7 +146,17 @@ Deno.test("loadStateDict() refuses a safetensors header that does not fit its fi
     ],
     ["offsets", fileOf({ w: { dtype: "F32", shape: [1], data_offsets: [0] } }, 4), /two offsets for w/],
     ["size", fileOf({ w: entry(0, 4, [2]) }, 4), /8 bytes for w, F32 \[2\], but found offsets 0 to 4/],
-    ["overflow", fileOf({ w: entry(0, 4, [2 ** 52, 2 ** 52]) }, 4), /for w, F32/],
+    [
+      "overflow",
+      fileOf({ w: entry(0, 4, [2 ** 52, 2 ** 52]) }, 4),
+      /2\^53 elements for w, F32 \[4503599627370496,4503599627370496\]/,
+    ],
+    ["overflow beside 0", fileOf({ w: entry(0, 0, [...Array(30).fill(2 ** 53 - 1), 0]) }, 0), /for w, F32/],
+    ["nested", deep("[", 1_000_000), /a header of 3 levels/],
+    ["nested objects", deep('{"a":', 1_000_000), /a header of 3 levels/],
+    ["tensors", many(100_001), /at most 100000 tensors but found more/],
+    ["many tensors", many(200_000), /at most 100000 tensors but found 200000/],
+    ["long name", fileOf({ ["n".repeat(5000)]: entry(0, 4) }, 4), /names of at most 1000 characters/],
     [
       "gap",
       fileOf({ a: entry(0, 4), b: entry(8, 12) }, 12),

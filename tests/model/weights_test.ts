@@ -130,6 +130,31 @@ const tensorOf = (elements: number, offset: number, shape: number[], strides: nu
 ];
 const dictOf = (key: string, value: number[]) => [0x7d, ...text(key), ...value, 0x73];
 
+const legacyHead = [
+  ...[0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e],
+  ...[0x80, 2, ...int(1001), 0x2e],
+  ...[0x80, 2, ...dictOf("little_endian", [0x88]), 0x2e],
+];
+
+/** A part many times over, between two others. */
+function repeated(before: number[], part: number[], times: number, after: number[]): Uint8Array {
+  const bytes = new Uint8Array(before.length + part.length * times + after.length);
+  bytes.set(before);
+  for (let i = 0; i < times; i++) bytes.set(part, before.length + i * part.length);
+  bytes.set(after, bytes.length - after.length);
+  return bytes;
+}
+
+/** A file in the legacy format without storages. */
+function legacyOf(body: Uint8Array): Uint8Array {
+  const end = [0x2e, 0x80, 2, 0x5d, 0x2e];
+  const bytes = new Uint8Array(legacyHead.length + 2 + body.length + end.length);
+  bytes.set([...legacyHead, 0x80, 2]);
+  bytes.set(body, legacyHead.length + 2);
+  bytes.set(end, bytes.length - end.length);
+  return bytes;
+}
+
 /** A file in the legacy format: header, the given pickle, and storage "0" with its values. */
 function legacy(body: number[], values: number[]): Uint8Array {
   const storage = new Uint8Array(8 + 4 * values.length);
@@ -137,9 +162,7 @@ function legacy(body: number[], values: number[]): Uint8Array {
   storage.set(new Uint8Array(Float32Array.from(values).buffer), 8);
   const keys = values.length > 0 ? list(text("0")) : [0x5d];
   return Uint8Array.from([
-    ...[0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e],
-    ...[0x80, 2, ...int(1001), 0x2e],
-    ...[0x80, 2, ...dictOf("little_endian", [0x88]), 0x2e],
+    ...legacyHead,
     ...[0x80, 2, ...body, 0x2e],
     ...[0x80, 2, ...keys, 0x2e],
     ...(values.length > 0 ? storage : []),
@@ -301,6 +324,136 @@ Deno.test("loadStateDict() either reads or refuses any damaged file, naming it",
   });
 });
 
+Deno.test("loadStateDict() refuses a shape whose product overflows beside a 0, as no limit would hold after it", async () => {
+  assertMatch(
+    await refusal(`${fixtures}beside/nan-shape.pth`),
+    /a shape of at most 2\^53 elements but found \[9007199254740991,/,
+  );
+});
+
+Deno.test("loadStateDict() refuses pickles that grow in memory, in seconds and in one short line", async () => {
+  const bodies: [name: string, body: Uint8Array, found: RegExp][] = [
+    [
+      "a list that holds itself",
+      repeated([0x5d, 0x71, 0, 0x28], [0x68, 0], 2_000_000, [0x65]),
+      /at most 64 levels and/,
+    ],
+    ["empty lists", repeated([0x28], [0x5d], 5_000_000, [0x74]), /at most 5000000 instructions/],
+    ["values kept", repeated([0x4e], [0x94], 2_000_001, []), /at most 2000000 values to be kept/],
+  ];
+  await inFolder(async (folder) => {
+    for (const [name, body, found] of bodies) {
+      const path = `${folder}/a.pth`;
+      await Deno.writeFile(path, legacyOf(body));
+      const begun = performance.now();
+      const message = await refusal(path);
+      assertMatch(message, found, name);
+      assert(message.length < 400, message);
+      assert(performance.now() - begun < 20_000, name); // 4 s on a slow machine; without limits a minute or a dead process
+    }
+  });
+});
+
+Deno.test("loadStateDict() refuses more tensors than any model has", async () => {
+  const shared = [...line("ctorch._utils\n_rebuild_tensor_v2\n"), 0x71, 1];
+  const rest = [...tuple(storageOf(0), int(0), tuple(int(0)), tuple(int(1)), [0x89], [0x4e]), 0x71, 2, 0x52];
+  const body = repeated([0x5d, 0x28, ...shared, ...rest], [0x68, 1, 0x68, 2, 0x52], 100_000, [0x65]);
+  await inFolder(async (folder) => {
+    await Deno.writeFile(
+      `${folder}/a.pth`,
+      legacyOf(body),
+    );
+    assertMatch(await refusal(`${folder}/a.pth`), /at most 100000 tensors but found more$/);
+  });
+});
+
+Deno.test("loadStateDict() reads the tensors beside harmless objects, and runs none of them", async () => {
+  for (const name of ["counter.pth", "namespace.pth", "np_scalar.pth"]) {
+    assertEquals(
+      [...(await loadStateDict(`${fixtures}beside/${name}`)).keys()],
+      ["a.weight", "a.bias"],
+      name,
+    );
+  }
+  const lightning = await loadStateDict(`${fixtures}beside/lightning_hparams.ckpt`);
+  assertEquals([...lightning.keys()], ["model.a.weight", "model.a.bias"]);
+  assertEquals([...(await loadStateDict(`${fixtures}beside/beside.pth`)).keys()], ["module.a"]);
+});
+
+Deno.test("loadCheckpoint() gives harmless objects as plain values", async () => {
+  const { net: _, ...rest } = await loadCheckpoint(`${fixtures}beside/beside.pth`) as Record<string, unknown>;
+  assertEquals(rest, {
+    counts: { x: 2, "(1, 2)": 3 },
+    default: { k: [1] },
+    complex: { real: 1, imag: 2 },
+    args: { lr: 0.5, out: "/a/b", nested: { deep: 1 } },
+    path: "runs/1",
+    windows: "C:\\a\\b",
+    when: "2025-03-04T05:06:07.000089",
+    date: "2025-03-04",
+    time: "01:02:03.000000",
+    took: { days: 1, seconds: 2, microseconds: 3 },
+    utc: "2025-03-04T00:00:00.000000",
+    auc: 0.625,
+    half: Math.fround(0.1),
+    count: 7,
+    yes: true,
+    array: { dtype: "int32", shape: [2, 3], data: Int32Array.of(0, 1, 2, 3, 4, 5) },
+    big: { dtype: "float32", shape: [3], data: Float32Array.of(0, 1, 2) },
+    turned: null,
+    texts: null,
+    objects: null,
+    type: null,
+  });
+  const numpy = await loadCheckpoint(`${fixtures}beside/np_scalar.pth`) as Record<string, unknown>;
+  assertEquals([numpy.best_auc, numpy.epoch], [0.93, 3]);
+  const lightning = await loadCheckpoint(`${fixtures}beside/lightning_hparams.ckpt`) as Record<
+    string,
+    unknown
+  >;
+  assertEquals(lightning.hyper_parameters, { lr: 0.0001 });
+});
+
+Deno.test("loadStateDict() refuses names that are near the harmless ones", async () => {
+  const names = [
+    "collections.deque",
+    "builtins.eval",
+    "argparse.FileType",
+    "pathlib.os",
+    "numpy.load",
+    "datetime.sys",
+  ];
+  await inFolder(async (folder) => {
+    for (const name of names) {
+      const [module, attribute] = name.split(".");
+      const body = [...line(`c${module}\n${attribute}\n`), 0x29, 0x52];
+      await Deno.writeFile(`${folder}/a.pth`, legacy(dictOf("x", body), []));
+      assertMatch(await refusal(`${folder}/a.pth`), new RegExp(`found a call of ${name} at offset`));
+    }
+  });
+});
+
+Deno.test("loadStateDict() finds weights under the keys of other scripts, unless more weights are beside them", async () => {
+  const tensor = tensorOf(1, 0, [1], [1]);
+  const weights = dictOf("w", tensor);
+  const both = (a: string, b: string) => [0x7d, 0x28, ...text(a), ...weights, ...text(b), ...weights, 0x75];
+  const cases: [name: string, body: number[], keys: string[]][] = [
+    ...["net", "network", "params", "weights", "model_ema", "model", "model.state_dict"].map((
+      key,
+    ): [string, number[], string[]] => [key, dictOf(key, weights), ["w"]]),
+    ["model, state_dict", dictOf("model", dictOf("state_dict", weights)), ["w"]],
+    ["an average", both("params", "params_ema"), ["w"]],
+    ["two modules", both("net", "head"), ["net.w", "head.w"]],
+    ["another key", dictOf("decoder", weights), ["decoder.w"]],
+  ];
+  await inFolder(async (folder) => {
+    for (const [name, body, keys] of cases) {
+      await Deno.writeFile(`${folder}/a.pth`, legacy(body, [5]));
+      assertEquals([...(await loadStateDict(`${folder}/a.pth`)).keys()], keys, name);
+    }
+  });
+});
+
 Deno.test("savePth() and loadStateDict() give back every type, name and shape", async () => {
   await inFolder(async (folder) => {
     const dict: StateDict = new Map([
@@ -366,4 +519,20 @@ Deno.test("checkState() lists all missing, unexpected and misshaped keys in one 
       "1 misshaped: b (expected [3,2] but found [2,3])",
   );
   checkState(new Map([["a", tensor(2)]]), new Map([["a", [2]]]), { what: "the head" });
+});
+
+Deno.test("checkState() names a prefix that all names have, and never more than a few names", () => {
+  const tensor = { dtype: "float32", shape: [1], data: new Float32Array(1) };
+  const names = Array.from({ length: 100 }, (_, i) => `layer.${i}.${"x".repeat(200)}`);
+  const expected = new Map(names.map((name) => [name, [1]]));
+  const message = (dict: StateDict) =>
+    assertThrows(() => checkState(dict, expected, { what: "it" }), Error).message;
+  const prefixed = message(new Map(names.map((name) => [`encoder.net.${name}`, tensor])));
+  assertMatch(prefixed, /but found that all names begin with encoder\.net\.layer\.$/);
+  const others = message(new Map(names.map((_, i) => [`${i}`, tensor])));
+  assertMatch(
+    others,
+    /found 100 missing: layer\.0\.x+…, .* and 96 more; 100 unexpected: 0, 1, 2, 3 and 96 more$/,
+  );
+  assert(others.length < 600, others);
 });
