@@ -20,6 +20,7 @@ import { type CompiledClip, encoderDigest, type EncoderPrecision, type Precision
 import { demoEncoder } from "../model/demo_encoder.ts";
 import { clipWeights } from "../model/download.ts";
 import { openTokenCache, type TokenCache } from "../model/features.ts";
+import { withoutPrefix } from "../model/prefix.ts";
 import type { Rounds } from "../measure.ts";
 import { dispose } from "../model/tensors.ts";
 import { loadStateDict, type StateDict } from "../model/weights.ts";
@@ -141,7 +142,9 @@ export async function bindEncoder(
   options: TaskOptions & { readonly checkpoint?: StateDict } = {},
 ): Promise<Encoder> {
   const { activation, attendAcross } = config;
-  const own = [...options.checkpoint ?? []].filter(([key]) => key.startsWith("extractor.clip."));
+  const own = [...withoutPrefix(options.checkpoint ?? new Map())].filter(([key]) =>
+    key.startsWith("extractor.clip.")
+  );
   if (own.length > 0) {
     // The file does not say it, and the two presets differ.
     const message =

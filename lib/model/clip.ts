@@ -8,8 +8,10 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "../base/random.ts";
+import { fromHuggingFace, isHuggingFace } from "./hugging_face.ts";
 import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "./layers.ts";
 import { resizePositions } from "./positions.ts";
+import { withoutPrefix } from "./prefix.ts";
 import { tensorsOf } from "./tensors.ts";
 import { checkState, type StateDict } from "./weights.ts";
 
@@ -91,13 +93,15 @@ const byteToPixel = [0, 1, 2].map((channel) =>
 );
 
 /**
- * Binds a vision tower to a state dict with open_clip's or OpenAI's names.
+ * Binds a vision tower to a state dict with open_clip's, OpenAI's or Hugging Face's names.
  *
- * The prefixes `visual.` and `extractor.clip.visual.` are stripped. Text tower and `logit_scale` are ignored. Sizes are
+ * The prefixes `visual.` and `extractor.clip.visual.` are stripped, and `module.`, `_orig_mod.`, `model.` and `net.` where all
+ * names have them. Text tower and `logit_scale` are ignored. Hugging Face's `CLIPVisionModel` has no projection: then
+ * E is 0, and `embed()` refuses. Sizes are
  * read from the weights; `heads` is width/64 unless given, and positional embeddings are interpolated when `imageSize`
  * differs from theirs.
  *
- * @throws naming every missing, unexpected and misshaped key at once.
+ * @throws naming missing, unexpected and misshaped keys at once.
  */
 export function bindClip(
   dict: StateDict,
@@ -173,8 +177,17 @@ export function embedPatches({ config, params: p }: Clip, pixels: tf.Tensor4D): 
   });
 }
 
-/** CLIP's image embedding: the projected class token, pixels [B, S, S, 3] → [B, E], not normalised. */
+/**
+ * CLIP's image embedding: the projected class token, pixels [B, S, S, 3] → [B, E], not normalised.
+ *
+ * @throws when the weights have no projection.
+ */
 export function embed(clip: Clip, pixels: tf.Tensor4D): tf.Tensor2D {
+  if (clip.config.embedDim === 0) {
+    throw new Error(
+      "Cannot embed: expected weights with a projection but found none, as in a CLIPVisionModel",
+    );
+  }
   return tf.tidy(() => {
     const tokens = encodeTokens(clip, pixels);
     const clsToken = tf.reshape(tf.slice(tokens, [0, 0, 0], [-1, 1, -1]), [
@@ -225,7 +238,9 @@ export function randomClip(
   return dict;
 }
 
-function visionTower(dict: StateDict): StateDict {
+function visionTower(all: StateDict): StateDict {
+  const dict = withoutPrefix(all);
+  if (isHuggingFace(dict)) return fromHuggingFace(dict);
   const keys = [...dict.keys()];
   const prefix = ["extractor.clip.visual.", "visual."].find((p) => keys.some((key) => key.startsWith(p)));
   if (prefix === undefined) return dict;

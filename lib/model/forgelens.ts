@@ -18,6 +18,7 @@ import {
   linear,
   type Norm,
 } from "./layers.ts";
+import { withoutPrefix } from "./prefix.ts";
 import { toVariable } from "./tensors.ts";
 import { checkState, type StateDict } from "./weights.ts";
 
@@ -70,16 +71,18 @@ export function createForgeLens(config: ForgeLensConfig, seed: number): ForgeLen
 }
 
 /**
- * A head from a state dict with PyTorch's names (`wsgm.guidance.0.weight` …); `extractor.clip.*` is ignored.
+ * A head from a state dict with PyTorch's names (`wsgm.guidance.0.weight` …); `extractor.clip.*` is ignored, and `module.`, `_orig_mod.`,
+ * `model.` and `net.` are stripped where all names have them.
  *
  * Sizes are read from the weights; `dropout` is 0 unless given.
  *
  * @throws naming every missing, unexpected and misshaped key at once.
  */
 export function bindForgeLens(
-  dict: StateDict,
+  all: StateDict,
   options: { readonly heads: number; readonly dropout?: number },
 ): ForgeLens {
+  const dict = withoutPrefix(all);
   const layer = /^faformer\.layers\.(\d+)\./;
   const config: ForgeLensConfig = {
     dim: dict.get("cls_head.weight")?.shape[1] ?? 0,

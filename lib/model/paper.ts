@@ -19,6 +19,7 @@ import {
   type Norm,
   residualBlock,
 } from "./layers.ts";
+import { withoutPrefix } from "./prefix.ts";
 import { tensorsOf } from "./tensors.ts";
 import { checkState, type StateDict } from "./weights.ts";
 
@@ -72,10 +73,11 @@ function guidanceOf(block: number, sizes: { readonly layers: number; readonly ws
  * @throws InputError naming every missing, unexpected and misshaped key at once, or every copy that differs
  */
 export function bindPaper(
-  dict: StateDict,
+  all: StateDict,
   options: { readonly heads: number; readonly wsgmCount: number; readonly faformerHeads: number },
 ): PaperModel {
   const { heads, wsgmCount, faformerHeads } = options;
+  const dict = withoutPrefix(all);
   const visual: StateDict = new Map();
   for (const [key, value] of dict) if (key.startsWith(tower)) visual.set(key.slice(tower.length), value);
   const sizes = clipSizes(visual);
@@ -248,7 +250,7 @@ function checkCopies(
   if (differing.length === 0) return;
   throw new InputError(
     `Cannot bind the published ForgeLens: expected every block's copy of a guidance module to equal the module but found ${differing.length} that differ with wsgmCount ${sizes.wsgmCount}: ${
-      differing.join(", ")
+      differing.slice(0, 2).join(", ")
     }`,
   );
 }
