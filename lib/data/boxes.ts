@@ -229,7 +229,9 @@ export function readNpy(bytes: Uint8Array, path: string): Float64Array {
   const header = new TextDecoder().decode(bytes.subarray(long ? 12 : 10, start));
   const type = /'descr':\s*'([^']*)'/.exec(header)?.[1];
   const shape = /'shape':\s*\((\d+),\s*2,?\)/.exec(header)?.[1];
-  if (shape === undefined || /'fortran_order':\s*True/.test(header)) wrong(header.trim().slice(0, 80));
+  if (shape === undefined || /'fortran_order':\s*True/.test(header)) {
+    wrong(header.replace(/[^ -~]+/g, " ").trim().slice(0, 80));
+  }
   const readers: Readonly<Record<string, [number, (at: number) => number]>> = {
     "<i2": [2, (at) => view.getInt16(at, true)],
     "<i4": [4, (at) => view.getInt32(at, true)],

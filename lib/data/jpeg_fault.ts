@@ -42,7 +42,11 @@ export function jpegFault(bytes: Uint8Array): string | undefined {
   for (let at = markerAt(bytes, 2); at !== undefined; at = markerAt(bytes, at)) {
     const marker = bytes[at + 1];
     at += 2;
-    if (marker === EOI) break;
+    if (marker === EOI) {
+      return unknown === undefined
+        ? undefined
+        : `the unknown marker ${unknown.toString(16)} within the picture's data`;
+    }
     if (marker >= RST0 && marker <= RST7) {
       unknown = undefined; // looked for in its place, and found
       continue;
@@ -57,21 +61,35 @@ export function jpegFault(bytes: Uint8Array): string | undefined {
     if (marker !== SOS && !frames.has(marker) && !isSegment(marker)) {
       return `the unknown marker ${marker.toString(16)}${inScan}`;
     }
-    if (at + 2 > bytes.length) return undefined; // cut, which the decoder says
+    if (at + 2 > bytes.length) break;
     const length = (bytes[at] << 8) | bytes[at + 1];
     if (length < 2) return `a segment of length ${length}${inScan}`;
     if (frames.has(marker)) {
       if (components > 0) return `a second frame${inScan}`;
       progressive = marker === 0xc2 || marker === 0xca;
       components = bytes[at + 7] ?? 0;
-    } else if (marker === DRI) restarts = bytes[at + 2] + bytes[at + 3] > 0;
+    } else if (marker === DRI && !scanned) restarts = bytes[at + 2] + bytes[at + 3] > 0;
     else if (marker === SOS) {
       if (scanned) return "a second scan of a picture with one";
       scanned = !progressive && bytes[at + 2] === components;
+    } else if (scanned && !isTable(marker, bytes.subarray(at + 2, at + length))) {
+      return `a broken table${inScan}`;
     }
     at += length;
   }
-  return unknown === undefined
-    ? undefined
-    : `the unknown marker ${unknown.toString(16)} within the picture's data`;
+  return undefined; // no end: whether the picture is there without it, the decoder says
+}
+
+/** Whether a segment, without its length, is what its marker says; always for those that are skipped. */
+function isTable(marker: number, body: Uint8Array): boolean {
+  if (marker === 0xcc) return body.length === 0; // of arithmetic coding, which has no place in what Huffman coded
+  if (marker === DRI) return body.length === 2;
+  if (marker !== 0xc4 && marker !== 0xdb) return true;
+  let at = 0;
+  while (at < body.length) {
+    const counts = body.subarray(at + 1, at + 17).reduce((sum, count) => sum + count, 0);
+    if ((body[at] & 15) > 3 || (marker === 0xc4 && (body[at] > 0x13 || counts > 256))) return false;
+    at += marker === 0xc4 ? 17 + counts : 1 + (body[at] >> 4 === 0 ? 64 : 128);
+  }
+  return at === body.length;
 }

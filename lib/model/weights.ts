@@ -169,7 +169,8 @@ async function opened<T>(
   } catch (error) {
     const message = error instanceof Deno.errors.NotFound
       ? "expected a file but found none"
-      : (error as Error).message.split("\n")[0];
+      // A name in the file may hold what a terminal would obey.
+      : (error as Error).message.split("\n")[0].replace(/\p{Cc}/gu, "�");
     const reason = message.length > MAX_REASON ? `${message.slice(0, MAX_REASON)}…` : message;
     throw new InputError(`Cannot load ${path}: ${reason}`, { cause: error });
   }
