@@ -4,6 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { takeBreath } from "../base/breath.ts";
 import { tokenFolder } from "../base/cache.ts";
 import { isDemo, type RunConfig } from "../config.ts";
 import { reasonOf } from "../base/errors.ts";
@@ -81,10 +82,12 @@ export async function readyEncoder(
   encoder: Encoder,
   options: Pick<TaskOptions, "report" | "signal"> & EncoderUse & { readonly config: RunConfig },
 ): Promise<ReadyEncoder> {
-  const { config, report } = options;
+  const { config, report, signal } = options;
   const { clip } = encoder;
+  await takeBreath(signal); // weights may have been seconds in the making
   const { wanted, head, reason, seconds, doubt, canChange } = await precisionsOf(encoder, options);
   if (reason !== undefined) report?.({ type: "note", message: `Precision: ${reason}` });
+  await takeBreath(signal);
   const { compiled, headPrecision, instead } = await compileAs(clip, { wanted, head, canChange });
   const { precision } = compiled;
   const warning = [encoder.warning, doubt, instead].filter((text) => text !== undefined).join(" ") ||
