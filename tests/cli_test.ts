@@ -169,7 +169,7 @@ Deno.test("bad input gives one line, with what to do, and exit code 2; a failure
     [["evaluate", join(root, "none")], 2, "found nothing there"],
     [[...own, fake, "--clip-weights", join(root, "none.pt")], 2, "expected a file but found none"],
     [[...own, fake, "--out", join(root, "bad.json")], 2, "name another with --out"],
-    [["demo-data", "--root", join(root, "bad.json")], 1, "bad.json"],
+    [["demo-data", "--root", "/proc/none"], 1, "os error 2"],
   ];
   for (const [args, code, message] of cases) {
     const result = await cli(args);

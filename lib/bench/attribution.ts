@@ -1,5 +1,6 @@
 /**
- * Which patches of an image speak for fake: gradient × token, and how often its peak hits what was manipulated.
+ * Which parts of an image speak for fake: shares of the logit by integrated gradients, and how often their peak hits what was
+ * manipulated.
  *
  * Shapes: B batch, N tokens (class token first), D width, G patches a side (N = 1 + G²).
  *
@@ -12,20 +13,53 @@ import { decodeImage } from "../data/image.ts";
 import { type ForgeLens, logits } from "../model/forgelens.ts";
 
 /**
- * How much each patch token moves the margin logit(fake) − logit(real): its gradient times the token, summed over the
- * width, [B, N, D] → [B, G²]. Positive speaks for fake. The class token's own part is left out.
- *
- * To first order it is what the margin would lose if the token were zero (Shrikumar et al. 2016, "Not just a black box");
- * tokens are those that the frozen encoder gives, and each has seen the others.
+ * Shares of each image's logit difference logit(fake) − logit(real): `patches` and `classToken` add up to `logit`. Positive speaks
+ * for fake. The caller disposes them.
  */
-export function attribution(model: ForgeLens, tokens: tf.Tensor3D): tf.Tensor2D {
+export type Attribution = {
+  /** [B, G²] */
+  readonly patches: tf.Tensor2D;
+  /** [B] */
+  readonly classToken: tf.Tensor1D;
+  /** [B] */
+  readonly logit: tf.Tensor1D;
+};
+
+/** With 16 the integral is off by less than 0.2 on the demo data, whose logits reach 10; with 32 by less than 0.03. */
+const STEPS = 16;
+
+/**
+ * What each token adds to the logit difference, by integrated gradients (Sundararajan et al. 2017, "Axiomatic attribution for deep
+ * networks"): from an even image, whose tokens are all the mean of its patches', to the image itself, [B, N, D]. The even image's own
+ * logit difference belongs to all patches alike.
+ *
+ * A gradient times its token would say little here: the head begins with a layer norm, which leaves a token's scale out.
+ * Tokens are those that the frozen encoder gives, and each has seen the others.
+ */
+export function attribution(model: ForgeLens, tokens: tf.Tensor3D): Attribution {
   return tf.tidy(() => {
-    const margin = (x: tf.Tensor) => {
+    const logitOf = (x: tf.Tensor) => {
       const both = logits(model, x as tf.Tensor3D); // [B, 2]
-      return tf.sum(tf.sub(tf.slice(both, [0, 1], [-1, 1]), tf.slice(both, [0, 0], [-1, 1])));
+      return tf.squeeze(tf.sub(tf.slice(both, [0, 1], [-1, 1]), tf.slice(both, [0, 0], [-1, 1])), [1]); // [B]
     };
-    const product = tf.mul(tf.grad(margin)(tokens), tokens); // [B, N, D]
-    return tf.sum(tf.slice(product, [0, 1, 0], [-1, -1, -1]), -1) as tf.Tensor2D; // [B, G²]
+    const gradient = tf.grad((x: tf.Tensor) => tf.sum(logitOf(x)));
+    const mean = tf.mean(tf.slice(tokens, [0, 1, 0], [-1, -1, -1]), 1, true); // [B, 1, D]
+    const away = tf.sub(tokens, mean); // [B, N, D]
+    let shares: tf.Tensor = tf.zeros(tokens.shape.slice(0, 2)); // [B, N]
+    for (let step = 0; step < STEPS; step++) {
+      shares = tf.tidy(() => {
+        const at = tf.add(mean, tf.mul(away, (step + 0.5) / STEPS));
+        return tf.add(shares, tf.div(tf.sum(tf.mul(gradient(at), away), -1), STEPS));
+      });
+    }
+    const logit = logitOf(tokens) as tf.Tensor1D;
+    const even = tf.sub(logit, tf.sum(shares, 1)); // [B], with what the sum over steps misses
+    const patches = tf.slice(shares, [0, 1], [-1, -1]); // [B, G²]
+    return {
+      patches: tf.add(patches, tf.expandDims(tf.div(even, patches.shape[1]!), 1)) as tf.Tensor2D,
+      classToken: tf.squeeze(tf.slice(shares, [0, 0], [-1, 1]), [1]) as tf.Tensor1D,
+      logit,
+    };
   });
 }
 

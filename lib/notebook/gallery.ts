@@ -10,6 +10,7 @@ import { attribution, patchMask, type Pointing, pointingGame } from "../bench/at
 import { classScale, defaultWidth, frame, labelSpace } from "../bench/chart_style.ts";
 import { encodeImages } from "../bench/encoder.ts";
 import { escapeMarkdown } from "../bench/tables.ts";
+import { dispose } from "../model/tensors.ts";
 import { photoGrid, type Picture, type Tile } from "./pictures.ts";
 import { type Detector, type Tested, watch } from "./run.ts";
 
@@ -61,24 +62,21 @@ export async function mistakesGrid(
     return !videos.has(video) && videos.add(video);
   }).slice(0, most);
   const maps = await mapsOf(detector, shown.map(({ i }) => test.samples[i]));
-  const tile = (at: number, map?: Float32Array): Tile => ({
+  const photos = shown.map(({ i, label, score }, at): Tile => ({
     image: maps[at].image,
-    label: shown[at].label,
-    map,
-    mask: map && maps[at].mask,
+    label,
     caption: [
-      `${classScale.domain[shown[at].label]}, scored ${shown[at].score.toFixed(3)}`,
-      ...(namesMethod(test.samples[shown[at].i]) ? [test.samples[shown[at].i].method!] : []),
+      `${classScale.domain[label]}, scored ${score.toFixed(3)}`,
+      ...(namesMethod(test.samples[i]) ? [test.samples[i].method!] : []),
     ],
-  });
-  const photos = shown.map((_, at) => tile(at));
-  const mapped = shown.map((_, at) => tile(at, maps[at].map));
+  }));
+  const mapped = shown.map(({ label }, at) => mapTile(maps[at], label));
   return await photoGrid([...photos, ...mapped], {
     title: `Most confident mistakes on ${set}`,
     demo,
-    subtitle:
-      `${wrong.length} of ${scores.length} images. Below, patches that speak for fake in vermilion, for real in blue` +
+    subtitle: `${wrong.length} of ${scores.length} images. Below, what each patch adds to the logit` +
       (maps.some(({ mask }) => mask) ? "; outlined: what was manipulated" : ""),
+    scale: scaleTitle,
     columns: shown.length,
   });
 }
@@ -108,15 +106,18 @@ export async function pointingView(
   for (const method of new Set(masked.map(({ sample }) => sample.method ?? "fake"))) {
     groups.set(method, pointingGame(masked.filter(({ sample }) => (sample.method ?? "fake") === method)));
   }
-  const tiles = spread(masked.map(({ sample }) => sample), 6).map((sample): Tile => {
-    const { image, map, mask } = masked.find((each) => each.sample === sample)!;
-    return { image, map, mask, label: 1, caption: ["fake", sample.method ?? ""] };
-  });
-  const grid = await photoGrid([...tiles.map((tile) => ({ ...tile, map: undefined })), ...tiles], {
+  const some = spread(masked.map(({ sample }) => sample), 6).map((sample) =>
+    masked.find((each) => each.sample === sample)!
+  );
+  const photos = some.map(({ image, mask, sample }): Tile => ({
+    ...{ image, mask, label: 1, caption: ["fake", sample.method ?? ""] },
+  }));
+  const grid = await photoGrid([...photos, ...some.map((each) => mapTile(each, 1))], {
     title: `What the detector looks at on ${set}`,
     demo,
-    subtitle: "Outlined: what was manipulated. Vermilion: patches that speak for fake; blue: for real",
-    columns: tiles.length,
+    subtitle: "Outlined: what was manipulated. Below, what each patch adds to the logit",
+    scale: scaleTitle,
+    columns: some.length,
   });
   return [pointingChart(groups, { demo, set }), grid];
 }
@@ -170,7 +171,31 @@ export function pointingChart(
   };
 }
 
-type Mapped = { readonly image: Uint8Array; readonly map: Float32Array; readonly mask?: Float32Array };
+/** An image with its logit difference, and the shares in it of each patch, [G²], and of the class token. */
+type Mapped = {
+  readonly image: Uint8Array;
+  readonly map: Float32Array;
+  readonly classToken: number;
+  readonly logit: number;
+  readonly mask?: Float32Array;
+};
+
+const scaleTitle = "Share of logit(fake) − logit(real), a patch";
+
+/** A map over its image, with the sum that gives the score below it. */
+function mapTile({ image, map, mask, classToken, logit }: Mapped, label: 0 | 1): Tile {
+  const patches = map.reduce((sum, share) => sum + share, 0);
+  const caption = [
+    `logit ${signed(logit)} (${(1 / (1 + Math.exp(-logit))).toFixed(3)})`,
+    `= patches ${signed(patches)}`,
+    `+ class token ${signed(classToken)}`,
+  ];
+  return { image, map, mask, label, caption };
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+}
 
 /** Images with their maps under the first model, and their masks where they are known. */
 async function mapsOf(
@@ -185,13 +210,16 @@ async function mapsOf(
     const batch = samples.slice(from, from + batchSize);
     const images = await Promise.all(batch.map(({ path }) => loadImage(path, { size: imageSize })));
     const tokens = encodeImages(encoder, images); // [B, N, D]
-    const values = attribution(model, tokens); // [B, G²]
-    const rows = await values.array();
-    tokens.dispose();
-    values.dispose();
+    const shares = attribution(model, tokens);
+    const rows = await shares.patches.array();
+    const [classToken, logit] = await Promise.all(
+      [shares.classToken, shares.logit].map((each) => each.data()),
+    );
+    dispose([tokens, shares]);
     for (const [i, image] of images.entries()) {
       const mask = await patchMask(batch[i], imageSize / patchSize);
-      mapped.push({ image, map: Float32Array.from(rows[i]), mask });
+      const map = Float32Array.from(rows[i]);
+      mapped.push({ image, map, mask, classToken: classToken[i], logit: logit[i] });
     }
     onProgress(mapped.length);
   }

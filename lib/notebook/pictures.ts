@@ -21,7 +21,7 @@ export type Tile = {
   readonly label: 0 | 1;
   /** Lines below it. */
   readonly caption: readonly string[];
-  /** A value for each patch [G, G], drawn over the image: what speaks for fake in vermilion, for real in blue. */
+  /** A value for each patch [G, G], drawn over the image: above 0 in vermilion, below in blue, on one scale for all tiles. */
   readonly map?: ArrayLike<number>;
   /** The share of each patch [G, G] that was manipulated; patches of half or more are outlined. */
   readonly mask?: ArrayLike<number>;
@@ -30,6 +30,9 @@ export type Tile = {
 const TILE = 128;
 const GAP = 12;
 const LINE = 15;
+const SCALE = 44;
+/** How opaque the largest value is. */
+const OPACITY = 0.8;
 
 /**
  * Draws tiles in rows.
@@ -44,27 +47,32 @@ export async function photoGrid(
     readonly demo: boolean;
     readonly subtitle?: string;
     readonly columns?: number;
+    /** What the maps' values are, beside a scale of their colours; no scale unless given. */
+    readonly scale?: string;
   },
 ): Promise<Picture> {
   if (tiles.length === 0) throw new Error("Cannot draw a grid: expected at least one image but found none");
-  const { columns = 6, subtitle = "" } = options;
+  const { columns = 6, subtitle = "", scale } = options;
   const title = demoTitle(options.title, options.demo);
   const lines = Math.max(...tiles.map(({ caption }) => caption.length));
   const top = subtitle ? 54 : 36;
   const rowHeight = TILE + 6 + LINE * lines + GAP;
   const across = Math.min(columns, tiles.length);
   const width = Math.max(GAP + across * (TILE + GAP), 560);
-  const height = top + Math.ceil(tiles.length / columns) * rowHeight + 4;
+  const bottom = top + Math.ceil(tiles.length / columns) * rowHeight + 4;
+  const height = bottom + (scale ? SCALE : 0);
+  const most = mostOf(tiles);
   const drawn = await Promise.all(tiles.map((tile, i) => {
     const x = GAP + (i % columns) * (TILE + GAP);
     const y = top + Math.floor(i / columns) * rowHeight;
-    return tileSvg(tile, { x, y });
+    return tileSvg(tile, { x, y, most });
   }));
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
 <style>text { font-family: "Open Sans"; }</style>
 <text x="${GAP}" y="24" font-size="16" font-weight="600">${escapeHtml(title)}</text>
 <text x="${GAP}" y="43" font-size="12" fill="${grey}">${escapeHtml(subtitle)}</text>
 ${drawn.join("\n")}
+${scale ? scaleSvg(scale, { y: bottom, most }) : ""}
 </svg>`;
   const png = await rasterise(svg, { scale: 1.6 });
   const jpeg = new Uint8Array(await sharp(png).jpeg({ quality: 80, chromaSubsampling: "4:4:4" }).toBuffer());
@@ -72,7 +80,10 @@ ${drawn.join("\n")}
   return { jpeg, width, text: [title, subtitle, ...captions].filter((line) => line).join("\n") };
 }
 
-async function tileSvg(tile: Tile, at: { readonly x: number; readonly y: number }): Promise<string> {
+/** Where a tile stands, and the size of a value that is drawn in full. */
+type Place = { readonly x: number; readonly y: number; readonly most: number };
+
+async function tileSvg(tile: Tile, at: Place): Promise<string> {
   const { x, y } = at;
   const size = Math.round(Math.sqrt(tile.image.length / 3));
   const bytes = await sharp(tile.image, { raw: { width: size, height: size, channels: 3 } })
@@ -96,14 +107,23 @@ ${tile.mask ? maskSvg(tile.mask, at) : ""}
 ${captions.join("\n")}`;
 }
 
-/** One square for each patch, the more opaque the larger its value is beside the map's largest. */
-function mapSvg(map: ArrayLike<number>, at: { readonly x: number; readonly y: number }): string {
+/** The size that is drawn in full: that of one value in a hundred or more, so that a single one does not hide all others. */
+function mostOf(tiles: readonly Tile[]): number {
+  const sizes = tiles.flatMap(({ map = [] }) => Array.from(map, Math.abs)).sort((a, b) => a - b);
+  return Math.max(1e-12, sizes[Math.floor(0.99 * (sizes.length - 1))] ?? 0);
+}
+
+function opacityOf(value: number, most: number): number {
+  return OPACITY * Math.min(1, Math.abs(value) / most);
+}
+
+/** One square for each patch, the more opaque the larger its value. */
+function mapSvg(map: ArrayLike<number>, at: Place): string {
   const values = Array.from(map);
   const grid = Math.round(Math.sqrt(values.length));
   const side = TILE / grid;
-  const most = Math.max(1e-12, ...values.map(Math.abs));
   return values.map((value, i) => {
-    const opacity = 0.75 * Math.abs(value) / most;
+    const opacity = opacityOf(value, at.most);
     if (opacity < 0.02) return "";
     const left = at.x + (i % grid) * side;
     const above = at.y + Math.floor(i / grid) * side;
@@ -112,6 +132,38 @@ function mapSvg(map: ArrayLike<number>, at: { readonly x: number; readonly y: nu
       side.toFixed(2)
     }" fill="${colour}" fill-opacity="${opacity.toFixed(3)}"/>`;
   }).join("");
+}
+
+/** The colours from −`most` to `most`, over the grey that the images have below a map, with their values. */
+function scaleSvg(title: string, at: Pick<Place, "y" | "most">): string {
+  const { y, most } = at;
+  const [left, width, parts] = [GAP, 260, 65];
+  const steps = Array.from({ length: parts }, (_, i) => {
+    const value = most * (2 * (i + 0.5) / parts - 1);
+    return `<rect x="${left + i * width / parts}" y="${y}" width="${
+      width / parts
+    }" height="12" shape-rendering="crispEdges" fill="${classScale.range[value > 0 ? 1 : 0]}" fill-opacity="${
+      opacityOf(value, most).toFixed(3)
+    }"/>`;
+  });
+  const ticks = [-1, -0.5, 0, 0.5, 1].map((share) => {
+    const bound = share === -1 ? "≤ " : share === 1 ? "≥ " : "";
+    const value = `${bound}${share < 0 ? "−" : share > 0 ? "+" : ""}${Math.abs(share * most).toPrecision(2)}`;
+    const anchor = share === -1 ? "start" : share === 1 ? "end" : "middle";
+    return `<text x="${left + width * (1 + share) / 2}" y="${
+      y + 26
+    }" font-size="11" fill="${grey}" text-anchor="${anchor}">${share === 0 ? "0" : value}</text>`;
+  });
+  const names = `<text x="${left + width + 12}" y="${y + 10}" font-size="11" fill="${grey}">${
+    escapeHtml(title)
+  }</text>
+<text x="${left + width + 12}" y="${y + 26}" font-size="11" fill="${grey}">below 0: for ${
+    classScale.domain[0]
+  }, above: for ${classScale.domain[1]}</text>`;
+  return `<rect x="${left}" y="${y}" width="${width}" height="12" fill="#cccccc"/>
+${steps.join("")}
+${ticks.join("")}
+${names}`;
 }
 
 /** The border between patches inside and outside of a mask. */

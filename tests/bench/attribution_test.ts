@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -6,42 +6,55 @@ import { initBackend } from "../../lib/backend.ts";
 import { attribution, patchMask, pointingGame } from "../../lib/bench/attribution.ts";
 import type { Sample } from "../../lib/data/dataset.ts";
 import { createForgeLens, logits } from "../../lib/model/forgelens.ts";
+import { dispose } from "../../lib/model/tensors.ts";
 import { writeFiles } from "../folders.ts";
 
 await initBackend();
 
-Deno.test("attribution() is what the margin gains per part by which a patch token grows", () => {
+Deno.test("attribution() shares out the logit difference among patches and class token", () => {
   const model = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 3);
   const tokens = tf.randomNormal([2, 5, 16], 0, 1, "float32", 7) as tf.Tensor3D;
-  const map = attribution(model, tokens);
-  assertEquals(map.shape, [2, 4]);
-  /** logit(fake) − logit(real) of image `b` when its token `n` is scaled. */
-  const margin = (b: number, n: number, scale: number) =>
-    tf.tidy(() => {
-      const scales = tf.buffer([2, 5, 1]);
-      for (let i = 0; i < 2; i++) {
-        for (let j = 0; j < 5; j++) scales.set(i === b && j === n ? scale : 1, i, j, 0);
-      }
-      const both = logits(model, tf.mul(tokens, scales.toTensor())).arraySync();
-      return both[b][1] - both[b][0];
-    });
-  const values = map.arraySync();
-  const step = 0.02;
-  for (const [b, patch] of [[0, 0], [0, 3], [1, 1], [1, 2]]) {
-    const slope = (margin(b, patch + 1, 1 + step) - margin(b, patch + 1, 1 - step)) / (2 * step);
-    // A central difference is off by its third-order term and by float32's rounding over the step.
-    assertAlmostEquals(values[b][patch], slope, 2e-3);
+  const shares = attribution(model, tokens);
+  assertEquals([shares.patches.shape, shares.classToken.shape], [[2, 4], [2]]);
+  const both = tf.tidy(() => logits(model, tokens).arraySync());
+  const patches = shares.patches.arraySync();
+  for (const b of [0, 1]) {
+    const [classToken, logit] = [shares.classToken, shares.logit].map((x) => x.dataSync()[b]);
+    assertAlmostEquals(logit, both[b][1] - both[b][0], 1e-5); // float32 sums in another order
+    assertAlmostEquals(patches[b].reduce((sum, x) => sum + x, classToken), logit, 1e-5);
   }
-  tf.dispose([tokens, map, ...model.weights.values()]);
+  dispose([tokens, shares, model]);
 });
 
-Deno.test("attribution() leaves no tensor behind but its result", () => {
+Deno.test("attribution() shares the logit of an image of equal tokens equally among its patches", () => {
+  const model = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 3);
+  const tokens = tf.tile(tf.randomNormal([1, 1, 16], 0, 1, "float32", 1), [1, 5, 1]) as tf.Tensor3D;
+  const shares = attribution(model, tokens);
+  const [logit] = shares.logit.dataSync();
+  for (const share of shares.patches.dataSync()) assertAlmostEquals(share, logit / 4, 1e-5);
+  assertAlmostEquals(shares.classToken.dataSync()[0], 0, 1e-5);
+  dispose([tokens, shares, model]);
+});
+
+Deno.test("attribution() gives patches alike the same share, and another to the one that differs", () => {
+  const model = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 3);
+  const one = tf.randomNormal([1, 1, 16], 0, 1, "float32", 1);
+  const odd = tf.randomNormal([1, 1, 16], 0, 3, "float32", 2);
+  const tokens = tf.concat([one, one, one, odd, one], 1) as tf.Tensor3D; // the third patch
+  const shares = attribution(model, tokens);
+  const [patches] = shares.patches.arraySync();
+  for (const i of [1, 3]) assertAlmostEquals(patches[i], patches[0], 1e-5); // the head knows no places
+  assertGreater(Math.abs(patches[2] - patches[0]), 0.01);
+  dispose([one, odd, tokens, shares, model]);
+});
+
+Deno.test("attribution() leaves no tensor behind but its results", () => {
   const model = createForgeLens({ dim: 8, heads: 2, depth: 1, feedForward: 8, dropout: 0 }, 0);
   const tokens = tf.ones([1, 5, 8]) as tf.Tensor3D;
   const before = tf.memory().numTensors;
-  const map = attribution(model, tokens);
-  assertEquals(tf.memory().numTensors, before + 1);
-  tf.dispose([tokens, map, ...model.weights.values()]);
+  const shares = attribution(model, tokens);
+  assertEquals(tf.memory().numTensors, before + 3);
+  dispose([tokens, shares, model]);
 });
 
 Deno.test("pointingGame() counts peaks in the mask, beside the mean share of patches in it", () => {

@@ -30,6 +30,21 @@ Deno.test("photoGrid() draws a map's positive patches in vermilion, negative in 
   assertStringIncludes(text, "DEMO: Title");
 });
 
+Deno.test("photoGrid() draws all maps by one scale, with the scale below them", async () => {
+  const tiles = [tile({ map: [1, -1, 1, -1] }), tile({ map: [0.1, -0.1, 0.1, -0.1] })];
+  const { jpeg } = await photoGrid(tiles, { title: "T", demo: false, scale: "Share of the logit" });
+  const [strong, , weak] = await Promise.all(
+    [0, 1, 2].map((at) => colourAt(jpeg, 12 + 32 + 70 * at, 36 + 32)),
+  );
+  assert(strong[0] - strong[2] > 5 * (weak[0] - weak[2]), `${strong} and ${weak}`);
+  const { height } = await sharp(jpeg).metadata();
+  const below = 36 + 128 + 6 + 15 + 12 + 4;
+  assertEquals(height, Math.round(1.6 * (below + 44)));
+  const [left, middle, right] = await Promise.all([14, 142, 270].map((x) => colourAt(jpeg, x, below + 6)));
+  assert(left[2] > left[0] + 60 && right[0] > right[2] + 60, "blue at the lower end, vermilion at the upper");
+  assert(Math.max(...middle) - Math.min(...middle) < 12, `no colour at 0, not ${middle}`);
+});
+
 Deno.test("photoGrid() wraps rows, escapes captions, and is small", async () => {
   const tiles = Array.from(
     { length: 7 },
