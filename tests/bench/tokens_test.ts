@@ -1,11 +1,19 @@
-import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
+import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { initBackend, isTensorFlow } from "../../lib/backend.ts";
-import { bindEncoder, closeEncoder, type ReadyEncoder, readyEncoder } from "../../lib/bench/encoder.ts";
+import {
+  bindEncoder,
+  closeEncoder,
+  encoderWarning,
+  type ReadyEncoder,
+  readyEncoder,
+} from "../../lib/bench/encoder.ts";
 import { tokenBatches } from "../../lib/bench/tokens.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
 import type { Sample } from "../../lib/data/dataset.ts";
 import { readFolders } from "../../lib/data/folders.ts";
+import { InputError } from "../../lib/base/errors.ts";
+import { dispose } from "../../lib/model/tensors.ts";
 import { writePictures } from "../folders.ts";
 
 await initBackend();
@@ -65,6 +73,33 @@ Deno.test("readyEncoder() takes float32 for the demo encoder, and another precis
   const low = await open("asked", { precision: "bfloat16" });
   assertEquals([low.precision, low.headPrecision], ["bfloat16", "bfloat16"]);
   closeEncoder(low);
+});
+
+Deno.test("encoderWarning() says NOT CLIP of the demo encoder beside all data but the demo's", async () => {
+  const encoder = await bindEncoder(resolveConfig({ clip: "demo" }));
+  assertEquals(encoderWarning(encoder, { demo: true }), undefined);
+  assertMatch(encoderWarning(encoder, { demo: false })!, /^NOT CLIP: .* say nothing about CLIP\.$/);
+  const why = "NOT CLIP: no weights."; // said already
+  assertEquals(encoderWarning({ ...encoder, warning: why }, { demo: false }), why);
+  assertEquals(encoderWarning({ ...encoder, isBuiltIn: undefined, warning: "w" }, { demo: false }), "w");
+  dispose(encoder.clip);
+});
+
+Deno.test("readyEncoder() never measures for a test, and takes the run's precision or the next that there is", async () => {
+  if (!isTensorFlow()) return;
+  // Attention across the batch is what int8.cc has not.
+  const config = resolveConfig({ clip: "demo", attendAcross: "batch", cache: false });
+  const kept = { encoder: "int8", head: "bfloat16" } as const;
+  const next = await readyEncoder(await bindEncoder(config), { config, kept, testing: true });
+  assertEquals([next.precision, next.headPrecision], ["bfloat16", "bfloat16"]);
+  assertMatch(next.warning!, /bfloat16 instead of int8 \(expected attention across the tokens/);
+  closeEncoder(next);
+  const int8 = { ...config, precision: "int8" } as const;
+  await assertRejects(
+    async () => readyEncoder(await bindEncoder(int8), { config: int8 }),
+    InputError,
+    "int8",
+  );
 });
 
 Deno.test("tokenBatches() gives an encoder's tokens to half precision", async () => {

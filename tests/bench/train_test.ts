@@ -199,7 +199,9 @@ Deno.test("evaluateRun() writes metrics, predictions, history and a report that 
     rows.slice(0, 12).filter(({ label, score }) => (Number(score) >= 0.5 ? "1" : "0") === label).length;
   assertEquals(right / 12, report.results[0].metrics.accuracy);
   assertStringIncludes(await Deno.readTextFile(join(folder, "history.csv")), "epoch");
-  assertStringIncludes(await Deno.readTextFile(join(folder, "report.html")), "demo encoder");
+  const html = await Deno.readTextFile(join(folder, "report.html"));
+  assertStringIncludes(html, "demo encoder (spectral, not CLIP), float32");
+  assertStringIncludes(html, '<p class="demo">NOT CLIP: the built-in demo encoder makes the tokens');
   // Reloaded and scored again, the same weights give the same numbers.
   assertEquals((await evaluateRun(config)).results, report.results);
 });
