@@ -23,19 +23,27 @@ export const roundsSchema: z.ZodType<Rounds> = z.record(
 
 /** Enough for quartiles of which a disturbed round or two say nothing. */
 const ROUNDS = 7;
+/** Where the quartiles do not decide, a machine under load gets more rounds, this many times over. */
+const MOST_TIMES = 4;
 
 /**
  * The seconds that each body takes, in seven rounds in which they take turns, so that load which comes and goes falls on all
  * alike.
+ *
+ * @param options.undecided asked after each seven rounds: whether more are wanted, up to 28 in all; never unless given
  */
 export async function secondsInTurns(
   bodies: Readonly<Record<string, () => Promise<unknown>>>,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal; readonly undecided?: (rounds: Rounds) => boolean } = {},
 ): Promise<Rounds> {
-  const rounds = Object.fromEntries(Object.keys(bodies).map((name): [string, number[]] => [name, []]));
-  for (let round = 0; round < ROUNDS; round++) {
+  const { signal, undecided = () => false } = options;
+  const rounds: Rounds = Object.fromEntries(
+    Object.keys(bodies).map((name): [string, number[]] => [name, []]),
+  );
+  for (let round = 0; round < MOST_TIMES * ROUNDS; round++) {
+    if (round > 0 && round % ROUNDS === 0 && !undecided(rounds)) break;
     for (const [name, body] of Object.entries(bodies)) {
-      await takeBreath(options.signal);
+      await takeBreath(signal);
       const began = performance.now();
       await body();
       rounds[name].push((performance.now() - began) / 1000);
@@ -60,6 +68,11 @@ export function gainOf(slow: readonly number[], fast: readonly number[]): Gain {
     return below + (above - below) * (place - Math.floor(place));
   };
   return { median: at(0.5), lowerQuartile: at(0.25), upperQuartile: at(0.75) };
+}
+
+/** Whether a gain is above `least` in some of the middle half of the rounds and below it in others. */
+export function isUndecided({ lowerQuartile, upperQuartile }: Gain, least: number): boolean {
+  return lowerQuartile <= least && upperQuartile > least;
 }
 
 /**

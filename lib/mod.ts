@@ -84,7 +84,13 @@ export {
   trainStep,
 } from "./bench/optimizer.ts";
 export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./bench/report.ts";
-export { attribution, patchMask, type Pointing, pointingGame } from "./bench/attribution.ts";
+export {
+  type Attribution,
+  attribution,
+  patchMask,
+  type Pointing,
+  pointingGame,
+} from "./bench/attribution.ts";
 export { closeEncoder, type Encoder, openEncoder, type ReadyEncoder } from "./bench/encoder.ts";
 export type { Experiment, TestSet } from "./bench/experiment.ts";
 export { reportCharts, reportHtml } from "./bench/html.ts";

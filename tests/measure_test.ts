@@ -14,6 +14,9 @@ Deno.test("secondsInTurns() gives every body its turn in each round, and stops b
   const rounds = await secondsInTurns({ a: body("a"), b: body("b") });
   assertEquals(calls.join(""), "ab".repeat(7));
   assertEquals([rounds.a.length, rounds.b.length], [7, 7]);
+  const more = await secondsInTurns({ a: body("a") }, { undecided: ({ a }) => a.length < 14 });
+  const most = await secondsInTurns({ a: body("a") }, { undecided: () => true });
+  assertEquals([more.a.length, most.a.length], [14, 28]);
   const controller = new AbortController();
   let count = 0;
   const stopping = () => Promise.resolve(++count === 3 && controller.abort(new Error("stopped")));

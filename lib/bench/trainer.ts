@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { disposeRaw, fromRaw, isOnGpu, isTensorFlow } from "../backend.ts";
 import { z } from "zod";
-import { gainOf, measuredOnce, type Rounds, roundsSchema, secondsInTurns } from "../measure.ts";
+import { gainOf, isUndecided, measuredOnce, type Rounds, roundsSchema, secondsInTurns } from "../measure.ts";
 import type { Precision } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import { type LoadedGraph, openGraph } from "../model/graph.ts";
@@ -132,7 +132,10 @@ async function chooseEngine(
         await trainer.step(batch); // the first also makes ready
         bodies[engine] = () => trainer.step(batch);
       }
-      const seconds = await secondsInTurns(bodies, { signal });
+      const seconds = await secondsInTurns(bodies, {
+        signal,
+        undecided: ({ graph, native }) => isUndecided(gainOf(graph, native), 1),
+      });
       const isFaster = gainOf(seconds.graph, seconds.native).lowerQuartile > 1;
       return { engine: isFaster ? "native" as const : "graph" as const, seconds };
     } finally {

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { isOnGpu, isTensorFlow } from "../backend.ts";
 import { takeBreath } from "../base/breath.ts";
 import { reasonOf } from "../base/errors.ts";
-import { gainOf, measuredOnce, type Rounds, roundsSchema, secondsInTurns } from "../measure.ts";
+import { gainOf, isUndecided, measuredOnce, type Rounds, roundsSchema, secondsInTurns } from "../measure.ts";
 import { seedFrom } from "../base/random.ts";
 import type { Clip } from "./clip.ts";
 import {
@@ -93,7 +93,15 @@ async function measure(clip: Clip, { signal }: { readonly signal?: AbortSignal }
       precision,
       async () => tf.dispose(await each.tokens(pixels)),
     ]));
-    const seconds = await secondsInTurns(bodies, { signal });
+    const seconds = await secondsInTurns(bodies, {
+      signal,
+      undecided: (rounds) => {
+        const { head } = precisionFrom(rounds, cosines);
+        return [["float32", "bfloat16"], [head, "int8"]].some(([above, precision]) =>
+          rounds[precision] !== undefined && isUndecided(gainOf(rounds[above], rounds[precision]), LEAST_GAIN)
+        );
+      },
+    });
     return {
       ...precisionFrom(seconds, cosines),
       reason: [reasonFrom(seconds, cosines), ...missing].join("; "),
