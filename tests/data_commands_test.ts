@@ -59,7 +59,7 @@ withFfmpeg(
     assertEquals(none.code, 2);
     assertStringIncludes(
       none.err,
-      "expected ffmpeg and ffprobe on the PATH but found no ffmpeg; install them",
+      "expected ffmpeg and ffprobe on the PATH but found no ffprobe; install them",
     );
   },
 );

@@ -439,7 +439,7 @@ Deno.test("readSet() says which videos of folders are in no split beside ones th
   );
   await withTree(files, async (root) => {
     assertEquals((await read(root)).warnings, [
-      "6 videos are in no folder of a split, such as tset/fake/v0, beside 6 that are (train)",
+      "6 videos are in no folder of a split, such as tset/real/v0, beside 6 that are (train)",
     ]);
   });
 });
