@@ -134,7 +134,9 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
       report({ type: "result", result: tested.result });
       await takeBreath(stop.signal);
     }
-    const finished = makeReport(config, { session, history: state?.history ?? [], results, doubts });
+    // A run's report has the run's own configuration, `auto` too; what that came to stands beside it as the encoder.
+    const said = { ...config, clip: input.clip ?? config.clip };
+    const finished = makeReport(said, { session, history: state?.history ?? [], results, doubts });
     const written = await saveResults(into, { report: finished, predictions }, {
       report,
       signal: stop.signal,
