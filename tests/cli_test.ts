@@ -91,6 +91,22 @@ Deno.test("a place for results that takes no files is refused before any work, a
   );
 });
 
+Deno.test("evaluate tests a run again on its own data, beside its report, and deals nothing otherwise", async () => {
+  const folder = join(root, "ck", "odd");
+  const report = await Deno.readTextFile(join(folder, "metrics.json"));
+  const again = await cli(["evaluate", folder]);
+  assertEquals([again.code, again.err], [0, ""]);
+  assertMatch(again.out, /Data: the images and the split that .*odd was trained with/);
+  assertMatch(again.out, /Report: .*odd\/evaluation-[\d-]+\/report\.html/);
+  assertEquals(await Deno.readTextFile(join(folder, "metrics.json")), report);
+  const dealt = await cli(["evaluate", folder, "--val-share", "0.4"]);
+  assertEquals(dealt.code, 2);
+  assertStringIncludes(
+    dealt.err,
+    "expected its own data, split as they were, or test sets named with --test",
+  );
+});
+
 Deno.test("evaluate tests a run's weights on another set, and a file of weights alone", async () => {
   const other = await writePictures(join(root, "other"), { videos: 2 });
   const folder = join(root, "ck", "odd");

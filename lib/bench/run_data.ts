@@ -178,6 +178,11 @@ async function readRunData(
     if (!kept.has(text)) kept.set(text, text);
     return kept.get(text)!;
   };
+  let block: string[] = []; // a call a line would be most of the time
+  const hashBlock = () => {
+    if (block.length > 0) hash.update(encoder.encode(`${block.join("\n")}\n`));
+    block = [];
+  };
   let lines = 0;
   let last: { readonly folder: string; readonly identities: string; readonly sample: Sample } | undefined;
   let sum: string | undefined;
@@ -187,7 +192,8 @@ async function readRunData(
       sum = valueOf(line, file).sha256 ?? "";
       continue;
     }
-    hash.update(encoder.encode(`${line}\n`));
+    block.push(line);
+    if (block.length >= 2000) hashBlock();
     if (lines++ === 0) continue;
     const [, label, set, split, video, method, source, there, identities, digest] = valueOf(line, file);
     const path = moved(there);
@@ -209,6 +215,7 @@ async function readRunData(
     samples.push(sample);
     if (digest !== null) digests.set(sample.path, digest);
   }
+  hashBlock();
   if (sum === undefined) throw damaged(file, "a file that is cut short");
   if (sum !== hash.digest("hex")) throw damaged(file, "content of another checksum: it was changed");
   let from = 0;

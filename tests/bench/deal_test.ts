@@ -115,3 +115,14 @@ Deno.test("loadExperiment() keeps FaceForensics++'s persons together whatever el
     }
   }
 });
+
+Deno.test("loadExperiment() warns of tests with too few videos for an interval and of such a validation set that chooses the epoch", async () => {
+  const input = { real: at("persons/real"), fake: at("persons/fake") };
+  const { warnings } = await load(input);
+  const said = warnings.join("\n");
+  assertStringIncludes(said, "data val: the best epoch is chosen by ");
+  assertStringIncludes(said, "too few to tell epochs apart");
+  assertStringIncludes(said, "fake videos say little (fewer than 10 of a class");
+  const last = await load({ ...input, select: "last" });
+  assert(!last.warnings.some((text) => text.includes("the best epoch")), `${last.warnings}`);
+});

@@ -12,6 +12,7 @@ const plain: ImageFacts = {
   tables: "t",
   mean: [100, 100, 100],
   digest: "",
+  grid: "",
   look: "",
 };
 
