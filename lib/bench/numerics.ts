@@ -7,6 +7,7 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
+import { sealedJson, unsealed } from "../base/checksum.ts";
 import { InputError } from "../base/errors.ts";
 import { exists, readJson, writeWhole } from "../base/files.ts";
 import { roundsSchema } from "../measure.ts";
@@ -48,16 +49,25 @@ export async function readNumerics(folder: string): Promise<Numerics | undefined
   const file = join(folder, numericsFile);
   if (!(await exists(file))) return undefined;
   const expected = "what the run was begun with";
-  const read = numericsSchema.safeParse(await readJson(file, { expected }));
-  if (read.success) return read.data;
+  const value = await readJson(file, { expected });
+  const read = numericsSchema.safeParse(value);
+  let found = "other JSON";
+  try {
+    if (read.success) {
+      unsealed(value as object, { expected: "choices" });
+      return read.data;
+    }
+  } catch {
+    found = "something that was changed since: it is damaged";
+  }
   throw new InputError(
-    `Cannot read ${file}: expected ${expected} but found other JSON; take a copy of it, or remove it to go on with what is chosen anew`,
+    `Cannot read ${file}: expected ${expected} but found ${found}; take a copy of it, or remove it to go on with what is chosen anew`,
   );
 }
 
 /** Writes a run's choices into its folder. */
 export async function writeNumerics(folder: string, numerics: Numerics): Promise<void> {
-  await writeWhole(join(folder, numericsFile), JSON.stringify(numerics, null, 2) + "\n");
+  await writeWhole(join(folder, numericsFile), sealedJson(numerics));
 }
 
 /**

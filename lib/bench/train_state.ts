@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { z } from "zod";
+import { sealedJson, unsealed } from "../base/checksum.ts";
 import { InputError } from "../base/errors.ts";
 import type { RunConfig } from "../config.ts";
 import type { TrainState } from "./folder.ts";
@@ -32,7 +32,7 @@ const schema = z.looseObject({
 
 /** A state as JSON with its checksum. */
 export function stateText(state: TrainState): string {
-  return JSON.stringify({ ...state, sum: sumOf(state) }, null, 2) + "\n";
+  return sealedJson(state);
 }
 
 /**
@@ -48,11 +48,7 @@ export function parseState(value: unknown): TrainState {
       `expected where a run stands but found ${path.join(".") || "it"} of another form: ${message}`,
     );
   }
-  const { sum, ...state } = value as TrainState & { readonly sum?: string }; // in the order that was written
-  if (sum !== undefined && sum !== sumOf(state)) {
-    throw new Error("expected the state that was written but found another: it is damaged");
-  }
-  return state;
+  return unsealed(value as object, { expected: "state" }) as TrainState;
 }
 
 /** Settings that say where things lie, or how fast they go, and change no number. */
@@ -96,10 +92,6 @@ export function checkSameConfig(
       changed.join(", ")
     }; put back "${first}": ${inJson(before[first])}`,
   );
-}
-
-function sumOf(state: object): string {
-  return createHash("sha256").update(JSON.stringify(state)).digest("hex").slice(0, 32);
 }
 
 function inJson(value: unknown): string {

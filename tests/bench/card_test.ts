@@ -252,6 +252,17 @@ Deno.test("readNumerics() names a damaged file, and says what to do", async () =
   await assertRejects(() => readNumerics(folder), InputError, "remove it to go on with what is chosen anew");
 });
 
+Deno.test("readNumerics() refuses a digit, key or note that was changed since", async () => {
+  const kept = await train("changed");
+  const path = file("changed", "numerics.json");
+  const text = await Deno.readTextFile(path);
+  for (const [from, to] of [['"engine"', '"engima"'], ['"notes": []', '"notes": ["x"]'], ["demo", "demi"]]) {
+    assertStringIncludes(text, from);
+    await Deno.writeTextFile(path, text.replace(from, to));
+    await assertRejects(() => readNumerics(join(root, "runs", kept.run!)), InputError, "it is damaged");
+  }
+});
+
 Deno.test("weights and checkpoints of which a byte has changed are refused by name", async () => {
   const config = await train("byte");
   for await (const event of trainRun({ ...small, run: "half", epochs: 2 })) if (event.type === "epoch") break;
