@@ -9,10 +9,9 @@ import type { RunEvent } from "./bench/events.ts";
 import {
   checkRunFolder,
   folderName,
-  freeFolder,
   newRunName,
+  ownRunFolder,
   readRunConfig,
-  reportFolder,
   unfinishedRun,
 } from "./bench/folder.ts";
 import { readNumerics } from "./bench/numerics.ts";
@@ -24,6 +23,7 @@ import { flagName, isDemo, resolveConfig, type RunConfig } from "./config.ts";
 import { writeDemoData } from "./data/demo.ts";
 import { InputError } from "./base/errors.ts";
 import { exists } from "./base/files.ts";
+import { unlockedNote } from "./base/owner.ts";
 import { printable } from "./base/printable.ts";
 import { configFlags, fromFile } from "./flags.ts";
 import { onScreen, type Screen } from "./progress.ts";
@@ -40,21 +40,25 @@ export async function train(flags: Flags): Promise<number> {
   await checkRunFolder(named, { resume });
   const folder = join(named.out, named.run);
   return await onScreen(async ({ screen, signal }) => {
+    // From the first reading to the last result, so that whoever is refused has not worked in vain.
+    await using owner = await ownRunFolder(folder);
+    const unlocked = unlockedNote(folder, owner);
+    if (unlocked) screen.show({ type: "warning", message: unlocked });
     if (isDemo(named)) console.log(demoNotice);
     const kept = (await readNumerics(folder))?.precision;
     const runFolder = resume ? { folder } : undefined;
     const session = await openSession(named, { report: screen.show, signal, runFolder, kept });
     try {
-      for await (const event of trainRun(named, { resume, session, signal })) screen.show(event);
+      for await (const event of trainRun(named, { resume, session, owner, signal })) screen.show(event);
       signal.throwIfAborted();
-      await printing(screen, (onEvent) => evaluateRun(named, { session, onEvent, signal }));
+      await printing(screen, (onEvent) => evaluateRun(named, { session, owner, onEvent, signal }));
     } finally {
       session.close();
     }
     return 0;
   }, {
     interrupted: async () => {
-      const started = await Deno.stat(folder).catch(() => undefined);
+      const started = await exists(join(folder, "config.json"));
       const out = named.out === "checkpoints" ? "" : ` --out ${named.out}`;
       return started
         ? `Interrupted. To go on: deno task train --resume --run ${named.run}${out}`
@@ -125,12 +129,8 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
     );
   }
   const isRun = info.isDirectory || Object.keys(own).length > 0;
-  const into = given.out !== undefined
-    ? `${given.out}`
-    : named || !info.isDirectory
-    ? await freeFolder(folder)
-    : await reportFolder(folder);
-  if (await isOtherRun(into, folder)) {
+  const into = given.out === undefined ? undefined : `${given.out}`;
+  if (into !== undefined && await isOtherRun(into, folder)) {
     throw new InputError(
       `Cannot write the results to ${into}: expected a folder of its own but found that of another run; name another --out`,
     );

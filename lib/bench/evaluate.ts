@@ -9,6 +9,7 @@ import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/dataset.ts";
 import { takeBreath } from "../base/breath.ts";
 import { checkWritable } from "../base/files.ts";
+import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { type ForgeLens, logits } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
 import { bootstrapIntervals, tooFewGroups } from "./bootstrap.ts";
@@ -24,11 +25,12 @@ import {
 import { describeEncoder, type Encoder } from "./encoder.ts";
 import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
-import { newRunName, readState, reportFolder } from "./folder.ts";
+import { newRunName, readState } from "./folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "./metrics.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./report.ts";
 import { saveResults } from "./results.ts";
+import { openResultsFolder } from "./results_folder.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "./tokens.ts";
 
@@ -73,8 +75,10 @@ export type EvaluateOptions = {
   readonly checkpoint?: string;
   /** Tests on the sets that the configuration names alone, and not on what was held out of the training data. */
   readonly named?: boolean;
-  /** Where the results go; `reportFolder()` of the run unless given. */
+  /** Where the results go; unless given, as `openResultsFolder()` says: beside the run's own where sets are `named` or a `checkpoint` is given. */
   readonly into?: string;
+  /** The run's folder, where it is the caller's already. */
+  readonly owner?: Ownership;
   /** The run whose images and split are tested on, as they were when it was trained; the run itself unless sets are `named` or a `checkpoint` is given. */
   readonly dataOf?: string;
   /** Where those images have moved: `OLD=NEW`. */
@@ -91,16 +95,19 @@ export type EvaluateOptions = {
  *
  * What `input` leaves open is as the weights were trained, in the precision of their run.
  *
- * @throws InputError when the run has no weights, they were trained otherwise than `input` says, the results cannot be written, or
- * the data cannot be used or are not those that it was trained with.
+ * @throws InputError when the run has no weights, they were trained otherwise than `input` says, the results cannot be written or
+ * another process is writing some to the same folder, or the data cannot be used or are not those that it was trained with.
  */
 export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}): Promise<RunReport> {
   const asked = resolveConfig(input);
   using stop = stopOnSignals(options.signal);
   const report = options.onEvent ?? (() => {});
   const folder = options.folder ?? join(asked.out, asked.run ?? newRunName(asked));
-  const into = options.into ?? await reportFolder(folder);
-  await checkWritable(into);
+  await checkWritable(options.into ?? folder);
+  const beside = options.named || options.checkpoint !== undefined;
+  await using into = await openResultsFolder(folder, { ...options, beside });
+  const unlocked = unlockedNote(into.path, into);
+  if (unlocked) report({ type: "warning", message: unlocked });
   const state = options.checkpoint === undefined ? await readState(folder) : undefined;
   const weights = await readWeights(asked, { folder, ...options });
   const config = await configFor(weights, input);
@@ -137,7 +144,7 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
     // A run's report has the run's own configuration, `auto` too; what that came to stands beside it as the encoder.
     const said = { ...config, clip: input.clip ?? config.clip };
     const finished = makeReport(said, { session, history: state?.history ?? [], results, doubts });
-    const written = await saveResults(into, { report: finished, predictions }, {
+    const written = await saveResults(into.path, { report: finished, predictions }, {
       report,
       signal: stop.signal,
     });

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { checkWritable, exists, readJson, writeWhole } from "../base/files.ts";
+import { type Ownership, ownFolder } from "../base/owner.ts";
 import { readSafetensors } from "../model/safetensors.ts";
 import { savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
 import { cardTexts, type WeightsCard } from "./card.ts";
@@ -92,6 +93,16 @@ export async function checkRunFolder(
   }
 }
 
+/**
+ * Makes the caller the only one that trains in a run's folder, which need not be there yet.
+ *
+ * @throws InputError naming the process that does so already.
+ */
+export async function ownRunFolder(path: string): Promise<Ownership> {
+  const instead = "wait for it, or take another --run";
+  return await ownFolder(path, { cannot: `Cannot train in ${path}`, doing: "train", instead });
+}
+
 /** Makes a new run's folder with its `config.json`, or leaves the one that is there; returns its path. */
 export async function makeRunFolder(config: RunConfig & { readonly run: string }): Promise<string> {
   const path = join(config.out, config.run);
@@ -122,20 +133,6 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
   }
   checkSameConfig(config, { state: await readState(path), file });
   return config;
-}
-
-/** Where the results of an evaluation go: into the run's folder until it has a report, then beside it, `evaluation-<time>`. */
-export async function reportFolder(folder: string): Promise<string> {
-  return await exists(join(folder, "metrics.json")) ? await freeFolder(folder) : folder;
-}
-
-/** A new folder's path for an evaluation, below the run's. */
-export async function freeFolder(folder: string): Promise<string> {
-  const name = join(folder, `evaluation-${timeStamp()}`);
-  for (let count = 1;; count++) {
-    const free = count === 1 ? name : `${name}-${count}`;
-    if (!(await exists(free))) return free;
-  }
 }
 
 /**

@@ -11,6 +11,7 @@ import { epochOrder } from "../data/sampling.ts";
 import { tokenCount } from "../model/clip.ts";
 import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
 import { dispose } from "../model/tensors.ts";
+import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./card.ts";
 import { scoreSamples } from "./evaluate.ts";
@@ -22,6 +23,7 @@ import {
   finishSeed,
   makeRunFolder,
   newRunName,
+  ownRunFolder,
   readCheckpoint,
   type TrainState,
   writeCheckpoint,
@@ -48,20 +50,31 @@ const SAVE_EVERY_MS = 5 * 60_000;
  *
  * @param options.resume goes on from the run folder's checkpoint, with the numbers of a run that was never stopped
  * @param options.session what `openSession()` gave for this configuration; opened and closed here unless given
- * @throws InputError for data that cannot be used, a run folder that exists already, or one that cannot be resumed
+ * @param options.owner what `ownRunFolder()` gave for the run; the folder is owned here unless given
+ * @throws InputError for data that cannot be used, a run folder that exists already, one that cannot be resumed, or one that
+ * another process trains in
  */
 export async function* trainRun(
   input: RunInput,
-  options: { readonly resume?: boolean; readonly session?: Session; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly resume?: boolean;
+    readonly session?: Session;
+    readonly owner?: Ownership;
+    readonly signal?: AbortSignal;
+  } = {},
 ): AsyncGenerator<RunEvent> {
   using stop = stopOnSignals(options.signal);
   const { signal } = stop;
   const config = resolveConfig(input);
   const named = { ...config, run: config.run ?? newRunName(config) };
+  const folderBefore = join(named.out, named.run);
   await checkRunFolder(named, options);
+  await using owner = options.owner ? undefined : await ownRunFolder(folderBefore);
+  const unlocked = owner && unlockedNote(folderBefore, owner);
+  if (unlocked) yield { type: "warning", message: unlocked };
+  await checkRunFolder(named, options); // its last owner may have begun it meanwhile
   let session = options.session;
   try {
-    const folderBefore = join(named.out, named.run);
     const runFolder = options.resume ? { folder: folderBefore } : undefined;
     const kept = (await readNumerics(folderBefore))?.precision;
     session ??= yield* reporting((report) => openSession(named, { report, signal, runFolder, kept }));

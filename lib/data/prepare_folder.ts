@@ -7,19 +7,17 @@
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { readJson, writeWhole } from "../base/files.ts";
+import { ownerFile, type Ownership, ownFolder } from "../base/owner.ts";
 import { type PrepareSettings, settingsName } from "./crop.ts";
 import type { SetReading, Video } from "./layout_videos.ts";
 import { orOutputError } from "./whole_frames.ts";
 
 /** A claim on a folder; it ends when it is disposed, or with the process, however that ends. */
-export type Claim = AsyncDisposable & {
+export type Claim = Ownership & {
   /** An empty folder for frames in the making. */
   readonly work: string;
-  /** Why others could not be kept out; undefined where they are. */
-  readonly unlocked?: string;
 };
 
-const lockName = ".prepare.lock";
 const workName = ".partial";
 
 /**
@@ -28,36 +26,20 @@ const workName = ".partial";
  * @throws InputError when another living process is its owner; OutputError when it cannot be written to.
  */
 export async function claimFolder(into: string): Promise<Claim> {
-  const file = await orOutputError(`Cannot prepare into ${into}`, async () => {
-    await Deno.mkdir(into, { recursive: true });
-    return await Deno.open(join(into, lockName), { write: true, create: true });
-  });
-  let unlocked: string | undefined;
-  try {
-    if (!await file.tryLock(true)) {
-      throw new InputError(
-        `Cannot prepare into ${into}: expected no other process there but found one at work; wait for it, or take another --into`,
-      );
-    }
-  } catch (error) {
-    if (error instanceof InputError) {
-      file.close();
-      throw error;
-    }
-    // Some network disks have no locks.
-    unlocked = (error as Error).message;
-  }
+  const cannot = `Cannot prepare into ${into}`;
+  const instead = "wait for it, or take another --into";
+  const owner = await orOutputError(cannot, () => ownFolder(into, { cannot, doing: "prepare", instead }));
   const partial = resolve(into, workName);
-  if (unlocked === undefined) await Deno.remove(partial, { recursive: true }).catch(() => {}); // mostly not there
+  if (owner.unlocked === undefined) await Deno.remove(partial, { recursive: true }).catch(() => {}); // mostly not there
   // Its own name: an ffmpeg that outlived a killed owner may still be writing under the other one's.
   const work = join(partial, crypto.randomUUID().slice(0, 8));
   return {
     work,
-    unlocked,
+    unlocked: owner.unlocked,
     async [Symbol.asyncDispose]() {
       await Deno.remove(work, { recursive: true }).catch(() => {});
       await Deno.remove(partial).catch(() => {}); // another owner's work may be in it where there are no locks
-      file.close();
+      await owner[Symbol.asyncDispose]();
     },
   };
 }
@@ -88,7 +70,7 @@ export async function openFolder(
   }
   if (before === undefined) {
     for await (const { name } of Deno.readDir(into)) {
-      if (name === lockName) continue;
+      if (name === ownerFile) continue;
       throw new InputError(
         `Cannot prepare into ${into}: expected an empty folder, or one that prepare began, but found ${name}`,
       );

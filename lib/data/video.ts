@@ -12,6 +12,7 @@ import type { PrepareSettings } from "./crop.ts";
 import { byName } from "./dataset.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
 import { isImage, type SetReading, type Video } from "./layout_videos.ts";
+import { unlockedNote } from "../base/owner.ts";
 import { claimFolder, openFolder, outFolders } from "./prepare_folder.ts";
 import { type FrameOptions, framesOf, sourceOf } from "./video_frames.ts";
 
@@ -56,11 +57,8 @@ export async function prepareVideos(
   const crop = options.boxes !== undefined ? "boxes" : options.landmarks ? "landmarks" : "none";
   const settings: PrepareSettings = { version: 1, frames, crop, margin, layout: reading.kind };
   await using claim = await claimFolder(into);
-  if (claim.unlocked) {
-    warnings.push(
-      `${into} could not be locked (${claim.unlocked}): let no other process prepare into it at the same time`,
-    );
-  }
+  const unlocked = unlockedNote(into, claim);
+  if (unlocked) warnings.push(unlocked);
   await openFolder(into, { reading, settings });
   const before = await readCoverage(into);
   const folders = outFolders(reading, videos);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { InputError } from "../base/errors.ts";
 import { writeAll } from "../base/files.ts";
 
 /** What is made cannot be written; whatever comes next could not be either. */
@@ -49,11 +50,12 @@ export async function sealPng(path: string): Promise<void> {
   });
 }
 
-/** What `work` resolves to. @throws OutputError with `what` before its reason, but for a name that is too long. */
+/** What `work` resolves to. @throws OutputError with `what` before its reason, but for bad input and a name that is too long. */
 export async function orOutputError<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof InputError) throw error;
     const { code, message } = error as Error & { code?: string };
     if (code === "ENAMETOOLONG") throw new Error("its name is too long for this disk", { cause: error });
     throw new OutputError(`${what}: ${message.split("\n")[0]}`, { cause: error });

@@ -12,6 +12,7 @@ import type { ReadyEncoder } from "../bench/encoder.ts";
 import { doubtsOf, loadDetectors, type TrainedHead } from "../bench/detectors.ts";
 import { makeReport, testDetector } from "../bench/evaluate.ts";
 import { writeResults } from "../bench/results.ts";
+import { ownResults } from "../bench/results_folder.ts";
 import type { RunEvent } from "../bench/events.ts";
 import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "../bench/experiment.ts";
 import { newRunName, readCheckpoint, readRunConfig, unfinishedRun } from "../bench/folder.ts";
@@ -289,6 +290,7 @@ export async function writeReport(detector: Detector, tested: readonly Tested[])
   const predictions = tested.flatMap((each) => each.predictions);
   const doubts = doubtsOf(models, { config, session });
   const report = makeReport(config, { session, history, results, doubts });
+  await using _owner = await ownResults(folder);
   await writeResults(folder, { report, predictions });
   return report;
 }

@@ -242,6 +242,37 @@ Deno.test("a score depends on its image alone with the corrected preset, and on 
   }
 });
 
+Deno.test("trainRun() and evaluateRun() let nobody else into the run's folder meanwhile", async () => {
+  const config = configure("owned", { epochs: 1 });
+  const folder = join(root, "runs/owned");
+  const refused = (work: () => Promise<unknown>) =>
+    assertRejects(
+      work,
+      InputError,
+      `${folder}: expected no other process there but found one at work (train, `,
+    );
+  for await (const event of trainRun(config)) {
+    if (event.type !== "epoch") continue;
+    await refused(() => runAll(config, { resume: true }));
+    await refused(() => evaluateRun(config)); // its weights are not the last
+  }
+  const folders: string[] = [];
+  const onEvent = (event: RunEvent) => {
+    if (event.type === "written") folders.push(event.folder);
+  };
+  const reports = [evaluateRun(config, { onEvent }), evaluateRun(config, { onEvent })];
+  const ended = await Promise.allSettled(reports);
+  assertEquals(ended.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  const [first, second] = await Promise.all([
+    evaluateRun(config, { onEvent }),
+    evaluateRun(config, { onEvent }),
+  ]);
+  assertEquals(first.results, second.results);
+  assertEquals(new Set(folders).size, 3); // the run's own, and two beside it
+  const left = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  assertEquals(left.filter((name) => name.endsWith(".lock")), []);
+});
+
 Deno.test("evaluateRun() says what is missing when nothing was trained", async () => {
   await assertRejects(() => evaluateRun(configure("never")), InputError, "expected trained weights in");
 });
