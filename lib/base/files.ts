@@ -140,7 +140,7 @@ const PROBE_BYTES = 65536;
 
 /**
  * Throws unless files can be written into `folder`, or, while it is not there, into the nearest folder above it; tried with a file
- * that is removed at once. Known before the work of hours, not after it.
+ * that is removed at once, as are those that killed processes left. Known before the work of hours, not after it.
  *
  * @throws InputError `Cannot write to …` with the reason.
  */
@@ -162,6 +162,7 @@ export async function checkWritable(folder: string): Promise<void> {
       { cause: error },
     );
   }
+  await removeAbandoned(place);
 }
 
 async function writeProbe(path: string): Promise<void> {

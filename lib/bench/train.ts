@@ -68,7 +68,7 @@ export async function* trainRun(
   const config = resolveConfig(input);
   const named = { ...config, run: config.run ?? newRunName(config) };
   const folderBefore = join(named.out, named.run);
-  await checkRunFolder(named, options);
+  if (!options.owner) await checkRunFolder(named, options);
   await using owner = options.owner ? undefined : await ownRunFolder(folderBefore);
   const unlocked = owner && unlockedNote(folderBefore, owner);
   if (unlocked) yield { type: "warning", message: unlocked };

@@ -126,3 +126,12 @@ Deno.test("checkWritable() leaves nothing behind, and names a place that takes n
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("checkWritable() removes the file that a killed process tried a folder with, and no living one's", () =>
+  inFolder(async (folder) => {
+    const [killed, living] = ["1.0123abcd", "2.0123abcd"].map((name) => join(folder, `.probe.${name}.tmp`));
+    for (const path of [killed, living]) await Deno.writeTextFile(path, "");
+    await Deno.utime(killed, 0, 0);
+    await checkWritable(join(folder, "run"));
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), [".probe.2.0123abcd.tmp"]);
+  }));
