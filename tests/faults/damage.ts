@@ -4,9 +4,9 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { inParallel } from "../../lib/base/pool.ts";
-import type { Check } from "./check.ts";
+import type { Section } from "./trials.ts";
 import {
+  closeWorld,
   command,
   differences,
   type Ended,
@@ -14,6 +14,7 @@ import {
   filesBelow,
   goOn,
   openWorld,
+  stopAt,
   train,
   type World,
 } from "./world.ts";
@@ -34,63 +35,58 @@ const damages: readonly Damage[] = [
   { name: "emptied", of: () => new Uint8Array() },
 ];
 
+/** What a run writes for its readers and never reads again. */
+const results = /^(predictions\.csv|history\.csv|report\.html|metrics\.json)$/;
+
 /** Damages each file in each way: of a finished run, of one that was stopped, and of the caches. */
-export async function damage(faults: Faults, check: Check): Promise<void> {
-  const finished = await openWorld(faults, "finished");
-  await train(faults, finished);
+export async function damage(faults: Faults): Promise<Section> {
+  const finished = faults.whole;
   const stopped = await openWorld(faults, "stopped");
-  await stopAtCheckpoint(faults, stopped);
+  // The third checkpoint is of the second seed.
+  await stopAt(faults, stopped, { pattern: /^rename .*resume\.safetensors/, count: 3 });
   const again = (world: World) => train(faults, world, { run: "again" });
   const evaluate = (world: World) => command(["evaluate", join(world.out, "run")], { world });
   const resume = (world: World) => goOn(faults, world);
-  const caches = (await filesBelow(finished.cache)).map((name) => join("cache", name));
-  const runFiles = ["config.json", "state.json", "model.safetensors"].map((name) => join("out/run", name));
-  const jobs = [
-    ...caches.map((file) => ({ from: finished, file, next: again, run: "again" })),
-    ...runFiles.map((file) => ({ from: finished, file, next: evaluate, run: "run" })),
-    ...["config.json", "resume.safetensors", "model.safetensors"].map((name) => ({
-      from: stopped,
-      file: join("out/run", name),
-      next: resume,
-      run: "run",
+  const cached = (await filesBelow(finished.cache)).map((name) => join("cache", name));
+  const inRun = async (world: World) =>
+    (await filesBelow(join(world.out, "run"))).filter((name) => !results.test(name)).map((name) =>
+      join("out/run", name)
+    );
+  const places = [
+    ...cached.map((file) => ({ from: finished, file, next: again, run: "again" })),
+    ...(await inRun(finished)).map((file) => ({ from: finished, file, next: evaluate, run: "run" })),
+    ...(await inRun(stopped)).map((file) => ({ from: stopped, file, next: resume, run: "run" })),
+  ];
+  const points = places.flatMap((place) => damages.map((each) => ({ ...place, damage: each })));
+  return {
+    trials: points.map(({ from, file, next, run, damage }, i) => ({
+      name: `${file.replaceAll(/[0-9a-f]{16,}/g, "…")} of a ${
+        from === stopped ? "stopped" : "finished"
+      } run, ${damage.name}`,
+      run: async () => {
+        const world = await openWorld(faults, `damage-${i}`);
+        for (const name of await filesBelow(from.root)) {
+          if (name.startsWith("tmp/")) continue;
+          await Deno.mkdir(dirname(join(world.root, name)), { recursive: true });
+          await Deno.copyFile(join(from.root, name), join(world.root, name));
+        }
+        const path = join(world.root, file);
+        await Deno.writeFile(path, damage.of(await Deno.readFile(path)));
+        const wrong = await judge(faults, { world, ended: await next(world), path, run });
+        await closeWorld(world);
+        return wrong;
+      },
     })),
-  ].flatMap((job) => damages.map((each) => ({ ...job, damage: each })));
-  await inParallel(jobs, async ({ from, file, next, run, damage }, i) => {
-    const what = `${file.replaceAll(/[0-9a-f]{16,}/g, "…")} of a ${
-      from === stopped ? "stopped" : "finished"
-    } run`;
-    await check(`${what}, ${damage.name}`, async () => {
-      const world = await openWorld(faults, `damage-${i}`);
-      for (const name of await filesBelow(from.root)) {
-        if (name.startsWith("tmp/")) continue;
-        await Deno.mkdir(dirname(join(world.root, name)), { recursive: true });
-        await Deno.copyFile(join(from.root, name), join(world.root, name));
-      }
-      const path = join(world.root, file);
-      await Deno.writeFile(path, damage.of(await Deno.readFile(path)));
-      const wrong = await judge(faults, { world, ended: await next(world), path, run });
-      await check.clean(world);
-      return wrong;
-    });
-  }, { workers: 2 });
-}
-
-/** Leaves the run as it is after its third checkpoint, which is of the second seed. */
-async function stopAtCheckpoint(faults: Faults, world: World): Promise<void> {
-  const list = join(faults.root, "stopped.txt");
-  const counting = await openWorld(faults, "count-for-stop");
-  await train(faults, counting, { env: { FAULTS_COUNT: list } });
-  const operations = (await Deno.readTextFile(list)).trimEnd().split("\n");
-  const renames = operations.flatMap((line, i) => /^rename .*resume\.safetensors/.test(line) ? [i + 1] : []);
-  await train(faults, world, { env: { FAULTS_KILL_AT: `${renames[2] + 1}` } });
+  };
 }
 
 async function judge(
   faults: Faults,
   options: { readonly world: World; readonly ended: Ended; readonly path: string; readonly run: string },
 ): Promise<string[]> {
-  const { world, ended: { code, signal, err }, path, run } = options;
-  if (code === 0) return await differences(faults, world, run);
+  const { world, ended, path, run } = options;
+  const { code, signal, err } = ended;
+  if (code === 0) return await differences(faults, world, { ended, run });
   if (code !== 1 && code !== 2) return [`exit code ${code}, signal ${signal}: ${err}`];
   const lines = err.trimEnd().split("\n");
   return lines.length === 1 && lines[0].includes(path)

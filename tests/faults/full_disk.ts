@@ -5,9 +5,10 @@
  * @module
  */
 import { join } from "node:path";
-import type { Check } from "./check.ts";
+import type { Section } from "./trials.ts";
 import {
   age,
+  closeWorld,
   differences,
   type Faults,
   filesBelow,
@@ -22,29 +23,38 @@ import {
 const RUN_SIZES = [4, 64, 1024, 2048, 3072, 4096, 5120];
 const CACHE_SIZES = [8, 512, 4096];
 
-/** Tries each size; only root can make a small disk. */
-export async function fullDisks(faults: Faults, check: Check): Promise<void> {
-  for (const [place, sizes] of [["out", RUN_SIZES], ["cache", CACHE_SIZES], ["tmp", [4]]] as const) {
-    for (const size of sizes) {
-      const world = await openWorld(faults, `disk-${place}-${size}`);
-      const disk = world[place];
-      const links = place === "cache" ? await linksIn(disk) : [];
-      if (!(await mount(disk, size))) {
-        await check.clean(world);
-        return check.skip("full disks: only root can mount a small one");
-      }
-      try {
-        for (const [path, target] of links) {
-          await Deno.mkdir(join(path, ".."), { recursive: true });
-          await Deno.symlink(target, path);
+/** Each place on a disk of each size. */
+export function fullDisks(faults: Faults): Section {
+  const points = ([["out", RUN_SIZES], ["cache", CACHE_SIZES], ["tmp", [4]]] as const)
+    .flatMap(([place, sizes]) => sizes.map((size) => ({ place, size })));
+  return {
+    trials: points.map(({ place, size }) => ({
+      name: `${place} on a disk of ${size} KiB`,
+      run: async () => {
+        const world = await openWorld(faults, `disk-${place}-${size}`);
+        const disk = world[place];
+        const links = place === "cache" ? await linksIn(disk) : [];
+        if (!(await mount(disk, size))) return ["only root can mount a small disk"];
+        try {
+          for (const [path, target] of links) {
+            await Deno.mkdir(join(path, ".."), { recursive: true });
+            await Deno.symlink(target, path);
+          }
+          return await runOn(faults, world, { place, size });
+        } finally {
+          await run("umount", "--lazy", disk);
+          await closeWorld(world);
         }
-        await check(`${place} on a disk of ${size} KiB`, () => runOn(faults, world, { place, size }));
-      } finally {
-        await run("umount", "--lazy", disk);
-        await check.clean(world);
-      }
-    }
-  }
+      },
+    })),
+  };
+}
+
+/** Whether a small disk can be made here, which only root can. */
+export async function canMount({ root }: Pick<Faults, "root">): Promise<boolean> {
+  const disk = join(root, "disk");
+  await Deno.mkdir(disk);
+  return await mount(disk, 4) && await run("umount", disk);
 }
 
 async function runOn(
@@ -54,10 +64,10 @@ async function runOn(
 ): Promise<string[]> {
   const first = await train(faults, world);
   const wrong: string[] = [];
-  if (first.code === 0) wrong.push(...await differences(faults, world));
+  if (first.code === 0) wrong.push(...await differences(faults, world, { ended: first }));
   else {
     if (place !== "out") wrong.push(`exit code ${first.code} for the want of a cache: ${first.err}`);
-    if (first.code !== 1) wrong.push(`exit code ${first.code}, signal ${first.signal}`);
+    if (![1, 2].includes(first.code)) wrong.push(`exit code ${first.code}, signal ${first.signal}`);
     const lines = first.err.trimEnd().split("\n");
     if (lines.length !== 1 || !lines[0].includes(world[place])) {
       wrong.push(`said ${JSON.stringify(first.err)}`);
@@ -76,7 +86,7 @@ async function runOn(
   if (first.code !== 0) {
     const second = await goOn(faults, world);
     if (second.code !== 0) wrong.push(`exit code ${second.code} with room: ${second.err}`);
-    else wrong.push(...await differences(faults, world));
+    else wrong.push(...await differences(faults, world, { ended: second }));
   }
   return [...wrong, ...(await leftovers(world)).map((name) => `left ${name}`)];
 }

@@ -4,40 +4,49 @@
  * @module
  */
 import { join } from "node:path";
-import type { Check } from "./check.ts";
+import type { Section } from "./trials.ts";
 import { differences, type Faults, openWorld, train, type World } from "./world.ts";
 
 /** Root may write anywhere unless it gives that right away. */
 const unprivileged = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
 
 /** Takes the right to write from each folder in turn. */
-export async function readOnly(faults: Faults, check: Check): Promise<void> {
+export function readOnly(faults: Faults): Section {
   const before = Deno.uid() === 0 ? unprivileged : [];
-  if (before.length > 0 && !(await canDrop())) return check.skip("read-only folders: root without setpriv");
-  for (const filled of [false, true]) {
-    await check(`caches that are ${filled ? "full of what is needed" : "empty"} and read-only`, async () => {
+  const caches = (filled: boolean) => ({
+    name: `caches that are ${filled ? "full of what is needed" : "empty"} and read-only`,
+    run: async () => {
       const world = await openWorld(faults, `read-only-${filled}`);
       if (filled) await train(faults, world, { run: "before" });
       await close(world.cache);
-      const { code, out, err } = await train(faults, world, { before });
+      const ended = await train(faults, world, { before });
       await open(world);
-      if (code !== 0) return [`exit code ${code}: ${err}`];
-      const said = /not kept|cannot be kept|could not be kept/.test(out);
-      return [...await differences(faults, world), ...!filled && !said ? ["nothing was said"] : []];
-    });
-  }
-  await check("a folder of runs that is read-only", async () => {
-    const world = await openWorld(faults, "read-only-out");
-    await close(world.out);
-    const { code, err } = await train(faults, world, { before });
-    await open(world);
-    return code === 1 && err.trimEnd().split("\n").length === 1 && err.includes(join(world.out, "run"))
-      ? []
-      : [`exit code ${code}: ${err}`];
+      if (ended.code !== 0) return [`exit code ${ended.code}: ${ended.err}`];
+      const said = /not kept|cannot be kept|could not be kept/.test(ended.out);
+      return [
+        ...await differences(faults, world, { ended }),
+        ...!filled && !said ? ["nothing was said"] : [],
+      ];
+    },
   });
+  const runs = {
+    name: "a folder of runs that is read-only",
+    run: async () => {
+      const world = await openWorld(faults, "read-only-out");
+      await close(world.out);
+      const { code, err } = await train(faults, world, { before });
+      await open(world);
+      return code === 2 && err.trimEnd().split("\n").length === 1 && err.includes(join(world.out, "run"))
+        ? []
+        : [`exit code ${code}: ${err}`];
+    },
+  };
+  return { trials: [caches(false), caches(true), runs] };
 }
 
-async function canDrop(): Promise<boolean> {
+/** Whether rights can be given up here, or need not be. */
+export async function canDrop(): Promise<boolean> {
+  if (Deno.uid() !== 0) return true;
   const [program, ...args] = [...unprivileged, "true"];
   return await new Deno.Command(program, { args, stderr: "null" }).output().then(
     ({ success }) => success,

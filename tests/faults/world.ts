@@ -42,8 +42,12 @@ export type Faults = {
   readonly root: string;
   /** The data set's folder, with `real` and `fake`. */
   readonly data: string;
-  /** What a run without any fault leaves. */
+  /** Where a run met no fault. */
+  readonly whole: World;
+  /** What it left. */
   readonly expected: Outcome;
+  /** What it did to files, in order; what differs from run to run left out. */
+  readonly operations: readonly string[];
 };
 
 /** Makes the data, and runs once without a fault. */
@@ -54,11 +58,14 @@ export async function openFaults(): Promise<Faults> {
   const before = new Date(Date.now() - 60_000); // settled, so that the list of files is kept
   for (const folder of ["", "real", "fake"]) await Deno.utime(join(data, folder), before, before);
   const world = await openWorld({ root }, "whole");
-  const ended = await train({ data }, world);
+  const list = join(root, "operations.txt");
+  const ended = await train({ data }, world, { env: { FAULTS_COUNT: list } });
   if (ended.code !== 0) {
     throw new Error(`Cannot look for faults: expected a run to end but found ${ended.err}`);
   }
-  return { root, data, expected: await outcomeOf(world) };
+  const operations = (await Deno.readTextFile(list)).trimEnd().split("\n")
+    .map((line) => line.replaceAll(world.root, "").replaceAll(/[0-9a-f]{8,}|\.\d+(?=\.)/g, "…"));
+  return { root, data, whole: world, expected: await outcomeOf(world, { ended }), operations };
 }
 
 /** Makes a trial's folders; the cache has the machine's TensorFlow, and nothing else. */
@@ -71,6 +78,11 @@ export async function openWorld({ root }: Pick<Faults, "root">, name: string): P
     if (/^(tensorflow|native)/.test(name)) await Deno.symlink(join(cacheFolder(), name), join(ours, name));
   }
   return world;
+}
+
+/** Removes a trial's folders. */
+export async function closeWorld(world: World): Promise<void> {
+  await Deno.remove(world.root, { recursive: true });
 }
 
 /** Runs a command in a trial's folders. */
@@ -145,11 +157,29 @@ export async function goOn(
   return await command(["train", "--resume", "--run", "run", "--out", world.out], { world, ...options });
 }
 
-/** What the run `run` left. */
-export async function outcomeOf(world: World, run = "run"): Promise<Outcome> {
+/** Trains until just before the operation after the `count`th that `pattern` matches, and is killed there. */
+export async function stopAt(
+  faults: Faults,
+  world: World,
+  { pattern, count }: { readonly pattern: RegExp; readonly count: number },
+): Promise<void> {
+  const matched = faults.operations.flatMap((line, i) => pattern.test(line) ? [i + 1] : []);
+  const { signal, err } = await train(faults, world, {
+    env: { FAULTS_KILL_AT: `${matched[count - 1] + 1}` },
+  });
+  if (signal !== "SIGKILL") throw new Error(`expected a killed run but found ${err}`);
+}
+
+/** Which run is looked at: `run` unless given, and how the command ended that wrote its results. */
+type Looked = { readonly run?: string; readonly ended: Ended };
+
+/** What the run left, its results from where the command says that they are. */
+export async function outcomeOf(world: World, { run = "run", ended }: Looked): Promise<Outcome> {
   const folder = join(world.out, run);
+  const reported = /^Report: (.*)$/m.exec(ended.out)?.[1];
+  if (reported === undefined) throw new Error(`expected the report's place but found ${ended.out}`);
   const { history, results, data, demo, encoder, warnings } = JSON.parse(
-    await Deno.readTextFile(join(folder, "metrics.json")),
+    await Deno.readTextFile(join(dirname(reported), "metrics.json")),
   );
   const epochs = history.map((record: object) => ({ ...record, seconds: 0 }));
   const weights: unknown[] = [];
@@ -161,7 +191,7 @@ export async function outcomeOf(world: World, run = "run"): Promise<Outcome> {
   }
   return {
     metrics: JSON.stringify({ epochs, results, data, demo, encoder, warnings }, null, 1),
-    predictions: await Deno.readTextFile(join(folder, "predictions.csv")),
+    predictions: await Deno.readTextFile(join(dirname(reported), "predictions.csv")),
     weights: JSON.stringify(weights),
   };
 }
@@ -170,9 +200,9 @@ export async function outcomeOf(world: World, run = "run"): Promise<Outcome> {
 export async function differences(
   { expected }: Pick<Faults, "expected">,
   world: World,
-  run = "run",
+  looked: Looked,
 ): Promise<string[]> {
-  const found = await outcomeOf(world, run);
+  const found = await outcomeOf(world, looked);
   return (Object.keys(expected) as (keyof Outcome)[]).filter((part) => found[part] !== expected[part]).map((
     part,
   ) => `other ${part}`);
@@ -194,7 +224,8 @@ export async function filesBelow(folder: string): Promise<string[]> {
 /** Temporary files in run folders and caches, which nobody should leave. */
 export async function leftovers(world: World): Promise<string[]> {
   return (await filesBelow(world.root)).filter((name) =>
-    !name.startsWith("tmp/") && (/\.tmp$|\.demo-/.test(name) || name.endsWith("resume.safetensors"))
+    !name.startsWith("tmp/") &&
+    (/\.tmp$|\.demo-|\.owner\.lock$/.test(name) || name.endsWith("resume.safetensors"))
   );
 }
 
