@@ -16,6 +16,7 @@ import {
 } from "./bench/folder.ts";
 import { readNumerics } from "./bench/numerics.ts";
 import type { EvaluationResult, RunReport } from "./bench/report.ts";
+import { dealtBy } from "./bench/run_data.ts";
 import { openSession } from "./bench/session.ts";
 import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench/tables.ts";
 import { trainRun } from "./bench/train.ts";
@@ -86,12 +87,6 @@ async function resumedConfig(flags: Flags): Promise<RunConfig> {
     root,
   });
 }
-
-/** What says which images there are and how they are dealt: with other values, training images may be among the test's. */
-const dealtBy = [
-  ...["data", "manifest", "real", "fake", "valReal", "valFake", "valShare", "testShare"],
-  ...["methods", "compression", "framesPerVideo"],
-] as const;
 
 /** Tests a run's weights, or a file of weights, again; resolves to the exit code. */
 export async function evaluate(checkpoint: string, flags: Flags): Promise<number> {

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/dataset.ts";
 import { takeBreath } from "../base/breath.ts";
@@ -25,12 +25,13 @@ import {
 import { describeEncoder, type Encoder } from "./encoder.ts";
 import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
-import { newRunName, readState } from "./folder.ts";
+import { newRunName, progressOf, type TrainState } from "./folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "./metrics.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./report.ts";
 import { saveResults } from "./results.ts";
 import { openResultsFolder } from "./results_folder.ts";
+import { checkOwnData, runOfWeights, withDataOf } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "./tokens.ts";
 
@@ -79,7 +80,10 @@ export type EvaluateOptions = {
   readonly into?: string;
   /** The run's folder, where it is the caller's already. */
   readonly owner?: Ownership;
-  /** The run whose images and split are tested on, as they were when it was trained; the run itself unless sets are `named` or a `checkpoint` is given. */
+  /**
+   * The run whose images and split are tested on, as they were when it was trained: unless sets are `named`, the run itself, or
+   * for a `checkpoint` the one in whose folder it lies where the configuration names no other data.
+   */
   readonly dataOf?: string;
   /** Where those images have moved: `OLD=NEW`. */
   readonly root?: string;
@@ -93,30 +97,34 @@ export type EvaluateOptions = {
  * Reloads a run's weights and tests them: within the data set, under JPEG compression, and across data sets; writes
  * `metrics.json`, `predictions.csv`, `history.csv` and `report.html` and resolves to the report.
  *
- * What `input` leaves open is as the weights were trained, in the precision of their run.
+ * What `given` leaves open is as the weights were trained, in the precision of their run. A run whose training is not finished
+ * is tested with a warning, beside the place of its report.
  *
- * @throws InputError when the run has no weights, they were trained otherwise than `input` says, the results cannot be written or
+ * @throws InputError when the run has no weights, they were trained otherwise than `given` says, the results cannot be written or
  * another process is writing some to the same folder, or the data cannot be used or are not those that it was trained with.
  */
-export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}): Promise<RunReport> {
+export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}): Promise<RunReport> {
+  const { checkpoint: file, named } = options;
+  const own = file === undefined || named ? undefined : await runOfWeights(file, given);
+  const input = own ? withDataOf(own, given) : given;
   const asked = resolveConfig(input);
   using stop = stopOnSignals(options.signal);
   const report = options.onEvent ?? (() => {});
   const folder = options.folder ?? join(asked.out, asked.run ?? newRunName(asked));
   await checkWritable(options.into ?? folder);
-  const beside = options.named || options.checkpoint !== undefined;
+  const beside = named || file !== undefined;
   await using into = await openResultsFolder(folder, { ...options, beside });
   const unlocked = unlockedNote(into.path, into);
   if (unlocked) report({ type: "warning", message: unlocked });
-  const state = options.checkpoint === undefined ? await readState(folder) : undefined;
+  const home = file === undefined ? folder : own && dirname(file); // the run that the weights are of
+  const state = home === undefined ? undefined : await progressOf(home);
   const weights = await readWeights(asked, { folder, ...options });
   const config = await configFor(weights, input);
   const [{ dict: checkpoint, card }] = weights;
-  const dataOf = options.named
-    ? undefined
-    : options.dataOf ?? (options.checkpoint === undefined ? folder : undefined);
+  const dataOf = named ? undefined : options.dataOf ?? home;
+  if (dataOf !== undefined && !options.session) await checkOwnData(dataOf, config);
   const session = options.session ?? await openSession(config, {
-    ...{ report, signal: stop.signal, tests: options.named, checkpoint },
+    ...{ report, signal: stop.signal, tests: named, checkpoint },
     ...{ kept: card?.precision, testing: true },
     runFolder: dataOf === undefined ? undefined : { folder: dataOf, tests: true, root: options.root },
   });
@@ -124,7 +132,7 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
   try {
     for (const each of weights) heads.push(bindHead(each, config));
     checkHeads(heads, session);
-    const doubts = doubtsOf(heads, { config, session });
+    const doubts = [...unfinished(state, config), ...doubtsOf(heads, { config, session })];
     for (const message of doubts) report({ type: "warning", message });
     const results: EvaluationResult[] = [];
     const predictions: Prediction[] = [];
@@ -142,8 +150,9 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
       await takeBreath(stop.signal);
     }
     // A run's report has the run's own configuration, `auto` too; what that came to stands beside it as the encoder.
+    const history = file === undefined ? state?.history ?? [] : [];
     const said = { ...config, clip: input.clip ?? config.clip };
-    const finished = makeReport(said, { session, history: state?.history ?? [], results, doubts });
+    const finished = makeReport(said, { session, history, results, doubts });
     const written = await saveResults(into.path, { report: finished, predictions }, {
       report,
       signal: stop.signal,
@@ -154,6 +163,15 @@ export async function evaluateRun(input: RunInput, options: EvaluateOptions = {}
     dispose(heads.map(({ weights }) => weights));
     if (session !== options.session) session.close();
   }
+}
+
+/** That a run has weights although its training goes on. */
+function unfinished(state: TrainState | undefined, { epochs, runs }: RunConfig): string[] {
+  if (!state || state.done) return [];
+  const seed = runs > 1 ? ` of run ${state.run + 1} of ${runs}` : "";
+  return [
+    `Training is not finished: it stands in epoch ${state.epoch} of ${epochs}${seed}, and the weights are the best of those before it. train --resume goes on.`,
+  ];
 }
 
 /**

@@ -223,6 +223,12 @@ export async function readState(folder: string): Promise<TrainState | undefined>
   }
 }
 
+/** Where a run stands by its last checkpoint; undefined before its first. @throws when that cannot be read. */
+export async function progressOf(folder: string): Promise<TrainState | undefined> {
+  const state = await readState(folder);
+  return state?.done ? state : (await readCheckpoint(folder))?.state;
+}
+
 /** Writes state, weights and moments as one file, so that they always belong together. */
 export async function writeCheckpoint(
   folder: string,

@@ -7,14 +7,14 @@ import { join, resolve } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists, nothingAt } from "../base/files.ts";
 import { type Ownership, ownFolder } from "../base/owner.ts";
-import { timeStamp } from "./folder.ts";
+import { progressOf, timeStamp } from "./folder.ts";
 
 /** Where results go; disposing it lets others in. */
 export type ResultsFolder = Ownership & { readonly path: string };
 
 /**
- * Makes the caller the owner of the folder for results: `into`, else the run's until it has a report, then a new one below
- * it, `evaluation-<time>`.
+ * Makes the caller the owner of the folder for results: `into`, else the run's once it is trained and until it has a report,
+ * else a new one below it, `evaluation-<time>`.
  *
  * @param options.beside the results are not the run's own, so they never go into its folder itself
  * @param options.owner the run's folder is the caller's already
@@ -25,14 +25,18 @@ export async function openResultsFolder(
   options: { readonly into?: string; readonly beside?: boolean; readonly owner?: Ownership },
 ): Promise<ResultsFolder> {
   const { into, beside = false, owner } = options;
-  if (into === undefined && (beside || await exists(join(folder, "metrics.json")))) {
-    return await openNewFolder(folder);
-  }
+  if (into === undefined && (beside || await isTaken(folder))) return await openNewFolder(folder);
   const path = into ?? folder;
   if (owner && resolve(path) === resolve(folder)) {
     return { path, unlocked: owner.unlocked, async [Symbol.asyncDispose]() {} };
   }
   return { path, ...await ownResults(path) };
+}
+
+/** Whether a run has its report, or is not trained to its end, when the report will be another. */
+async function isTaken(folder: string): Promise<boolean> {
+  const state = await progressOf(folder);
+  return (state !== undefined && !state.done) || await exists(join(folder, "metrics.json"));
 }
 
 /** Makes the caller the owner of a folder for results. @throws as `openResultsFolder()` */

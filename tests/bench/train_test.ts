@@ -153,6 +153,46 @@ Deno.test("trainRun() goes on, and evaluateRun() tests, with the run's own split
   assertEquals(await paths(join(folder, beside[0].name, "predictions.csv")), tested);
 });
 
+Deno.test("evaluateRun() tests weights in a run's folder on the run's own split, however that is asked for, and deals nothing otherwise", async () => {
+  const folders = await writePictures(join(root, "dealt"), { videos: 8, seed: 9 });
+  const own = { ...folders, testReal: undefined, testFake: undefined, epochs: 1, jpegQualities: [] };
+  const config = configure("dealt", own);
+  await runAll(config);
+  const { results } = await evaluateRun(config);
+  await writePictures(join(root, "dealt"), { videos: 14, seed: 9 });
+  const checkpoint = join(root, "runs", "dealt", "model.safetensors");
+  const into = join(root, "dealt-results");
+  assertEquals((await evaluateRun(config, { checkpoint, into })).results, results);
+  const named = await evaluateRun({ jpegQualities: [] }, { checkpoint, into });
+  assertEquals([named.results, named.config.real], [results, folders.real]);
+
+  const shares = configure("dealt", { ...own, valShare: 0.3, test: [`x=${test.real},${test.fake}`] });
+  for (const options of [{}, { checkpoint, into }]) {
+    await assertRejects(
+      () => evaluateRun(shares, options),
+      InputError,
+      "expected its own data, split as they were, or test sets named with --test or --test-real and --test-fake but found --val-share, --test",
+    );
+  }
+});
+
+Deno.test("evaluateRun() tests a run that is not trained to its end with a warning, and leaves the place of its report", async () => {
+  const config = configure("early");
+  const steps = losses(await runAll(config, { stopAfter: 9 })).length;
+  assertEquals(steps, 9);
+  const early = await evaluateRun(config);
+  assertStringIncludes(
+    early.warnings.join(),
+    "Training is not finished: it stands in epoch 2 of 3, and the weights are the best of those before it",
+  );
+  assertEquals(early.history.map(({ epoch }) => epoch), [1]);
+  await runAll(config, { resume: true });
+  const finished = await evaluateRun(config);
+  assertEquals(finished.warnings.filter((text) => text.includes("not finished")), []);
+  const own = parseMetricsJson(await Deno.readTextFile(join(root, "runs", "early", "metrics.json")));
+  assertEquals(own, JSON.parse(JSON.stringify(finished)));
+});
+
 Deno.test("trainRun() and evaluateRun() leave no tensor behind", async () => {
   const before = tf.memory().numTensors;
   const config = configure("clean", { epochs: 1 });
