@@ -211,12 +211,13 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
       "Cannot use the configuration: expected --clip-weights or --random-clip but found both",
     );
   }
-  if (
-    config.select === "best" && config.valShare === 0 && config.valReal === undefined && !isDemo(config) &&
-    config.manifest === undefined && config.data === undefined
-  ) {
+  // A manifest and a distributed set may have validation images of their own.
+  const mayHaveVal = config.valReal !== undefined || config.manifest !== undefined ||
+    config.data !== undefined;
+  if (config.select === "best" && config.valShare === 0 && !mayHaveVal) {
+    const give = isDemo(config) ? "leave --val-share out" : "give --val-real and --val-fake";
     throw new InputError(
-      "Cannot choose the best epoch: expected validation images but found --val-share 0; give --val-real and --val-fake, or --select last",
+      `Cannot choose the best epoch: expected validation images but found --val-share 0; ${give}, or --select last`,
     );
   }
   const set = dataSet(config)?.name ?? config.set;

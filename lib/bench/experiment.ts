@@ -89,7 +89,10 @@ export async function loadExperiment(
       "Cannot choose the best epoch: expected real and fake validation images but found one class",
     );
   }
-  const skipped = parts.sets.flatMap((set) => set.skipped);
+  // A file that is skipped before its split is known counts where most of its set goes.
+  const most = (set: string) => (parts.train.some((sample) => sample.set === set) ? "train" : "test");
+  const skipped = parts.sets.flatMap((set) => set.skipped)
+    .map((file) => (file.split === undefined ? { ...file, split: most(file.set) } : file));
   return {
     demo,
     train: parts.train,
@@ -240,8 +243,7 @@ function summary(
     real: samples.length - fake,
     fake,
     videos: new Set(samples.map(({ label, video, path }) => `${label} ${video ?? path}`)).size,
-    // A file that is skipped before the split is dealt counts where most of its folder goes.
-    skipped: skipped.filter((file) => file.set === set && (file.split ?? "train") === split).length,
+    skipped: skipped.filter((file) => file.set === set && file.split === split).length,
   };
 }
 

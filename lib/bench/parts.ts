@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { checkSelections, isDemo, type RunConfig, testSets } from "../config.ts";
 import { byName, type Sample } from "../data/dataset.ts";
 import { dataFolder } from "../base/cache.ts";
+import { InputError } from "../base/errors.ts";
 import { demoSets, writeDemoData } from "../data/demo.ts";
 import { readFolders } from "../data/folders.ts";
 import { ffppPersons } from "../data/layout_ffpp.ts";
@@ -46,6 +47,13 @@ export async function readParts(config: RunConfig, options: PartsOptions): Promi
   const tests = [...main.tests];
   const sets = [...main.sets];
   for (const spec of testSets(config)) {
+    if (sets.some(({ set }) => set === spec.name)) {
+      throw new InputError(
+        `Cannot use --test ${spec.name}: expected a name of its own but found that of a set of ${
+          config.manifest ?? "the demo data"
+        }, beside which its results could not be told; name it otherwise`,
+      );
+    }
     const read = spec.kind === "pair"
       ? await readPair(spec, { set: spec.name, split: "test", config, ...options })
       : await readLayout(spec, { config, ...options, methods: spec.methods, test: true });

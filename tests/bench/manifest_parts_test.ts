@@ -114,6 +114,29 @@ Deno.test("loadExperiment() refuses to deal a manifest's test split anew when no
   );
 });
 
+Deno.test("loadExperiment() counts what it skips of a set that is only tested on in its test", async () => {
+  const manifest = await write([...both("a", "", 10), ...both("b", "", 3)]);
+  await writeFiles(root, { "b--1-1.png": "no image" });
+  const { data } = await loadExperiment(resolveConfig({ manifest }), { cacheDir: join(root, "cache") });
+  assertEquals(data.map(({ set, split, fake, skipped }) => `${set} ${split} ${fake} ${skipped}`), [
+    "a train 7 0",
+    "a val 2 0",
+    "a test 1 0",
+    "b test 2 1",
+  ]);
+});
+
+Deno.test("inspectData() refuses a --test by the name of a manifest's set: their results would be one", async () => {
+  const manifest = await write([...both("a", "", 8), ...both("b", "test", 2)]);
+  for (const name of ["a", "b"]) {
+    await assertRejects(
+      () => look({ manifest, test: [`${name}=${root},${root}`] }),
+      InputError,
+      `Cannot use --test ${name}: expected a name of its own but found that of a set of ${manifest}`,
+    );
+  }
+});
+
 Deno.test("inspectData() takes --frames-per-video of a manifest's videos too", async () => {
   const manifest = await write([...both("a", "train", 2), ...both("a", "val", 1), ...both("a", "test", 1)], {
     frames: 5,
