@@ -187,7 +187,8 @@ async function printing(
       screen.show(event);
     });
     printTables(results);
-    for (const message of warnings) console.log(`\nWarning: ${printable(message)}`);
+    for (const message of warnings) screen.show({ type: "warning", message });
+    if (warnings.length > 0) console.log(`Warnings: ${warnings.length}, said above and in the report`);
     console.log(`\nReport: ${printable(join(folder, "report.html"))}`);
   } catch (error) {
     screen.close();

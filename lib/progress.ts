@@ -9,7 +9,7 @@ import type { RunEvent } from "./bench/events.ts";
 import { Interrupted, stopOnSignals } from "./bench/interrupt.ts";
 import { dataTable, tableText } from "./bench/tables.ts";
 
-/** Draws events as they come, names from outside without their controls; `close()` leaves the terminal as it was. */
+/** Draws events as they come, each warning once, names from outside without their controls; `close()` leaves the terminal as it was. */
 export type Screen = { show(event: RunEvent): void; close(): void };
 
 type Task = { name: string; unit: string; total: number; began: number; from: number; said: number };
@@ -37,6 +37,7 @@ export function createScreen(
   const { terminal = !inPlace && Deno.stderr.isTerminal() } = options;
   let bar: SingleBar | undefined;
   let task: Task | undefined;
+  const warned = new Set<string>();
 
   const endTask = () => {
     bar?.stop();
@@ -96,6 +97,8 @@ export function createScreen(
       case "note":
         return line(event.message);
       case "warning":
+        if (warned.has(event.message)) return;
+        warned.add(event.message);
         return line(`Warning: ${printable(event.message)}`);
       case "progress":
         return progress(event.task, event);

@@ -98,6 +98,9 @@ Deno.test("evaluate tests a run again on its own data, beside its report, and de
   assertEquals([again.code, again.err], [0, ""]);
   assertMatch(again.out, /Data: the images and the split that .*odd was trained with/);
   assertMatch(again.out, /Report: .*odd\/evaluation-[\d-]+\/report\.html/);
+  const warnings = again.out.split("\n").filter((line) => line.startsWith("Warning: "));
+  assertEquals(new Set(warnings).size, warnings.length);
+  assertStringIncludes(again.out, `Warnings: ${warnings.length}, said above and in the report`);
   assertEquals(await Deno.readTextFile(join(folder, "metrics.json")), report);
   const dealt = await cli(["evaluate", folder, "--val-share", "0.4"]);
   assertEquals(dealt.code, 2);

@@ -20,3 +20,10 @@ Deno.test("createScreen() prints names from outside without what would steer the
   // deno-lint-ignore no-control-regex
   assertEquals(lines.filter((line) => /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/.test(line)), []);
 });
+
+Deno.test("createScreen() prints a warning where it is found, and not again", () => {
+  const lines: string[] = [];
+  const screen = createScreen({ terminal: false, print: (line) => lines.push(line) });
+  for (const message of ["few videos", "not CLIP", "few videos"]) screen.show({ type: "warning", message });
+  assertEquals(lines, ["Warning: few videos", "Warning: not CLIP"]);
+});

@@ -77,12 +77,13 @@ export function cardOf(
     readonly encoder: ReadyEncoder;
     readonly config: RunConfig;
     readonly numerics: Numerics;
+    readonly set: string;
     readonly prior: number | undefined;
     readonly epoch: number;
     readonly seed: number;
   },
 ): WeightsCard {
-  const { encoder, config, numerics, prior, epoch, seed } = options;
+  const { encoder, config, numerics, set, prior, epoch, seed } = options;
   const { activation, attendAcross, imageSize } = encoder.clip.config;
   return {
     detector: "notebook head",
@@ -103,7 +104,7 @@ export function cardOf(
     engine: numerics.engine,
     epoch,
     seed,
-    set: config.set,
+    set,
     notes: [...numerics.notes],
     config,
   };

@@ -8,7 +8,14 @@ import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import { bindForgeLens, type ForgeLens } from "../model/forgelens.ts";
-import { type CardedWeights, checkEncoder, loadCarded, priorOf, settingsFor } from "./card.ts";
+import {
+  type CardedWeights,
+  checkEncoder,
+  loadCarded,
+  priorOf,
+  settingsFor,
+  type WeightsCard,
+} from "./card.ts";
 import type { Session } from "./session.ts";
 import { weightsPath } from "./folder.ts";
 
@@ -80,6 +87,20 @@ export function trainedPrior(
   return card?.prior ?? priorOf(experiment.train, { balance });
 }
 
+/** Tokens that are kept are rounded to half precision, so that `--no-cache` changes scores in their fourth digit. */
+function roundedOtherwise(card: WeightsCard | undefined, { cache }: RunConfig): string[] {
+  const before = card?.config?.cache;
+  if (typeof before !== "boolean" || before === cache || card?.attendAcross !== "tokens") return [];
+  const [tested, trained] = cache
+    ? ["rounded to half precision", "not"]
+    : ["not rounded", "rounded to half precision"];
+  return [
+    `Tested on tokens that are ${tested}, as --${
+      cache ? "" : "no-"
+    }cache asks; the weights were trained on such as were ${trained}.`,
+  ];
+}
+
 /** What a reader of scores must know of the files that the heads are from. */
 export function doubtsOf(
   heads: readonly TrainedHead[],
@@ -94,7 +115,7 @@ export function doubtsOf(
     ...new Set(heads.flatMap(({ source }) => {
       if (!source) return [];
       const { path, card, warnings } = source;
-      const notes = [...warnings, ...card?.notes ?? []];
+      const notes = [...warnings, ...card?.notes ?? [], ...roundedOtherwise(card, config)];
       if (!card) {
         const { heads, activation, attendAcross } = config;
         notes.push(

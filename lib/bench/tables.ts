@@ -88,6 +88,7 @@ export function calibrationTable(results: readonly EvaluationResult[]): Table | 
     }),
     notes: [
       "Put back: scores shifted by Bayes' rule from the training prior to the test's own share of fakes.",
+      ...(measured.some(({ runs = [] }) => runs.length > 1) ? ["Of the first run."] : []),
     ],
   };
 }

@@ -259,6 +259,7 @@ async function* trainEpochs(
         encoder,
         config,
         numerics,
+        set: train[0].set,
         prior: priorOf(train, config),
         epoch,
         seed,

@@ -66,7 +66,7 @@ const movable: ReadonlySet<string> = new Set<keyof RunConfig>([
     "data",
     "test",
   ] as const,
-  ...["manifest", "root", "demoRoot", "clipWeights", "cache", "cacheFolder", "cacheLimit"] as const,
+  ...["manifest", "root", "demoRoot", "clipWeights", "cacheFolder", "cacheLimit"] as const,
 ]);
 
 /**

@@ -287,3 +287,12 @@ async function readOwn(run: string) {
   assertEquals(resolveConfig(JSON.parse(card.config)).run, run);
   return { tensors, card };
 }
+
+Deno.test("evaluateRun() says that tokens were kept in training and not in the test, which changes scores", async () => {
+  const config = await train("rounded");
+  const text = "Tested on tokens that are not rounded, as --no-cache asks";
+  const said = async (input: RunInput) =>
+    (await evaluateRun(input)).warnings.filter((each) => each.startsWith(text));
+  assertEquals((await said({ ...config, cache: false })).length, 1);
+  assertEquals(await said(config), []);
+});

@@ -33,6 +33,7 @@ import {
   type RunReport,
 } from "../../lib/bench/report.ts";
 import {
+  calibrationTable,
   referenceTable,
   reportTables,
   resultsTable,
@@ -277,6 +278,8 @@ Deno.test("tables hold the metrics, rounded", () => {
   assertEquals(column(main, "Fake"), ["50", "50", "50", "20"]);
 });
 
+const calibration = compareCalibration([0, 1], [0.2, 0.7]);
+
 Deno.test("tables and charts show mean ± sd over several runs", () => {
   const { report } = makeReport({ runs: 3 });
   const [result] = report.results;
@@ -290,6 +293,9 @@ Deno.test("tables and charts show mean ± sd over several runs", () => {
   assertStringIncludes(table.notes.join(), "over 3 runs");
   const chart = JSON.stringify(metricsChart(report.results, { demo: false }));
   assertStringIncludes(chart, `"high":${mean + sd}`);
+  // Beside a mean Brier score, that of the first run needs a word.
+  const calibrated = report.results.map((each) => ({ ...each, calibration }));
+  assertStringIncludes(calibrationTable(calibrated)!.notes.join(), "Of the first run");
 });
 
 Deno.test("an undefined metric is a dash, not a number", () => {
