@@ -107,8 +107,14 @@ function tensorReader(
   };
 }
 
+/** What a zip ends with when it has the end of a large one too: that, where it is, and the end of a small one. */
+const LARGE_END = 56;
+const LARGE_PLACE = 20;
+const SMALL_END = 22;
+
 class FileReader extends Reader<Deno.FsFile> {
   readonly #file: Deno.FsFile;
+  #directory: number | undefined;
 
   constructor(file: Deno.FsFile, size: number) {
     super(file);
@@ -117,7 +123,24 @@ class FileReader extends Reader<Deno.FsFile> {
   }
 
   override async readUint8Array(offset: number, length: number): Promise<Uint8Array> {
-    return await readAt(this.#file, offset, Math.max(0, Math.min(length, this.size - offset)));
+    const bytes = await readAt(this.#file, offset, Math.max(0, Math.min(length, this.size - offset)));
+    // PyTorch ends every zip both ways. zip.js looks at the large end only where the small one lacks a number, and else takes
+    // the directory to lie 76 bytes further on if an entry begins there: if the first has a name of 30 characters.
+    this.#directory ??= await this.#placeOfDirectory();
+    for (let at = Math.max(this.#directory, offset); at < this.#directory + 4; at++) {
+      if (at < offset + bytes.length) bytes[at - offset] = 0xff;
+    }
+    return bytes;
+  }
+
+  /** Where the small end says where the directory is; behind the file where there is no large one. */
+  async #placeOfDirectory(): Promise<number> {
+    const length = LARGE_END + LARGE_PLACE + SMALL_END;
+    if (this.size < length) return this.size;
+    const end = new DataView((await readAt(this.#file, this.size - length, length)).buffer);
+    const both = end.getUint32(0, true) === 0x06064b50 && end.getUint32(LARGE_END, true) === 0x07064b50 &&
+      end.getUint32(LARGE_END + LARGE_PLACE, true) === 0x06054b50;
+    return both ? this.size - SMALL_END + 16 : this.size;
   }
 }
 

@@ -303,6 +303,17 @@ export function checkState(
       }`,
     );
   }
+  // Beside the model, a trainer keeps its loss and its metrics.
+  const end = `.${missing[0]}`;
+  const behind = unexpected.find((key) => key.endsWith(end))?.slice(0, 1 - end.length);
+  if (missing.length > 0 && behind !== undefined && missing.every((key) => dict.has(behind + key))) {
+    const others = unexpected.filter((key) => !key.startsWith(behind));
+    throw new InputError(
+      `Cannot bind ${what}: expected names such as ${missing[0]} but found them behind ${
+        behind.slice(0, 80)
+      }, beside ${someOf(others)}; keep those that begin with it, without it`,
+    );
+  }
   throw new InputError(
     `Cannot bind ${what}: expected ${expected.size} tensors by name and shape but found ${lists.join("; ")}`,
   );

@@ -280,6 +280,12 @@ Deno.test("loadStateDict() refuses what is no weights file, by content", async (
   });
 });
 
+Deno.test("loadStateDict() reads a zip whose first entry has a name of 30 characters, as a file's stem of 21 gives", async () => {
+  const dict = await loadStateDict(`${fixtures}cases/stem_of_21_characters.pth`);
+  assertEquals([...dict].map(([name, { shape }]) => [name, shape]), [["a.weight", [3, 2]], ["a.bias", [3]]]);
+  assertEquals(dict.get("a.weight")!.data, Float32Array.of(0, 1, 2, 3, 4, 5));
+});
+
 Deno.test("loadStateDict() notices a damaged byte in a zip and a file cut short", async () => {
   await inFolder(async (folder) => {
     const bytes = await Deno.readFile(`${fixtures}pickle_ordered.pth`);
@@ -535,4 +541,9 @@ Deno.test("checkState() names a prefix that all names have, and never more than 
     /found 100 missing: layer\.0\.x+…, .* and 96 more; 100 unexpected: 0, 1, 2, 3 and 96 more$/,
   );
   assert(others.length < 600, others);
+  const beside = [...names.map((name) => `model.${name}`), "criterion.weight"];
+  assertMatch(
+    message(new Map(beside.map((name) => [name, tensor]))),
+    /found them behind model\., beside criterion\.weight; keep those that begin with it/,
+  );
 });
