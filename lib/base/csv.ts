@@ -5,22 +5,28 @@
  */
 import { CsvError, parse } from "csv-parse";
 import { stringify } from "csv-stringify/sync";
-import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
 import { InputError, reasonOf } from "./errors.ts";
 import { nothingAt } from "./files.ts";
 
 /** One row by the header's names, and the line of the file that it ends on, from 1. */
 export type CsvRow = { readonly line: number; readonly values: Readonly<Record<string, string>> };
 
+/** Characters of a row; a quote that is not closed would have all that follows. */
+const MAX_ROW = 1_000_000;
+
 /**
- * The rows of a CSV file with a header, one by one; values are trimmed, blank lines skipped, and a byte order mark too; the
- * apostrophe that `csvText()` puts before a formula is taken off.
+ * The rows of a CSV file with a header, one by one; values are trimmed, blank lines and rows of nothing but separators
+ * skipped, and a byte order mark too; the apostrophe that `csvText()` puts before a formula is taken off.
+ *
+ * Values are separated by commas, or, where the header has none, by semicolons or tabs; lines may end in any way, also in
+ * several. The text is UTF-8, or UTF-16 with its byte order mark.
  *
  * @param options.columns what the header must have
  * @param options.what names the file in messages: `the manifest`
  * @param options.lowerCase takes the header's names in any case, and gives them in lower case
  * @throws InputError with file and line: a file that is not there, a header that lacks a column or has one twice, a row with
- * more or fewer values than the header, a quote that is not closed.
+ * more or fewer values than the header, a quote that is not closed, bytes that are no text.
  */
 export async function* csvRows(
   path: string,
@@ -41,20 +47,8 @@ export async function* csvRows(
       }`,
     )
   );
-  if (!info.isFile) refuse("expected a CSV file but found a folder");
+  if (!info.isFile) refuse(`expected a CSV file but found ${info.isDirectory ? "a folder" : "no file"}`);
   let header: readonly string[] | undefined;
-  const parser = parse({
-    columns: (names: string[]) =>
-      (header = names.map((name) => lowerCase ? name.trim().toLowerCase() : name.trim())).slice(),
-    cast: unguarded,
-    bom: true,
-    info: true,
-    trim: true,
-    skip_empty_lines: true,
-  });
-  // A pipe leaves errors of reading to nobody.
-  const file = createReadStream(path).on("error", (error) => parser.destroy(error));
-  file.pipe(parser);
   const checkHeader = () => {
     const twice = header?.find((name, i) => name !== "" && header!.indexOf(name) !== i);
     if (twice !== undefined) refuse(`expected each column once but found ${twice} twice in line 1`);
@@ -62,13 +56,37 @@ export async function* csvRows(
     if (missing.length > 0) {
       refuse(
         `expected a header with the columns ${wanted.join(", ")} but found ${
-          header === undefined ? "an empty file" : `only ${header.join(", ")}`
+          header === undefined ? "an empty file" : `only ${someOf(header)}`
         }`,
       );
     }
   };
   let rows = 0;
+  let line = 1;
+  let text: Readable | undefined;
   try {
+    const pieces = textOf(path, refuse);
+    const start = (await pieces.next()).value ?? "";
+    const parser = parse({
+      columns: (names: string[]) =>
+        (header = names.map((name) => lowerCase ? name.trim().toLowerCase() : name.trim())).slice(),
+      cast: unguarded,
+      delimiter: separatorOf(start),
+      record_delimiter: ["\r\n", "\n", "\r"],
+      info: true,
+      // Rows before a fault are read and yet never given out.
+      on_record: (record, { lines }) => {
+        line = lines;
+        return record;
+      },
+      max_record_size: MAX_ROW,
+      trim: true,
+      skip_empty_lines: true,
+      skip_records_with_empty_values: true,
+    });
+    // A pipe leaves errors of reading to nobody.
+    text = Readable.from(joined(start, pieces)).on("error", (error) => parser.destroy(error));
+    text.pipe(parser);
     for await (
       const { record, info } of parser as AsyncIterable<
         { record: Record<string, string>; info: { lines: number } }
@@ -86,11 +104,75 @@ export async function* csvRows(
         `expected ${header!.length} values as in the header but found ${record?.length} in line ${lines}`,
       );
     }
-    refuse(`expected CSV but found ${faults[code] ?? reasonOf(error)} in line ${lines}`);
+    const opened = code === "CSV_QUOTE_NOT_CLOSED" || code === "CSV_MAX_RECORD_SIZE"
+      ? `; the row begins after line ${line}`
+      : "";
+    refuse(`expected CSV but found ${faults[code] ?? reasonOf(error)} in line ${lines}${opened}`);
   } finally {
-    file.destroy();
+    text?.destroy();
   }
   if (rows === 0) checkHeader();
+}
+
+/** What separates the values: a comma, or what a header without one has. */
+function separatorOf(text: string): string {
+  const [header] = text.split(/[\r\n]/, 1);
+  return [",", ";", "\t"].find((separator) => header.includes(separator)) ?? ",";
+}
+
+/** The first names of a header, each cut, and how many more there are. */
+function someOf(names: readonly string[]): string {
+  const first = names.slice(0, 8).map((name) => name.length > 40 ? `${name.slice(0, 40)}…` : name).join(", ");
+  return names.length > 8 ? `${first} and ${names.length - 8} more` : first;
+}
+
+/** A file's text, piece by piece. */
+async function* textOf(path: string, refuse: (text: string) => never): AsyncGenerator<string> {
+  using file = await Deno.open(path);
+  const chunk = new Uint8Array(1 << 16);
+  let decoder: TextDecoder | undefined;
+  let lines = 1;
+  const lineAt = (text: string, at: number) => lines + text.slice(0, Math.max(at, 0)).split("\n").length - 1;
+  for (let count = await file.read(chunk); count !== null; count = await file.read(chunk)) {
+    const bytes = chunk.subarray(0, count);
+    decoder ??= new TextDecoder(encodingOf(bytes), { fatal: true });
+    const text = decoded(decoder, bytes);
+    const plain = text ?? new TextDecoder(decoder.encoding).decode(bytes);
+    if (text === undefined) {
+      refuse(
+        `expected text in ${decoder.encoding.toUpperCase()} but found other bytes in line ${
+          lineAt(plain, plain.indexOf("\ufffd"))
+        }; save it as CSV in UTF-8`,
+      );
+    }
+    const nul = plain.indexOf("\0");
+    if (nul >= 0) {
+      refuse(`expected text but found a byte of 0 in line ${lineAt(plain, nul)}; save it as CSV in UTF-8`);
+    }
+    lines = lineAt(plain, plain.length);
+    yield plain;
+  }
+}
+
+function encodingOf([first, second]: Uint8Array): string {
+  return first === 0xff && second === 0xfe
+    ? "utf-16le"
+    : first === 0xfe && second === 0xff
+    ? "utf-16be"
+    : "utf-8";
+}
+
+function decoded(decoder: TextDecoder, bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes, { stream: true });
+  } catch {
+    return undefined;
+  }
+}
+
+async function* joined(start: string, pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  yield start;
+  yield* pieces;
 }
 
 /** What a spreadsheet takes for a formula, and what {@link csvText} made of it. */
@@ -123,6 +205,7 @@ export function unguarded(text: string): string {
 }
 
 const faults: Readonly<Record<string, string>> = {
+  CSV_MAX_RECORD_SIZE: 'a row without an end, as after a " that is not closed,',
   CSV_QUOTE_NOT_CLOSED: 'a " that is not closed before the end',
   INVALID_OPENING_QUOTE: 'a " within a value (write it twice, and the value between two)',
   CSV_INVALID_CLOSING_QUOTE: 'a " that is followed by more of the value (write it twice)',

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { csvRows, csvText, unguarded } from "../../lib/base/csv.ts";
 import { InputError } from "../../lib/base/errors.ts";
 
-async function rowsOf(text: string, columns: string[] = ["path", "label"]) {
+async function rowsOf(text: string | Uint8Array, columns: string[] = ["path", "label"]) {
   const folder = await Deno.makeTempDir();
   try {
     const path = join(folder, "list.csv");
-    await Deno.writeTextFile(path, text);
+    if (typeof text === "string") await Deno.writeTextFile(path, text);
+    else await Deno.writeFile(path, text);
     return await Array.fromAsync(csvRows(path, { what: "the list", columns }));
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -21,8 +22,52 @@ Deno.test("csvRows() gives each row with the line that it ends on", async () => 
   ]);
 });
 
+Deno.test("csvRows() reads lines that end in several ways, other separators, UTF-16, and passes by rows of separators", async () => {
+  const rows = [["a.png", "0"], ["b.png", "1"]].map(([path, label], i) => ({
+    line: i + 2,
+    values: { path, label },
+  }));
+  const text = "path,label\na.png,0\nb.png,1\n";
+  for (const [first, second] of [["\r\n", "\n"], ["\n", "\r\n"], ["\n", "\r"], ["\r", "\n"]]) {
+    assertEquals(await rowsOf(`path,label${first}a.png,0${second}b.png,1${first}`), rows);
+  }
+  for (const separator of [";", "\t"]) assertEquals(await rowsOf(text.replaceAll(",", separator)), rows);
+  assertEquals(await rowsOf(`${text},\n ,\n`), rows);
+  const units = Uint16Array.from(`\ufeff${text}`, (letter) => letter.charCodeAt(0)); // little-endian
+  const bytes = new Uint8Array(units.buffer);
+  assertEquals(await rowsOf(bytes), rows);
+  assertEquals(await rowsOf(bytes.map((_, i) => bytes[i ^ 1])), rows);
+});
+
+Deno.test("csvRows() reads a file of many pieces as one, however its lines end", async () => {
+  for (const end of ["\n", "\r\n", "\r"]) {
+    for (const letters of [1, 2, 3]) {
+      const lines = Array.from({ length: 40_000 }, (_, i) => `${"é".repeat(letters)}${i},${i % 2}`);
+      const rows = await rowsOf(["path,label", ...lines, ""].join(end));
+      assertEquals(rows.length, lines.length);
+      assertEquals(rows.map(({ values }) => `${values.path},${values.label}`), lines);
+      assertEquals(rows.at(-1)!.line, lines.length + 1);
+    }
+  }
+});
+
 for (
   const [what, text, message] of [
+    [
+      "bytes of another encoding",
+      Uint8Array.of(...new TextEncoder().encode("path,label\na,0\n"), 0xe9, 0x2c, 0x30),
+      "expected text in UTF-8 but found other bytes in line 3; save it as CSV in UTF-8",
+    ],
+    [
+      "UTF-16 without a byte order mark",
+      Uint8Array.from("path,label\na,0\n".split("").flatMap((letter) => [letter.charCodeAt(0), 0])),
+      "expected text but found a byte of 0 in line 1",
+    ],
+    [
+      "a header of very many columns",
+      Array.from({ length: 5000 }, (_, i) => `column${i}`).join() + "\n",
+      "found only column0, column1, column2, column3, column4, column5, column6, column7 and 4992 more",
+    ],
     [
       "a row with more values",
       "path,label\na,0\nb,1,2\n",
@@ -35,8 +80,13 @@ for (
     ],
     [
       "a quote that is not closed",
-      'path,label\n"a,0\nb,1\n',
-      'expected CSV but found a " that is not closed before the end in line',
+      'path,label\na,0\n"b,1\nc,1\n',
+      'expected CSV but found a " that is not closed before the end in line 4; the row begins after line 2',
+    ],
+    [
+      "a quote that is not closed before a million letters",
+      `path,label\na,0\n"b,1\n${"c,1\n".repeat(300_000)}`,
+      'found a row without an end, as after a " that is not closed, in line ',
     ],
     ["a quote within a value", 'path,label\na"b,0\n', 'expected CSV but found a " within a value'],
     [
@@ -51,7 +101,7 @@ for (
       "x\n",
       "expected a header with the columns path, label but found only x",
     ],
-  ]
+  ] as const
 ) {
   Deno.test(`csvRows() refuses ${what}, naming the line`, async () => {
     await assertRejects(() => rowsOf(text), InputError, message);
