@@ -35,8 +35,8 @@ const damages: readonly Damage[] = [
   { name: "emptied", of: () => new Uint8Array() },
 ];
 
-/** What a run writes for its readers and never reads again. */
-const results = /^(predictions\.csv|history\.csv|report\.html|metrics\.json)$/;
+/** What a run writes for people alone and never reads again. */
+const results = /^(predictions\.csv|history\.csv|report\.html|metrics\.json|\.owner\.lock)$/;
 
 /** Damages each file in each way: of a finished run, of one that was stopped, and of the caches. */
 export async function damage(faults: Faults): Promise<Section> {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Section, Trial } from "./trials.ts";
 import {
   command,
@@ -168,15 +168,20 @@ async function demoTwice(world: World): Promise<string[]> {
   const controller = new AbortController();
   const write = (signal?: AbortSignal) => command(["demo-data", "--root", root], { world, signal });
   const killed = write(controller.signal); // SIGTERM
-  setTimeout(() => controller.abort(), 4000);
+  let over = false;
+  killed.finally(() => over = true);
+  const begun = async () =>
+    (await filesBelow(dirname(root)).catch(() => [])).some((name) => /\.(png|jpg)$/.test(name));
+  while (!over && !(await begun())) await new Promise((resolve) => setTimeout(resolve, 20));
+  controller.abort();
   const { code: stopped } = await killed;
   await Deno.mkdir(join(world.root, "data/.demo-0123/demo"), { recursive: true });
   const unfinished = join(world.root, "data/.demo-0123/unfinished");
   await Deno.writeTextFile(unfinished, "");
   await Deno.utime(unfinished, 0, 0);
-  const ended = await Promise.all([write(), write()]);
-  const said = ended.map(({ out }) => /SHA-256 (\w+)/.exec(out)?.[1]);
-  const wrong = ended.filter(({ code }) => code !== 0).map(({ code, err }) => `exit code ${code}: ${err}`);
+  const written = await Promise.all([write(), write()]);
+  const said = written.map(({ out }) => /SHA-256 (\w+)/.exec(out)?.[1]);
+  const wrong = written.filter(({ code }) => code !== 0).map(({ code, err }) => `exit code ${code}: ${err}`);
   if (stopped !== 143) wrong.push(`SIGTERM gave exit code ${stopped}`);
   if (said[0] === undefined || said[0] !== said[1]) wrong.push(`other data: ${said}`);
   const names = [...Deno.readDirSync(join(world.root, "data"))].map(({ name }) => name);

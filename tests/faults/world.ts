@@ -168,6 +168,7 @@ export async function stopAt(
     env: { FAULTS_KILL_AT: `${matched[count - 1] + 1}` },
   });
   if (signal !== "SIGKILL") throw new Error(`expected a killed run but found ${err}`);
+  await age(world);
 }
 
 /** Which run is looked at: `run` unless given, and how the command ended that wrote its results. */
