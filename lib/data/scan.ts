@@ -13,7 +13,7 @@ import { byName } from "./dataset.ts";
 export type Folder = {
   /** Relative to the root, with `/`; `""` is the root itself. */
   readonly path: string;
-  /** When the folder last gained or lost a name, in milliseconds; 0 where the system does not say. */
+  /** When the folder last gained or lost a name, in milliseconds; 0 where the system does not say, or a name in it is told of: such a folder is read again each time. */
   readonly modified: number;
   /** When it was read, in milliseconds. */
   readonly read: number;
@@ -54,7 +54,7 @@ const AT_ONCE = 16;
 /** A folder that was read sooner than this after its last change may have changed again within one tick of its clock. */
 const SETTLED_MS = 2000;
 /** Raised with the rules of what is left out. */
-const VERSION = 4;
+const VERSION = 5;
 
 /** What systems and programs put beside data, in lower case; names that begin with a dot are left out too. */
 const notData: ReadonlySet<string> = new Set([
@@ -78,7 +78,7 @@ const notData: ReadonlySet<string> = new Set([
   "lost+found",
 ]);
 /** Ends of the names of what is not finished. */
-const unfinished = /\.(partial|part|filepart|crdownload|download)$|~$/i;
+const unfinished = /\.(partial|part|tmp|filepart|crdownload|download)$|~$/i;
 
 /** False for hidden files and folders, a system's own, and unfinished ones: what a walk over data passes by. */
 export function isData(name: string): boolean {
@@ -189,12 +189,13 @@ async function readFolder(
   const files: string[] = [];
   const folders: string[] = [];
   const links: string[] = [];
+  const odd: { path: string; reason: string }[] = [];
   for await (const entry of Deno.readDir(here)) {
     const { name } = entry;
     if (!isData(name)) continue;
     const inside = below(path, name);
     if (name.includes("\n")) {
-      unreadable.push({ path: inside.replaceAll("\n", "\\n"), reason: "a line feed in its name" });
+      odd.push({ path: inside.replaceAll("\n", "\\n"), reason: "a line feed in its name" });
       continue;
     }
     const info = entry.isSymlink ? await Deno.stat(join(here, name)).catch(() => undefined) : entry;
@@ -202,11 +203,12 @@ async function readFolder(
       folders.push(name);
       if (entry.isSymlink) links.push(name);
     } else if (info?.isFile) files.push(name);
-    else unreadable.push({ path: inside, reason: info ? "not a file" : "a link to nothing" });
+    else odd.push({ path: inside, reason: info ? "not a file" : "a link to nothing" });
   }
+  unreadable.push(...odd);
   return {
     path,
-    modified,
+    modified: odd.length > 0 ? 0 : modified,
     read,
     folders: sorted(folders).join("\n"),
     links: links.join("\n"),

@@ -42,6 +42,7 @@ Deno.test("scanTree() passes by what systems and programs put beside data, and w
       ".ipynb_checkpoints",
       ".v9.partial",
       "v0.partial",
+      "v1.tmp",
       "@eaDir/0.jpg",
       "#recycle",
       "$RECYCLE.BIN/S-1-5-21",
@@ -102,6 +103,25 @@ Deno.test("scanTree() reuses a kept scan and reads only the folders that changed
     await settle(join(data, "b"));
     await scan();
     assertEquals(await scan(), [3, 0, 3]);
+  });
+});
+
+Deno.test("scanTree() names what it cannot read each time, although it keeps what it found", async () => {
+  await withFolder(async (root) => {
+    const [data, cacheDir] = [join(root, "data"), join(root, "cache")];
+    await writeFiles(data, { "a/1.png": "", "b/2\n.png": "", "c/3.png": "" });
+    await Deno.symlink(join(root, "none.png"), join(data, "a/dead.png"));
+    for (const path of ["", "a", "b", "c"]) await settle(join(data, path));
+    const named = [
+      { path: "a/dead.png", reason: "a link to nothing" },
+      { path: "b/2\\n.png", reason: "a line feed in its name" },
+    ];
+    assertEquals((await scanTree(data, { cacheDir })).unreadable, named);
+    const { unreadable, read } = await scanTree(data, { cacheDir });
+    assertEquals([unreadable, read], [named, 2]);
+    await writeFiles(root, { "none.png": "" }); // where the link leads, and no folder of the data changes
+    const { folders } = await scanTree(data, { cacheDir });
+    assertEquals(namesIn(folders.get("a")!.files), ["1.png", "dead.png"]);
   });
 });
 
