@@ -68,7 +68,7 @@ function selectSplit(
 }
 
 /**
- * Refuses samples of one class only; none at all are fine.
+ * Refuses samples of one class only; none at all are fine, as of a set that has no frames yet.
  *
  * @throws InputError, unless the options collect problems.
  */
@@ -131,7 +131,22 @@ export async function readLayout(
     warnings,
   }, options);
   const read = { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
-  return options.test ? read : await dealSet(read, { spec, ...options });
+  if (options.test) return read;
+  if (spec.split === undefined) needReadable(samples, read, options);
+  return await dealSet(read, { spec, ...options });
+}
+
+/** Refuses a split of the set's own of which no image can be read: it would be tested on nothing, or dealt anew. */
+function needReadable(listed: readonly Sample[], read: ReadSet, options: PartsOptions): void {
+  for (const part of ["train", "val", "test"] as const) {
+    const count = listed.filter(({ split }) => split === part).length;
+    if (count === 0 || read.samples.some(({ split }) => split === part)) continue;
+    const { path, reason } = read.skipped.find(({ split }) => split === part) ?? {};
+    refuse(
+      `Cannot use the set ${read.set}: expected readable ${part} images but found none of ${count}, such as ${path} (${reason})`,
+      options,
+    );
+  }
 }
 
 /**
@@ -151,7 +166,9 @@ async function dealSet(
   const has = (split: string) => framed.some((video) => video.split === split);
   const isHeldOut = (split?: string) => split === "val" || split === "test";
   // One sample stands for all frames of its video: with a million frames, the dealing is of some thousand videos.
-  const open = framed.filter(({ split }) => !isHeldOut(split));
+  // A video of which no frame can be read would be dealt a place that stays empty.
+  const readable = new Set(read.samples.map(({ label, video }) => `${label} ${video}`));
+  const open = framed.filter(({ split, label, id }) => !isHeldOut(split) && readable.has(`${label} ${id}`));
   const items = new Map(open.map(({ label, id }, i) => [`${label} ${id}`, i]));
   const images = read.samples.flatMap(({ label, video, path }) => {
     const item = items.get(`${label} ${video}`);

@@ -97,6 +97,35 @@ Deno.test("loadExperiment() trains on FaceForensics++ and tests on Celeb-DF by t
   assertStringIncludes(said, "8 videos of other splits are not used");
 });
 
+Deno.test("loadExperiment() refuses a set of whose own split no image can be read, and deals no video that has none", async () => {
+  await writeFaceForensics("unread");
+  const spoil = async (ids: readonly string[]) => {
+    for (const folder of ids) {
+      for (const i of [0, 9, 18]) await writeFiles(root, { [`${folder}/${i}.png`]: "not a picture" });
+    }
+  };
+  const videos = (pairs: readonly (readonly string[])[]) =>
+    pairs.flatMap(([a, b]) => [
+      ...[a, b].map((id) => inside("original_sequences/youtube", id)),
+      ...["Deepfakes", "FaceSwap"].flatMap((method) =>
+        [`${a}_${b}`, `${b}_${a}`].map((id) => inside(`manipulated_sequences/${method}`, id))
+      ),
+    ]);
+  const inside = (folder: string, id: string) => `unread/${folder}/c23/frames/${id}`;
+  await spoil(videos(official.val));
+  const { message } = await assertRejects(() => load({ data: `ffpp=${at("unread")}` }));
+  assertStringIncludes(
+    message,
+    "Cannot use the set ffpp: expected readable val images but found none of 36, such as ",
+  );
+  assertStringIncludes(message, "0.png (expected a JPEG");
+  // Dealt anew, as is asked for, the videos that cannot be read take nobody's place.
+  const { train, val, tests } = await load({ data: `ffpp=${at("unread")},all` });
+  const found = [train, val, tests[0].samples];
+  assertEquals(found.map((samples) => samples.length > 0), [true, true, true]);
+  assertEquals(found.flat().length, 6 * 6 * 3);
+});
+
 Deno.test("loadExperiment() selects methods for training, and a split and compression by set", async () => {
   const { train, tests } = await load({
     data: `ffpp=${at("ff")}`,
