@@ -140,11 +140,13 @@ const PROBE_BYTES = 65536;
 
 /**
  * Throws unless files can be written into `folder`, or, while it is not there, into the nearest folder above it; tried with a file
- * that is removed at once, as are those that killed processes left. Known before the work of hours, not after it.
+ * that is removed at once, as are those that killed processes left. `flag` names the folder. Known before the work of hours, not
+ * after it.
  *
  * @throws InputError `Cannot write to …` with the reason.
  */
-export async function checkWritable(folder: string): Promise<void> {
+export async function checkWritable(folder: string, options: { readonly flag?: string } = {}): Promise<void> {
+  const { flag = "--out" } = options;
   let place = folder;
   while (!(await exists(place)) && dirname(place) !== place) place = dirname(place);
   const probe = join(place, `.probe.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`);
@@ -158,7 +160,7 @@ export async function checkWritable(folder: string): Promise<void> {
     throw new InputError(
       `Cannot write to ${folder}: expected a folder that takes files but found ${
         reasonOf(error).replace(/: (open|writefile) '.*$/, "")
-      }; name another with --out`,
+      }; name another with ${flag}`,
       { cause: error },
     );
   }

@@ -20,7 +20,7 @@ import {
   UNFINISHED,
 } from "./demo_folder.ts";
 import { InputError } from "../base/errors.ts";
-import { writeWhole } from "../base/files.ts";
+import { checkWritable, writeWhole } from "../base/files.ts";
 import { inParallel } from "../base/pool.ts";
 import { createRandom } from "../base/random.ts";
 import { between } from "./demo_noise.ts";
@@ -194,6 +194,7 @@ export async function writeDemoData(
         `name another folder or move them`,
     );
   }
+  await checkWritable(root, { flag: "--root" });
   const videos = demoVideos();
   const images = videos.reduce((sum, video) => sum + video.frames, 0);
   await Deno.mkdir(dirname(root), { recursive: true });

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { removeIfAbandoned } from "../base/files.ts";
+import { exists, removeIfAbandoned } from "../base/files.ts";
 
 /** The file that says what is below `root`; written last, before the folder is put in place. */
 export const MARKER = "demo.json";
@@ -23,10 +23,10 @@ export type DemoData = {
 
 /** What `demo.json` says of the data below `root`; null where there is none. @throws InputError when it cannot be read. */
 export async function readMarker(root: string): Promise<DemoData | null> {
+  if (!(await exists(join(root, MARKER)))) return null;
   try {
     return JSON.parse(await Deno.readTextFile(join(root, MARKER)));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
     throw new InputError(
       `Cannot read ${join(root, MARKER)}: ${
         (error as Error).message
@@ -41,7 +41,7 @@ export async function holdsFiles(folder: string): Promise<boolean> {
     for await (const _ of Deno.readDir(folder)) return true;
     return false;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
     throw error;
   }
 }
