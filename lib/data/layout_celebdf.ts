@@ -83,7 +83,7 @@ export async function readCelebDf(
   };
 }
 
-/** The version in a set's own name, or in the nearest name above it that is Celeb-DF's. */
+/** The version in the nearest name, from the set's own upwards, that is Celeb-DF's; else in the set's own. */
 function versionOf(root: string): "v1" | "v2" | undefined {
   const inName = (name: string) => {
     const found = new Set(
@@ -92,10 +92,10 @@ function versionOf(root: string): "v1" | "v2" | undefined {
     return found.size !== 1 ? undefined : found.has("1") ? "v1" : "v2";
   };
   for (let at = root; at !== dirname(at); at = dirname(at)) {
-    const version = at === root || /celeb/i.test(basename(at)) ? inName(basename(at)) : undefined;
+    const version = /celeb/i.test(basename(at)) ? inName(basename(at)) : undefined;
     if (version) return version;
   }
-  return undefined;
+  return inName(basename(root));
 }
 
 function folderOf(tree: Tree, name: string): string | undefined {

@@ -246,7 +246,7 @@ Deno.test("readSet() refuses Celeb-DF's list with inverted labels, and names a m
   }, { name: "Celeb-DF-v1" });
 });
 
-Deno.test("readSet() takes Celeb-DF's version from the set's own folder, then from one above that is Celeb-DF's", async () => {
+Deno.test("readSet() takes Celeb-DF's version from the nearest folder that is Celeb-DF's, else from the set's own", async () => {
   const cases = [
     ["proj_v1/Celeb-DF-v2", "v2"],
     ["proj_v2/Celeb-DF-v1", "v1"],
@@ -256,6 +256,9 @@ Deno.test("readSet() takes Celeb-DF's version from the set's own folder, then fr
     ["Celeb-DF-v1-and-v2/all", "v2 (v1 with layout=celeb-df-v1)"],
     ["rev1/v10/x", "v2 (v1 with layout=celeb-df-v1)"],
     ["data/v1", "v1"],
+    ["Celeb-DF/v1", "v1"],
+    ["Celeb-DF-v2/frames_v1", "v2"],
+    ["Celeb-DF-v1/backup_v2", "v1"],
   ];
   for (const [name, version] of cases) {
     await withTree(celeb, async (root) => {
