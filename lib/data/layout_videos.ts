@@ -68,7 +68,10 @@ export type Selection = {
   readonly videos?: VideosChoice;
 };
 
-const videoSuffixes = new Set([".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"]);
+const videoSuffixes = new Set([
+  ...[".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"],
+  ...[".3gp", ".3g2", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv"],
+]);
 /** Where tools put the frames of `videos`, the likeliest first. */
 const frameFolders = ["frames", "faces", "crops", "images", "videos"];
 

@@ -85,6 +85,28 @@ withFfmpeg("prepareVideos() takes more frames than ffmpeg adds up in a row", asy
   });
 });
 
+withFfmpeg("prepareVideos() takes the files of phones and cameras, and those of old sets", async () => {
+  await withFolder(async (root) => {
+    await film(`${root}/film.mp4`, { frames: 10 });
+    const names = ["a.MOV", "b.3gp", "c.MTS", "d.flv", "e.mpg", "f.wmv", "g.m4v"];
+    for (const name of names) {
+      const kind = name === "e.mpg" ? "fake" : "real";
+      await Deno.mkdir(`${root}/set/${kind}`, { recursive: true });
+      const codec = { "e.mpg": "mpeg2video", "f.wmv": "wmv2" }[name];
+      const rate = ["-r", "25"]; // MPEG has few rates
+      const how = codec === undefined ? ["-c", "copy"] : ["-c:v", codec, ...rate];
+      await ffmpeg("-i", `${root}/film.mp4`, ...how, `${root}/set/${kind}/${name}`);
+    }
+    const { coverage } = await prepare(root, { frames: 4 });
+    assertEquals(
+      coverage.map(({ video, got, note }) => [video, got, note]),
+      ["fake/e", ...["a", "b", "c", "d", "f", "g"].map((name) => `real/${name}`)].map((
+        video,
+      ) => [video, 4, ""]),
+    );
+  });
+});
+
 withFfmpeg(
   "prepareVideos() keeps two videos of one stem apart, also where letter case tells nothing",
   async () => {
