@@ -98,10 +98,7 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
     );
   }
   const folder = info.isDirectory ? checkpoint : dirname(checkpoint);
-  const own = await readRunConfig(folder).catch((error) => {
-    if (info.isDirectory) throw error;
-    return {}; // a file of weights from elsewhere: flags and defaults say how it is run
-  });
+  const own = info.isDirectory ? await readRunConfig(folder) : await configBeside(folder);
   const named = given.test !== undefined || given.testReal !== undefined;
   const place = info.isDirectory ? await Deno.realPath(folder) : checkpoint.replace(/\.[^.]+$/, "");
   const config = {
@@ -144,6 +141,18 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
       }));
     return 0;
   });
+}
+
+/** The configuration of the run that a file of weights lies in; nothing beside one from elsewhere, whose flags and defaults say how it is run. */
+async function configBeside(folder: string): Promise<Partial<RunConfig>> {
+  if (!(await exists(join(folder, "config.json")))) return {};
+  try {
+    return await readRunConfig(folder);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    console.log(`Warning: the run's configuration is not used: ${printable(error.message)}`);
+    return {};
+  }
 }
 
 /** Whether `into` is the folder of a run, and not of the one in `folder`. */

@@ -49,7 +49,7 @@ Deno.test("train goes through folders with every oddity, names what it skips and
 });
 
 Deno.test("a place for results that takes no files is refused before any work, and --out of evaluate is where they go", async () => {
-  const other = await writePictures(join(root, "elsewhere"), { videos: 2 });
+  const other = await writePictures(join(root, "elsewhere"), { videos: 2, seed: 5 });
   const folder = join(root, "ck", "odd");
   const test = ["--test", `other=${other.real},${other.fake}`];
   const closed = join(root, "closed");
@@ -111,7 +111,7 @@ Deno.test("evaluate tests a run again on its own data, beside its report, and de
 });
 
 Deno.test("evaluate tests a run's weights on another set, and a file of weights alone", async () => {
-  const other = await writePictures(join(root, "other"), { videos: 2 });
+  const other = await writePictures(join(root, "other"), { videos: 2, seed: 5 });
   const folder = join(root, "ck", "odd");
   const named = await cli(["evaluate", folder, "--test", `other=${other.real},${other.fake}`]);
   assertEquals([named.code, named.err], [0, ""]);
@@ -126,6 +126,37 @@ Deno.test("evaluate tests a run's weights on another set, and a file of weights 
   assertEquals([file.code, file.err], [0, ""]);
   const row = /other test +cross.*/;
   assertEquals(row.exec(file.out)?.[0], row.exec(named.out)?.[0]);
+  const beside = join(root, "ck", "beside");
+  await Deno.mkdir(beside);
+  await Deno.copyFile(join(folder, "model.safetensors"), join(beside, "model.safetensors"));
+  await Deno.writeTextFile(join(beside, "config.json"), '{"epochs": ');
+  const set = `other=${other.real},${other.fake}`;
+  const without = await cli(["evaluate", join(beside, "model.safetensors"), "--test", set]);
+  assertEquals([without.code, without.err], [0, ""]);
+  assertStringIncludes(
+    without.out,
+    `Warning: the run's configuration is not used: Cannot read ${join(beside, "config.json")}: expected `,
+  );
+  assertEquals(row.exec(without.out)?.[0], row.exec(named.out)?.[0]);
+});
+
+Deno.test("evaluate refuses a set with images that the run was trained with, or says it", async () => {
+  const folder = join(root, "ck", "odd");
+  const copies = join(root, "copies");
+  const other = await writePictures(copies, { videos: 2, seed: 7 });
+  await Deno.copyFile(join(root, "odd", "real", "im âge 0.png"), join(other.real, "r0", "another name.png"));
+  const args = ["evaluate", folder, "--test", `copied=${other.real},${other.fake}`];
+  for (const checkpoint of [folder, join(folder, "model.pth")]) {
+    const { code, err } = await cli([args[0], checkpoint, ...args.slice(2)]);
+    assertEquals(code, 2);
+    assertMatch(
+      err,
+      /^Cannot use the data: expected nothing in two splits but found 1 file twice \(the run's (train|val): .*im âge 0\.png and copied test: .*another name\.png\); --allow-leak goes on/,
+    );
+  }
+  const allowed = await cli([...args, "--allow-leak"]);
+  assertEquals([allowed.code, allowed.err], [0, ""]);
+  assertMatch(allowed.out, /Warning: LEAK, allowed by --allow-leak: 1 file twice \(the run's/);
 });
 
 Deno.test("train interrupted by Ctrl-C says how to go on, and --resume ends with the numbers of a run that was not", async () => {
@@ -188,7 +219,16 @@ Deno.test("bad input gives one line, with what to do, and exit code 2; a failure
     [["evaluate", join(root, "none")], 2, "found nothing there"],
     [[...own, fake, "--clip-weights", join(root, "none.pt")], 2, "expected a file but found none"],
     [[...own, fake, "--out", join(root, "bad.json")], 2, "name another with --out"],
-    [["demo-data", "--root", "/proc/none"], 1, "os error 2"],
+    [
+      ["demo-data", "--root", "/dev/null/x"],
+      2,
+      "Cannot write to /dev/null/x: expected a folder that takes files",
+    ],
+    [
+      ["inspect", "--quick", "--real", real, "--fake", fake, "--chart", "/proc/none/x.json"],
+      1,
+      "Cannot save /proc/none/x.json",
+    ],
   ];
   for (const [args, code, message] of cases) {
     const result = await cli(args);

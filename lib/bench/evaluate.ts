@@ -127,6 +127,7 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     ...{ report, signal: stop.signal, tests: named, checkpoint },
     ...{ kept: card?.precision, testing: true },
     runFolder: dataOf === undefined ? undefined : { folder: dataOf, tests: true, root: options.root },
+    trainedIn: dataOf === undefined ? folder : undefined,
   });
   const heads: TrainedHead[] = [];
   try {

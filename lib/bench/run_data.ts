@@ -195,6 +195,12 @@ function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
+/** The images of a run and their split as its folder has them, their files not looked at; undefined where it has none. */
+export async function keptRunData(folder: string): Promise<Experiment | undefined> {
+  const file = join(folder, dataFile);
+  return await exists(file) ? (await readRunData(file, {})).experiment : undefined;
+}
+
 const nameOthers = "name the sets to test on with --test, or --test-real and --test-fake";
 
 /** What is said when a run's images are not those that are there. */

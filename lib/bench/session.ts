@@ -11,6 +11,7 @@ import { closeEncoder, describeEncoder, encoderWarning, openEncoder, type ReadyE
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
 import type { EncoderUse } from "./precisions.ts";
 import { loadRunData } from "./run_data.ts";
+import { trainedOn } from "./trained_on.ts";
 
 /** An open run; `close()` frees the encoder. */
 export type Session = {
@@ -36,6 +37,7 @@ export type RunFolder = {
  *
  * @param options.tests reads only the test sets that `config` names, not the training data
  * @param options.runFolder takes the data that this run was trained with, split as they were, instead of reading them anew
+ * @param options.trainedIn the run whose weights are tested on other data than its own: what it was trained with is no test
  * @param options.kept the precision of the run that goes on or is tested
  * @param options.checkpoint a whole ForgeLens state dict, whose own CLIP weights are then used where it has any
  * @throws InputError for data that cannot be used
@@ -45,6 +47,7 @@ export async function openSession(
   options: TaskOptions & EncoderUse & {
     readonly tests?: boolean;
     readonly runFolder?: RunFolder;
+    readonly trainedIn?: string;
     readonly checkpoint?: StateDict;
   } = {},
 ): Promise<Session> {
@@ -57,10 +60,14 @@ export async function openSession(
   if (backend.note) report({ type: "warning", message: backend.note });
   // Known at once, so said before hours of reading images.
   if (config.clipWeights !== undefined) await clipWeights({ model: config.clip, path: config.clipWeights });
-  const { runFolder } = options;
-  const experiment = runFolder
+  const { runFolder, trainedIn } = options;
+  const loaded = runFolder
     ? await loadRunData(config, { ...options, ...runFolder })
     : await loadExperiment(config, options);
+  const seen = trainedIn === undefined
+    ? []
+    : await trainedOn(trainedIn, { ...options, experiment: loaded, allow: config.allowLeak });
+  const experiment = { ...loaded, warnings: [...loaded.warnings, ...seen] };
   report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
   for (const message of experiment.warnings) report({ type: "warning", message });
   const encoder = await openEncoder(config, { ...options, report });

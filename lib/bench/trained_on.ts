@@ -1,0 +1,57 @@
+/**
+ * Images that a run was trained with among those that it is tested on.
+ *
+ * @module
+ */
+import { dataFolder } from "../base/cache.ts";
+import { InputError } from "../base/errors.ts";
+import { isFlat } from "../data/copies.ts";
+import { readAllFacts } from "../data/facts.ts";
+import { judgeLeaks, type Leak } from "../data/leaks.ts";
+import type { Experiment, TaskOptions } from "./experiment.ts";
+import { keptRunData } from "./run_data.ts";
+
+/**
+ * Looks for files of a test, by their bytes, among those that a run was trained with or chose its epoch by.
+ *
+ * @param folder the run's; one that does not say what it was trained with is not compared
+ * @param options.allow says them instead of refusing
+ * @returns warnings
+ * @throws InputError naming the files
+ */
+export async function trainedOn(
+  folder: string,
+  options: Omit<TaskOptions, "report"> & { readonly experiment: Experiment; readonly allow: boolean },
+): Promise<string[]> {
+  const { experiment: { tests, digests }, allow, signal, cacheDir = dataFolder() } = options;
+  let run: Experiment | undefined;
+  try {
+    run = await keptRunData(folder);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return [`whether the run was trained with images of the test could not be looked at: ${error.message}`];
+  }
+  if (!run) return [];
+  const seen = new Map<string, string>();
+  for (const part of ["train", "val"] as const) {
+    for (const { path } of run[part]) {
+      const digest = run.digests.get(path);
+      if (digest !== undefined && digest !== "") seen.set(digest, `the run's ${part}: ${path}`);
+    }
+  }
+  const found = tests.flatMap(({ set, split, samples }) =>
+    samples.flatMap(({ path }) => {
+      const before = seen.get(digests.get(path) ?? "");
+      return before === undefined ? [] : [{ path, where: [before, `${set} ${split}: ${path}`] as const }];
+    })
+  );
+  const facts = await readAllFacts(found.map(({ path }) => path), { cacheDir, signal });
+  const leaks = found.map(({ path, where }, i): Leak => ({
+    kind: "file",
+    what: path,
+    where,
+    // A black frame may be in any two videos.
+    refused: !isFlat(facts[i]),
+  }));
+  return judgeLeaks(leaks, { allow });
+}
