@@ -192,7 +192,7 @@ export function decodeText(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw new Error("expected text in UTF-8 but found other bytes");
+    throw new Error("expected text in UTF-8 but found bytes of another encoding");
   }
 }
 

@@ -190,9 +190,16 @@ async function dealSet(
   for (const split of ["train", "val", "test"] as const) {
     for (const { label, path } of dealt[split]) splits.set(`${label} ${path}`, split);
   }
+  const given = (["train", "val"] as const).filter(has);
+  const warnings = has("test") || given.length === 0 ? [] : [
+    `${spec.name}: no frames of a test split of its own beside ${
+      given.join(" and ")
+    }: test videos were dealt from its others, which is not the set's own test`,
+  ];
   return {
     ...read,
     notes: dealt.notes,
+    warnings: [...read.warnings, ...warnings],
     reading: {
       ...read.reading,
       videos: videos.map((video) =>

@@ -89,7 +89,7 @@ Deno.test("readJson() names the file and what is wrong with it", () =>
     await Deno.writeTextFile(path, '{"a": 1');
     await refused("Expected ',' or '}'");
     await Deno.writeFile(path, new Uint8Array([0xff, 0xfe, 0x7b, 0]));
-    await refused("other bytes");
+    await refused("bytes of another encoding");
   }));
 
 Deno.test("exists() says no where a file stands in the way", () =>

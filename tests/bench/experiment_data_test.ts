@@ -126,6 +126,28 @@ Deno.test("loadExperiment() refuses a set of whose own split no image can be rea
   assertEquals(found.flat().length, 6 * 6 * 3);
 });
 
+Deno.test("loadExperiment() warns of a test that is dealt because a set's own has no frames", async () => {
+  await writeFaceForensics("untested");
+  for (const [a, b] of [...official.val, ...official.test]) {
+    for (const id of [a, b]) {
+      await Deno.remove(at(`untested/original_sequences/youtube/c23/frames/${id}`), { recursive: true });
+    }
+    for (const id of [`${a}_${b}`, `${b}_${a}`]) {
+      for (const method of ["Deepfakes", "FaceSwap"]) {
+        await Deno.remove(at(`untested/manipulated_sequences/${method}/c23/frames/${id}`), {
+          recursive: true,
+        });
+      }
+    }
+  }
+  const { tests, warnings } = await load({ data: `ffpp=${at("untested")}` });
+  assert(tests[0].samples.length > 0);
+  assertStringIncludes(
+    warnings.join("\n"),
+    "ffpp: no frames of a test split of its own beside train: test videos were dealt from its others",
+  );
+});
+
 Deno.test("loadExperiment() selects methods for training, and a split and compression by set", async () => {
   const { train, tests } = await load({
     data: `ffpp=${at("ff")}`,
