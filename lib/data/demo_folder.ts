@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { exists, removeIfAbandoned } from "../base/files.ts";
+import { decodeText, exists, removeIfAbandoned } from "../base/files.ts";
 
 /** The file that says what is below `root`; written last, before the folder is put in place. */
 export const MARKER = "demo.json";
@@ -25,7 +25,7 @@ export type DemoData = {
 export async function readMarker(root: string): Promise<DemoData | null> {
   if (!(await exists(join(root, MARKER)))) return null;
   try {
-    return JSON.parse(await Deno.readTextFile(join(root, MARKER)));
+    return JSON.parse(decodeText(await Deno.readFile(join(root, MARKER))));
   } catch (error) {
     throw new InputError(
       `Cannot read ${join(root, MARKER)}: ${

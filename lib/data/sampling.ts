@@ -56,7 +56,7 @@ export function splitByVideo(
           parts.map(([name]) => name).join(", ")
         }: expected at least ${parts.length} videos but found ${names.length} ${
           few(names, groups)
-        }; give separate folders with --val-real, --val-fake, --test-real and --test-fake`,
+        }; give more of them, or, beside --real and --fake, separate folders with --val-real, --val-fake, --test-real and --test-fake`,
       );
     }
     const shuffled = createRandom(options.seed, "split", kind).shuffled(names.sort(byName));
