@@ -50,6 +50,8 @@ export type ReadyEncoder = Encoder & {
   readonly headPrecision: Precision;
   /** Why, where a measurement chose. */
   readonly reason?: string;
+  /** What a measurement has against the precision that was asked for. */
+  readonly doubt?: string;
   /** What each round of that measurement took, by precision. */
   readonly seconds?: Rounds;
   /** What was computed in another precision than it was asked to keep, and why. */
@@ -92,7 +94,7 @@ export async function readyEncoder(
   const { precision } = compiled;
   const warning = [encoder.warning, doubt, instead].filter((text) => text !== undefined).join(" ") ||
     undefined;
-  const chosen = { precision, headPrecision, reason, seconds, instead };
+  const chosen = { precision, headPrecision, reason, doubt, seconds, instead };
   const ready: ReadyEncoder = { ...encoder, ...chosen, warning, compiled };
   const ofImage = clip.config.attendAcross === "tokens"; // else an image's tokens depend on its batch
   if (!ofImage || !config.cache) return ready;

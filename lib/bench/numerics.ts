@@ -21,6 +21,8 @@ export const precisionSchema = z.object({
   /** The head's, in training. */
   head: z.enum(["float32", "bfloat16"]),
   reason: z.string().optional(),
+  /** What a measurement has against it. */
+  doubt: z.string().optional(),
   /** By precision, what each round of the measurement took. */
   seconds: roundsSchema.optional(),
 });
@@ -86,11 +88,11 @@ export async function settleNumerics(
   if (!before) {
     const note = "What the run was begun with was not kept: from its last checkpoint on it went on in " +
       `${encoder.precision} (the head in ${encoder.headPrecision}), as chosen then.`;
-    const { precision, headPrecision: head, reason, seconds } = encoder;
+    const { precision, headPrecision: head, reason, doubt, seconds } = encoder;
     const numerics: Numerics = {
       version: 1,
       encoder: { name: encoder.name, digest },
-      precision: { encoder: precision, head, reason, seconds },
+      precision: { encoder: precision, head, reason, doubt, seconds },
       notes: started ? [note] : [],
     };
     await writeNumerics(folder, numerics);

@@ -38,7 +38,7 @@ export async function precisionsOf(
 ): Promise<Wanted> {
   const { config: { precision }, kept, testing, signal } = options;
   if (kept && (precision === "auto" || precision === kept.encoder || !testing)) {
-    return { wanted: kept.encoder, head: kept.head, canChange: true };
+    return { wanted: kept.encoder, head: kept.head, doubt: kept.doubt, canChange: true };
   }
   if (kept) {
     const doubt =

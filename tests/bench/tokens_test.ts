@@ -8,6 +8,7 @@ import {
   type ReadyEncoder,
   readyEncoder,
 } from "../../lib/bench/encoder.ts";
+import { readNumerics, settleNumerics } from "../../lib/bench/numerics.ts";
 import { tokenBatches } from "../../lib/bench/tokens.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
 import type { Sample } from "../../lib/data/dataset.ts";
@@ -151,5 +152,17 @@ Deno.test("tokenBatches() names an image that cannot be read", async () => {
   const encoder = await open("missing");
   const missing = { ...samples[0], path: join(root, "missing.png") };
   await assertRejects(() => tokensOf(encoder, { samples: [missing] }), Error, "missing.png");
+  closeEncoder(encoder);
+});
+
+Deno.test("what a measurement has against a precision stays with the run, for whoever tests it", async () => {
+  const config = resolveConfig({ clip: "demo", cache: false });
+  const kept = { encoder: "float32", head: "float32", doubt: "int8 was asked for." } as const;
+  const encoder = await readyEncoder(await bindEncoder(config), { config, kept, testing: true });
+  assertEquals(encoder.warning, kept.doubt);
+  const folder = await Deno.makeTempDir();
+  await settleNumerics(folder, { encoder, started: false });
+  assertEquals((await readNumerics(folder))?.precision, kept);
+  await Deno.remove(folder, { recursive: true });
   closeEncoder(encoder);
 });
