@@ -63,7 +63,8 @@ export type TaskOptions = {
 
 /**
  * Reads all that `config` names: the demo data when it names none, else a distributed set, folders or a manifest; holds out
- * validation and test videos where no folder or split gives them; says what is there, missing, skipped and leaking.
+ * validation and test videos where no folder or split gives them; tells `report` what is there, missing, skipped and leaking,
+ * and its warnings.
  *
  * @param options.tests reads nothing but the test sets that folders are named for
  * @throws InputError when a folder is missing, empty, has no readable image of a class, or cannot be split by video; or
@@ -93,13 +94,15 @@ export async function loadExperiment(
   const most = (set: string) => (parts.train.some((sample) => sample.set === set) ? "train" : "test");
   const skipped = parts.sets.flatMap((set) => set.skipped)
     .map((file) => (file.split === undefined ? { ...file, split: most(file.set) } : file));
+  const warnings = [...inspection.warnings, ...leaks, ...fewVideos(named, config)];
+  for (const message of warnings) options.report?.({ type: "warning", message });
   return {
     demo,
     train: parts.train,
     val: parts.val,
     tests: parts.tests,
     skipped,
-    warnings: [...inspection.warnings, ...leaks, ...fewVideos(named, config)],
+    warnings,
     data: named.filter(({ samples }) => samples.length > 0).map(({ set, split, samples }) =>
       summary(samples, { set, split, skipped })
     ),

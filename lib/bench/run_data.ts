@@ -126,6 +126,7 @@ export async function loadRunData(
     await checkFiles(experiment, { ...options, folder, tests });
     const message = `Data: the images and the split that ${folder} was trained with`;
     options.report?.({ type: "note", message });
+    for (const message of experiment.warnings) options.report?.({ type: "warning", message });
     return experiment;
   }
   const { report, signal, cacheDir } = options;

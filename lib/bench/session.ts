@@ -69,7 +69,6 @@ export async function openSession(
     : await trainedOn(trainedIn, { ...options, experiment: loaded, allow: config.allowLeak });
   const experiment = { ...loaded, warnings: [...loaded.warnings, ...seen] };
   report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
-  for (const message of experiment.warnings) report({ type: "warning", message });
   const encoder = await openEncoder(config, { ...options, report });
   report({ type: "note", message: `Encoder: ${describeEncoder(encoder)}` });
   const warning = encoderWarning(encoder, experiment);

@@ -187,6 +187,8 @@ export type Tested = {
   readonly test?: TestSet;
   readonly results: readonly EvaluationResult[];
   readonly predictions: readonly Prediction[];
+  /** Of a set that was read for this test: its images, and what a reader must know of them. */
+  readonly read?: Pick<Experiment, "data" | "warnings">;
 };
 
 /** Tests on the validation images, which chose the epoch. */
@@ -240,8 +242,9 @@ export async function testAcross(
     testFake: undefined,
     test: [`${set}=${real},${fake}`],
   });
-  const { tests } = await watch((options) => loadExperiment(named, { ...options, tests: true }), { display });
-  return await runTests(detector, { test: tests[0], qualities: [undefined], display });
+  const read = await watch((options) => loadExperiment(named, { ...options, tests: true }), { display });
+  const { tests: [test], data, warnings } = read;
+  return { ...await runTests(detector, { test, qualities: [undefined], display }), read: { data, warnings } };
 }
 
 async function runTests(
@@ -285,7 +288,14 @@ export function testView(tested: Tested, table: (results: readonly EvaluationRes
  * order: within, JPEG, across.
  */
 export async function writeReport(detector: Detector, tested: readonly Tested[]): Promise<RunReport> {
-  const { config, session, history, folder, models } = detector;
+  const { config, history, folder, models } = detector;
+  const read = tested.flatMap((each) => each.read ?? []);
+  const { experiment, warnings } = detector.session;
+  const session: Session = {
+    ...detector.session,
+    experiment: { ...experiment, data: [...experiment.data, ...read.flatMap(({ data }) => data)] },
+    warnings: [...warnings, ...read.flatMap(({ warnings }) => warnings)],
+  };
   const results = tested.flatMap((each) => each.results);
   const predictions = tested.flatMap((each) => each.predictions);
   const doubts = doubtsOf(models, { config, session });

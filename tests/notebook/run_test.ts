@@ -91,6 +91,11 @@ Deno.test("the notebook's steps give the metrics of the command line, and the sa
   const timeless = ({ history }: RunReport) => history.map((each) => ({ ...each, seconds: 0 }));
   assertEquals(report.results, other.results);
   assertEquals(timeless(report), timeless(other));
+  assertEquals(report.data, other.data);
+  assertEquals(new Set(report.warnings), new Set(other.warnings));
+  assertStringIncludes(report.warnings.join(), "Celeb-DF: only 3 real videos and 3 fake videos");
+  const shown = outputs().map((data) => `${data["text/plain"]}`).join();
+  assertStringIncludes(shown, "Warning: Celeb-DF: only 3 real videos and 3 fake videos");
   const read = async (folder: string, name: string) => await Deno.readTextFile(join(folder, name));
   assertEquals(
     await read(trained.folder, "predictions.csv"),
