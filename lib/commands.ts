@@ -15,8 +15,8 @@ import {
   unfinishedRun,
 } from "./bench/folder.ts";
 import { readNumerics } from "./bench/numerics.ts";
+import { dealtBy } from "./bench/own_data.ts";
 import type { EvaluationResult, RunReport } from "./bench/report.ts";
-import { dealtBy } from "./bench/run_data.ts";
 import { openSession } from "./bench/session.ts";
 import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench/tables.ts";
 import { trainRun } from "./bench/train.ts";

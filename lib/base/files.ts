@@ -181,6 +181,30 @@ export async function exists(path: string): Promise<boolean> {
   });
 }
 
+/**
+ * The lines of a file that have something in them, one by one: a file of a million images is longer than a string may be. None
+ * where there is no file.
+ */
+export async function* linesOf(path: string): AsyncGenerator<string> {
+  let opened: Deno.FsFile;
+  try {
+    opened = await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  using file = opened;
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(1 << 18);
+  let rest = "";
+  for (let count = await file.read(chunk); count !== null; count = await file.read(chunk)) {
+    const lines = (rest + decoder.decode(chunk.subarray(0, count), { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) if (line !== "") yield line;
+  }
+  if (rest !== "") yield rest;
+}
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**

@@ -1,12 +1,13 @@
 /**
- * What reading every kind of data needs: checking the images, dealing splits, refusing.
+ * What reading every kind of data needs: checking and choosing the images, dealing splits, refusing.
  *
  * @module
  */
 import { isDemo, type RunConfig } from "../config.ts";
-import { checkImages, type Sample, type SampleList } from "../data/dataset.ts";
+import { byName, checkImages, type Sample, type SampleList } from "../data/dataset.ts";
 import type { ImageFacts } from "../data/facts.ts";
-import type { SetReading } from "../data/layout_videos.ts";
+import { ffppPersons } from "../data/layout_ffpp.ts";
+import { evenly, type SetReading } from "../data/layout_videos.ts";
 import { joinCopies } from "../data/copies.ts";
 import { type Groups, groupSamples } from "../data/groups.ts";
 import { splitByVideo } from "../data/sampling.ts";
@@ -195,4 +196,38 @@ export function refuse(message: string, { problems }: PartsOptions): void {
 /** Reals first, as they were within each class. */
 export function inOrder(samples: readonly Sample[]): Sample[] {
   return [...samples].sort((a, b) => a.label - b.label);
+}
+
+/** Evenly spaced frames of each video, by the order of their numbers. */
+export function thin(samples: readonly Sample[], framesPerVideo?: number): readonly Sample[] {
+  if (framesPerVideo === undefined) return samples;
+  const videos = new Map<string, Sample[]>();
+  for (const sample of samples) {
+    const key = `${sample.label} ${sample.set} ${sample.split} ${sample.video ?? sample.path}`;
+    const frames = videos.get(key);
+    if (frames) frames.push(sample);
+    else videos.set(key, [sample]);
+  }
+  return [...videos.values()].flatMap((frames) =>
+    evenly(frames.sort((a, b) => byName(a.path, b.path)), framesPerVideo)
+  );
+}
+
+/** Adds FaceForensics++'s persons, as far as the names of a set's videos tell: `071` and `071_054`. */
+export function withPersons(samples: readonly Sample[]): readonly Sample[] {
+  const videos = new Map<string, Sample>();
+  for (const sample of samples) {
+    const key = `${sample.label} ${sample.video}`;
+    if (sample.video !== undefined && !videos.has(key)) videos.set(key, sample);
+  }
+  const persons = ffppPersons([...videos.values()].map(({ label, video }) => ({ label, id: video! })));
+  if (persons === undefined) return samples;
+  const known = new Map<string, readonly string[]>();
+  for (const [i, [key, { identities = [] }]] of [...videos].entries()) {
+    if (persons[i].length > 0) known.set(key, [...identities, ...persons[i]]);
+  }
+  return samples.map((sample) => ({
+    ...sample,
+    identities: known.get(`${sample.label} ${sample.video}`) ?? sample.identities,
+  }));
 }

@@ -28,10 +28,10 @@ import type { TaskOptions, TestSet } from "./experiment.ts";
 import { newRunName, progressOf, type TrainState } from "./folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "./metrics.ts";
+import { checkOwnData, runOfWeights, withDataOf } from "./own_data.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./report.ts";
 import { saveResults } from "./results.ts";
 import { openResultsFolder } from "./results_folder.ts";
-import { checkOwnData, runOfWeights, withDataOf } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "./tokens.ts";
 

@@ -7,17 +7,18 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { basename, dirname, join, resolve } from "node:path";
-import { flagName, isDemo, type RunConfig, type RunInput } from "../config.ts";
+import { basename, dirname, join } from "node:path";
+import { isDemo, type RunConfig } from "../config.ts";
 import { dataFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
-import { exists, writeAtomically } from "../base/files.ts";
+import { exists, linesOf, writeAtomically } from "../base/files.ts";
 import type { Sample } from "../data/dataset.ts";
 import { readAllFacts } from "../data/facts.ts";
 import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "./experiment.ts";
-import { readCheckpoint, readRunConfig } from "./folder.ts";
+import { readCheckpoint } from "./folder.ts";
 
-const dataFile = "data.jsonl";
+/** Its name in a run's folder. */
+export const dataFile = "data.jsonl";
 const VERSION = 1;
 /** What a line of an image holds, in its order. */
 const columns = [
@@ -139,63 +140,6 @@ export async function loadRunData(
   );
 }
 
-/** What names the data that are trained on. */
-const namedBy = ["data", "manifest", "real", "fake", "valReal", "valFake"] as const;
-
-/** What says which images there are and how they are dealt: with other values, training images may be among the test's. */
-export const dealtBy = [
-  ...namedBy,
-  ...["valShare", "testShare", "methods", "compression", "framesPerVideo"] as const,
-] as const;
-
-/** {@link dealtBy}, and what else says which images a run has. */
-const dataKeys = [...dealtBy, "testReal", "testFake", "test", "set", "seed", "videos", "demoRoot"] as const;
-
-/**
- * The configuration of the run in whose folder a file of weights lies, where `given` names no other data than that run's: its
- * images and split then belong to the weights. Undefined elsewhere.
- */
-export async function runOfWeights(path: string, given: RunInput): Promise<RunConfig | undefined> {
-  const folder = dirname(path);
-  if (!(await exists(join(folder, dataFile))) || !(await exists(join(folder, "config.json")))) {
-    return undefined;
-  }
-  const own = await readRunConfig(folder);
-  return namedBy.every((key) => given[key] === undefined || isSame(given[key], own[key])) ? own : undefined;
-}
-
-/** A configuration with a run's data where it names none. */
-export function withDataOf(own: RunConfig, given: RunInput): RunInput {
-  const theirs = Object.fromEntries(dataKeys.map((key) => [key, own[key]]));
-  const said = Object.entries(given).filter(([, value]) => value !== undefined);
-  return isDemo(given) ? { ...given, ...theirs } : { ...theirs, ...Object.fromEntries(said) };
-}
-
-/**
- * Refuses a configuration that asks for other images than a run's, which would not be taken.
- *
- * @throws InputError naming the flags
- */
-export async function checkOwnData(folder: string, config: RunConfig): Promise<void> {
-  if (!(await exists(join(folder, "config.json")))) return;
-  const own = await readRunConfig(folder);
-  const other = [...dealtBy, "testReal", "testFake", "test"].filter((key) =>
-    !isSame(config[key as keyof RunConfig], own[key as keyof RunConfig])
-  );
-  if (other.length === 0) return;
-  throw new InputError(
-    `Cannot evaluate ${folder}: expected its own data, split as they were, or test sets named with --test or --test-real and --test-fake but found ${
-      other.map(flagName).join(", ")
-    }`,
-  );
-}
-
-/** Whether two values of a setting are one; a folder may be named in two ways. */
-function isSame(a: unknown, b: unknown): boolean {
-  if (typeof a === "string" && typeof b === "string") return resolve(a) === resolve(b);
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
 /** The images of a run and their split as its folder has them, their files not looked at; undefined where it has none. */
 export async function keptRunData(folder: string): Promise<Experiment | undefined> {
   const file = join(folder, dataFile);
@@ -313,19 +257,6 @@ function valueOf(line: string, file: string): any {
   } catch {
     throw damaged(file, "a line that is not JSON");
   }
-}
-
-async function* linesOf(file: string): AsyncGenerator<string> {
-  using opened = await Deno.open(file);
-  const decoder = new TextDecoder();
-  const chunk = new Uint8Array(1 << 18);
-  let rest = "";
-  for (let count = await opened.read(chunk); count !== null; count = await opened.read(chunk)) {
-    const lines = (rest + decoder.decode(chunk.subarray(0, count), { stream: true })).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }
 
 /** `OLD=NEW` as a function of paths; the root of a list or manifest, a folder alone, says nothing of the run's files. */

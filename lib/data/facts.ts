@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { reasonOf } from "../base/errors.ts";
-import { writeAll, writeAtomically } from "../base/files.ts";
+import { linesOf, writeAll, writeAtomically } from "../base/files.ts";
 import { inParallel } from "../base/pool.ts";
 import { releaseBytes, type RgbImage, withImage } from "./image.ts";
 
@@ -216,24 +216,6 @@ function soundLine(line: string, root: string): string | undefined {
 
 function sumOf(root: string, json: string): string {
   return createHash("sha256").update(root).update("\n").update(json).digest("hex").slice(0, 16);
-}
-
-/** The lines of a file that have something in them, one by one: a file of a million images is longer than a string may be. */
-async function* linesOf(file: string): AsyncGenerator<string> {
-  let opened: Deno.FsFile;
-  try {
-    opened = await Deno.open(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return; // none yet
-    throw error;
-  }
-  let rest = "";
-  for await (const text of opened.readable.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) if (line !== "") yield line;
-  }
-  if (rest !== "") yield rest;
 }
 
 function commonFolder(paths: readonly string[]): string {

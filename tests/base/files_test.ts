@@ -1,7 +1,14 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { InputError } from "../../lib/base/errors.ts";
-import { checkWritable, exists, readJson, writeAtomically, writeWhole } from "../../lib/base/files.ts";
+import {
+  checkWritable,
+  exists,
+  linesOf,
+  readJson,
+  writeAtomically,
+  writeWhole,
+} from "../../lib/base/files.ts";
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -134,4 +141,13 @@ Deno.test("checkWritable() removes the file that a killed process tried a folder
     await Deno.utime(killed, 0, 0);
     await checkWritable(join(folder, "run"));
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), [".probe.2.0123abcd.tmp"]);
+  }));
+
+Deno.test("linesOf() gives the lines of a file longer than what is read at once, letters of several bytes whole", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "lines.txt");
+    const lines = Array.from({ length: 3 }, (_, i) => "x".repeat(i) + "ä".repeat(100_000));
+    await Deno.writeTextFile(path, `${lines.join("\n\n")}\nlast`);
+    assertEquals(await Array.fromAsync(linesOf(path)), [...lines, "last"]);
+    assertEquals(await Array.fromAsync(linesOf(join(folder, "none.txt"))), []);
   }));
