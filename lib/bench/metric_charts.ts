@@ -142,8 +142,10 @@ function metricPoints(result: EvaluationResult, set: string): MetricPoint[] {
     const value = estimate(result, key as MetricName);
     if (!value) return [];
     const interval = key === "balancedAccuracy" ? null : result.intervals?.[key] ?? null;
-    const spread = value.sd !== null ? { low: value.mean - value.sd, high: value.mean + value.sd } : interval;
-    const points: MetricPoint[] = [{ set, metric, kind: "ours", value: value.mean, ...spread }];
+    const { mean, sd } = value;
+    // Cut where no metric can be.
+    const spread = sd !== null ? { low: Math.max(mean - sd, 0), high: Math.min(mean + sd, 1) } : interval;
+    const points: MetricPoint[] = [{ set, metric, kind: "ours", value: mean, ...spread }];
     if (key === "accuracy") {
       points.push({ set, metric, kind: "majority", value: result.metrics.majorityAccuracy });
     }

@@ -99,10 +99,12 @@ export function confusionChart(
   } as const;
   const ink = { condition: { test: "datum.share > 0.7", value: "white" }, value: "#1b1f23" } as const;
   const thresholds = [...new Set(shown.map((result) => result.metrics.threshold))].join(", ");
+  const first = shown.some(({ runs = [] }) => runs.length > 1) ? ["Of the first run"] : [];
+  const subtitle = [...first, `Images, and share of their true class; fake from a score of ${thresholds}`];
   return {
     ...frame(
       "Confusion matrices",
-      { demo, subtitle: `Images, and share of their true class; fake from a score of ${thresholds}` },
+      { demo, subtitle },
       shown.map((result) => {
         const [[tn, fp], [fn, tp]] = result.metrics.confusion;
         return `${testName(result)}: of ${tn + fp} reals ${fp} called fake, of ${
@@ -171,10 +173,12 @@ export function scoreChart(
   if (tests.length === 0) {
     throw new Error("Cannot draw the scores: expected predictions without perturbation but found none");
   }
+  const runs = new Set(tests.flatMap(({ all }) => all.map(({ run }) => run))).size;
+  const together = runs > 1 ? `All ${runs} runs together. ` : "";
   return {
     ...frame(
       "Scores by class",
-      { demo, subtitle: `Dashed: the threshold, ${threshold}` },
+      { demo, subtitle: `${together}Dashed: the threshold, ${threshold}` },
       tests.map(({ name, all }) => {
         const mean = (label: number) =>
           meanAndSd(all.filter((each) => each.label === label).map((each) => each.score))?.mean.toFixed(3) ??

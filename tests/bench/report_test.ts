@@ -293,6 +293,23 @@ Deno.test("tables and charts show mean ± sd over several runs", () => {
   assertStringIncludes(table.notes.join(), "over 3 runs");
   const chart = JSON.stringify(metricsChart(report.results, { demo: false }));
   assertStringIncludes(chart, `"high":${mean + sd}`);
+  // Beside means, what is of the first run needs a word, and so do scores of all.
+  assertStringIncludes(JSON.stringify(confusionChart(report.results, { demo: false })), "Of the first run");
+  const { predictions } = makeReport({ runs: 3 });
+  assertStringIncludes(JSON.stringify(scoreChart(predictions, { demo: false })), "All 3 runs together");
+  // A deviation that reaches beyond 1 is cut there, and the axis with it.
+  const runs = [0.5, 1].map((auc) => ({
+    ...result.metrics,
+    auc,
+    ap: auc,
+    balancedAccuracy: auc,
+    accuracy: auc,
+  }));
+  const wide = [result, { ...result, perturbation: "jpeg-50" }].map((each) => ({ ...each, runs }));
+  const { high } = /"domain":\[[^\]]+,(?<high>[\d.]+)\],"nice":true/.exec(
+    JSON.stringify(jpegChart(wide, { demo: false })),
+  )!.groups!;
+  assertEquals(high, "1");
   // Beside a mean Brier score, that of the first run needs a word.
   const calibrated = report.results.map((each) => ({ ...each, calibration }));
   assertStringIncludes(calibrationTable(calibrated)!.notes.join(), "Of the first run");
