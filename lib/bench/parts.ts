@@ -56,7 +56,8 @@ export async function readParts(config: RunConfig, options: PartsOptions): Promi
       : await readLayout(spec, { config, ...options, methods: spec.methods, test: true });
     const samples = inOrder(read.samples.map((sample) => inSplit(sample, "test")));
     if (spec.kind === "layout") needBothClasses(samples, { what: `${spec.name} test`, ...options });
-    sets.push(read);
+    // Whatever split of its set it is from: here it is in the test.
+    sets.push({ ...read, skipped: read.skipped.map((file) => ({ ...file, split: "test" })) });
     tests.push({ set: spec.name, split: "test", kind: "cross", samples });
   }
   return { train: main.train, val: main.val, tests, sets };

@@ -169,6 +169,20 @@ Deno.test("loadExperiment() selects methods for training, and a split and compre
   );
 });
 
+Deno.test("loadExperiment() counts what it skips of a set's training part in the test that it is", async () => {
+  for (const split of ["train", "test"]) {
+    for (let i = 0; i < 3; i++) {
+      await writeVideo(`parted/${split}/real/${split}r${i}`, false);
+      await writeVideo(`parted/${split}/fake/${split}f${i}`, true);
+    }
+  }
+  await writeFiles(root, { "parted/train/fake/trainf0/9.png": "no image" });
+  const { data } = await load({ data: `ffpp=${at("ff")},c23`, test: [`parted=${at("parted")},train`] });
+  assertEquals(data.filter(({ set }) => set === "parted"), [
+    { set: "parted", split: "test", real: 9, fake: 8, videos: 6, skipped: 1 },
+  ]);
+});
+
 Deno.test("loadExperiment() refuses a pair, or half of one, in training and test, and goes on when told to", async () => {
   await writeFaceForensics("twice");
   await writeSplits("twice", { test: [...official.test, pairs[0]] });
