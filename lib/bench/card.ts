@@ -128,7 +128,7 @@ export function cardTexts(card: WeightsCard): Record<string, string> {
 }
 
 /** The card among a file's texts; undefined where another program wrote them. @throws InputError when it is damaged. */
-export function readCard(
+function readCard(
   texts: Readonly<Record<string, string>>,
   { path }: { readonly path: string },
 ): WeightsCard | undefined {

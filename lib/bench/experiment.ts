@@ -94,7 +94,7 @@ export async function loadExperiment(
   const most = (set: string) => (parts.train.some((sample) => sample.set === set) ? "train" : "test");
   const skipped = parts.sets.flatMap((set) => set.skipped)
     .map((file) => (file.split === undefined ? { ...file, split: most(file.set) } : file));
-  const warnings = [...inspection.warnings, ...leaks, ...fewVideos(named, config)];
+  const warnings = [...inspection.warnings, ...leaks, ...fewInParts(named, config)];
   for (const message of warnings) options.report?.({ type: "warning", message });
   return {
     demo,
@@ -132,7 +132,7 @@ export async function inspectData(
     if (!(error instanceof InputError)) throw error;
     problems.push(error.message);
   }
-  const few = fewVideos(namedParts(config, parts), config);
+  const few = fewInParts(namedParts(config, parts), config);
   return { ...found, warnings: [...found.warnings, ...leaks, ...few], problems };
 }
 
@@ -153,7 +153,7 @@ function namedParts(config: RunConfig, parts: Parts): (Part & { set: string; spl
 }
 
 /** Tests with too few videos for an interval, and a validation set with too few to choose an epoch by. */
-function fewVideos(named: readonly Part[], config: RunConfig): string[] {
+function fewInParts(named: readonly Part[], config: RunConfig): string[] {
   return named.filter(({ role, samples }) => role !== "train" && samples.length > 0).flatMap(
     ({ role, name, samples }) => {
       const videos = (label: number) =>

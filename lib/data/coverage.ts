@@ -25,7 +25,7 @@ export type Coverage = {
 };
 
 /** The file's name. */
-export const coverageName = "coverage.csv";
+const coverageName = "coverage.csv";
 const columns = ["video", "label", "method", "wanted", "got", "note", "folder"] as const;
 
 /** The lines of `into`'s file by class and video; a line without its end, as a killed process leaves it, is left out. */

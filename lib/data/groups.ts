@@ -15,7 +15,7 @@ export type Groups = {
 };
 
 /** `count` things, each in a group of its own. */
-export function createGroups(count: number): Groups {
+function createGroups(count: number): Groups {
   const parents = Int32Array.from({ length: count }, (_, i) => i);
   const of = (index: number): number => {
     let root = index;
