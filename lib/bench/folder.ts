@@ -59,7 +59,7 @@ export function folderName(name: string): string {
 }
 
 /** The time in UTC as names of folders have it: `20260102-030405`. */
-function timeStamp(): string {
+export function timeStamp(): string {
   return new Date().toISOString().replace(/\.\d+Z$/, "").replaceAll(/[-:]/g, "").replace("T", "-");
 }
 
