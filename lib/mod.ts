@@ -131,16 +131,18 @@ export {
   type Detector,
   reload,
   startBackend,
+  train,
+  type Trained,
+  watch,
+} from "./notebook/run.ts";
+export {
   testAcross,
   type Tested,
   testValidation,
   testView,
   testWithin,
-  train,
-  type Trained,
-  watch,
   writeReport,
-} from "./notebook/run.ts";
+} from "./notebook/testing.ts";
 export {
   encoderTable,
   factsTable,

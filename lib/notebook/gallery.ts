@@ -12,7 +12,8 @@ import { encodeImages } from "../bench/encoder.ts";
 import { escapeMarkdown } from "../bench/tables.ts";
 import { dispose } from "../model/tensors.ts";
 import { photoGrid, type Picture, type Tile } from "./pictures.ts";
-import { type Detector, type Tested, watch } from "./run.ts";
+import { type Detector, watch } from "./run.ts";
+import type { Tested } from "./testing.ts";
 
 /**
  * A grid of real images above fake ones, spread over videos and methods.

@@ -1,5 +1,5 @@
 /**
- * The steps of a run as a notebook takes them: configuration, data, training with a live chart, tests one at a time, report.
+ * The steps of a run as a notebook takes them: configuration, data, training with a live chart; `testing.ts` goes on.
  *
  * Each step is the command line's own, so that the same settings give the same numbers.
  *
@@ -9,34 +9,21 @@ import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type Backend, initBackend } from "../backend.ts";
 import type { ReadyEncoder } from "../bench/encoder.ts";
-import { doubtsOf, loadDetectors, type TrainedHead } from "../bench/detectors.ts";
-import { makeReport, testDetector } from "../bench/evaluate.ts";
-import { writeResults } from "../bench/results.ts";
-import { ownResults } from "../bench/results_folder.ts";
+import { loadDetectors, type TrainedHead } from "../bench/detectors.ts";
 import type { RunEvent } from "../bench/events.ts";
-import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "../bench/experiment.ts";
+import type { Experiment, TaskOptions } from "../bench/experiment.ts";
 import { newRunName, readCheckpoint, readRunConfig, unfinishedRun } from "../bench/folder.ts";
-import { reportCharts } from "../bench/html.ts";
 import { stopOnSignals } from "../bench/interrupt.ts";
 import { chartText } from "../bench/render.ts";
 import { isOf, readNumerics } from "../bench/numerics.ts";
-import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../bench/report.ts";
+import type { EpochRecord } from "../bench/report.ts";
 import { type Session, warningsOf } from "../bench/session.ts";
-import { escapeMarkdown, type Table } from "../bench/tables.ts";
 import { trainRun } from "../bench/train.ts";
 import { type StepLoss, trainingChart } from "../bench/training_charts.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
 import { InputError } from "../base/errors.ts";
 import { createScreen } from "../progress.ts";
-import {
-  bundleOf,
-  type Display,
-  inJupyter,
-  isKernel,
-  liveOutput,
-  settled,
-  type Showable,
-} from "./display.ts";
+import { bundleOf, type Display, inJupyter, isKernel, liveOutput, settled } from "./display.ts";
 
 /** Where a notebook's own folder stands to what the command line reads and writes. */
 const fromNotebooks = { demoRoot: "../data/demo", out: "../checkpoints" };
@@ -179,133 +166,6 @@ export async function reload(trained: Trained, session: Session): Promise<Detect
     throw plain(error);
   }
 }
-
-/** Results and predictions of the tests of one set; none where no folders are named for it. */
-export type Tested = {
-  readonly set: string;
-  readonly demo: boolean;
-  readonly test?: TestSet;
-  readonly results: readonly EvaluationResult[];
-  readonly predictions: readonly Prediction[];
-  /** Of a set that was read for this test: its images, and what a reader must know of them. */
-  readonly read?: Pick<Experiment, "data" | "warnings">;
-};
-
-/** Tests on the validation images, which chose the epoch. */
-export async function testValidation(
-  detector: Detector,
-  options: { readonly display?: Display } = {},
-): Promise<Tested> {
-  const { experiment } = detector.session;
-  const set = experiment.tests[0].set;
-  if (experiment.val.length === 0) return { set, demo: experiment.demo, results: [], predictions: [] };
-  const test: TestSet = { set, split: "val", kind: "within", samples: experiment.val };
-  return await runTests(detector, { test, qualities: [undefined], ...options });
-}
-
-/** Tests within the data set that was trained on: its test folders, or the share that was held out. */
-export async function testWithin(
-  detector: Detector,
-  options: { readonly jpegQualities?: readonly number[]; readonly display?: Display } = {},
-): Promise<Tested> {
-  const { jpegQualities, display } = options;
-  const test = detector.session.experiment.tests.find(({ kind }) => kind === "within")!;
-  return await runTests(detector, { test, qualities: jpegQualities ?? [undefined], display });
-}
-
-/**
- * Tests on another data set; with both paths blank, on the demo set that stands in for it when training was on the demo
- * data too, else not at all.
- */
-export async function testAcross(
-  detector: Detector,
-  options: {
-    readonly set: string;
-    readonly real: string;
-    readonly fake: string;
-    readonly demoSet: string;
-    readonly display?: Display;
-  },
-): Promise<Tested> {
-  const { set, real, fake, demoSet, display } = options;
-  const { experiment } = detector.session;
-  if (real === "" && fake === "") {
-    const test = experiment.demo ? experiment.tests.find((each) => each.set === demoSet) : undefined;
-    if (!test) return { set, demo: experiment.demo, results: [], predictions: [] };
-    return await runTests(detector, { test, qualities: [undefined], display });
-  }
-  const { set: own, ...config } = detector.config;
-  const named = configure({
-    ...config,
-    set: own === set ? `${own}-trained` : own,
-    testReal: undefined,
-    testFake: undefined,
-    test: [`${set}=${real},${fake}`],
-  });
-  const read = await watch((options) => loadExperiment(named, { ...options, tests: true }), { display });
-  const { tests: [test], data, warnings } = read;
-  return { ...await runTests(detector, { test, qualities: [undefined], display }), read: { data, warnings } };
-}
-
-async function runTests(
-  detector: Detector,
-  options: {
-    readonly test: TestSet;
-    readonly qualities: readonly (number | undefined)[];
-    readonly display?: Display;
-  },
-): Promise<Tested> {
-  const { test, qualities, display } = options;
-  const { models, session, config } = detector;
-  return await watch(async ({ report, signal }) => {
-    const results: EvaluationResult[] = [];
-    const predictions: Prediction[] = [];
-    for (const jpegQuality of qualities) {
-      const tested = await testDetector(models, session, { config, test, jpegQuality, report, signal });
-      results.push(tested.result);
-      predictions.push(...tested.predictions);
-    }
-    return { set: test.set, demo: session.experiment.demo, test, results, predictions };
-  }, { display });
-}
-
-/** What one set's test is shown as: metrics, ROC, precision-recall, confusion and scores; a sentence where nothing was tested. */
-export function testView(tested: Tested, table: (results: readonly EvaluationResult[]) => Table): Showable[] {
-  if (tested.results.length === 0) {
-    return [
-      `**Not tested on ${
-        escapeMarkdown(tested.set)
-      }:** fill in its two folders above and run this cell again.`,
-    ];
-  }
-  const report = { ...emptyReport, demo: tested.demo, results: tested.results };
-  const charts = reportCharts(report, { predictions: tested.predictions });
-  return [table(tested.results), ...charts.slice(1)]; // the metrics chart says more with several sets
-}
-
-/**
- * Writes the run's metrics.json, predictions.csv, history.csv and report.html, as the command line does, from tests in its
- * order: within, JPEG, across.
- */
-export async function writeReport(detector: Detector, tested: readonly Tested[]): Promise<RunReport> {
-  const { config, history, folder, models } = detector;
-  const read = tested.flatMap((each) => each.read ?? []);
-  const { experiment, warnings } = detector.session;
-  const session: Session = {
-    ...detector.session,
-    experiment: { ...experiment, data: [...experiment.data, ...read.flatMap(({ data }) => data)] },
-    warnings: [...warnings, ...read.flatMap(({ warnings }) => warnings)],
-  };
-  const results = tested.flatMap((each) => each.results);
-  const predictions = tested.flatMap((each) => each.predictions);
-  const doubts = doubtsOf(models, { config, session });
-  const report = makeReport(config, { session, history, results, doubts });
-  await using _owner = await ownResults(folder);
-  await writeResults(folder, { report, predictions });
-  return report;
-}
-
-const emptyReport = { data: [], history: [] } as unknown as RunReport;
 
 /** The unfinished run of this configuration and encoder, if it is the newest, else a new name. */
 async function runToTrain(config: RunConfig, session: Session): Promise<{ run: string; resume: boolean }> {

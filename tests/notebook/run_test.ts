@@ -16,17 +16,8 @@ import { resultsTable } from "../../lib/bench/tables.ts";
 import { trainRun } from "../../lib/bench/train.ts";
 import type { Bundle, Display } from "../../lib/notebook/display.ts";
 import { mistakesGrid, pointingView } from "../../lib/notebook/gallery.ts";
-import {
-  assemble,
-  configure,
-  reload,
-  testAcross,
-  testView,
-  testWithin,
-  train,
-  watch,
-  writeReport,
-} from "../../lib/notebook/run.ts";
+import { assemble, configure, reload, train, watch } from "../../lib/notebook/run.ts";
+import { testAcross, testView, testWithin, writeReport } from "../../lib/notebook/testing.ts";
 import { writePictures } from "../folders.ts";
 
 const backend = await initBackend();
