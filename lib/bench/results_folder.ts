@@ -25,18 +25,20 @@ export async function openResultsFolder(
   options: { readonly into?: string; readonly beside?: boolean; readonly owner?: Ownership },
 ): Promise<ResultsFolder> {
   const { into, beside = false, owner } = options;
-  if (into === undefined && (beside || await isTaken(folder))) return await openNewFolder(folder);
+  if (into === undefined) {
+    const state = beside ? undefined : await progressOf(folder);
+    const isUnfinished = state !== undefined && !state.done;
+    // A run that stopped can be tested beside the place of its report; one that goes on changes under the test.
+    if (isUnfinished && !owner) await (await ownResults(folder))[Symbol.asyncDispose]();
+    if (beside || isUnfinished || await exists(join(folder, "metrics.json"))) {
+      return await openNewFolder(folder);
+    }
+  }
   const path = into ?? folder;
   if (owner && resolve(path) === resolve(folder)) {
     return { path, unlocked: owner.unlocked, async [Symbol.asyncDispose]() {} };
   }
   return { path, ...await ownResults(path) };
-}
-
-/** Whether a run has its report, or is not trained to its end, when the report will be another. */
-async function isTaken(folder: string): Promise<boolean> {
-  const state = await progressOf(folder);
-  return (state !== undefined && !state.done) || await exists(join(folder, "metrics.json"));
 }
 
 /** Makes the caller the owner of a folder for results. @throws as `openResultsFolder()` */
