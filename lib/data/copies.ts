@@ -5,6 +5,7 @@
  * @module
  */
 import sharp from "sharp";
+import { takeBreath } from "../base/breath.ts";
 import type { ImageFacts } from "./facts.ts";
 import type { Groups } from "./groups.ts";
 import { holdPixels } from "./image.ts";
@@ -58,8 +59,7 @@ export async function* findCopies(
   for (const found of nearPairs(images.map(({ look }) => look), options.apart)) {
     if (typeof found === "number") {
       options.onProgress?.(found, BANDS);
-      await new Promise((resolve) => setTimeout(resolve)); // so that a signal is heard
-      options.signal?.throwIfAborted();
+      await takeBreath(options.signal);
       continue;
     }
     const [a, b] = found;

@@ -5,6 +5,7 @@
  * @module
  */
 import sharp from "sharp";
+import { takeBreath } from "../base/breath.ts";
 import { grid as across, type ImageFacts } from "./facts.ts";
 import type { CompareOptions } from "./copies.ts";
 
@@ -73,8 +74,7 @@ export async function findAlike(
     if (likely.length > 20 * MOST_PAIRS) keepLikeliest(likely);
     if (Date.now() - told > 100) {
       told = Date.now();
-      await new Promise((resolve) => setTimeout(resolve)); // so that a signal is heard
-      signal?.throwIfAborted();
+      await takeBreath(signal);
     }
   }
   keepLikeliest(likely);
