@@ -9,18 +9,10 @@ import {
   writeAtomically,
   writeWhole,
 } from "../../lib/base/files.ts";
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { withFolder } from "../folders.ts";
 
 Deno.test("writeWhole() makes the folder, and leaves nothing but the file", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     const path = join(folder, "a", "b", "text.txt");
     await writeWhole(path, "eins");
     await writeWhole(path, "zwei");
@@ -31,7 +23,7 @@ Deno.test("writeWhole() makes the folder, and leaves nothing but the file", () =
   }));
 
 Deno.test("writeAtomically() keeps the file that is there when the writing fails", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     const path = join(folder, "text.txt");
     await writeWhole(path, "before");
     const failing = writeAtomically(path, async (append) => {
@@ -44,7 +36,7 @@ Deno.test("writeAtomically() keeps the file that is there when the writing fails
   }));
 
 Deno.test("writeWhole() removes what a killed writer left, and neither a living one's file nor anything else", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     const old = new Date(Date.now() - 120e3);
     const names = ["a.json.17.0123abcd.tmp", "b.json.18.0123abcd.tmp", "c.json.19.0123abcd.tmp", "mine.tmp"];
     for (const name of names) await Deno.writeTextFile(join(folder, name), "");
@@ -57,7 +49,7 @@ Deno.test("writeWhole() removes what a killed writer left, and neither a living 
   }));
 
 Deno.test("writeAtomically() writes although its folder is removed again and again, as a pruned cache's is", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     const cache = join(folder, "cache");
     let pruning = true;
     const prune = (async () => {
@@ -75,14 +67,14 @@ Deno.test("writeAtomically() writes although its folder is removed again and aga
   }));
 
 Deno.test("readJson() skips a byte order mark", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     const path = join(folder, "a.json");
     await Deno.writeTextFile(path, '\ufeff{"a": 1}');
     assertEquals(await readJson(path), { a: 1 });
   }));
 
 Deno.test("readJson() names the file and what is wrong with it", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     const path = join(folder, "a.json");
     const refused = (found: string) =>
       assertRejects(
@@ -100,7 +92,7 @@ Deno.test("readJson() names the file and what is wrong with it", () =>
   }));
 
 Deno.test("exists() says no where a file stands in the way", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     await writeWhole(join(folder, "file"), "");
     assertEquals([
       await exists(folder),
@@ -135,7 +127,7 @@ Deno.test("checkWritable() leaves nothing behind, and names a place that takes n
 });
 
 Deno.test("checkWritable() removes the file that a killed process tried a folder with, and no living one's", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     const [killed, living] = ["1.0123abcd", "2.0123abcd"].map((name) => join(folder, `.probe.${name}.tmp`));
     for (const path of [killed, living]) await Deno.writeTextFile(path, "");
     await Deno.utime(killed, 0, 0);
@@ -144,7 +136,7 @@ Deno.test("checkWritable() removes the file that a killed process tried a folder
   }));
 
 Deno.test("linesOf() gives the lines of a file longer than what is read at once, letters of several bytes whole", () =>
-  inFolder(async (folder) => {
+  withFolder(async (folder) => {
     const path = join(folder, "lines.txt");
     const lines = Array.from({ length: 3 }, (_, i) => "x".repeat(i) + "ä".repeat(100_000));
     await Deno.writeTextFile(path, `${lines.join("\n\n")}\nlast`);

@@ -12,6 +12,7 @@ import {
   writeCheckpoint,
 } from "../../lib/bench/folder.ts";
 import { resolveConfig, type RunConfig } from "../../lib/config.ts";
+import { withFolder } from "../folders.ts";
 
 const configOf = (out: string, run: string) => resolveConfig({ out, run }) as RunConfig & { run: string };
 const stateOf = (config: RunConfig, done = false): TrainState => ({
@@ -28,17 +29,8 @@ const stateOf = (config: RunConfig, done = false): TrainState => ({
   done,
 });
 
-async function inFolder(body: (out: string) => Promise<void>): Promise<void> {
-  const out = await Deno.makeTempDir();
-  try {
-    await body(out);
-  } finally {
-    await Deno.remove(out, { recursive: true });
-  }
-}
-
 Deno.test("unfinishedRun() finds the newest run although others are damaged, and names those", () =>
-  inFolder(async (out) => {
+  withFolder(async (out) => {
     const damage = { "a": ["state.json", ""], "b": ["config.json", '{"seed":'], "c": ["state.json", "{}"] };
     for (const [run, [file, text]] of Object.entries(damage)) {
       await Deno.writeTextFile(join(await makeRunFolder(configOf(out, run)), file), text);
@@ -58,7 +50,7 @@ Deno.test("unfinishedRun() finds the newest run although others are damaged, and
   }));
 
 Deno.test("readState() takes a state as it was written, and no other", () =>
-  inFolder(async (out) => {
+  withFolder(async (out) => {
     const config = configOf(out, "a");
     const folder = await makeRunFolder(config);
     assertEquals(await readState(folder), undefined);
@@ -82,7 +74,7 @@ Deno.test("readState() takes a state as it was written, and no other", () =>
   }));
 
 Deno.test("readRunConfig() refuses a configuration that was changed since, but for where the data lie", () =>
-  inFolder(async (out) => {
+  withFolder(async (out) => {
     const config = configOf(out, "a");
     const folder = await makeRunFolder(config);
     await finishSeed(folder, stateOf(config));
@@ -104,7 +96,7 @@ Deno.test("readRunConfig() refuses a configuration that was changed since, but f
   }));
 
 Deno.test("readCheckpoint() names a checkpoint that is damaged, and what to do", () =>
-  inFolder(async (out) => {
+  withFolder(async (out) => {
     const config = configOf(out, "a");
     const folder = await makeRunFolder(config);
     const weight = { dtype: "float32" as const, shape: [2], data: Float32Array.of(1, 2) };

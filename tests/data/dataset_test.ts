@@ -3,23 +3,14 @@ import { join } from "node:path";
 import { byName, checkImages } from "../../lib/data/dataset.ts";
 import { readFolders } from "../../lib/data/folders.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { writeOddPictures } from "../folders.ts";
-
-async function inFolder(body: (root: string) => Promise<void>): Promise<void> {
-  const root = await Deno.makeTempDir();
-  try {
-    await body(root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
+import { withFolder, writeOddPictures } from "../folders.ts";
 
 Deno.test("byName() orders numbers by value and everything else alike on every machine", () => {
   assertEquals(["10.png", "9.png", "b", "B", "a"].sort(byName), ["9.png", "10.png", "a", "b", "B"]);
 });
 
 Deno.test("readFolders() and checkImages() name every file that they skip, and why", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     await writeOddPictures(root);
     const folders = { real: join(root, "real"), fake: join(root, "fäke 假") };
     const seen: number[] = [];

@@ -2,21 +2,12 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { InputError } from "../../lib/base/errors.ts";
 import { readFolders } from "../../lib/data/folders.ts";
-import { picture, writeFiles } from "../folders.ts";
-
-async function inFolder(body: (root: string) => Promise<void>): Promise<void> {
-  const root = await Deno.makeTempDir();
-  try {
-    await body(root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
+import { picture, withFolder, writeFiles } from "../folders.ts";
 
 const image = await picture(false, { seed: 0 });
 
 Deno.test("readFolders() labels reals 0 and fakes 1, reals first, with video and method from the sub-folders", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     await writeFiles(root, {
       "r/000/1.png": image,
       "r/000/2.png": image,
@@ -49,7 +40,7 @@ Deno.test("readFolders() labels reals 0 and fakes 1, reals first, with video and
 });
 
 Deno.test("readFolders() takes a flat folder's videos from the names without frame numbers", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     const files: Record<string, Uint8Array> = {};
     for (const name of ["a_001", "a_002", "b-17", "c_frame_3", "c_frame_12"]) {
       files[`r/${name}.png`] = files[`f/${name}.png`] = image;
@@ -62,7 +53,7 @@ Deno.test("readFolders() takes a flat folder's videos from the names without fra
 });
 
 Deno.test("readFolders() follows links, and a link back up only once", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     await writeFiles(root, {
       "r/a/1.png": image,
       "r/b/1.png": image,
@@ -81,7 +72,7 @@ Deno.test("readFolders() follows links, and a link back up only once", async () 
 });
 
 Deno.test("readFolders() refuses a folder that is missing, a file, empty, or the same for both classes", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     await writeFiles(root, { "r/1.png": image, "text/a.txt": "x", "file": "x" });
     const [r, text] = [join(root, "r"), join(root, "text")];
     const cases: [string, string, string][] = [
@@ -98,7 +89,7 @@ Deno.test("readFolders() refuses a folder that is missing, a file, empty, or the
 });
 
 Deno.test("readFolders() names a sub-folder that may not be read, and goes on with the others", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     const files: Record<string, Uint8Array> = {};
     for (const kind of ["real", "fake"]) {
       for (let i = 0; i < 4; i++) files[`${kind}/v${i}/0.png`] = await picture(kind === "fake", { seed: i });

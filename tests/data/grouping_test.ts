@@ -11,16 +11,7 @@ import { originOf } from "../../lib/data/grouping.ts";
 import { readSet } from "../../lib/data/layouts.ts";
 import { samplesOf } from "../../lib/data/layout_videos.ts";
 import type { VideosChoice } from "../../lib/data/spec.ts";
-import { writeFiles } from "../folders.ts";
-
-async function inFolder(body: (root: string) => Promise<void>): Promise<void> {
-  const root = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await body(root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
+import { withFolder, writeFiles } from "../folders.ts";
 
 const SIDE = 64;
 
@@ -117,7 +108,7 @@ async function assertSameElsewhere(root: string, samples: readonly Sample[]): Pr
 }
 
 Deno.test("two clips a class stay two videos however unlike their frames are, and cannot be split", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     for (const [i, folder] of ["real/clip0", "real/clip1", "fake/clip0", "fake/clip1"].entries()) {
       await writeFiles(root, await pictures(folder, 6, { seed: i }));
     }
@@ -140,7 +131,7 @@ Deno.test("two clips a class stay two videos however unlike their frames are, an
 });
 
 Deno.test("folders of unrelated pictures are origins and methods, each picture a video of its own", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     const folders = [
       "real/celebs",
       "real/webcam",
@@ -180,7 +171,7 @@ Deno.test("folders of unrelated pictures are origins and methods, each picture a
 });
 
 Deno.test("frames that look alike are one video in a folder of any name, few folders or many", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     for (const [i, name] of ["anna", "bob", "deepfakes"].entries()) {
       await writeFiles(root, await frames(`real/${name}`, 24, { seed: i }));
       await writeFiles(root, await frames(`fake/${name}`, 24, { seed: 10 + i }));
@@ -195,7 +186,7 @@ Deno.test("frames that look alike are one video in a folder of any name, few fol
 });
 
 Deno.test("frames in the class's folder that look alike are one video, unlike ones pictures", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     await writeFiles(root, await frames("real", 20, { seed: 1 }));
     await writeFiles(root, await pictures("fake", 20, { seed: 2 }));
     const { samples, notes } = await read(root);
@@ -209,7 +200,7 @@ Deno.test("frames in the class's folder that look alike are one video, unlike on
 });
 
 Deno.test("what all pictures of a set share, such as an oval before a dark ground, makes none of them alike", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     for (const [i, folder] of ["real/web", "real/studio", "fake/gan", "fake/blend"].entries()) {
       await writeFiles(root, await faces(folder, 24, { seed: i }));
     }
@@ -220,7 +211,7 @@ Deno.test("what all pictures of a set share, such as an oval before a dark groun
 });
 
 Deno.test("clips and a folder of pictures beside each other are told apart", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     for (const [i, kind] of ["real", "fake"].entries()) {
       await writeFiles(root, await pictures(`${kind}/portraits`, 100, { seed: i }));
       for (let clip = 0; clip < 3; clip++) {
@@ -234,7 +225,7 @@ Deno.test("clips and a folder of pictures beside each other are told apart", asy
 });
 
 Deno.test("a method's folder of several clips has them by the names of their files", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     for (let i = 0; i < 4; i++) {
       await writeFiles(root, await frames("real/youtube", 8, { seed: i, name: `00${i}_` }));
       await writeFiles(root, await frames("fake/Deepfakes", 8, { seed: 10 + i, name: `00${i}_00${9 - i}_` }));
@@ -253,7 +244,7 @@ Deno.test("a method's folder of several clips has them by the names of their fil
 });
 
 Deno.test("a video of a hundred unlike images is told of", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     await writeFiles(root, await pictures("real/clip0", 100, { seed: 0 }));
     await writeFiles(root, await frames("fake/clip0", 12, { seed: 1 }));
     const { samples, warnings } = await read(root);
@@ -265,7 +256,7 @@ Deno.test("a video of a hundred unlike images is told of", async () => {
 });
 
 Deno.test("--videos decides instead of names and looks", async () => {
-  await inFolder(async (root) => {
+  await withFolder(async (root) => {
     for (const kind of ["real", "fake"]) {
       await writeFiles(root, await pictures(`${kind}/web`, 12, { seed: 0, name: "a_" }));
       await writeFiles(root, await frames(`${kind}/clip1`, 2, { seed: 1, name: "b_" }));

@@ -6,16 +6,7 @@ import { checkImages, type Sample } from "../../lib/data/dataset.ts";
 import { quantisationTables, readAllFacts } from "../../lib/data/facts.ts";
 import { detailCorrelation } from "../../lib/data/copies.ts";
 import { findLeaks, judgeLeaks, type Part } from "../../lib/data/leaks.ts";
-import { picture, scene, writeFiles } from "../folders.ts";
-
-async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
-  const root = await Deno.makeTempDir();
-  try {
-    await use(root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
+import { picture, scene, withFolder, writeFiles } from "../folders.ts";
 
 const sample = (path: string, options: Partial<Sample> = {}): Sample => ({
   path,

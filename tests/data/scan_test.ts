@@ -1,16 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { namesIn, scanTree } from "../../lib/data/scan.ts";
-import { writeFiles } from "../folders.ts";
-
-async function withFolder(use: (root: string) => Promise<void>): Promise<void> {
-  const root = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await use(root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
+import { withFolder, writeFiles } from "../folders.ts";
 
 /** Makes a folder look as if nothing had changed in it for a minute, so that a kept scan of it is trusted. */
 async function settle(folder: string): Promise<void> {

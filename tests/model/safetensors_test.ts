@@ -4,15 +4,7 @@ import { dtypeNamed } from "../../lib/model/dtypes.ts";
 import { readSafetensors } from "../../lib/model/safetensors.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { loadStateDict, loadWeights, saveSafetensors, type StateDict } from "../../lib/model/weights.ts";
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { withFolder } from "../folders.ts";
 
 function fileOf(header: unknown, data: Uint8Array | number, length?: bigint): Uint8Array {
   const json = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
@@ -25,7 +17,7 @@ function fileOf(header: unknown, data: Uint8Array | number, length?: bigint): Ui
 }
 
 Deno.test("saveSafetensors() and loadStateDict() give back every type of the format", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.safetensors`;
     const dict: StateDict = new Map([
       ["flag", { dtype: "BOOL", shape: [3], data: Uint8Array.of(1, 0, 1) }],
@@ -58,7 +50,7 @@ Deno.test("saveSafetensors() and loadStateDict() give back every type of the for
 });
 
 Deno.test("saveSafetensors() places each tensor at a multiple of its element size, the data at one of 8", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.safetensors`;
     await saveSafetensors(
       path,
@@ -97,7 +89,7 @@ Deno.test("float32 is rounded to nearest, ties to even, as bfloat16, float16 and
 });
 
 Deno.test("loadStateDict() reads small tensors between large ones, in another order than the file's", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const sizes = [3, 700_000, 1, 0, 5, 300_000, 2];
     const dict: StateDict = new Map(sizes.map((size, i) => [`t${i}`, {
       dtype: i % 2 === 0 ? "float32" : "bool",
@@ -167,7 +159,7 @@ Deno.test("loadStateDict() refuses a safetensors header that does not fit its fi
     ["truncated", fileOf({ a: entry(0, 400) }, 399), /400 bytes of tensors after the header but found 399/],
     ["metadata", fileOf({ __metadata__: { a: 1 } }, 0), /__metadata__ of texts/],
   ];
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     for (const [name, bytes, found] of cases) {
       const path = `${folder}/${name}.safetensors`;
       await Deno.writeFile(path, bytes);
@@ -192,7 +184,7 @@ Deno.test("loadStateDict() gives any float32 tensors back as saveSafetensors() t
     selector: ([key]) => key,
     maxLength: 6,
   });
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.safetensors`;
     await fc.assert(
       fc.asyncProperty(entries, async (items) => {
@@ -206,7 +198,7 @@ Deno.test("loadStateDict() gives any float32 tensors back as saveSafetensors() t
 });
 
 Deno.test("saveSafetensors() replaces a file only when all is written", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.safetensors`;
     await Deno.writeTextFile(path, "old");
     const wrong: [StateDict, RegExp][] = [
@@ -244,7 +236,7 @@ Deno.test("saveSafetensors() replaces a file only when all is written", async ()
 });
 
 Deno.test("a file with a checksum is refused after any of its bytes changed, and read as it was written", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.safetensors`;
     const dict: StateDict = new Map([
       ["half", { dtype: "F16", shape: [2], data: Float32Array.of(0.5, 2) }],
@@ -273,7 +265,7 @@ Deno.test("a file with a checksum is refused after any of its bytes changed, and
 });
 
 Deno.test("a file without a checksum, or in another order with the same one, loads", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.safetensors`;
     const [a, b] = [1, 2].map((x) => ({ dtype: "float32", shape: [1], data: Float32Array.of(x) }));
     await saveSafetensors(path, new Map([["b", b], ["a", a]]), { metadata: { note: "x" }, checksum: true });

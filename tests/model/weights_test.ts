@@ -14,17 +14,9 @@ import {
   savePth,
   type StateDict,
 } from "../../lib/model/weights.ts";
+import { withFolder } from "../folders.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
-
-async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 async function refusal(path: string): Promise<string> {
   const { message } = await assertRejects(() => loadStateDict(path), Error);
@@ -66,7 +58,7 @@ Deno.test("loadStateDict() reads the legacy format and an OrderedDict alike", as
 });
 
 Deno.test("loadStateDict() gives the same from .pth and .safetensors, in spite of their names", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     await Deno.copyFile(`${fixtures}forgelens_head.pth`, `${folder}/head.safetensors`);
     await Deno.copyFile(`${fixtures}forgelens_head.safetensors`, `${folder}/head.pth`);
     const fromZip = await loadStateDict(`${folder}/head.safetensors`);
@@ -170,7 +162,7 @@ function legacy(body: number[], values: number[]): Uint8Array {
 }
 
 Deno.test("loadStateDict() reads a hand-made pickle: a transposed view at an offset", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     await Deno.writeFile(
       `${folder}/a.pt`,
       legacy(dictOf("w", tensorOf(7, 1, [3, 2], [1, 3])), [0, 1, 2, 3, 4, 5, 6]),
@@ -238,7 +230,7 @@ Deno.test("loadStateDict() refuses hostile pickles without allocating what their
       /a call of torch\.FloatStorage/,
     ],
   ];
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     for (const [name, body, values, found] of cases) {
       const path = `${folder}/${name}.pth`;
       await Deno.writeFile(path, legacy(body, values));
@@ -253,14 +245,14 @@ Deno.test("loadStateDict() refuses one long list copied again and again", async 
     { length: 500 },
     () => [...line("ccollections\nOrderedDict\n"), 0x68, 0, 0x85, 0x52],
   );
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     await Deno.writeFile(`${folder}/a.pth`, legacy(list([...pairs, 0x71, 0], ...copies), []));
     assertMatch(await refusal(`${folder}/a.pth`), /calls in proportion to the file/);
   });
 });
 
 Deno.test("loadStateDict() refuses what is no weights file, by content", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const cases: [name: string, content: Uint8Array, found: RegExp][] = [
       ["empty.pth", new Uint8Array(), /found an empty file$/],
       ["text.pt", new TextEncoder().encode("hello, world"), /found 12 bytes of another format$/],
@@ -287,7 +279,7 @@ Deno.test("loadStateDict() reads a zip whose first entry has a name of 30 charac
 });
 
 Deno.test("loadStateDict() notices a damaged byte in a zip and a file cut short", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const bytes = await Deno.readFile(`${fixtures}pickle_ordered.pth`);
     const path = `${folder}/a.pth`;
     const damaged = bytes.slice();
@@ -309,7 +301,7 @@ Deno.test("loadStateDict() either reads or refuses any damaged file, naming it",
     place: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     value: fc.nat(255),
   });
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.pth`;
     await fc.assert(
       fc.asyncProperty(
@@ -347,7 +339,7 @@ Deno.test("loadStateDict() refuses pickles that grow in memory, in seconds and i
     ["empty lists", repeated([0x28], [0x5d], 5_000_000, [0x74]), /at most 5000000 instructions/],
     ["values kept", repeated([0x4e], [0x94], 2_000_001, []), /at most 2000000 values to be kept/],
   ];
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     for (const [name, body, found] of bodies) {
       const path = `${folder}/a.pth`;
       await Deno.writeFile(path, legacyOf(body));
@@ -364,7 +356,7 @@ Deno.test("loadStateDict() refuses more tensors than any model has", async () =>
   const shared = [...line("ctorch._utils\n_rebuild_tensor_v2\n"), 0x71, 1];
   const rest = [...tuple(storageOf(0), int(0), tuple(int(0)), tuple(int(1)), [0x89], [0x4e]), 0x71, 2, 0x52];
   const body = repeated([0x5d, 0x28, ...shared, ...rest], [0x68, 1, 0x68, 2, 0x52], 100_000, [0x65]);
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     await Deno.writeFile(
       `${folder}/a.pth`,
       legacyOf(body),
@@ -429,7 +421,7 @@ Deno.test("loadStateDict() refuses names that are near the harmless ones", async
     "numpy.load",
     "datetime.sys",
   ];
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     for (const name of names) {
       const [module, attribute] = name.split(".");
       const body = [...line(`c${module}\n${attribute}\n`), 0x29, 0x52];
@@ -452,7 +444,7 @@ Deno.test("loadStateDict() finds weights under the keys of other scripts, unless
     ["two modules", both("net", "head"), ["net.w", "head.w"]],
     ["another key", dictOf("decoder", weights), ["decoder.w"]],
   ];
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     for (const [name, body, keys] of cases) {
       await Deno.writeFile(`${folder}/a.pth`, legacy(body, [5]));
       assertEquals([...(await loadStateDict(`${folder}/a.pth`)).keys()], keys, name);
@@ -461,7 +453,7 @@ Deno.test("loadStateDict() finds weights under the keys of other scripts, unless
 });
 
 Deno.test("savePth() and loadStateDict() give back every type, name and shape", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const dict: StateDict = new Map([
       ["a.weight", {
         dtype: "float32",
@@ -484,7 +476,7 @@ Deno.test("savePth() and loadStateDict() give back every type, name and shape", 
 });
 
 Deno.test("savePth() leaves the old file and nothing else when an entry is wrong", async () => {
-  await inFolder(async (folder) => {
+  await withFolder(async (folder) => {
     const path = `${folder}/a.pth`;
     await Deno.writeTextFile(path, "old");
     const wrong: [StateDict, RegExp][] = [
