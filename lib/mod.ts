@@ -50,7 +50,7 @@ export {
 export { compileClip, type CompiledClip, type EncoderPrecision, type Precision } from "./model/compile.ts";
 export { choosePrecision, type PrecisionChoice } from "./model/precision.ts";
 export { demoEncoder } from "./model/demo_encoder.ts";
-export { clipWeights } from "./model/download.ts";
+export { clipWeights } from "./weights/download.ts";
 export {
   bindForgeLens,
   createForgeLens,
@@ -61,7 +61,7 @@ export {
 } from "./model/forgelens.ts";
 export { bindPaper, paperClsTokens, paperImage, paperLogit, type PaperModel } from "./model/paper.ts";
 export { dispose } from "./model/tensors.ts";
-export { loadStateDict, savePth, saveSafetensors, type StateDict } from "./model/weights.ts";
+export { loadStateDict, savePth, saveSafetensors, type StateDict } from "./weights/load.ts";
 
 export { bootstrapIntervals, type Interval, type Intervals } from "./bench/bootstrap.ts";
 export { evaluateRun, scoreSamples } from "./bench/evaluate.ts";

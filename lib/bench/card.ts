@@ -13,7 +13,7 @@ import type { Sample } from "../data/dataset.ts";
 import { clipMean, clipStd } from "../model/clip.ts";
 import { weightsDigest } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
-import { loadWeights, type StateDict } from "../model/weights.ts";
+import { loadWeights, type StateDict } from "../weights/load.ts";
 import type { ReadyEncoder } from "./encoder.ts";
 import { type Numerics, precisionSchema } from "./numerics.ts";
 

@@ -19,12 +19,12 @@ import {
 } from "../model/clip.ts";
 import { type CompiledClip, encoderDigest, type EncoderPrecision, type Precision } from "../model/compile.ts";
 import { demoEncoder } from "../model/demo_encoder.ts";
-import { clipWeights } from "../model/download.ts";
+import { clipWeights } from "../weights/download.ts";
 import { openTokenCache, type TokenCache } from "../model/features.ts";
-import { withoutPrefix } from "../model/prefix.ts";
+import { withoutPrefix } from "../weights/prefix.ts";
 import type { Rounds } from "../measure.ts";
 import { dispose } from "../model/tensors.ts";
-import { loadStateDict, type StateDict } from "../model/weights.ts";
+import { loadStateDict, type StateDict } from "../weights/load.ts";
 import type { TaskOptions } from "./experiment.ts";
 import { checkWhole } from "./export.ts";
 import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { RunConfig } from "../config.ts";
 import { InputError } from "../base/errors.ts";
-import { loadStateDict, loadWeights, savePth, saveSafetensors, type StateDict } from "../model/weights.ts";
+import { loadStateDict, loadWeights, savePth, saveSafetensors, type StateDict } from "../weights/load.ts";
 import type { Encoder } from "./encoder.ts";
 import { weightsPath } from "./folder.ts";
 

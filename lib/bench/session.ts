@@ -5,8 +5,8 @@
  */
 import { type Backend, initBackend } from "../backend.ts";
 import type { RunConfig } from "../config.ts";
-import { clipWeights } from "../model/download.ts";
-import type { StateDict } from "../model/weights.ts";
+import { clipWeights } from "../weights/download.ts";
+import type { StateDict } from "../weights/load.ts";
 import { closeEncoder, describeEncoder, encoderWarning, openEncoder, type ReadyEncoder } from "./encoder.ts";
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
 import type { EncoderUse } from "./precisions.ts";

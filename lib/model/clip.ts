@@ -8,12 +8,12 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "../base/random.ts";
-import { fromHuggingFace, isHuggingFace } from "./hugging_face.ts";
+import { fromHuggingFace, isHuggingFace } from "../weights/hugging_face.ts";
 import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "./layers.ts";
 import { resizePositions } from "./positions.ts";
-import { withoutPrefix } from "./prefix.ts";
+import { withoutPrefix } from "../weights/prefix.ts";
 import { tensorsOf } from "./tensors.ts";
-import { checkState, type StateDict } from "./weights.ts";
+import { checkState, type StateDict } from "../weights/load.ts";
 
 /** The shape of a CLIP vision tower and how it is run. */
 export type ClipConfig = {

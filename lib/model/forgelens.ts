@@ -18,9 +18,9 @@ import {
   linear,
   type Norm,
 } from "./layers.ts";
-import { withoutPrefix } from "./prefix.ts";
+import { withoutPrefix } from "../weights/prefix.ts";
 import { toVariable } from "./tensors.ts";
-import { checkState, type StateDict } from "./weights.ts";
+import { checkState, type StateDict } from "../weights/load.ts";
 
 /** The shape of a ForgeLens head. */
 export type ForgeLensConfig = {

@@ -19,9 +19,9 @@ import {
   type Norm,
   residualBlock,
 } from "./layers.ts";
-import { withoutPrefix } from "./prefix.ts";
+import { withoutPrefix } from "../weights/prefix.ts";
 import { tensorsOf } from "./tensors.ts";
-import { checkState, type StateDict } from "./weights.ts";
+import { checkState, type StateDict } from "../weights/load.ts";
 
 /** Weight-shared guidance module: a bottleneck of three linear layers, D → D/4 → D/4 → D. */
 type Wsgm = { readonly down: Linear; readonly middle: Linear; readonly up: Linear };

@@ -17,7 +17,7 @@ import { trainRun } from "../../lib/bench/train.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/clip.ts";
-import { loadWeights, savePth, saveSafetensors } from "../../lib/model/weights.ts";
+import { loadWeights, savePth, saveSafetensors } from "../../lib/weights/load.ts";
 import { writePictures } from "../folders.ts";
 
 await initBackend();

@@ -9,7 +9,7 @@ import { parseMetricsJson } from "../../lib/bench/report.ts";
 import { trainRun } from "../../lib/bench/train.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../../lib/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { loadStateDict } from "../../lib/model/weights.ts";
+import { loadStateDict } from "../../lib/weights/load.ts";
 import { picture, writeFiles, writePictures } from "../folders.ts";
 
 await initBackend();

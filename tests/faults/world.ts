@@ -6,7 +6,7 @@
  */
 import { dirname, join, relative } from "node:path";
 import { cacheFolder } from "../../lib/base/cache.ts";
-import { loadStateDict } from "../../lib/model/weights.ts";
+import { loadStateDict } from "../../lib/weights/load.ts";
 import { smallRun } from "../command_line.ts";
 import { writePictures } from "../folders.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } fr
 import * as tf from "@tensorflow/tfjs";
 import { bindClip, type Clip, embed, encodeTokens, randomClip, toPixels } from "../../lib/model/clip.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import type { StateDict } from "../../lib/model/weights.ts";
+import type { StateDict } from "../../lib/weights/load.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 
 const weights = await arrays("clip_tiny.safetensors");

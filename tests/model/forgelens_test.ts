@@ -9,7 +9,7 @@ import {
 import * as tf from "@tensorflow/tfjs";
 import { bindForgeLens, createForgeLens, forgeLensState, logits } from "../../lib/model/forgelens.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import type { StateDict } from "../../lib/model/weights.ts";
+import type { StateDict } from "../../lib/weights/load.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 
 const weights = await arrays("forgelens_head.safetensors");

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { InputError } from "../../lib/base/errors.ts";
 import { bindPaper, paperClsTokens, paperImage, paperLogit } from "../../lib/model/paper.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import type { StateDict } from "../../lib/model/weights.ts";
+import type { StateDict } from "../../lib/weights/load.ts";
 import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 
 const weights = await arrays("paper_stage2.pth");

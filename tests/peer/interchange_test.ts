@@ -10,7 +10,7 @@ import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/clip.ts";
 import { bindForgeLens, logits } from "../../lib/model/forgelens.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import { loadStateDict, saveSafetensors, type StateDict } from "../../lib/model/weights.ts";
+import { loadStateDict, saveSafetensors, type StateDict } from "../../lib/weights/load.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { writePictures } from "../folders.ts";
 import { worstDifference } from "../tensors.ts";

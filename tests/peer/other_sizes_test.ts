@@ -5,7 +5,7 @@ import { adamW, gradients, trainStep } from "../../lib/bench/optimizer.ts";
 import { bindClip, embed, encodeTokens } from "../../lib/model/clip.ts";
 import { bindForgeLens, forgeLensState, logits } from "../../lib/model/forgelens.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import { loadStateDict, type StateDict } from "../../lib/model/weights.ts";
+import { loadStateDict, type StateDict } from "../../lib/weights/load.ts";
 import { tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 import { pythonWith } from "./python.ts";
 

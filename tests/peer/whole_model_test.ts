@@ -12,7 +12,7 @@ import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/clip.ts";
 import { bindForgeLens, logits } from "../../lib/model/forgelens.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import { loadStateDict, saveSafetensors } from "../../lib/model/weights.ts";
+import { loadStateDict, saveSafetensors } from "../../lib/weights/load.ts";
 import { writePictures } from "../folders.ts";
 import { worstDifference } from "../tensors.ts";
 import { pythonWith } from "./python.ts";

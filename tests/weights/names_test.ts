@@ -2,10 +2,10 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { bindClip, embed, encodeTokens } from "../../lib/model/clip.ts";
 import { bindForgeLens } from "../../lib/model/forgelens.ts";
-import { fromHuggingFace } from "../../lib/model/hugging_face.ts";
-import { withoutPrefix } from "../../lib/model/prefix.ts";
+import { fromHuggingFace } from "../../lib/weights/hugging_face.ts";
+import { withoutPrefix } from "../../lib/weights/prefix.ts";
 import { dispose } from "../../lib/model/tensors.ts";
-import type { StateDict, StateTensor } from "../../lib/model/weights.ts";
+import type { StateDict, StateTensor } from "../../lib/weights/load.ts";
 import { arrays, tensorTest } from "../tensors.ts";
 
 const tower = new Map(

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { dtypeNamed } from "../../lib/model/dtypes.ts";
-import { readSafetensors } from "../../lib/model/safetensors.ts";
+import { dtypeNamed } from "../../lib/weights/dtypes.ts";
+import { readSafetensors } from "../../lib/weights/safetensors.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { loadStateDict, loadWeights, saveSafetensors, type StateDict } from "../../lib/model/weights.ts";
+import { loadStateDict, loadWeights, saveSafetensors, type StateDict } from "../../lib/weights/load.ts";
 import { withFolder } from "../folders.ts";
 
 function fileOf(header: unknown, data: Uint8Array | number, length?: bigint): Uint8Array {

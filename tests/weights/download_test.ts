@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
-import { clipWeights, download } from "../../lib/model/download.ts";
+import { clipWeights, download } from "../../lib/weights/download.ts";
 
 const content = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 2654435761) >>> 24);
 const sha256 = createHash("sha256").update(content).digest("hex");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StateDict } from "./weights.ts";
+import type { StateDict } from "./load.ts";
 
 /** DataParallel's, torch.compile's, and what a module is mostly called in the one that wraps it. */
 const PREFIXES = ["module.", "_orig_mod.", "model.", "net."];

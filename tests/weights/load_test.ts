@@ -13,7 +13,7 @@ import {
   loadStateDict,
   savePth,
   type StateDict,
-} from "../../lib/model/weights.ts";
+} from "../../lib/weights/load.ts";
 import { withFolder } from "../folders.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;

@@ -1,10 +1,10 @@
 import { assert, assertLess } from "@std/assert";
-import { createRandom, type Random } from "../lib/base/random.ts";
-import { readNpy } from "../lib/data/boxes.ts";
-import { decodeImage } from "../lib/data/image.ts";
-import { loadCheckpoint, loadStateDict } from "../lib/model/weights.ts";
+import { createRandom, type Random } from "../../lib/base/random.ts";
+import { readNpy } from "../../lib/data/boxes.ts";
+import { decodeImage } from "../../lib/data/image.ts";
+import { loadCheckpoint, loadStateDict } from "../../lib/weights/load.ts";
 
-const fixtures = new URL("./fixtures/", import.meta.url).pathname;
+const fixtures = new URL("../fixtures/", import.meta.url).pathname;
 
 /** A copy with bytes changed, cut out, put in or cut off; headers, at the beginning, more often than the rest. */
 function damaged(bytes: Uint8Array, random: Random): Uint8Array {
