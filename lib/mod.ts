@@ -16,7 +16,7 @@
  *
  * @module
  */
-export { type Backend, type BackendName, initBackend } from "./backend.ts";
+export { type Backend, type BackendName, initBackend } from "./backend/start.ts";
 export { demoDefaults, isDemo, presets, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 export { InputError } from "./base/errors.ts";
 
@@ -60,7 +60,7 @@ export {
   logits,
 } from "./model/forgelens.ts";
 export { bindPaper, paperClsTokens, paperImage, paperLogit, type PaperModel } from "./model/paper.ts";
-export { dispose } from "./model/tensors.ts";
+export { dispose } from "./backend/tensors.ts";
 export { loadStateDict, savePth, saveSafetensors, type StateDict } from "./weights/load.ts";
 
 export { bootstrapIntervals, type Interval, type Intervals } from "./bench/bootstrap.ts";

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { type BackendName, initBackend, isTensorFlow } from "../lib/backend.ts";
+import { type BackendName, initBackend, isTensorFlow } from "../lib/backend/start.ts";
 import { loadStateDict, type StateDict } from "../lib/weights/load.ts";
 
 /** A test that must dispose every tensor that it makes. */

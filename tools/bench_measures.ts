@@ -15,7 +15,7 @@ import {
   isOnGpu,
   isTensorFlow,
   type RawTensor,
-} from "../lib/backend.ts";
+} from "../lib/backend/start.ts";
 import type { ReadyEncoder } from "../lib/bench/encoder.ts";
 import { adamW, trainStep } from "../lib/bench/optimizer.ts";
 import { tokenBatches } from "../lib/bench/tokens.ts";
@@ -34,7 +34,7 @@ import { openTokenCache } from "../lib/model/features.ts";
 import { createForgeLens } from "../lib/model/forgelens.ts";
 import { nativeHeadFault } from "../lib/model/head_step.ts";
 import { choosePrecision } from "../lib/model/precision.ts";
-import { dispose } from "../lib/model/tensors.ts";
+import { dispose } from "../lib/backend/tensors.ts";
 import { createRandom } from "../lib/base/random.ts";
 import type { Peer, PeerMeasure } from "./bench_peer.ts";
 import { median } from "./bench_print.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { cacheFolder } from "../lib/base/cache.ts";
 import { writeWhole } from "../lib/base/files.ts";
-import { withLock } from "./setup.ts";
+import { withLock } from "../lib/backend/setup.ts";
 
 /**
  * Resolves to the Python of an environment that has `packages`, and makes it when it is not there; safe when two processes do.

@@ -11,7 +11,7 @@ import { takeBreath } from "../base/breath.ts";
 import { checkWritable } from "../base/files.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { type ForgeLens, logits } from "../model/forgelens.ts";
-import { dispose } from "../model/tensors.ts";
+import { dispose } from "../backend/tensors.ts";
 import { bootstrapIntervals, tooFewGroups } from "./bootstrap.ts";
 import {
   bindHead,

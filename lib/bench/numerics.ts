@@ -10,7 +10,7 @@ import { z } from "zod";
 import { sealedJson, unsealed } from "../base/checksum.ts";
 import { InputError } from "../base/errors.ts";
 import { exists, readJson, writeWhole } from "../base/files.ts";
-import { roundsSchema } from "../measure.ts";
+import { roundsSchema } from "../backend/measure.ts";
 import { weightsDigest } from "../model/compile.ts";
 import type { ReadyEncoder } from "./encoder.ts";
 

@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type ForgeLens, logits } from "../model/forgelens.ts";
-import { toVariable } from "../model/tensors.ts";
+import { toVariable } from "../backend/tensors.ts";
 import type { StateDict } from "../weights/load.ts";
 
 /** AdamW's settings; PyTorch's defaults, but the reference's learning rate. */

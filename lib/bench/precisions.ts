@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isTensorFlow } from "../backend.ts";
+import { isTensorFlow } from "../backend/start.ts";
 import { reasonOf } from "../base/errors.ts";
 import type { RunConfig } from "../config.ts";
 import type { Clip } from "../model/clip.ts";

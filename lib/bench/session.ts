@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Backend, initBackend } from "../backend.ts";
+import { type Backend, initBackend } from "../backend/start.ts";
 import type { RunConfig } from "../config.ts";
 import { clipWeights } from "../weights/download.ts";
 import type { StateDict } from "../weights/load.ts";

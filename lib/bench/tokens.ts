@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { fromHalf, isOnGpu } from "../backend.ts";
+import { fromHalf, isOnGpu } from "../backend/start.ts";
 import type { Sample } from "../data/dataset.ts";
 import { loadImage, releaseBytes } from "../data/image.ts";
 import { batchesAhead } from "../data/sampling.ts";

@@ -10,7 +10,7 @@ import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import { epochOrder } from "../data/sampling.ts";
 import { tokenCount } from "../model/clip.ts";
 import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
-import { dispose } from "../model/tensors.ts";
+import { dispose } from "../backend/tensors.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./card.ts";

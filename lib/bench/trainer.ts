@@ -4,12 +4,19 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { disposeRaw, fromRaw, isOnGpu, isTensorFlow } from "../backend.ts";
+import { disposeRaw, fromRaw, isOnGpu, isTensorFlow } from "../backend/start.ts";
 import { z } from "zod";
-import { gainOf, isUndecided, measuredOnce, type Rounds, roundsSchema, secondsInTurns } from "../measure.ts";
+import {
+  gainOf,
+  isUndecided,
+  measuredOnce,
+  type Rounds,
+  roundsSchema,
+  secondsInTurns,
+} from "../backend/measure.ts";
 import type { Precision } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
-import { type LoadedGraph, openGraph } from "../model/graph.ts";
+import { type LoadedGraph, openGraph } from "../backend/graph.ts";
 import {
   gradientOutput,
   headGraph,

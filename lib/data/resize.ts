@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { openNative, whileHeld } from "../native/open.ts";
+import { openNative, whileHeld } from "../backend/native.ts";
 
 /** Bits after the binary point of a filter coefficient: Pillow's `PRECISION_BITS`, 32 - 8 - 2. */
 const PRECISION = 22;

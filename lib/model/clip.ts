@@ -12,7 +12,7 @@ import { fromHuggingFace, isHuggingFace } from "../weights/hugging_face.ts";
 import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "./layers.ts";
 import { resizePositions } from "./positions.ts";
 import { withoutPrefix } from "../weights/prefix.ts";
-import { tensorsOf } from "./tensors.ts";
+import { tensorsOf } from "../backend/tensors.ts";
 import { checkState, type StateDict } from "../weights/load.ts";
 
 /** The shape of a CLIP vision tower and how it is run. */

@@ -9,10 +9,18 @@
  */
 import { createHash } from "node:crypto";
 import * as tf from "@tensorflow/tfjs";
-import { castRaw, disposeRaw, DTYPE, fromRaw, isOnGpu, isTensorFlow, type RawTensor } from "../backend.ts";
+import {
+  castRaw,
+  disposeRaw,
+  DTYPE,
+  fromRaw,
+  isOnGpu,
+  isTensorFlow,
+  type RawTensor,
+} from "../backend/start.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
-import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "./graph.ts";
-import { type GraphOps, graphOps, type Variable } from "./graph_ops.ts";
+import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "../backend/graph.ts";
+import { type GraphOps, graphOps, type Variable } from "../backend/graph_ops.ts";
 import { compileInt8 } from "./int8.ts";
 import type { Linear, Norm, ResidualBlock } from "./layers.ts";
 

@@ -19,7 +19,7 @@ import {
   type Norm,
 } from "./layers.ts";
 import { withoutPrefix } from "../weights/prefix.ts";
-import { toVariable } from "./tensors.ts";
+import { toVariable } from "../backend/tensors.ts";
 import { checkState, type StateDict } from "../weights/load.ts";
 
 /** The shape of a ForgeLens head. */

@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { DTYPE } from "../backend.ts";
+import { DTYPE } from "../backend/start.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
-import { createGraph, type Graph, type Ref } from "./graph.ts";
-import { type GraphOps, graphOps, type Variable } from "./graph_ops.ts";
+import { createGraph, type Graph, type Ref } from "../backend/graph.ts";
+import { type GraphOps, graphOps, type Variable } from "../backend/graph_ops.ts";
 
 /** The graph's inputs, by name. */
 export const stepInputs = {

@@ -8,7 +8,7 @@
  */
 import type * as tf from "@tensorflow/tfjs";
 import { reasonOf } from "../base/errors.ts";
-import { openNative, TILE, whileHeld } from "../native/open.ts";
+import { openNative, TILE, whileHeld } from "../backend/native.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "./forgelens.ts";
 
 const symbols = {

@@ -10,7 +10,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../base/errors.ts";
-import { openNative, TILE, whileHeld } from "../native/open.ts";
+import { openNative, TILE, whileHeld } from "../backend/native.ts";
 import { type Clip, tokenCount } from "./clip.ts";
 import type { CompiledClip } from "./compile.ts";
 import type { Linear, Norm } from "./layers.ts";

@@ -20,7 +20,7 @@ import {
   residualBlock,
 } from "./layers.ts";
 import { withoutPrefix } from "../weights/prefix.ts";
-import { tensorsOf } from "./tensors.ts";
+import { tensorsOf } from "../backend/tensors.ts";
 import { checkState, type StateDict } from "../weights/load.ts";
 
 /** Weight-shared guidance module: a bottleneck of three linear layers, D → D/4 → D/4 → D. */

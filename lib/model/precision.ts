@@ -5,10 +5,17 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
-import { isOnGpu, isTensorFlow } from "../backend.ts";
+import { isOnGpu, isTensorFlow } from "../backend/start.ts";
 import { takeBreath } from "../base/breath.ts";
 import { reasonOf } from "../base/errors.ts";
-import { gainOf, isUndecided, measuredOnce, type Rounds, roundsSchema, secondsInTurns } from "../measure.ts";
+import {
+  gainOf,
+  isUndecided,
+  measuredOnce,
+  type Rounds,
+  roundsSchema,
+  secondsInTurns,
+} from "../backend/measure.ts";
 import { seedFrom } from "../base/random.ts";
 import type { Clip } from "./clip.ts";
 import {

@@ -10,7 +10,7 @@ import { attribution, patchMask, type Pointing, pointingGame } from "../bench/at
 import { classScale, defaultWidth, frame, labelSpace } from "../bench/chart_style.ts";
 import { encodeImages } from "../bench/encoder.ts";
 import { escapeMarkdown } from "../bench/tables.ts";
-import { dispose } from "../model/tensors.ts";
+import { dispose } from "../backend/tensors.ts";
 import { photoGrid, type Picture, type Tile } from "./pictures.ts";
 import { type Detector, watch } from "./run.ts";
 import type { Tested } from "./testing.ts";

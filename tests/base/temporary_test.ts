@@ -36,7 +36,7 @@ Deno.test("inTemporaryFolder() takes another place where TMPDIR is not there or 
 });
 
 Deno.test("TensorFlow starts where TMPDIR names no folder", async () => {
-  const probe = new URL("../backend_probe.ts", import.meta.url).pathname;
+  const probe = new URL("../backend/probe.ts", import.meta.url).pathname;
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-A", probe, "auto"],
     env: { TMPDIR: "/nonexistent" },

@@ -9,7 +9,7 @@ import {
 } from "@std/assert";
 import { parse } from "csv-parse/sync";
 import { join } from "node:path";
-import { initBackend, isTensorFlow } from "../../lib/backend.ts";
+import { initBackend, isTensorFlow } from "../../lib/backend/start.ts";
 import { evaluateRun } from "../../lib/bench/evaluate.ts";
 import { compareCalibration } from "../../lib/bench/metrics.ts";
 import { readNumerics } from "../../lib/bench/numerics.ts";

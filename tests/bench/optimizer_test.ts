@@ -10,7 +10,7 @@ import {
 } from "../../lib/bench/optimizer.ts";
 import { bindClip, encodeTokens, randomClip } from "../../lib/model/clip.ts";
 import { bindForgeLens, createForgeLens, forgeLensState, logits } from "../../lib/model/forgelens.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import { arrays, fixture, heldTensors, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 
 const weights = await arrays("forgelens_head.safetensors");

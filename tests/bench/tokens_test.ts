@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { initBackend, isTensorFlow } from "../../lib/backend.ts";
+import { initBackend, isTensorFlow } from "../../lib/backend/start.ts";
 import {
   bindEncoder,
   closeEncoder,
@@ -14,7 +14,7 @@ import { resolveConfig, type RunInput } from "../../lib/config.ts";
 import type { Sample } from "../../lib/data/dataset.ts";
 import { readFolders } from "../../lib/data/folders.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import { writePictures } from "../folders.ts";
 
 await initBackend();

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals, assertRejects, assertStringInclu
 import * as tf from "@tensorflow/tfjs";
 import { parse } from "csv-parse/sync";
 import { join } from "node:path";
-import { initBackend } from "../../lib/backend.ts";
+import { initBackend } from "../../lib/backend/start.ts";
 import { evaluateRun } from "../../lib/bench/evaluate.ts";
 import type { RunEvent } from "../../lib/bench/events.ts";
 import { parseMetricsJson } from "../../lib/bench/report.ts";

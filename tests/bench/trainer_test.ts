@@ -1,12 +1,12 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { isOnGpu, isTensorFlow } from "../../lib/backend.ts";
+import { isOnGpu, isTensorFlow } from "../../lib/backend/start.ts";
 import { adamW, optimizerState, trainStep } from "../../lib/bench/optimizer.ts";
 import { createTrainer, openTrainer } from "../../lib/bench/trainer.ts";
 import type { Precision } from "../../lib/model/compile.ts";
 import { bindForgeLens, createForgeLens, forgeLensState } from "../../lib/model/forgelens.ts";
-import { dispose } from "../../lib/model/tensors.ts";
-import { compilesFor } from "../native.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
+import { compilesFor } from "../backend/native.ts";
 import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 
 const weights = await arrays("forgelens_head.safetensors");

@@ -10,9 +10,9 @@ import fc from "fast-check";
 import sharp from "sharp";
 import { decodeImage, jpegRoundTrip, loadImage, releaseBytes } from "../../lib/data/image.ts";
 import { resizeAside, resizeBilinear, resizeSymbols } from "../../lib/data/resize.ts";
-import { openNative } from "../../lib/native/open.ts";
+import { openNative } from "../../lib/backend/native.ts";
 import { createRandom } from "../../lib/base/random.ts";
-import { compilesFor } from "../native.ts";
+import { compilesFor } from "../backend/native.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;
 

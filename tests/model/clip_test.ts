@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { bindClip, type Clip, embed, encodeTokens, randomClip, toPixels } from "../../lib/model/clip.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import type { StateDict } from "../../lib/weights/load.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { initBackend, isTensorFlow } from "../../lib/backend.ts";
+import { initBackend, isTensorFlow } from "../../lib/backend/start.ts";
 import { drawPerson, drawView } from "../../lib/data/demo_person.ts";
 import { photograph } from "../../lib/data/demo_fakes.ts";
 import { renderPortrait } from "../../lib/data/demo_portrait.ts";
@@ -13,7 +13,7 @@ import {
 } from "../../lib/model/demo_encoder.ts";
 import { compileClip } from "../../lib/model/compile.ts";
 import { meanCosine } from "../../lib/model/precision.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import { createRandom } from "../../lib/base/random.ts";
 
 await initBackend();

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { bindForgeLens, createForgeLens, forgeLensState, logits } from "../../lib/model/forgelens.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import type { StateDict } from "../../lib/weights/load.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { forgeLensShapes } from "../../lib/model/forgelens.ts";
 import { openNativeHead } from "../../lib/model/head_step.ts";
-import { compilesFor } from "../native.ts";
+import { compilesFor } from "../backend/native.ts";
 import { tensorTest } from "../tensors.ts";
 
 const config = { dim: 64, heads: 2, depth: 2, feedForward: 96, dropout: 0.1 };

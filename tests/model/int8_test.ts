@@ -5,8 +5,8 @@ import { bindClip, type Clip, embedPatches, encodeTokens, randomClip } from "../
 import { compileClip } from "../../lib/model/compile.ts";
 import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../lib/model/layers.ts";
 import { meanCosine } from "../../lib/model/precision.ts";
-import { dispose } from "../../lib/model/tensors.ts";
-import { compilesFor } from "../native.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
+import { compilesFor } from "../backend/native.ts";
 import { tensorTest } from "../tensors.ts";
 
 const ignore = !await compilesFor("avx512_vnni");

@@ -10,7 +10,7 @@ import {
   linear,
   quickGelu,
 } from "../../lib/model/layers.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import { createRandom, seedFrom as seedOf } from "../../lib/base/random.ts";
 import { tensorTest, worstDifference } from "../tensors.ts";
 

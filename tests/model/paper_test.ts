@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { createHash } from "node:crypto";
 import { InputError } from "../../lib/base/errors.ts";
 import { bindPaper, paperClsTokens, paperImage, paperLogit } from "../../lib/model/paper.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import type { StateDict } from "../../lib/weights/load.ts";
 import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 

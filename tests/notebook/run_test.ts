@@ -7,7 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { join } from "node:path";
-import { initBackend } from "../../lib/backend.ts";
+import { initBackend } from "../../lib/backend/start.ts";
 import { openEncoder } from "../../lib/bench/encoder.ts";
 import { evaluateRun } from "../../lib/bench/evaluate.ts";
 import { loadExperiment } from "../../lib/bench/experiment.ts";

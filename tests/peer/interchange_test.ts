@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { initBackend } from "../../lib/backend.ts";
+import { initBackend } from "../../lib/backend/start.ts";
 import { evaluateRun } from "../../lib/bench/evaluate.ts";
 import { wholeModel } from "../../lib/bench/export.ts";
 import { trainRun } from "../../lib/bench/train.ts";
@@ -9,7 +9,7 @@ import { resolveConfig } from "../../lib/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/clip.ts";
 import { bindForgeLens, logits } from "../../lib/model/forgelens.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import { loadStateDict, saveSafetensors, type StateDict } from "../../lib/weights/load.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { writePictures } from "../folders.ts";

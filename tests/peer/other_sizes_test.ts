@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { adamW, gradients, trainStep } from "../../lib/bench/optimizer.ts";
 import { bindClip, embed, encodeTokens } from "../../lib/model/clip.ts";
 import { bindForgeLens, forgeLensState, logits } from "../../lib/model/forgelens.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import { loadStateDict, type StateDict } from "../../lib/weights/load.ts";
 import { tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 import { pythonWith } from "./python.ts";

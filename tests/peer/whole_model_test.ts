@@ -11,7 +11,7 @@ import { resolveConfig, type RunConfig } from "../../lib/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/clip.ts";
 import { bindForgeLens, logits } from "../../lib/model/forgelens.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import { loadStateDict, saveSafetensors } from "../../lib/weights/load.ts";
 import { writePictures } from "../folders.ts";
 import { worstDifference } from "../tensors.ts";

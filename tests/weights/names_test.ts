@@ -4,7 +4,7 @@ import { bindClip, embed, encodeTokens } from "../../lib/model/clip.ts";
 import { bindForgeLens } from "../../lib/model/forgelens.ts";
 import { fromHuggingFace } from "../../lib/weights/hugging_face.ts";
 import { withoutPrefix } from "../../lib/weights/prefix.ts";
-import { dispose } from "../../lib/model/tensors.ts";
+import { dispose } from "../../lib/backend/tensors.ts";
 import type { StateDict, StateTensor } from "../../lib/weights/load.ts";
 import { arrays, tensorTest } from "../tensors.ts";
 

@@ -2,7 +2,7 @@ import { assert } from "@std/assert";
 import { join } from "node:path";
 
 Deno.test("all of the model code passes its tests on WebAssembly too", async () => {
-  const here = import.meta.dirname!;
+  const here = join(import.meta.dirname!, "..");
   const files = [
     "model/clip_test.ts",
     "model/forgelens_test.ts",

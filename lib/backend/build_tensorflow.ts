@@ -1,12 +1,12 @@
 /**
  * Builds TensorFlow for tfjs-node in a folder: wheels through pip, the addon through a C++ compiler, one measurement.
- * `tools/setup.ts` decides when.
+ * `lib/backend/setup.ts` decides when.
  *
  * @module
  */
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { writeWhole } from "../lib/base/files.ts";
+import { writeWhole } from "../base/files.ts";
 
 /** The release of TensorFlow whose Python wheel is used. */
 export const TENSORFLOW_VERSION = "2.21.0";

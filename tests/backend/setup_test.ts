@@ -1,16 +1,16 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { TENSORFLOW_VERSION } from "../../tools/build_tensorflow.ts";
-import { describeSetup, placeAddon, setup, withLock } from "../../tools/setup.ts";
+import { TENSORFLOW_VERSION } from "../../lib/backend/build_tensorflow.ts";
+import { describeSetup, placeAddon, setup, withLock } from "../../lib/backend/setup.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 
-/** Runs the real `tools/setup.ts` with an environment of its own. */
+/** Runs the real `lib/backend/setup.ts` with an environment of its own. */
 async function runSetup(
   env: { [name: string]: string },
 ): Promise<{ code: number; out: string; err: string }> {
-  const args = ["run", "-A", "tools/setup.ts", "--variant", "cpu"];
+  const args = ["run", "-A", "lib/backend/setup.ts", "--variant", "cpu"];
   const settings = { HOME: env.XDG_CACHE_HOME, DENO_DIR: await denoDir(), NO_COLOR: "1", ...env };
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args,
@@ -138,7 +138,7 @@ Deno.test("placeAddon() never writes into a file that is linked from elsewhere",
 /** A process that takes the lock, says so, appends `start`, waits, appends `end`. */
 function lockHolder(folder: string, milliseconds: number): Deno.ChildProcess {
   const code = `
-    import { withLock } from ${JSON.stringify(new URL("../../tools/setup.ts", import.meta.url).href)};
+    import { withLock } from ${JSON.stringify(new URL("../../lib/backend/setup.ts", import.meta.url).href)};
     const note = (word) => Deno.writeTextFileSync(${
     JSON.stringify(join(folder, "notes"))
   }, word + "\\n", { append: true });

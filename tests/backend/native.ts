@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compilers, firstThatRuns } from "../tools/build_tensorflow.ts";
+import { compilers, firstThatRuns } from "../../lib/backend/build_tensorflow.ts";
 
 /** Whether this machine has the instructions that `/proc/cpuinfo` calls `flag`, and a C++ compiler. */
 export async function compilesFor(flag: "avx2" | "avx512_vnni" | "avx512_bf16"): Promise<boolean> {

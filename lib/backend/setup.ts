@@ -11,7 +11,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { cacheFolder } from "../lib/base/cache.ts";
+import { cacheFolder } from "../base/cache.ts";
 import {
   ADDON,
   type BuildRecord,

@@ -5,7 +5,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { type BackendName, initBackend } from "../lib/backend.ts";
+import { type BackendName, initBackend } from "../../lib/backend/start.ts";
 
 const backend = await initBackend({ backend: Deno.args[0] as BackendName });
 

@@ -20,8 +20,8 @@ import {
   initBackend,
   isTensorFlow,
   seededBytes,
-} from "../lib/backend.ts";
-import { tensorTest } from "./tensors.ts";
+} from "../../lib/backend/start.ts";
+import { tensorTest } from "../tensors.ts";
 
 const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-ffi"];
 const running = await initBackend();

@@ -7,10 +7,10 @@ import { createHash } from "node:crypto";
 import os from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { initBackend } from "./backend.ts";
-import { takeBreath } from "./base/breath.ts";
-import { measuredFolder } from "./base/cache.ts";
-import { readJson, writeWhole } from "./base/files.ts";
+import { initBackend } from "./start.ts";
+import { takeBreath } from "../base/breath.ts";
+import { measuredFolder } from "../base/cache.ts";
+import { readJson, writeWhole } from "../base/files.ts";
 
 /** By name, the seconds that each round took. */
 export type Rounds = Record<string, number[]>;

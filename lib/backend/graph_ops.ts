@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { DTYPE } from "../backend.ts";
+import { DTYPE } from "./start.ts";
 import { type Graph, outputOf, type Ref } from "./graph.ts";
 
 /** A variable of a graph: what `assign` fills and ops on resources take, its dtype, and the op that fills it from its input. */

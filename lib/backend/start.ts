@@ -8,8 +8,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { createRandom } from "./base/random.ts";
-import { makeTemporaryFolder } from "./base/temporary.ts";
+import { createRandom } from "../base/random.ts";
+import { makeTemporaryFolder } from "../base/temporary.ts";
 
 /** The backends that this project runs on. */
 export type BackendName = "tensorflow" | "wasm";
@@ -118,7 +118,7 @@ async function start(wanted: BackendName | "auto", log: (line: string) => void):
 
 /** Starts TensorFlow, or says why it cannot be and what to install. */
 async function startTensorFlow(log: (line: string) => void): Promise<Backend | string> {
-  const { setup } = await import("../tools/setup.ts");
+  const { setup } = await import("./setup.ts");
   const result = await setup({ log });
   if (!result.ok) return `${result.reason}. ${result.advice}, then deno task setup`;
   restoreUtil();

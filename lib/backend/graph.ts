@@ -8,7 +8,7 @@
  * @module
  */
 import { join } from "node:path";
-import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "../backend.ts";
+import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "./start.ts";
 import { inTemporaryFolder } from "../base/temporary.ts";
 import type * as tf from "@tensorflow/tfjs";
 

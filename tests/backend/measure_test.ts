@@ -1,10 +1,10 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { z } from "zod";
-import { initBackend } from "../lib/backend.ts";
-import { gainOf, measuredOnce, secondsInTurns } from "../lib/measure.ts";
-import type { EncoderPrecision } from "../lib/model/compile.ts";
-import { precisionFrom } from "../lib/model/precision.ts";
+import { initBackend } from "../../lib/backend/start.ts";
+import { gainOf, measuredOnce, secondsInTurns } from "../../lib/backend/measure.ts";
+import type { EncoderPrecision } from "../../lib/model/compile.ts";
+import { precisionFrom } from "../../lib/model/precision.ts";
 
 await initBackend();
 

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { NativeSource } from "../../tools/build_native.ts";
+import type { NativeSource } from "./build_native.ts";
 
 const opened = new Map<NativeSource, Promise<unknown>>();
 
 /**
- * Opens `lib/native/<name>.cc` with the functions that `symbols` declares, once a process; never closed, as a call may be under way in
+ * Opens `lib/backend/native/<name>.cc` with the functions that `symbols` declares, once a process; never closed, as a call may be under way in
  * another thread.
  *
  * @throws with what was expected of the machine or the compiler, and what was found
@@ -29,11 +29,11 @@ async function open<S extends Deno.ForeignLibraryInterface>(
   if (os !== "linux" || arch !== "x86_64") {
     throw new Error(`expected Linux on an x86-64 CPU but found ${os} on ${arch}`);
   }
-  const { buildNative } = await import("../../tools/build_native.ts");
+  const { buildNative } = await import("./build_native.ts");
   return Deno.dlopen(await buildNative(name), symbols).symbols;
 }
 
-/** Columns of the tiles in `lib/native`: widths must be multiples of it. */
+/** Columns of the tiles in `lib/backend/native`: widths must be multiples of it. */
 export const TILE = 32;
 
 const underWay = new Set<unknown>();
