@@ -32,7 +32,7 @@ export type { Sample, SampleList, SkippedFile } from "./data/dataset.ts";
 export { readFolders } from "./data/folders.ts";
 export { readManifest } from "./data/manifest.ts";
 export { demoSets, writeDemoData } from "./data/demo.ts";
-export { decodeImage, loadImage } from "./data/image.ts";
+export { decodeImage, loadImage } from "./images/image.ts";
 export { epochOrder, imageBatches, splitByVideo } from "./data/sampling.ts";
 
 export {

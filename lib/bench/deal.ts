@@ -5,7 +5,7 @@
  */
 import { isDemo, type RunConfig } from "../config.ts";
 import { byName, checkImages, type Sample, type SampleList } from "../data/dataset.ts";
-import type { ImageFacts } from "../data/facts.ts";
+import type { ImageFacts } from "../images/facts.ts";
 import { ffppPersons } from "../data/layout_ffpp.ts";
 import { evenly, type SetReading } from "../data/layout_videos.ts";
 import { joinCopies } from "../data/copies.ts";

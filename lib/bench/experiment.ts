@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { isDemo, type RunConfig } from "../config.ts";
 import { cropOf } from "../data/crop.ts";
 import type { Sample, SkippedFile } from "../data/dataset.ts";
-import type { ImageFacts } from "../data/facts.ts";
+import type { ImageFacts } from "../images/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/leaks.ts";
 import { takeBreath } from "../base/breath.ts";
 import { InputError } from "../base/errors.ts";

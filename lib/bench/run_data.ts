@@ -13,7 +13,7 @@ import { dataFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
 import { exists, linesOf, writeAtomically } from "../base/files.ts";
 import type { Sample } from "../data/dataset.ts";
-import { readAllFacts } from "../data/facts.ts";
+import { readAllFacts } from "../images/facts.ts";
 import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "./experiment.ts";
 import { readCheckpoint } from "./folder.ts";
 

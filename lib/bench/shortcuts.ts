@@ -5,7 +5,7 @@
  * @module
  */
 import type { Sample } from "../data/dataset.ts";
-import type { ImageFacts } from "../data/facts.ts";
+import type { ImageFacts } from "../images/facts.ts";
 import { createRandom } from "../base/random.ts";
 import { rocCurve } from "./metrics.ts";
 

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { fromHalf, isOnGpu } from "../backend/start.ts";
 import type { Sample } from "../data/dataset.ts";
-import { loadImage, releaseBytes } from "../data/image.ts";
+import { loadImage, releaseBytes } from "../images/image.ts";
 import { batchesAhead } from "../data/sampling.ts";
 import { encodeTokens, tokenCount, toPixels } from "../model/clip.ts";
 import { imageKey } from "../model/features.ts";

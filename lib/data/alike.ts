@@ -10,7 +10,7 @@
  * @module
  */
 import { inParallel } from "../base/pool.ts";
-import { decodeImage, type RgbImage } from "./image.ts";
+import { decodeImage, type RgbImage } from "../images/image.ts";
 import { correlateDetail, detailOf } from "./copies.ts";
 
 /** What a sample of images looks like; `unknown` where fewer than two neighbours can be read. */

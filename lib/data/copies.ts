@@ -6,9 +6,9 @@
  */
 import sharp from "sharp";
 import { takeBreath } from "../base/breath.ts";
-import type { ImageFacts } from "./facts.ts";
+import type { ImageFacts } from "../images/facts.ts";
 import type { Groups } from "./groups.ts";
-import { holdPixels } from "./image.ts";
+import { holdPixels } from "../images/image.ts";
 
 /** Two looks of 128 bits with at most so many different ones are compared as pictures. */
 const NEAR_BITS = 7;

@@ -6,7 +6,7 @@
 import { dirname, join } from "node:path";
 import { exists, readJson } from "../base/files.ts";
 import type { Sample } from "./dataset.ts";
-import type { ImageFacts } from "./facts.ts";
+import type { ImageFacts } from "../images/facts.ts";
 import type { LayoutName } from "./spec.ts";
 
 /** A box in pixels, from the top left corner. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
-import { type ImageFacts, readAllFacts } from "./facts.ts";
+import { type ImageFacts, readAllFacts } from "../images/facts.ts";
 
 /** One image with its label. */
 export type Sample = {

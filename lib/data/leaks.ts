@@ -7,7 +7,7 @@ import { InputError } from "../base/errors.ts";
 import { findAlike } from "./moved_copies.ts";
 import { type CompareOptions, findCopies, isFlat } from "./copies.ts";
 import type { Sample } from "./dataset.ts";
-import type { ImageFacts } from "./facts.ts";
+import type { ImageFacts } from "../images/facts.ts";
 
 /** Samples that play one part in a run; the tests of all sets play the same. */
 export type Part = {

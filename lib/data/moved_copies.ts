@@ -6,7 +6,7 @@
  */
 import sharp from "sharp";
 import { takeBreath } from "../base/breath.ts";
-import { grid as across, type ImageFacts } from "./facts.ts";
+import { grid as across, type ImageFacts } from "../images/facts.ts";
 import type { CompareOptions } from "./copies.ts";
 
 /** A turn in degrees, a zoom, a shift in widths of the picture, after mirroring. */

@@ -7,7 +7,7 @@ import { InputError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
 import { byName, type Sample } from "./dataset.ts";
 import { type Groups, groupSamples, nameOf } from "./groups.ts";
-import { loadImage } from "./image.ts";
+import { loadImage } from "../images/image.ts";
 
 /**
  * Deals samples into named parts, a video wholly in one of them, with about the wanted share of each class's videos.

@@ -11,7 +11,7 @@ import { containerFault } from "./container.ts";
 import type { Coverage } from "./coverage.ts";
 import { type Box, cropSquare } from "./crop.ts";
 import { extractFrames, type Extraction, probeVideo, type VideoInfo } from "./ffmpeg.ts";
-import { holdPixels } from "./image.ts";
+import { holdPixels } from "../images/image.ts";
 import { evenly, frameNumber, type Video } from "./layout_videos.ts";
 import { namesIn } from "./scan.ts";
 import { orOutputError, OutputError, sealPng, writeFrame } from "./whole_frames.ts";

@@ -5,7 +5,7 @@
  */
 import type { TopLevelSpec } from "vega-lite";
 import type { Sample } from "../data/dataset.ts";
-import { loadImage } from "../data/image.ts";
+import { loadImage } from "../images/image.ts";
 import { attribution, patchMask, type Pointing, pointingGame } from "../bench/attribution.ts";
 import { classScale, defaultWidth, frame, labelSpace } from "../bench/chart_style.ts";
 import { encodeImages } from "../bench/encoder.ts";

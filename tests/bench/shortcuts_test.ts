@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { auditShortcuts, shortcutNames, shortcutWarning } from "../../lib/bench/shortcuts.ts";
 import type { Sample } from "../../lib/data/dataset.ts";
-import type { ImageFacts } from "../../lib/data/facts.ts";
+import type { ImageFacts } from "../../lib/images/facts.ts";
 import { createRandom } from "../../lib/base/random.ts";
 
 const plain: ImageFacts = {

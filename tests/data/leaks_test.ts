@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import sharp from "sharp";
 import { checkImages, type Sample } from "../../lib/data/dataset.ts";
-import { quantisationTables, readAllFacts } from "../../lib/data/facts.ts";
+import { quantisationTables, readAllFacts } from "../../lib/images/facts.ts";
 import { detailCorrelation } from "../../lib/data/copies.ts";
 import { findLeaks, judgeLeaks, type Part } from "../../lib/data/leaks.ts";
 import { picture, scene, withFolder, writeFiles } from "../folders.ts";

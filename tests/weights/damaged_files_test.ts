@@ -1,7 +1,7 @@
 import { assert, assertLess } from "@std/assert";
 import { createRandom, type Random } from "../../lib/base/random.ts";
 import { readNpy } from "../../lib/data/boxes.ts";
-import { decodeImage } from "../../lib/data/image.ts";
+import { decodeImage } from "../../lib/images/image.ts";
 import { loadCheckpoint, loadStateDict } from "../../lib/weights/load.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;

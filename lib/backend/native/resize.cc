@@ -1,4 +1,4 @@
-// Pillow's bilinear resize, to the byte, in a thread beside JavaScript's: what resizeBilinear() in lib/data/resize.ts does.
+// Pillow's bilinear resize, to the byte, in a thread beside JavaScript's: what resizeBilinear() in lib/images/resize.ts does.
 
 #include <immintrin.h>
 

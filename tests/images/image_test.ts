@@ -8,8 +8,8 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import sharp from "sharp";
-import { decodeImage, jpegRoundTrip, loadImage, releaseBytes } from "../../lib/data/image.ts";
-import { resizeAside, resizeBilinear, resizeSymbols } from "../../lib/data/resize.ts";
+import { decodeImage, jpegRoundTrip, loadImage, releaseBytes } from "../../lib/images/image.ts";
+import { resizeAside, resizeBilinear, resizeSymbols } from "../../lib/images/resize.ts";
 import { openNative } from "../../lib/backend/native.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { compilesFor } from "../backend/native.ts";

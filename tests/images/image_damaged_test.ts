@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { createHash } from "node:crypto";
 import { crc32, deflateSync } from "node:zlib";
-import { decodeImage, withImage } from "../../lib/data/image.ts";
+import { decodeImage, withImage } from "../../lib/images/image.ts";
 
 const folder = new URL("../fixtures/damaged/", import.meta.url).pathname;
 
