@@ -63,7 +63,7 @@ export { bindPaper, paperClsTokens, paperImage, paperLogit, type PaperModel } fr
 export { dispose } from "./backend/tensors.ts";
 export { loadStateDict, savePth, saveSafetensors, type StateDict } from "./weights/load.ts";
 
-export { bootstrapIntervals, type Interval, type Intervals } from "./bench/bootstrap.ts";
+export { bootstrapIntervals, type Interval, type Intervals } from "./metrics/bootstrap.ts";
 export { evaluateRun, scoreSamples } from "./bench/evaluate.ts";
 export type { RunEvent, RunEvent as TrainEvent } from "./bench/events.ts";
 export {
@@ -74,7 +74,7 @@ export {
   prCurve,
   rocCurve,
   shiftPrior,
-} from "./bench/metrics.ts";
+} from "./metrics/metrics.ts";
 export {
   adamW,
   crossEntropy,

@@ -12,7 +12,7 @@ import { checkWritable } from "../base/files.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { type ForgeLens, logits } from "../model/forgelens.ts";
 import { dispose } from "../backend/tensors.ts";
-import { bootstrapIntervals, tooFewGroups } from "./bootstrap.ts";
+import { bootstrapIntervals, tooFewGroups } from "../metrics/bootstrap.ts";
 import {
   bindHead,
   checkHeads,
@@ -27,7 +27,7 @@ import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
 import { newRunName, progressOf, type TrainState } from "./folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { compareCalibration, evaluateScores } from "./metrics.ts";
+import { compareCalibration, evaluateScores } from "../metrics/metrics.ts";
 import { checkOwnData, runOfWeights, withDataOf } from "./own_data.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./report.ts";
 import { saveResults } from "./results.ts";

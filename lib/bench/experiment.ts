@@ -11,7 +11,7 @@ import type { ImageFacts } from "../images/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/leaks.ts";
 import { takeBreath } from "../base/breath.ts";
 import { InputError } from "../base/errors.ts";
-import { LEAST_GROUPS, tooFewGroups } from "./bootstrap.ts";
+import { LEAST_GROUPS, tooFewGroups } from "../metrics/bootstrap.ts";
 import type { RunEvent } from "./events.ts";
 import {
   countSamples,

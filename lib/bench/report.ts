@@ -5,8 +5,8 @@
  * @module
  */
 import { csvText } from "../base/csv.ts";
-import type { Intervals } from "./bootstrap.ts";
-import type { compareCalibration, Metrics } from "./metrics.ts";
+import type { Intervals } from "../metrics/bootstrap.ts";
+import type { compareCalibration, Metrics } from "../metrics/metrics.ts";
 
 /** One scored image. */
 export type Prediction = {

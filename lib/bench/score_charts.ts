@@ -15,7 +15,7 @@ import {
   lineLegend,
   shortNames,
 } from "./chart_style.ts";
-import { evaluateScores, prCurve, rocCurve } from "./metrics.ts";
+import { evaluateScores, prCurve, rocCurve } from "../metrics/metrics.ts";
 import { type EvaluationResult, meanAndSd, type Prediction } from "./report.ts";
 import { testName } from "./tables.ts";
 

@@ -6,7 +6,7 @@
 import { markdownTable } from "markdown-table";
 import stringWidth from "string-width";
 import { printable, printableLines } from "../base/printable.ts";
-import { LEAST_GROUPS } from "./bootstrap.ts";
+import { LEAST_GROUPS } from "../metrics/bootstrap.ts";
 import { referenceFor } from "./reference.ts";
 import { demoTitle, estimate, type EvaluationResult, type MetricName, type RunReport } from "./report.ts";
 

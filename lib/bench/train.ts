@@ -30,7 +30,7 @@ import {
   writeWeights,
 } from "./folder.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
-import { evaluateScores } from "./metrics.ts";
+import { evaluateScores } from "../metrics/metrics.ts";
 import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./numerics.ts";
 import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "./optimizer.ts";
 import type { EpochRecord } from "./report.ts";

@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { encodeImages, type Encoder, openEncoder } from "../bench/encoder.ts";
 import { resultOf, scoreSamples, testDetector } from "../bench/evaluate.ts";
-import { evaluateScores } from "../bench/metrics.ts";
+import { evaluateScores } from "../metrics/metrics.ts";
 import type { EvaluationResult } from "../bench/report.ts";
 import type { Session } from "../bench/session.ts";
 import type { RunConfig } from "../config.ts";

@@ -11,7 +11,7 @@ import { parse } from "csv-parse/sync";
 import { join } from "node:path";
 import { initBackend, isTensorFlow } from "../../lib/backend/start.ts";
 import { evaluateRun } from "../../lib/bench/evaluate.ts";
-import { compareCalibration } from "../../lib/bench/metrics.ts";
+import { compareCalibration } from "../../lib/metrics/metrics.ts";
 import { readNumerics } from "../../lib/bench/numerics.ts";
 import { trainRun } from "../../lib/bench/train.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";

@@ -13,12 +13,12 @@ import sharp from "sharp";
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { csvRows } from "../../lib/base/csv.ts";
-import { bootstrapIntervals } from "../../lib/bench/bootstrap.ts";
+import { bootstrapIntervals } from "../../lib/metrics/bootstrap.ts";
 import { jpegChart, metricsChart } from "../../lib/bench/metric_charts.ts";
 import { confusionChart, rocChart, scoreChart } from "../../lib/bench/score_charts.ts";
 import { classBalanceChart, trainingChart } from "../../lib/bench/training_charts.ts";
 import { reportCharts, reportHtml } from "../../lib/bench/html.ts";
-import { compareCalibration, evaluateScores } from "../../lib/bench/metrics.ts";
+import { compareCalibration, evaluateScores } from "../../lib/metrics/metrics.ts";
 import { referenceFigures, referenceFor } from "../../lib/bench/reference.ts";
 import { displayable, displayBundle, renderChart, renderSvg } from "../../lib/bench/render.ts";
 import {

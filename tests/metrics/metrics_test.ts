@@ -9,7 +9,7 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { createRandom } from "../../lib/base/random.ts";
-import { bootstrapIntervals } from "../../lib/bench/bootstrap.ts";
+import { bootstrapIntervals } from "../../lib/metrics/bootstrap.ts";
 import {
   calibrationError,
   compareCalibration,
@@ -17,7 +17,7 @@ import {
   prCurve,
   rocCurve,
   shiftPrior,
-} from "../../lib/bench/metrics.ts";
+} from "../../lib/metrics/metrics.ts";
 import reference from "../fixtures/metrics.json" with { type: "json" };
 
 // Both sides add the same float64 numbers in another order.
