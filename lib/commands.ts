@@ -21,7 +21,7 @@ import { openSession } from "./bench/session.ts";
 import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench/tables.ts";
 import { trainRun } from "./bench/train.ts";
 import { flagName, isDemo, resolveConfig, type RunConfig } from "./config.ts";
-import { writeDemoData } from "./data/demo.ts";
+import { writeDemoData } from "./data/demo/demo.ts";
 import { InputError } from "./base/errors.ts";
 import { exists } from "./base/files.ts";
 import { unlockedNote } from "./base/owner.ts";

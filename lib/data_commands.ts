@@ -5,10 +5,10 @@
  */
 import { extname, join } from "node:path";
 import { inspectData } from "./bench/experiment.ts";
-import { inspectionChart, inspectionTables } from "./bench/inspect.ts";
+import { inspectionChart, inspectionTables } from "./data/audit/inspect.ts";
 import { type Table, tableText } from "./bench/tables.ts";
 import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "./config.ts";
-import { readSet } from "./data/layouts.ts";
+import { readSet } from "./data/layouts/mod.ts";
 import { prepareVideos } from "./data/video.ts";
 import type { Coverage } from "./data/coverage.ts";
 import { InputError } from "./base/errors.ts";

@@ -20,20 +20,20 @@ export { type Backend, type BackendName, initBackend } from "./backend/start.ts"
 export { demoDefaults, isDemo, presets, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 export { InputError } from "./base/errors.ts";
 
-export { readSet } from "./data/layouts.ts";
-export type { SetReading, Video } from "./data/layout_videos.ts";
-export { findLeaks, type Leak } from "./data/leaks.ts";
+export { readSet } from "./data/layouts/mod.ts";
+export type { SetReading, Video } from "./data/layouts/layout.ts";
+export { findLeaks, type Leak } from "./data/audit/leaks.ts";
 export { prepareVideos } from "./data/video.ts";
 export type { Coverage } from "./data/coverage.ts";
 export { inspectData, loadExperiment } from "./bench/experiment.ts";
-export { type Inspection, inspectionChart, inspectionTables } from "./bench/inspect.ts";
-export { auditShortcuts, type Shortcut } from "./bench/shortcuts.ts";
-export type { Sample, SampleList, SkippedFile } from "./data/dataset.ts";
+export { type Inspection, inspectionChart, inspectionTables } from "./data/audit/inspect.ts";
+export { auditShortcuts, type Shortcut } from "./data/audit/shortcuts.ts";
+export type { Sample, SampleList, SkippedFile } from "./data/sample.ts";
 export { readFolders } from "./data/folders.ts";
 export { readManifest } from "./data/manifest.ts";
-export { demoSets, writeDemoData } from "./data/demo.ts";
+export { demoSets, writeDemoData } from "./data/demo/demo.ts";
 export { decodeImage, loadImage } from "./images/image.ts";
-export { epochOrder, imageBatches, splitByVideo } from "./data/sampling.ts";
+export { epochOrder, imageBatches, splitByVideo } from "./data/order.ts";
 
 export {
   bindClip,

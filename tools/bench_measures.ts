@@ -20,8 +20,8 @@ import type { ReadyEncoder } from "../lib/bench/encoder.ts";
 import { adamW, trainStep } from "../lib/bench/optimizer.ts";
 import { tokenBatches } from "../lib/bench/tokens.ts";
 import { createTrainer, openTrainer } from "../lib/bench/trainer.ts";
-import type { Sample } from "../lib/data/dataset.ts";
-import { imageBatches } from "../lib/data/sampling.ts";
+import type { Sample } from "../lib/data/sample.ts";
+import { imageBatches } from "../lib/data/order.ts";
 import { bindClip, type Clip, clipModels, encodeTokens, randomClip, tokenCount } from "../lib/model/clip.ts";
 import {
   compileClip,

@@ -8,7 +8,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import type { Sample } from "../data/dataset.ts";
+import type { Sample } from "../data/sample.ts";
 import { decodeImage } from "../images/image.ts";
 import { type ForgeLens, logits } from "../model/forgelens.ts";
 

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { flagName, type RunConfig, type RunInput } from "../config.ts";
-import type { Sample } from "../data/dataset.ts";
+import type { Sample } from "../data/sample.ts";
 import { clipMean, clipStd } from "../model/clip.ts";
 import { weightsDigest } from "../model/compile.ts";
 import type { ForgeLens } from "../model/forgelens.ts";

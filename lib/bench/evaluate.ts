@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { dirname, join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
-import type { Sample } from "../data/dataset.ts";
+import type { Sample } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";
 import { checkWritable } from "../base/files.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SkippedFile } from "../data/dataset.ts";
+import type { SkippedFile } from "../data/sample.ts";
 import type { DataSummary, EpochRecord, EvaluationResult } from "./report.ts";
 
 /** One thing that happened in a run. */

@@ -6,9 +6,9 @@
 import { createHash } from "node:crypto";
 import { isDemo, type RunConfig } from "../config.ts";
 import { cropOf } from "../data/crop.ts";
-import type { Sample, SkippedFile } from "../data/dataset.ts";
+import type { Sample, SkippedFile } from "../data/sample.ts";
 import type { ImageFacts } from "../images/facts.ts";
-import { findLeaks, judgeLeaks, type Part } from "../data/leaks.ts";
+import { findLeaks, judgeLeaks, type Part } from "../data/audit/leaks.ts";
 import { takeBreath } from "../base/breath.ts";
 import { InputError } from "../base/errors.ts";
 import { LEAST_GROUPS, tooFewGroups } from "../metrics/bootstrap.ts";
@@ -21,11 +21,11 @@ import {
   inspectionTables,
   mergeCounts,
   type SetSummary,
-} from "./inspect.ts";
-import type { Parts } from "./deal.ts";
-import { readParts } from "./parts.ts";
+} from "../data/audit/inspect.ts";
+import type { Parts } from "../data/split/deal.ts";
+import { readParts } from "../data/split/parts.ts";
 import type { DataSummary } from "./report.ts";
-import { auditShortcuts, shortcutWarning } from "./shortcuts.ts";
+import { auditShortcuts, shortcutWarning } from "../data/audit/shortcuts.ts";
 import { tableText } from "./tables.ts";
 
 /** One data set to test on. */

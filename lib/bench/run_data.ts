@@ -12,7 +12,7 @@ import { isDemo, type RunConfig } from "../config.ts";
 import { dataFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
 import { exists, linesOf, writeAtomically } from "../base/files.ts";
-import type { Sample } from "../data/dataset.ts";
+import type { Sample } from "../data/sample.ts";
 import { readAllFacts } from "../images/facts.ts";
 import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "./experiment.ts";
 import { readCheckpoint } from "./folder.ts";

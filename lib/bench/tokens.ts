@@ -5,9 +5,9 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { fromHalf, isOnGpu } from "../backend/start.ts";
-import type { Sample } from "../data/dataset.ts";
+import type { Sample } from "../data/sample.ts";
 import { loadImage, releaseBytes } from "../images/image.ts";
-import { batchesAhead } from "../data/sampling.ts";
+import { batchesAhead } from "../data/order.ts";
 import { encodeTokens, tokenCount, toPixels } from "../model/clip.ts";
 import { imageKey } from "../model/features.ts";
 import type { Encoder, ReadyEncoder } from "./encoder.ts";

@@ -7,7 +7,7 @@
  */
 import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
-import { epochOrder } from "../data/sampling.ts";
+import { epochOrder } from "../data/order.ts";
 import { tokenCount } from "../model/clip.ts";
 import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
 import { dispose } from "../backend/tensors.ts";

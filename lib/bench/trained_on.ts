@@ -5,9 +5,9 @@
  */
 import { dataFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
-import { isFlat } from "../data/copies.ts";
+import { isFlat } from "../data/audit/copies.ts";
 import { readAllFacts } from "../images/facts.ts";
-import { judgeLeaks, type Leak } from "../data/leaks.ts";
+import { judgeLeaks, type Leak } from "../data/audit/leaks.ts";
 import type { Experiment, TaskOptions } from "./experiment.ts";
 import { keptRunData } from "./run_data.ts";
 

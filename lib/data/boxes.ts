@@ -7,7 +7,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { csvRows } from "../base/csv.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { type Box, boxAround } from "./crop.ts";
-import { frameNumber, type Video } from "./layout_videos.ts";
+import { frameNumber, type Video } from "./layouts/layout.ts";
 import { slashes } from "./list_paths.ts";
 
 /** The box of a frame, and the frame's size where the boxes say it. */

@@ -5,7 +5,7 @@
  */
 import { dirname, join } from "node:path";
 import { exists, readJson } from "../base/files.ts";
-import type { Sample } from "./dataset.ts";
+import type { Sample } from "./sample.ts";
 import type { ImageFacts } from "../images/facts.ts";
 import type { LayoutName } from "./spec.ts";
 

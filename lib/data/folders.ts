@@ -5,10 +5,10 @@
  */
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 import { InputError, reasonOf } from "../base/errors.ts";
-import { byName, imageSuffixes, type Sample, type SampleList, type SkippedFile } from "./dataset.ts";
-import { commonBase, groupImages, originOf } from "./grouping.ts";
-import { isClassName } from "./layout_folders.ts";
-import { isImage } from "./layout_videos.ts";
+import { byName, imageSuffixes, type Sample, type SampleList, type SkippedFile } from "./sample.ts";
+import { commonBase, groupImages, originOf } from "./grouping/grouping.ts";
+import { isClassName } from "./layouts/folders.ts";
+import { isImage } from "./layouts/layout.ts";
 import type { VideosChoice } from "./spec.ts";
 import { below, isBesideFrames, namesIn, type ScanOptions, scanTree } from "./scan.ts";
 

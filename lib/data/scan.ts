@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { writeWhole } from "../base/files.ts";
-import { byName } from "./dataset.ts";
+import { byName } from "./sample.ts";
 
 /** One folder; names are in the order of people, joined by line feeds, so that a million of them are few objects. */
 export type Folder = {

@@ -4,8 +4,8 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
-import type { Selection } from "./layout_videos.ts";
-import { compressionNamed, compressions, type Split, splitNamed } from "./vocabulary.ts";
+import type { Selection } from "./layouts/layout.ts";
+import { compressionNamed, compressions, type Split, splitNamed } from "./layouts/vocabulary.ts";
 
 /** The layouts, by the names that `layout=` takes. */
 export const layoutNames = [

@@ -4,7 +4,7 @@
  * @module
  */
 import type { TopLevelSpec } from "vega-lite";
-import type { Sample } from "../data/dataset.ts";
+import type { Sample } from "../data/sample.ts";
 import { loadImage } from "../images/image.ts";
 import { attribution, patchMask, type Pointing, pointingGame } from "../bench/attribution.ts";
 import { classScale, defaultWidth, frame, labelSpace } from "../bench/chart_style.ts";

@@ -8,7 +8,7 @@ import type { Encoder } from "../bench/encoder.ts";
 import type { Experiment } from "../bench/experiment.ts";
 import type { Table } from "../bench/tables.ts";
 import { isDemo, type RunConfig } from "../config.ts";
-import type { SkippedFile } from "../data/dataset.ts";
+import type { SkippedFile } from "../data/sample.ts";
 import type { ForgeLens } from "../model/forgelens.ts";
 import type { Trained } from "./run.ts";
 

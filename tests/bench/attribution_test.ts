@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { initBackend } from "../../lib/backend/start.ts";
 import { attribution, patchMask, pointingGame } from "../../lib/bench/attribution.ts";
-import type { Sample } from "../../lib/data/dataset.ts";
+import type { Sample } from "../../lib/data/sample.ts";
 import { createForgeLens, logits } from "../../lib/model/forgelens.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
 import { writeFiles } from "../folders.ts";

@@ -11,7 +11,7 @@ import {
 import { readNumerics, settleNumerics } from "../../lib/bench/numerics.ts";
 import { tokenBatches } from "../../lib/bench/tokens.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
-import type { Sample } from "../../lib/data/dataset.ts";
+import type { Sample } from "../../lib/data/sample.ts";
 import { readFolders } from "../../lib/data/folders.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { dispose } from "../../lib/backend/tensors.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { basename, join } from "node:path";
-import type { SampleList } from "../../lib/data/dataset.ts";
+import type { SampleList } from "../../lib/data/sample.ts";
 import { readManifest } from "../../lib/data/manifest.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { writeFiles } from "../folders.ts";

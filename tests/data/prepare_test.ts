@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import sharp from "sharp";
 import { InputError } from "../../lib/base/errors.ts";
 import { findFfmpeg } from "../../lib/data/ffmpeg.ts";
-import { readSet } from "../../lib/data/layouts.ts";
+import { readSet } from "../../lib/data/layouts/mod.ts";
 import { claimFolder } from "../../lib/data/prepare_folder.ts";
 import { type PrepareOptions, prepareVideos } from "../../lib/data/video.ts";
 import { OutputError, sealPng } from "../../lib/data/whole_frames.ts";

@@ -1,9 +1,9 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { initBackend, isTensorFlow } from "../../lib/backend/start.ts";
-import { drawPerson, drawView } from "../../lib/data/demo_person.ts";
-import { photograph } from "../../lib/data/demo_fakes.ts";
-import { renderPortrait } from "../../lib/data/demo_portrait.ts";
+import { drawPerson, drawView } from "../../lib/data/demo/person.ts";
+import { photograph } from "../../lib/data/demo/fakes.ts";
+import { renderPortrait } from "../../lib/data/demo/portrait.ts";
 import { bindClip, embed, encodeTokens, toPixels } from "../../lib/model/clip.ts";
 import {
   demoEncoder,

@@ -1,0 +1,293 @@
+/**
+ * DeepfakeBench's lists: `{set: {label: {split: {[compression:] {video: {label, frames}}}}}}`, with frames by the paths of
+ * the machine that they were made on.
+ *
+ * @module
+ */
+import { basename, dirname } from "node:path";
+import { InputError, reasonOf } from "../../base/errors.ts";
+import { readJson } from "../../base/files.ts";
+import { byName } from "../sample.ts";
+import { ffppIdentities } from "./ffpp.ts";
+import { isImage, type Selection, type SetReading, type Shortage, type Video } from "./layout.ts";
+import { createPathMap, slashes } from "../list_paths.ts";
+import {
+  type Compression,
+  compressionNamed,
+  compressions,
+  labelNamed,
+  type Split,
+  splitNamed,
+  splitWords,
+} from "./vocabulary.ts";
+
+type Listed = {
+  readonly labelName: string;
+  readonly split: Split;
+  readonly compression?: Compression;
+  readonly name: string;
+  readonly label: string;
+  readonly frames: readonly string[];
+};
+
+const methods: Readonly<Record<string, string>> = {
+  "FF-DF": "Deepfakes",
+  "FF-F2F": "Face2Face",
+  "FF-FS": "FaceSwap",
+  "FF-NT": "NeuralTextures",
+  "FF-FH": "FaceShifter",
+  "FF-SH": "FaceShifter",
+  "DFD_fake": "DeepFakeDetection",
+};
+/** Folders that say what is in them; a list that says the opposite is refused. */
+const realFolders = /\/(original_sequences|Celeb-real|YouTube-real)\//i;
+const fakeFolders = /\/(manipulated_sequences|Celeb-synthesis)\//i;
+
+/** True for JSON of DeepfakeBench's form. */
+export function isDeepfakeBench(value: unknown): boolean {
+  const inside = (each: unknown) => (each && typeof each === "object" ? Object.values(each) : []);
+  const splits = inside(value).flatMap(inside);
+  return splits.length > 0 &&
+    splits.every((each) =>
+      each && typeof each === "object" && Object.keys(each).some((key) => splitNamed(key) !== undefined)
+    );
+}
+
+/**
+ * Reads a list of DeepfakeBench's. Its paths may have `\`, and the root of another machine; frames are put in the order of
+ * their numbers; only those that are there count.
+ *
+ * Where the list names a video in two splits, as DeepfakeBench's Celeb-DF and DFD do, it is in both, which the leak check
+ * refuses for training.
+ *
+ * @throws InputError for another form, an unknown label, labels that contradict each other or the folders, several
+ * compressions and none chosen, or when no frame is found.
+ */
+export async function readDeepfakeBench(path: string, options: Selection = {}): Promise<SetReading> {
+  const all = listVideos(await readList(path), path);
+  const chosen = select(all, { path, ...options });
+  const map = createPathMap({ list: path, root: options.root });
+  const contents = new Map<string, Promise<Set<string> | string>>();
+  const videos: Video[] = [];
+  const absent = new Map<string, { expected: number; examples: string[] }>();
+  const skipped: { path: string; reason: string }[] = [];
+  for (const each of chosen) {
+    const label = labelOf(each.labelName, path);
+    const method = methods[each.labelName] ?? each.labelName;
+    const folder = each.frames.length > 0 ? await map.find(dirname(slashes(each.frames[0]))) : undefined;
+    const of = absent.get(each.labelName) ?? { expected: 0, examples: [] };
+    absent.set(each.labelName, of);
+    of.expected++;
+    if (folder === undefined) {
+      of.examples.push(each.name);
+      continue;
+    }
+    if (!contents.has(folder)) contents.set(folder, listNames(folder));
+    const names = await contents.get(folder)!;
+    if (typeof names === "string") {
+      skipped.push({ path: folder, reason: names });
+      of.examples.push(each.name);
+      continue;
+    }
+    const listed = [...new Set(each.frames.map((frame) => basename(slashes(frame))))].filter(isImage).sort(
+      byName,
+    );
+    const there = listed.filter((name) => names.has(name));
+    if (there.length < listed.length) {
+      skipped.push({ path: folder, reason: `${listed.length - there.length} listed frames are not there` });
+    }
+    const identities = each.labelName.startsWith("FF-") ? ffppIdentities(each.name) : [];
+    const id = `${method}/${each.name}`;
+    videos.push({
+      label,
+      method,
+      id,
+      split: each.split,
+      identities: [...identities, ...(identities.length > 0 ? [] : [`${basename(path)}:${id}`])],
+      folder,
+      frames: there.join("\n"),
+    });
+  }
+  const missing: Shortage[] = [...absent].filter(([, { examples }]) => examples.length > 0).map((
+    [name, { expected, examples }],
+  ) => ({
+    what: `${name} videos`,
+    expected,
+    found: expected - examples.length,
+    by: basename(path),
+    examples: examples.slice(0, 5),
+  }));
+  if (videos.length === 0) {
+    throw new InputError(
+      `Cannot read ${path}: expected the frames that it lists but found none of ${chosen.length} videos, for example ${
+        chosen[0].frames[0] ?? chosen[0].name
+      } (looked for in ${
+        map.bases.join(", ")
+      }); say where its paths lie here with --root OLD=NEW or --root FOLDER`,
+    );
+  }
+  const compression = chosen[0].compression;
+  return {
+    layout: `DeepfakeBench list${compression ? `, ${compression}` : ""}, its splits`,
+    kind: "deepfakebench",
+    root: dirname(path),
+    videos,
+    lists: [basename(path)],
+    missing,
+    skipped,
+    notes: [...map.mapped].map((text) => `paths mapped: ${text}`),
+    warnings: map.unused === undefined
+      ? []
+      : [`no path of ${basename(path)} begins with the ${map.unused} that root maps`],
+  };
+}
+
+async function readList(path: string): Promise<unknown> {
+  const value = await readJson(path, { expected: "a list of DeepfakeBench's" });
+  if (!isDeepfakeBench(value)) {
+    throw new InputError(
+      `Cannot read ${path}: expected {set: {label: {train|val|test: …}}}, as DeepfakeBench writes it, but found another form`,
+    );
+  }
+  return value;
+}
+
+function entries(value: unknown): [string, unknown][] {
+  return Object.entries((value && typeof value === "object" ? value : {}) as Record<string, unknown>);
+}
+
+function isListedVideo(value: unknown): boolean {
+  return value !== null && typeof value === "object" && Array.isArray((value as { frames?: unknown }).frames);
+}
+
+function listVideos(value: unknown, path: string): Listed[] {
+  const all: Listed[] = [];
+  for (const [, labels] of entries(value)) {
+    for (const [labelName, splits] of entries(labels)) {
+      for (const [word, inside] of entries(splits)) {
+        const split = splitNamed(word);
+        if (split === undefined) {
+          throw new InputError(
+            `Cannot read ${path}: expected the splits ${splitWords} under ${labelName} but found ${word}`,
+          );
+        }
+        for (const { compression, videos } of byCompression(inside, { path, labelName })) {
+          for (const [name, each] of videos) {
+            // A video without frames is listed, and told of.
+            const { label = labelName, frames = [] } = each as { label?: unknown; frames?: unknown[] };
+            const odd = frames.find((frame) => typeof frame !== "string");
+            if (odd !== undefined) {
+              throw new InputError(
+                `Cannot read ${path}: expected paths as the frames of ${name} under ${labelName} but found ${
+                  JSON.stringify(odd)
+                }`,
+              );
+            }
+            all.push({ labelName, split, compression, name, label: `${label}`, frames: frames as string[] });
+          }
+        }
+      }
+    }
+  }
+  checkLabels(all, path);
+  return all;
+}
+
+/** Videos by compression, where a split's are grouped so. @throws InputError for a group of videos of another name. */
+function byCompression(
+  inside: unknown,
+  { path, labelName }: { readonly path: string; readonly labelName: string },
+): { readonly compression?: Compression; readonly videos: [string, unknown][] }[] {
+  const groups: { compression?: Compression; videos: [string, unknown][] }[] = [];
+  const loose: [string, unknown][] = [];
+  for (const [name, each] of entries(inside)) {
+    // DFDC's val holds one video's own keys, by a slip of DeepfakeBench's.
+    if (!each || typeof each !== "object" || Array.isArray(each)) continue;
+    const compression = compressionNamed(name);
+    const isGroup = !isListedVideo(each) && entries(each).some(([, video]) => isListedVideo(video));
+    if (isListedVideo(each) || (!isGroup && compression === undefined)) loose.push([name, each]);
+    else if (compression !== undefined) groups.push({ compression, videos: entries(each) });
+    else {
+      throw new InputError(
+        `Cannot read ${path}: expected the compressions ${
+          compressions.join(", ")
+        } or videos under ${labelName} but found ${name}`,
+      );
+    }
+  }
+  return loose.length > 0 ? [...groups, { videos: loose }] : groups;
+}
+
+/** Refuses a list whose labels contradict one another, or the folders that the frames are in. */
+function checkLabels(all: readonly Listed[], path: string): void {
+  const contrary = all.filter(({ labelName, label, frames }) => {
+    const fake = labelOf(labelName, path) === 1;
+    const frame = slashes(frames[0] ?? "");
+    return labelOf(label, path) !== (fake ? 1 : 0) || (fake ? realFolders : fakeFolders).test(frame);
+  });
+  if (contrary.length === 0) return;
+  const { labelName, label, name, frames } = contrary[0];
+  throw new InputError(
+    `Cannot use ${path}: expected labels that agree with each other and with the folders of the frames but found ${contrary.length} of ${all.length} videos that do not, such as ${name} under ${labelName} with the label ${label} and the frame ${
+      frames[0] ?? "none"
+    }${contrary.length === all.length ? "; its labels are inverted" : ""}`,
+  );
+}
+
+function labelOf(name: string, path: string): 0 | 1 {
+  const plain = labelNamed(name);
+  if (plain !== undefined) return plain;
+  if (/real$/i.test(name)) return 0;
+  if (name in methods || /fake[a-z]?$/i.test(name)) return 1;
+  throw new InputError(
+    `Cannot read ${path}: expected labels such as FF-real, FF-DF, CelebDFv2_fake or DFDC_Real but found ${name}`,
+  );
+}
+
+function select(all: readonly Listed[], options: Selection & { readonly path: string }): Listed[] {
+  const { path, compression } = options;
+  const there: string[] = [...new Set(all.flatMap((each) => each.compression ?? []))];
+  if (there.length > 1 && compression === undefined) {
+    throw new InputError(
+      `Cannot read ${path}: expected one compression to be chosen but found ${
+        there.join(", ")
+      }; say which, as in NAME=FILE,${there.includes("c23") ? "c23" : there[0]}`,
+    );
+  }
+  if (compression !== undefined && there.length > 0 && !there.includes(compression)) {
+    throw new InputError(
+      `Cannot read ${path}: expected the compression ${compression} but found ${there.join(", ")}`,
+    );
+  }
+  const fakes = [
+    ...new Set(all.filter((each) => labelOf(each.labelName, path) === 1).map((each) => each.labelName)),
+  ];
+  const names = (labelName: string) =>
+    [labelName, methods[labelName] ?? labelName].map((name) => name.toLowerCase());
+  for (const wanted of options.methods ?? []) {
+    if (!fakes.some((name) => names(name).includes(wanted.toLowerCase()))) {
+      throw new InputError(
+        `Cannot select the method ${wanted}: expected one of ${fakes.join(", ")} but found another name`,
+      );
+    }
+  }
+  const wanted = options.methods?.map((name) => name.toLowerCase());
+  const chosen = all.filter((each) =>
+    (each.compression === undefined || compression === undefined || each.compression === compression) &&
+    (!wanted || labelOf(each.labelName, path) === 0 ||
+      names(each.labelName).some((name) => wanted.includes(name)))
+  );
+  if (chosen.length === 0) throw new InputError(`Cannot read ${path}: expected videos but found none listed`);
+  return chosen;
+}
+
+/** The names in a folder, or why they cannot be read. */
+async function listNames(folder: string): Promise<Set<string> | string> {
+  try {
+    const names = new Set<string>();
+    for await (const { name } of Deno.readDir(folder)) names.add(name);
+    return names;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Samples → groups that must not come apart: of one video, one person, one picture.
+ *
+ * @module
+ */
+import { basename } from "node:path";
+import type { Sample } from "../sample.ts";
+
+/** Things by index in groups that can be joined. */
+export type Groups = {
+  /** The group of a thing, as a number; it changes when groups are joined. */
+  of(index: number): number;
+  /** Joins two things' groups; false when they are one already. */
+  join(a: number, b: number): boolean;
+};
+
+/** `count` things, each in a group of its own. */
+function createGroups(count: number): Groups {
+  const parents = Int32Array.from({ length: count }, (_, i) => i);
+  const of = (index: number): number => {
+    let root = index;
+    while (parents[root] !== root) root = parents[root];
+    for (let at = index; at !== root;) {
+      const next = parents[at];
+      parents[at] = root;
+      at = next;
+    }
+    return root;
+  };
+  return {
+    of,
+    join(a, b) {
+      const [one, other] = [of(a), of(b)];
+      if (one === other) return false;
+      parents[Math.max(one, other)] = Math.min(one, other);
+      return true;
+    },
+  };
+}
+
+/** Groups of the samples, by index: those of a video, of videos of the same name, and of videos that share an identity. */
+export function groupSamples(samples: readonly Sample[]): Groups {
+  const groups = createGroups(samples.length);
+  const first = new Map<string, number>();
+  const joinBy = (key: string, i: number) => {
+    const before = first.get(key);
+    if (before === undefined) first.set(key, i);
+    else groups.join(before, i);
+  };
+  let last: readonly string[] | undefined;
+  let lastName: string | undefined;
+  for (const [i, sample] of samples.entries()) {
+    const name = nameOf(sample);
+    joinBy(`name:${name}`, i);
+    const { identities } = sample;
+    if (identities === undefined || (identities === last && name === lastName)) continue; // a video's frames share them
+    for (const identity of identities) joinBy(`is:${identity}`, i);
+    [last, lastName] = [identities, name];
+  }
+  return groups;
+}
+
+/** What a sample's video is called, without the folders above it. */
+export function nameOf({ video, path }: Sample): string {
+  return basename(video ?? path);
+}

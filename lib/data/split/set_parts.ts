@@ -1,0 +1,236 @@
+/**
+ * Sets as they are distributed → samples by part.
+ *
+ * @module
+ */
+import { dataSet, methodNames, type RunConfig } from "../../config.ts";
+import { byName, type Sample } from "../sample.ts";
+import { samplesOf, type SetReading, type Video } from "../layouts/layout.ts";
+import { readSet } from "../layouts/mod.ts";
+import { containerFault } from "../container.ts";
+import type { LayoutSpec } from "../spec.ts";
+import { dataFolder } from "../../base/cache.ts";
+import { InputError, reasonOf } from "../../base/errors.ts";
+import { inParallel } from "../../base/pool.ts";
+import {
+  check,
+  deal,
+  fewVideos,
+  inSplit,
+  type Parts,
+  type PartsOptions,
+  type ReadSet,
+  refuse,
+} from "./deal.ts";
+
+/** A distributed set: its own splits, and validation and test dealt where it has none. */
+export async function dataParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
+  const spec = dataSet(config)!;
+  const global = methodNames(config);
+  const methods = spec.methods ?? (global.length > 0 ? global : undefined);
+  const read = await readLayout(spec, { config, ...options, methods });
+  const at = (split: string) => read.samples.filter((sample) => sample.split === split);
+  const parts = { train: at("train"), val: at("val"), test: at("test") };
+  for (const part of ["train", "val", "test"] as const) {
+    needBothClasses(parts[part], { what: `${spec.name} ${part}`, ...options });
+  }
+  return {
+    train: parts.train,
+    val: parts.val,
+    tests: [{ set: spec.name, split: "test", kind: "within", samples: parts.test }],
+    sets: [read],
+  };
+}
+
+/** The videos of the split that is wanted: what the spec says; for a test the test split, or all of a set without splits. */
+function selectSplit(
+  reading: SetReading,
+  options: PartsOptions & { readonly spec: LayoutSpec; readonly test?: boolean },
+): SetReading {
+  const { spec, test } = options;
+  const splits = new Set(reading.videos.map(({ split }) => split ?? "none"));
+  const wanted = spec.split ?? (!test ? "all" : splits.has("test") || !splits.has("none") ? "test" : "none");
+  const videos = reading.videos.filter(({ split }) => wanted === "all" || (split ?? "none") === wanted);
+  if (videos.length === 0) {
+    refuse(
+      `Cannot use the set ${spec.name}: expected a ${wanted} split but found ${
+        [...splits].join(", ")
+      }; say which, as in ${spec.name}=FOLDER,${splits.has("train") ? "train" : "all"}`,
+      options,
+    );
+  }
+  const left = reading.videos.length - videos.length;
+  return {
+    ...reading,
+    videos,
+    notes: left === 0 ? reading.notes : [...reading.notes, `${left} videos of other splits are not used`],
+  };
+}
+
+/**
+ * Refuses samples of one class only; none at all are fine, as of a set that has no frames yet.
+ *
+ * @throws InputError, unless the options collect problems.
+ */
+export function needBothClasses(
+  samples: readonly Sample[],
+  options: PartsOptions & { readonly what: string },
+): void {
+  if (samples.length === 0) return;
+  const labels = new Set(samples.map(({ label }) => label));
+  if (labels.size === 2) return;
+  refuse(
+    `Cannot use ${options.what}: expected real and fake images but found only ${
+      labels.has(0) ? "real" : "fake"
+    } ones`,
+    options,
+  );
+}
+
+/** Lists a set on disk, of its videos those of the wanted split, and picks the frames. */
+export async function readLayout(
+  spec: LayoutSpec,
+  options: PartsOptions & {
+    readonly config: RunConfig;
+    readonly methods?: readonly string[];
+    /** Whether the set is only tested on. */
+    readonly test?: boolean;
+  },
+): Promise<ReadSet> {
+  const { config, report, signal } = options;
+  const all = await readSet({
+    ...spec,
+    methods: options.methods,
+    compression: spec.compression ?? config.compression,
+    root: spec.root ?? config.root,
+    videos: config.videos,
+  }, {
+    cacheDir: options.cacheDir ?? dataFolder(),
+    signal,
+    onProgress: (done) =>
+      report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
+  });
+  const reading = selectSplit(all, { spec, ...options });
+  const framesPerVideo = spec.framesPerVideo ?? config.framesPerVideo;
+  const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
+  const warnings = [
+    ...reading.warnings.map((text) => `${spec.name}: ${text}`),
+    ...fewVideos(reading.videos.map(({ label, id }) => ({ label, video: id })), spec.name),
+  ];
+  if (samples.length === 0) {
+    const most = framesPerVideo ? ` --frames ${framesPerVideo}` : "";
+    const message =
+      `expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${spec.name}=${spec.path} --into FOLDER${most}`;
+    if (!options.problems) throw new InputError(`Cannot use the set ${spec.name}: ${message}`);
+    warnings.push(`${spec.name}: before training, ${message}`);
+  }
+  const faults = options.problems && !options.quick ? await videoFaults(reading, options) : [];
+  const list = await check({
+    samples,
+    skipped: [...reading.skipped, ...faults].map((file) => ({ ...file, set: spec.name })),
+    warnings,
+  }, options);
+  const read = { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
+  if (options.test) return read;
+  if (spec.split === undefined) needReadable(samples, read, options);
+  return await dealSet(read, { spec, ...options });
+}
+
+/** Refuses a split of the set's own of which no image can be read: it would be tested on nothing, or dealt anew. */
+function needReadable(listed: readonly Sample[], read: ReadSet, options: PartsOptions): void {
+  for (const part of ["train", "val", "test"] as const) {
+    const count = listed.filter(({ split }) => split === part).length;
+    if (count === 0 || read.samples.some(({ split }) => split === part)) continue;
+    const { path, reason } = read.skipped.find(({ split }) => split === part) ?? {};
+    refuse(
+      `Cannot use the set ${read.set}: expected readable ${part} images but found none of ${count}, such as ${path} (${reason})`,
+      options,
+    );
+  }
+}
+
+/**
+ * A set whose videos and samples have a split each: their own, or where the set has no validation or test videos dealt ones;
+ * dealt anew too when the spec asks for a part of the set, or for all of it whatever its splits. Videos without frames are
+ * left as they are, unless none has any yet.
+ */
+async function dealSet(
+  read: ReadSet & { readonly reading: SetReading },
+  options: PartsOptions & { readonly spec: LayoutSpec; readonly config: RunConfig },
+): Promise<ReadSet> {
+  const { spec, config } = options;
+  const own = ({ split }: Pick<Video, "split">) => (spec.split === undefined ? split : undefined);
+  const videos = read.reading.videos.map((video) => ({ ...video, split: own(video) }));
+  const framed = videos.filter(({ frames }) => frames !== "");
+  if (framed.length === 0) return { ...read, reading: { ...read.reading, videos } };
+  const has = (split: string) => framed.some((video) => video.split === split);
+  const isHeldOut = (split?: string) => split === "val" || split === "test";
+  // One sample stands for all frames of its video: with a million frames, the dealing is of some thousand videos.
+  // A video of which no frame can be read would be dealt a place that stays empty.
+  const readable = new Set(read.samples.map(({ label, video }) => `${label} ${video}`));
+  const open = framed.filter(({ split, label, id }) => !isHeldOut(split) && readable.has(`${label} ${id}`));
+  const items = new Map(open.map(({ label, id }, i) => [`${label} ${id}`, i]));
+  const images = read.samples.flatMap(({ label, video, path }) => {
+    const item = items.get(`${label} ${video}`);
+    return item === undefined ? [] : [{ path, item }];
+  });
+  const dealt = await deal(
+    open.map(({ label, id, identities }) => ({
+      path: id,
+      source: id,
+      video: id,
+      label,
+      set: spec.name,
+      identities,
+    })),
+    config,
+    { hasVal: has("val"), hasTest: has("test"), ...options, images },
+  );
+  const splits = new Map<string, "train" | "val" | "test">();
+  for (const split of ["train", "val", "test"] as const) {
+    for (const { label, path } of dealt[split]) splits.set(`${label} ${path}`, split);
+  }
+  const given = (["train", "val"] as const).filter(has);
+  const warnings = has("test") || given.length === 0 ? [] : [
+    `${spec.name}: no frames of a test split of its own beside ${
+      given.join(" and ")
+    }: test videos were dealt from its others, which is not the set's own test`,
+  ];
+  return {
+    ...read,
+    notes: dealt.notes,
+    warnings: [...read.warnings, ...warnings],
+    reading: {
+      ...read.reading,
+      videos: videos.map((video) =>
+        isHeldOut(video.split) || video.frames === ""
+          ? video
+          : { ...video, split: splits.get(`${video.label} ${video.id}`) }
+      ),
+    },
+    samples: read.samples.map((sample) =>
+      spec.split === undefined && isHeldOut(sample.split)
+        ? sample
+        : inSplit(sample, splits.get(`${sample.label} ${sample.video}`))
+    ),
+  };
+}
+
+/** Video files that are not whole, where their frames are yet to be made. */
+async function videoFaults(
+  reading: SetReading,
+  { report, signal }: PartsOptions,
+): Promise<{ path: string; reason: string }[]> {
+  const files = [
+    ...new Set(reading.videos.flatMap(({ file, frames }) => (frames === "" && file ? file : []))),
+  ];
+  const faults: { path: string; reason: string }[] = [];
+  let done = 0;
+  await inParallel(files, async (path) => {
+    const reason = await containerFault(path).catch(reasonOf);
+    if (reason !== undefined) faults.push({ path, reason });
+    const task = "Checking the videos";
+    report?.({ type: "progress", task, unit: "videos", done: ++done, total: files.length });
+  }, { workers: 8, signal });
+  return faults.sort((a, b) => byName(a.path, b.path));
+}

@@ -1,0 +1,129 @@
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import type { Sample } from "../../lib/data/sample.ts";
+import { epochOrder, imageBatches, splitByVideo } from "../../lib/data/order.ts";
+import { InputError } from "../../lib/base/errors.ts";
+import { writePictures } from "../folders.ts";
+
+function samplesOf(
+  groups: readonly (readonly [label: 0 | 1, method: string, videos: number, frames: number])[],
+): Sample[] {
+  return groups.flatMap(([label, method, videos, frames]) =>
+    Array.from({ length: videos * frames }, (_, i): Sample => {
+      const video = `${method}/${label ? "f" : "r"}${Math.floor(i / frames)}`;
+      return {
+        path: `${video}/${i % frames}.png`,
+        label,
+        set: "s",
+        video,
+        method,
+        source: `${video}/${i % frames}.png`,
+      };
+    })
+  );
+}
+
+const count = <T>(items: readonly T[]): Map<T, number> => {
+  const counts = new Map<T, number>();
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
+  return counts;
+};
+
+Deno.test("splitByVideo() keeps a video, and its namesakes of other methods, in one part", () => {
+  const samples = samplesOf([[0, "real", 20, 3], [1, "a", 20, 2], [1, "b", 20, 2]]);
+  const parts = splitByVideo(samples, { shares: { train: 0.7, val: 0.15, test: 0.15 }, seed: 1 });
+  assertEquals(Object.values(parts).flat().length, samples.length);
+  const home = new Map<string, string>();
+  for (const [part, members] of Object.entries(parts)) {
+    for (const { video } of members) {
+      const name = video!.split("/")[1];
+      assertEquals(home.get(name) ?? part, part);
+      home.set(name, part);
+    }
+  }
+  assertEquals(count([...home.values()]), new Map([["train", 28], ["val", 6], ["test", 6]]));
+});
+
+Deno.test("splitByVideo() deals the same for the same seed, whatever order the samples come in", () => {
+  const samples = samplesOf([[0, "real", 9, 2], [1, "a", 9, 2]]);
+  const shares = { train: 0.5, test: 0.5 };
+  const first = splitByVideo(samples, { shares, seed: 1 });
+  assertEquals(splitByVideo(samples.toReversed(), { shares, seed: 1 }), first);
+  assertNotEquals(splitByVideo(samples, { shares, seed: 2 }), first);
+});
+
+Deno.test("splitByVideo() gives every part a video of each class even when they are few, or says that they are too few", () => {
+  const shares = { train: 0.8, val: 0.1, test: 0.1 };
+  const parts = splitByVideo(samplesOf([[0, "real", 3, 4], [1, "a", 3, 1]]), { shares, seed: 0 });
+  for (const part of Object.values(parts)) assertEquals(new Set(part.map(({ label }) => label)).size, 2);
+  assertThrows(
+    () => splitByVideo(samplesOf([[0, "real", 2, 4], [1, "a", 3, 1]]), { shares, seed: 0 }),
+    InputError,
+    "Cannot split the real images into train, val, test: expected at least 3 videos but found 2",
+  );
+});
+
+Deno.test("epochOrder() without balance is a permutation that changes with seed and epoch alone", () => {
+  const samples = samplesOf([[0, "real", 5, 2], [1, "a", 10, 2]]);
+  const order = epochOrder(samples, { seed: 0, epoch: 1, balance: false });
+  assertEquals(order.toSorted((a, b) => a - b), samples.map((_, i) => i));
+  assertEquals(epochOrder(samples, { seed: 0, epoch: 1, balance: false }), order);
+  assertNotEquals(epochOrder(samples, { seed: 0, epoch: 2, balance: false }), order);
+  assertNotEquals(epochOrder(samples, { seed: 1, epoch: 1, balance: false }), order);
+});
+
+Deno.test("epochOrder() with balance draws classes, and methods within the fakes, equally often", () => {
+  const samples = samplesOf([[0, "real", 10, 2], [1, "a", 30, 1], [1, "b", 5, 1], [1, "c", 5, 1]]);
+  const chosen = epochOrder(samples, { seed: 3, epoch: 1, balance: true }).map((i) => samples[i]);
+  assertEquals(chosen.length, samples.length);
+  assertEquals(
+    count(chosen.map(({ method }) => method)),
+    new Map([["real", 30], ["a", 10], ["b", 10], ["c", 10]]) as never,
+  );
+  // A group that is smaller than its share is gone through before any of its samples comes again.
+  const times = [...count(chosen.filter(({ method }) => method === "b").map(({ path }) => path)).values()];
+  assertEquals(times, [2, 2, 2, 2, 2]);
+});
+
+Deno.test("imageBatches() gives every image once, in order, the last batch smaller", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const { real } = await writePictures(root, { videos: 5 });
+    const samples = Array.from(
+      { length: 5 },
+      (_, i): Sample => ({ path: `${real}/r${i}/0.png`, label: 0, set: "s" }),
+    );
+    const seen: string[] = [];
+    const sizes: number[] = [];
+    for await (const { images, samples: batch } of imageBatches(samples, { batchSize: 2, size: 32 })) {
+      sizes.push(images.length);
+      seen.push(...batch.map(({ path }) => path));
+      assert(images.every((image) => image.length === 32 * 32 * 3));
+    }
+    assertEquals(sizes, [2, 2, 1]);
+    assertEquals(seen, samples.map(({ path }) => path));
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("imageBatches() holds a few batches in memory, however many images there are", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const { real } = await writePictures(root, { videos: 1 });
+    const samples = Array.from(
+      { length: 6000 },
+      (): Sample => ({ path: `${real}/r0/0.png`, label: 0, set: "s" }),
+    );
+    let early = 0;
+    let count = 0;
+    for await (const { images } of imageBatches(samples, { batchSize: 8 })) {
+      count += images.length;
+      if (count === 3000) early = Deno.memoryUsage().rss;
+    }
+    // 3000 images of 150 kB are 450 MB; the allowance is for what the allocator and V8 have not given back yet.
+    const grown = (Deno.memoryUsage().rss - early) / 1e6;
+    assert(grown < 90, `memory grew by ${grown.toFixed(0)} MB over 3000 images`);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
