@@ -2,11 +2,11 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { basename, join } from "node:path";
 import sharp from "sharp";
 import { InputError } from "../../lib/base/errors.ts";
-import { findFfmpeg } from "../../lib/data/ffmpeg.ts";
+import { findFfmpeg } from "../../lib/videos/ffmpeg.ts";
 import { readSet } from "../../lib/data/layouts/mod.ts";
-import { claimFolder } from "../../lib/data/prepare_folder.ts";
-import { type PrepareOptions, prepareVideos } from "../../lib/data/video.ts";
-import { OutputError, sealPng } from "../../lib/data/whole_frames.ts";
+import { claimFolder } from "../../lib/videos/prepare_folder.ts";
+import { type PrepareOptions, prepareVideos } from "../../lib/videos/prepare.ts";
+import { OutputError, sealPng } from "../../lib/videos/whole_frames.ts";
 import { ffmpeg, film, withFfmpeg } from "../ffmpeg.ts";
 import { withFolder, writeFiles } from "../folders.ts";
 
@@ -227,7 +227,7 @@ withFfmpeg(
       await film(`${root}/set/real/a.mp4`);
       await film(`${root}/set/fake/b.mp4`);
       const into = join(root, "frames");
-      const module = new URL("../../lib/data/prepare_folder.ts", import.meta.url);
+      const module = new URL("../../lib/videos/prepare_folder.ts", import.meta.url);
       const script = `import { claimFolder } from "${module}";
       const claim = await claimFolder(${JSON.stringify(into)});
       await Deno.mkdir(claim.work, { recursive: true });

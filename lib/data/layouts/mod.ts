@@ -7,7 +7,7 @@
 import { basename, extname, join } from "node:path";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { nothingAt, readJson } from "../../base/files.ts";
-import { readSettings } from "../crop.ts";
+import { readSettings } from "../../videos/crop.ts";
 import { looksLikeCelebDf, readCelebDf } from "./celebdf.ts";
 import { isDeepfakeBench, readDeepfakeBench } from "./deepfakebench.ts";
 import { looksLikeDfdc, readDfdc } from "./dfdc.ts";

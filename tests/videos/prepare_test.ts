@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import sharp from "sharp";
-import { misfit, readBoxes, readNpy } from "../../lib/data/boxes.ts";
+import { misfit, readBoxes, readNpy } from "../../lib/videos/boxes.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { boxAround, cropSquare } from "../../lib/data/crop.ts";
-import { containerFault } from "../../lib/data/container.ts";
+import { boxAround, cropSquare } from "../../lib/videos/crop.ts";
+import { containerFault } from "../../lib/videos/container.ts";
 import { readSet } from "../../lib/data/layouts/mod.ts";
 import type { SetReading } from "../../lib/data/layouts/layout.ts";
-import { prepareVideos } from "../../lib/data/video.ts";
+import { prepareVideos } from "../../lib/videos/prepare.ts";
 import { ffmpeg, film, withFfmpeg } from "../ffmpeg.ts";
 import { withFolder, writeFiles } from "../folders.ts";
 

@@ -9,7 +9,7 @@ import { InputError } from "../base/errors.ts";
 import { readJson, writeWhole } from "../base/files.ts";
 import { ownerFile, type Ownership, ownFolder } from "../base/owner.ts";
 import { type PrepareSettings, settingsName } from "./crop.ts";
-import type { SetReading, Video } from "./layouts/layout.ts";
+import type { SetReading, Video } from "../data/layouts/layout.ts";
 import { orOutputError } from "./whole_frames.ts";
 
 /** A claim on a folder; it ends when it is disposed, or with the process, however that ends. */

@@ -7,8 +7,8 @@ import { basename, dirname, extname, join } from "node:path";
 import { csvRows } from "../base/csv.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { type Box, boxAround } from "./crop.ts";
-import { frameNumber, type Video } from "./layouts/layout.ts";
-import { slashes } from "./list_paths.ts";
+import { frameNumber, type Video } from "../data/layouts/layout.ts";
+import { slashes } from "../data/list_paths.ts";
 
 /** The box of a frame, and the frame's size where the boxes say it. */
 export type FaceBox = Box & { readonly frame?: { readonly width: number; readonly height: number } };

@@ -12,8 +12,8 @@ import type { Coverage } from "./coverage.ts";
 import { type Box, cropSquare } from "./crop.ts";
 import { extractFrames, type Extraction, probeVideo, type VideoInfo } from "./ffmpeg.ts";
 import { holdPixels } from "../images/image.ts";
-import { evenly, frameNumber, type Video } from "./layouts/layout.ts";
-import { namesIn } from "./scan.ts";
+import { evenly, frameNumber, type Video } from "../data/layouts/layout.ts";
+import { namesIn } from "../data/scan.ts";
 import { orOutputError, OutputError, sealPng, writeFrame } from "./whole_frames.ts";
 
 /** How one video is prepared. */

@@ -5,9 +5,9 @@
  */
 import { dirname, join } from "node:path";
 import { exists, readJson } from "../base/files.ts";
-import type { Sample } from "./sample.ts";
+import type { Sample } from "../data/sample.ts";
 import type { ImageFacts } from "../images/facts.ts";
-import type { LayoutName } from "./spec.ts";
+import type { LayoutName } from "../data/spec.ts";
 
 /** A box in pixels, from the top left corner. */
 export type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };

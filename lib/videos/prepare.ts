@@ -9,12 +9,12 @@ import { inParallel } from "../base/pool.ts";
 import { landmarksFolder, readBoxes, readLandmarks } from "./boxes.ts";
 import { appendCoverage, type Coverage, coverageKey, readCoverage, writeCoverage } from "./coverage.ts";
 import type { PrepareSettings } from "./crop.ts";
-import { byName } from "./sample.ts";
+import { byName } from "../data/sample.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
-import { isImage, type SetReading, type Video } from "./layouts/layout.ts";
+import { isImage, type SetReading, type Video } from "../data/layouts/layout.ts";
 import { unlockedNote } from "../base/owner.ts";
 import { claimFolder, openFolder, outFolders } from "./prepare_folder.ts";
-import { type FrameOptions, framesOf, sourceOf } from "./video_frames.ts";
+import { type FrameOptions, framesOf, sourceOf } from "./frames.ts";
 
 /** What `prepareVideos()` can be told. */
 export type PrepareOptions = {
