@@ -46,10 +46,15 @@ export {
   encodeTokens,
   randomClip,
   toPixels,
-} from "./model/clip.ts";
-export { compileClip, type CompiledClip, type EncoderPrecision, type Precision } from "./model/compile.ts";
-export { choosePrecision, type PrecisionChoice } from "./model/precision.ts";
-export { demoEncoder } from "./model/demo_encoder.ts";
+} from "./model/encoders/clip.ts";
+export {
+  compileClip,
+  type CompiledClip,
+  type EncoderPrecision,
+  type Precision,
+} from "./model/encoders/clip_graph.ts";
+export { choosePrecision, type PrecisionChoice } from "./model/encoders/precision.ts";
+export { demoEncoder } from "./model/encoders/demo.ts";
 export { clipWeights } from "./weights/download.ts";
 export {
   bindForgeLens,
@@ -58,8 +63,14 @@ export {
   type ForgeLensConfig,
   forgeLensState,
   logits,
-} from "./model/forgelens.ts";
-export { bindPaper, paperClsTokens, paperImage, paperLogit, type PaperModel } from "./model/paper.ts";
+} from "./model/detectors/notebook_head.ts";
+export {
+  bindPaper,
+  paperClsTokens,
+  paperImage,
+  paperLogit,
+  type PaperModel,
+} from "./model/detectors/published.ts";
 export { dispose } from "./backend/tensors.ts";
 export { loadStateDict, savePth, saveSafetensors, type StateDict } from "./weights/load.ts";
 
@@ -90,8 +101,8 @@ export {
   patchMask,
   type Pointing,
   pointingGame,
-} from "./bench/attribution.ts";
-export { closeEncoder, type Encoder, openEncoder, type ReadyEncoder } from "./bench/encoder.ts";
+} from "./model/detectors/attribution.ts";
+export { closeEncoder, type Encoder, openEncoder, type ReadyEncoder } from "./model/encoders/open.ts";
 export type { Experiment, TestSet } from "./bench/experiment.ts";
 export { reportCharts, reportHtml } from "./bench/html.ts";
 export { jpegChart, metricsChart } from "./bench/metric_charts.ts";

@@ -16,24 +16,31 @@ import {
   isTensorFlow,
   type RawTensor,
 } from "../lib/backend/start.ts";
-import type { ReadyEncoder } from "../lib/bench/encoder.ts";
+import type { ReadyEncoder } from "../lib/model/encoders/open.ts";
 import { adamW, trainStep } from "../lib/bench/optimizer.ts";
-import { tokenBatches } from "../lib/bench/tokens.ts";
+import { tokenBatches } from "../lib/model/encoders/tokens.ts";
 import { createTrainer, openTrainer } from "../lib/bench/trainer.ts";
 import type { Sample } from "../lib/data/sample.ts";
 import { imageBatches } from "../lib/data/order.ts";
-import { bindClip, type Clip, clipModels, encodeTokens, randomClip, tokenCount } from "../lib/model/clip.ts";
+import {
+  bindClip,
+  type Clip,
+  clipModels,
+  encodeTokens,
+  randomClip,
+  tokenCount,
+} from "../lib/model/encoders/clip.ts";
 import {
   compileClip,
   type CompiledClip,
   encoderDigest,
   type EncoderPrecision,
   type Precision,
-} from "../lib/model/compile.ts";
-import { openTokenCache } from "../lib/model/features.ts";
-import { createForgeLens } from "../lib/model/forgelens.ts";
+} from "../lib/model/encoders/clip_graph.ts";
+import { openTokenCache } from "../lib/model/encoders/token_cache.ts";
+import { createForgeLens } from "../lib/model/detectors/notebook_head.ts";
 import { nativeHeadFault } from "../lib/model/head_step.ts";
-import { choosePrecision } from "../lib/model/precision.ts";
+import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
 import { createRandom } from "../lib/base/random.ts";
 import type { Peer, PeerMeasure } from "./bench_peer.ts";

@@ -10,11 +10,11 @@ import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { flagName, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../data/sample.ts";
-import { clipMean, clipStd } from "../model/clip.ts";
-import { weightsDigest } from "../model/compile.ts";
-import type { ForgeLens } from "../model/forgelens.ts";
+import { clipMean, clipStd } from "../model/encoders/clip.ts";
+import { weightsDigest } from "../model/encoders/clip_graph.ts";
+import type { ForgeLens } from "../model/detectors/notebook_head.ts";
 import { loadWeights, type StateDict } from "../weights/load.ts";
-import type { ReadyEncoder } from "./encoder.ts";
+import type { ReadyEncoder } from "../model/encoders/open.ts";
 import { type Numerics, precisionSchema } from "./numerics.ts";
 
 const headSchema = z.object({

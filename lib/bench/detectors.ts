@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
-import { bindForgeLens, type ForgeLens } from "../model/forgelens.ts";
+import { bindForgeLens, type ForgeLens } from "../model/detectors/notebook_head.ts";
 import {
   type CardedWeights,
   checkEncoder,

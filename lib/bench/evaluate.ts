@@ -10,7 +10,7 @@ import type { Sample } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";
 import { checkWritable } from "../base/files.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
-import { type ForgeLens, logits } from "../model/forgelens.ts";
+import { type ForgeLens, logits } from "../model/detectors/notebook_head.ts";
 import { dispose } from "../backend/tensors.ts";
 import { bootstrapIntervals, tooFewGroups } from "../metrics/bootstrap.ts";
 import {
@@ -22,7 +22,7 @@ import {
   type TrainedHead,
   trainedPrior,
 } from "./detectors.ts";
-import { describeEncoder, type Encoder } from "./encoder.ts";
+import { describeEncoder, type Encoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
 import { newRunName, progressOf, type TrainState } from "./folder.ts";
@@ -33,7 +33,7 @@ import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./rep
 import { saveResults } from "./results.ts";
 import { openResultsFolder } from "./results_folder.ts";
 import { openSession, type Session } from "./session.ts";
-import { tokenBatches } from "./tokens.ts";
+import { tokenBatches } from "../model/encoders/tokens.ts";
 
 /**
  * The probability of fake, in [0, 1], that each model gives each sample, in the samples' order: one array a model.

@@ -11,8 +11,8 @@ import { sealedJson, unsealed } from "../base/checksum.ts";
 import { InputError } from "../base/errors.ts";
 import { exists, readJson, writeWhole } from "../base/files.ts";
 import { roundsSchema } from "../backend/measure.ts";
-import { weightsDigest } from "../model/compile.ts";
-import type { ReadyEncoder } from "./encoder.ts";
+import { weightsDigest } from "../model/encoders/clip_graph.ts";
+import type { ReadyEncoder } from "../model/encoders/open.ts";
 
 /** What matrix products are computed in, and why. */
 export const precisionSchema = z.object({

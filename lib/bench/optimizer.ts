@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { type ForgeLens, logits } from "../model/forgelens.ts";
+import { type ForgeLens, logits } from "../model/detectors/notebook_head.ts";
 import { toVariable } from "../backend/tensors.ts";
 import type { StateDict } from "../weights/load.ts";
 

@@ -7,9 +7,15 @@ import { type Backend, initBackend } from "../backend/start.ts";
 import type { RunConfig } from "../config.ts";
 import { clipWeights } from "../weights/download.ts";
 import type { StateDict } from "../weights/load.ts";
-import { closeEncoder, describeEncoder, encoderWarning, openEncoder, type ReadyEncoder } from "./encoder.ts";
+import {
+  closeEncoder,
+  describeEncoder,
+  encoderWarning,
+  openEncoder,
+  type ReadyEncoder,
+} from "../model/encoders/open.ts";
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
-import type { EncoderUse } from "./precisions.ts";
+import type { EncoderUse } from "../model/encoders/precisions.ts";
 import { loadRunData } from "./run_data.ts";
 import { trainedOn } from "./trained_on.ts";
 

@@ -8,15 +8,20 @@
 import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
 import { epochOrder } from "../data/order.ts";
-import { tokenCount } from "../model/clip.ts";
-import { bindForgeLens, createForgeLens, type ForgeLens, forgeLensState } from "../model/forgelens.ts";
+import { tokenCount } from "../model/encoders/clip.ts";
+import {
+  bindForgeLens,
+  createForgeLens,
+  type ForgeLens,
+  forgeLensState,
+} from "../model/detectors/notebook_head.ts";
 import { dispose } from "../backend/tensors.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./card.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
-import { exportFull } from "./export.ts";
+import { exportFull } from "../model/detectors/export.ts";
 import type { TaskOptions } from "./experiment.ts";
 import {
   checkRunFolder,
@@ -36,7 +41,7 @@ import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "./optim
 import type { EpochRecord } from "./report.ts";
 import { otherImages, writeRunData } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
-import { tokenBatches } from "./tokens.ts";
+import { tokenBatches } from "../model/encoders/tokens.ts";
 import { checkSameConfig } from "./train_state.ts";
 import { openTrainer, type Trainer } from "./trainer.ts";
 

@@ -14,8 +14,8 @@ import {
   roundsSchema,
   secondsInTurns,
 } from "../backend/measure.ts";
-import type { Precision } from "../model/compile.ts";
-import type { ForgeLens } from "../model/forgelens.ts";
+import type { Precision } from "../model/encoders/clip_graph.ts";
+import type { ForgeLens } from "../model/detectors/notebook_head.ts";
 import { type LoadedGraph, openGraph } from "../backend/graph.ts";
 import {
   gradientOutput,

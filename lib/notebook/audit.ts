@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { encodeImages, type Encoder, openEncoder } from "../bench/encoder.ts";
+import { encodeImages, type Encoder, openEncoder } from "../model/encoders/open.ts";
 import { resultOf, scoreSamples, testDetector } from "../bench/evaluate.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
 import type { EvaluationResult } from "../bench/report.ts";
@@ -14,8 +14,8 @@ import type { RunConfig } from "../config.ts";
 import { checkImages, type Sample, type SampleList } from "../data/sample.ts";
 import { readFolders } from "../data/folders.ts";
 import { imageBatches } from "../data/order.ts";
-import { clipMean, clipStd, encodeTokens, toPixels } from "../model/clip.ts";
-import { logits } from "../model/forgelens.ts";
+import { clipMean, clipStd, encodeTokens, toPixels } from "../model/encoders/clip.ts";
+import { logits } from "../model/detectors/notebook_head.ts";
 import { createRandom } from "../base/random.ts";
 import { makeTemporaryFolder } from "../base/temporary.ts";
 import { type Detector, reload, train, watch } from "./run.ts";

@@ -6,9 +6,9 @@
 import type { TopLevelSpec } from "vega-lite";
 import type { Sample } from "../data/sample.ts";
 import { loadImage } from "../images/image.ts";
-import { attribution, patchMask, type Pointing, pointingGame } from "../bench/attribution.ts";
+import { attribution, patchMask, type Pointing, pointingGame } from "../model/detectors/attribution.ts";
 import { classScale, defaultWidth, frame, labelSpace } from "../bench/chart_style.ts";
-import { encodeImages } from "../bench/encoder.ts";
+import { encodeImages } from "../model/encoders/open.ts";
 import { escapeMarkdown } from "../bench/tables.ts";
 import { dispose } from "../backend/tensors.ts";
 import { photoGrid, type Picture, type Tile } from "./pictures.ts";

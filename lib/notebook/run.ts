@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type Backend, initBackend } from "../backend/start.ts";
-import type { ReadyEncoder } from "../bench/encoder.ts";
+import type { ReadyEncoder } from "../model/encoders/open.ts";
 import { loadDetectors, type TrainedHead } from "../bench/detectors.ts";
 import type { RunEvent } from "../bench/events.ts";
 import type { Experiment, TaskOptions } from "../bench/experiment.ts";

@@ -4,12 +4,12 @@
  * @module
  */
 import { join } from "node:path";
-import type { Encoder } from "../bench/encoder.ts";
+import type { Encoder } from "../model/encoders/open.ts";
 import type { Experiment } from "../bench/experiment.ts";
 import type { Table } from "../bench/tables.ts";
 import { isDemo, type RunConfig } from "../config.ts";
 import type { SkippedFile } from "../data/sample.ts";
-import type { ForgeLens } from "../model/forgelens.ts";
+import type { ForgeLens } from "../model/detectors/notebook_head.ts";
 import type { Trained } from "./run.ts";
 
 /** The settings that decide a run, and where its images come from. */

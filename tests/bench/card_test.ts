@@ -16,7 +16,7 @@ import { readNumerics } from "../../lib/bench/numerics.ts";
 import { trainRun } from "../../lib/bench/train.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { randomClip } from "../../lib/model/clip.ts";
+import { randomClip } from "../../lib/model/encoders/clip.ts";
 import { loadWeights, savePth, saveSafetensors } from "../../lib/weights/load.ts";
 import { writePictures } from "../folders.ts";
 

@@ -8,8 +8,13 @@ import {
   restoreOptimizer,
   trainStep,
 } from "../../lib/bench/optimizer.ts";
-import { bindClip, encodeTokens, randomClip } from "../../lib/model/clip.ts";
-import { bindForgeLens, createForgeLens, forgeLensState, logits } from "../../lib/model/forgelens.ts";
+import { bindClip, encodeTokens, randomClip } from "../../lib/model/encoders/clip.ts";
+import {
+  bindForgeLens,
+  createForgeLens,
+  forgeLensState,
+  logits,
+} from "../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
 import { arrays, fixture, heldTensors, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 

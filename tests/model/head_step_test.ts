@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { forgeLensShapes } from "../../lib/model/forgelens.ts";
+import { forgeLensShapes } from "../../lib/model/detectors/notebook_head.ts";
 import { openNativeHead } from "../../lib/model/head_step.ts";
 import { compilesFor } from "../backend/native.ts";
 import { tensorTest } from "../tensors.ts";

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
-import { openEncoder } from "../../lib/bench/encoder.ts";
+import { openEncoder } from "../../lib/model/encoders/open.ts";
 import { evaluateRun } from "../../lib/bench/evaluate.ts";
 import { loadExperiment } from "../../lib/bench/experiment.ts";
 import { parseMetricsJson, type RunReport } from "../../lib/bench/report.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { bindClip, embed, encodeTokens } from "../../lib/model/clip.ts";
-import { bindForgeLens } from "../../lib/model/forgelens.ts";
+import { bindClip, embed, encodeTokens } from "../../lib/model/encoders/clip.ts";
+import { bindForgeLens } from "../../lib/model/detectors/notebook_head.ts";
 import { fromHuggingFace } from "../../lib/weights/hugging_face.ts";
 import { withoutPrefix } from "../../lib/weights/prefix.ts";
 import { dispose } from "../../lib/backend/tensors.ts";

@@ -7,13 +7,13 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { createRandom } from "../base/random.ts";
-import { fromHuggingFace, isHuggingFace } from "../weights/hugging_face.ts";
-import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "./layers.ts";
-import { resizePositions } from "./positions.ts";
-import { withoutPrefix } from "../weights/prefix.ts";
-import { tensorsOf } from "../backend/tensors.ts";
-import { checkState, type StateDict } from "../weights/load.ts";
+import { createRandom } from "../../base/random.ts";
+import { fromHuggingFace, isHuggingFace } from "../../weights/hugging_face.ts";
+import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "../layers.ts";
+import { resizePositions } from "../positions.ts";
+import { withoutPrefix } from "../../weights/prefix.ts";
+import { tensorsOf } from "../../backend/tensors.ts";
+import { checkState, type StateDict } from "../../weights/load.ts";
 
 /** The shape of a CLIP vision tower and how it is run. */
 export type ClipConfig = {

@@ -17,12 +17,12 @@ import {
   isOnGpu,
   isTensorFlow,
   type RawTensor,
-} from "../backend/start.ts";
+} from "../../backend/start.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
-import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "../backend/graph.ts";
-import { type GraphOps, graphOps, type Variable } from "../backend/graph_ops.ts";
-import { compileInt8 } from "./int8.ts";
-import type { Linear, Norm, ResidualBlock } from "./layers.ts";
+import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "../../backend/graph.ts";
+import { type GraphOps, graphOps, type Variable } from "../../backend/graph_ops.ts";
+import { compileInt8 } from "./clip_int8.ts";
+import type { Linear, Norm, ResidualBlock } from "../layers.ts";
 
 /** What matrix products are computed in. */
 export type Precision = "bfloat16" | "float32";

@@ -7,10 +7,15 @@ import {
   assertThrows,
 } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { bindForgeLens, createForgeLens, forgeLensState, logits } from "../../lib/model/forgelens.ts";
-import { dispose } from "../../lib/backend/tensors.ts";
-import type { StateDict } from "../../lib/weights/load.ts";
-import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
+import {
+  bindForgeLens,
+  createForgeLens,
+  forgeLensState,
+  logits,
+} from "../../../lib/model/detectors/notebook_head.ts";
+import { dispose } from "../../../lib/backend/tensors.ts";
+import type { StateDict } from "../../../lib/weights/load.ts";
+import { arrays, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
 
 const weights = await arrays("forgelens_head.safetensors");
 const expected = await arrays("forgelens_head_expected.safetensors");

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { isTensorFlow } from "../backend/start.ts";
-import { reasonOf } from "../base/errors.ts";
-import type { RunConfig } from "../config.ts";
-import type { Clip } from "../model/clip.ts";
-import { compileClip, type CompiledClip, type EncoderPrecision, type Precision } from "../model/compile.ts";
-import { choosePrecision, type PrecisionChoice } from "../model/precision.ts";
-import type { Encoder } from "./encoder.ts";
-import type { KeptPrecision } from "./numerics.ts";
+import { isTensorFlow } from "../../backend/start.ts";
+import { reasonOf } from "../../base/errors.ts";
+import type { RunConfig } from "../../config.ts";
+import type { Clip } from "./clip.ts";
+import { compileClip, type CompiledClip, type EncoderPrecision, type Precision } from "./clip_graph.ts";
+import { choosePrecision, type PrecisionChoice } from "./precision.ts";
+import type { Encoder } from "./open.ts";
+import type { KeptPrecision } from "../../bench/numerics.ts";
 
 /** For what an encoder is opened. */
 export type EncoderUse = {

@@ -2,12 +2,12 @@ import { assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { initBackend } from "../../lib/backend/start.ts";
-import { attribution, patchMask, pointingGame } from "../../lib/bench/attribution.ts";
-import type { Sample } from "../../lib/data/sample.ts";
-import { createForgeLens, logits } from "../../lib/model/forgelens.ts";
-import { dispose } from "../../lib/backend/tensors.ts";
-import { writeFiles } from "../folders.ts";
+import { initBackend } from "../../../lib/backend/start.ts";
+import { attribution, patchMask, pointingGame } from "../../../lib/model/detectors/attribution.ts";
+import type { Sample } from "../../../lib/data/sample.ts";
+import { createForgeLens, logits } from "../../../lib/model/detectors/notebook_head.ts";
+import { dispose } from "../../../lib/backend/tensors.ts";
+import { writeFiles } from "../../folders.ts";
 
 await initBackend();
 

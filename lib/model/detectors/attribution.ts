@@ -8,9 +8,9 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import type { Sample } from "../data/sample.ts";
-import { decodeImage } from "../images/image.ts";
-import { type ForgeLens, logits } from "../model/forgelens.ts";
+import type { Sample } from "../../data/sample.ts";
+import { decodeImage } from "../../images/image.ts";
+import { type ForgeLens, logits } from "./notebook_head.ts";
 
 /**
  * Shares of each image's logit difference logit(fake) − logit(real): `patches` and `classToken` add up to `logit`. Positive speaks

@@ -9,8 +9,8 @@
  */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
-import { reasonOf } from "../base/errors.ts";
-import { readAt, removeAbandoned, writeAtomically } from "../base/files.ts";
+import { reasonOf } from "../../base/errors.ts";
+import { readAt, removeAbandoned, writeAtomically } from "../../base/files.ts";
 
 /** Tokens of one encoder on disk; `close()` writes what waits. */
 export type TokenCache = {

@@ -8,8 +8,8 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { InputError } from "../base/errors.ts";
-import { bindClip, type Clip, clipShapes, clipSizes, embedPatches } from "./clip.ts";
+import { InputError } from "../../base/errors.ts";
+import { bindClip, type Clip, clipShapes, clipSizes, embedPatches } from "../encoders/clip.ts";
 import {
   type Attention,
   attention,
@@ -18,10 +18,10 @@ import {
   linear,
   type Norm,
   residualBlock,
-} from "./layers.ts";
-import { withoutPrefix } from "../weights/prefix.ts";
-import { tensorsOf } from "../backend/tensors.ts";
-import { checkState, type StateDict } from "../weights/load.ts";
+} from "../layers.ts";
+import { withoutPrefix } from "../../weights/prefix.ts";
+import { tensorsOf } from "../../backend/tensors.ts";
+import { checkState, type StateDict } from "../../weights/load.ts";
 
 /** Weight-shared guidance module: a bottleneck of three linear layers, D → D/4 → D/4 → D. */
 type Wsgm = { readonly down: Linear; readonly middle: Linear; readonly up: Linear };

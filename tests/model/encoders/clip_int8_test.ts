@@ -1,13 +1,19 @@
 import { assertEquals, assertGreater, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { InputError } from "../../lib/base/errors.ts";
-import { bindClip, type Clip, embedPatches, encodeTokens, randomClip } from "../../lib/model/clip.ts";
-import { compileClip } from "../../lib/model/compile.ts";
-import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../lib/model/layers.ts";
-import { meanCosine } from "../../lib/model/precision.ts";
-import { dispose } from "../../lib/backend/tensors.ts";
-import { compilesFor } from "../backend/native.ts";
-import { tensorTest } from "../tensors.ts";
+import { InputError } from "../../../lib/base/errors.ts";
+import {
+  bindClip,
+  type Clip,
+  embedPatches,
+  encodeTokens,
+  randomClip,
+} from "../../../lib/model/encoders/clip.ts";
+import { compileClip } from "../../../lib/model/encoders/clip_graph.ts";
+import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../../lib/model/layers.ts";
+import { meanCosine } from "../../../lib/model/encoders/precision.ts";
+import { dispose } from "../../../lib/backend/tensors.ts";
+import { compilesFor } from "../../backend/native.ts";
+import { tensorTest } from "../../tensors.ts";
 
 const ignore = !await compilesFor("avx512_vnni");
 

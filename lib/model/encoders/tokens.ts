@@ -4,13 +4,13 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { fromHalf, isOnGpu } from "../backend/start.ts";
-import type { Sample } from "../data/sample.ts";
-import { loadImage, releaseBytes } from "../images/image.ts";
-import { batchesAhead } from "../data/order.ts";
-import { encodeTokens, tokenCount, toPixels } from "../model/clip.ts";
-import { imageKey } from "../model/features.ts";
-import type { Encoder, ReadyEncoder } from "./encoder.ts";
+import { fromHalf, isOnGpu } from "../../backend/start.ts";
+import type { Sample } from "../../data/sample.ts";
+import { loadImage, releaseBytes } from "../../images/image.ts";
+import { batchesAhead } from "../../data/order.ts";
+import { encodeTokens, tokenCount, toPixels } from "./clip.ts";
+import { imageKey } from "./token_cache.ts";
+import type { Encoder, ReadyEncoder } from "./open.ts";
 
 /** A compiled encoder, or any. */
 export type TokenEncoder = Encoder & Partial<ReadyEncoder>;

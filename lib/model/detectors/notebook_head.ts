@@ -8,7 +8,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { createRandom, seedFrom } from "../base/random.ts";
+import { createRandom, seedFrom } from "../../base/random.ts";
 import {
   type EncoderLayer,
   encoderLayer,
@@ -17,10 +17,10 @@ import {
   type Linear,
   linear,
   type Norm,
-} from "./layers.ts";
-import { withoutPrefix } from "../weights/prefix.ts";
-import { toVariable } from "../backend/tensors.ts";
-import { checkState, type StateDict } from "../weights/load.ts";
+} from "../layers.ts";
+import { withoutPrefix } from "../../weights/prefix.ts";
+import { toVariable } from "../../backend/tensors.ts";
+import { checkState, type StateDict } from "../../weights/load.ts";
 
 /** The shape of a ForgeLens head. */
 export type ForgeLensConfig = {

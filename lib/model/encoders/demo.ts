@@ -14,7 +14,7 @@
  * @module
  */
 import { clipMean, clipStd } from "./clip.ts";
-import type { StateDict } from "../weights/load.ts";
+import type { StateDict } from "../../weights/load.ts";
 
 /** The demo encoder's sizes. */
 export const demoEncoderConfig = {

@@ -5,9 +5,9 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
-import { isOnGpu, isTensorFlow } from "../backend/start.ts";
-import { takeBreath } from "../base/breath.ts";
-import { reasonOf } from "../base/errors.ts";
+import { isOnGpu, isTensorFlow } from "../../backend/start.ts";
+import { takeBreath } from "../../base/breath.ts";
+import { reasonOf } from "../../base/errors.ts";
 import {
   gainOf,
   isUndecided,
@@ -15,8 +15,8 @@ import {
   type Rounds,
   roundsSchema,
   secondsInTurns,
-} from "../backend/measure.ts";
-import { seedFrom } from "../base/random.ts";
+} from "../../backend/measure.ts";
+import { seedFrom } from "../../base/random.ts";
 import type { Clip } from "./clip.ts";
 import {
   compileClip,
@@ -24,7 +24,7 @@ import {
   encoderDigest,
   type EncoderPrecision,
   type Precision,
-} from "./compile.ts";
+} from "./clip_graph.ts";
 
 /** What `choosePrecision()` found. */
 export type PrecisionChoice = {

@@ -1,21 +1,21 @@
 import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { initBackend, isTensorFlow } from "../../lib/backend/start.ts";
+import { initBackend, isTensorFlow } from "../../../lib/backend/start.ts";
 import {
   bindEncoder,
   closeEncoder,
   encoderWarning,
   type ReadyEncoder,
   readyEncoder,
-} from "../../lib/bench/encoder.ts";
-import { readNumerics, settleNumerics } from "../../lib/bench/numerics.ts";
-import { tokenBatches } from "../../lib/bench/tokens.ts";
-import { resolveConfig, type RunInput } from "../../lib/config.ts";
-import type { Sample } from "../../lib/data/sample.ts";
-import { readFolders } from "../../lib/data/folders.ts";
-import { InputError } from "../../lib/base/errors.ts";
-import { dispose } from "../../lib/backend/tensors.ts";
-import { writePictures } from "../folders.ts";
+} from "../../../lib/model/encoders/open.ts";
+import { readNumerics, settleNumerics } from "../../../lib/bench/numerics.ts";
+import { tokenBatches } from "../../../lib/model/encoders/tokens.ts";
+import { resolveConfig, type RunInput } from "../../../lib/config.ts";
+import type { Sample } from "../../../lib/data/sample.ts";
+import { readFolders } from "../../../lib/data/folders.ts";
+import { InputError } from "../../../lib/base/errors.ts";
+import { dispose } from "../../../lib/backend/tensors.ts";
+import { writePictures } from "../../folders.ts";
 
 await initBackend();
 const root = await Deno.makeTempDir();

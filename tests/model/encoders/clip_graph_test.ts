@@ -7,14 +7,14 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { isOnGpu, isTensorFlow } from "../../lib/backend/start.ts";
-import { bindClip, type Clip, randomClip } from "../../lib/model/clip.ts";
-import { compileClip, encoderDigest } from "../../lib/model/compile.ts";
-import { demoEncoder } from "../../lib/model/demo_encoder.ts";
-import { choosePrecision, meanCosine } from "../../lib/model/precision.ts";
-import { dispose } from "../../lib/backend/tensors.ts";
-import { compilesFor } from "../backend/native.ts";
-import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
+import { isOnGpu, isTensorFlow } from "../../../lib/backend/start.ts";
+import { bindClip, type Clip, randomClip } from "../../../lib/model/encoders/clip.ts";
+import { compileClip, encoderDigest } from "../../../lib/model/encoders/clip_graph.ts";
+import { demoEncoder } from "../../../lib/model/encoders/demo.ts";
+import { choosePrecision, meanCosine } from "../../../lib/model/encoders/precision.ts";
+import { dispose } from "../../../lib/backend/tensors.ts";
+import { compilesFor } from "../../backend/native.ts";
+import { arrays, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
 
 const weights = await arrays("clip_tiny.safetensors");
 const expected = await arrays("clip_tiny_expected.safetensors");

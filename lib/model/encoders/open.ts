@@ -4,29 +4,21 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { takeBreath } from "../base/breath.ts";
-import { tokenFolder } from "../base/cache.ts";
-import { isDemo, type RunConfig } from "../config.ts";
-import { reasonOf } from "../base/errors.ts";
-import {
-  bindClip,
-  type Clip,
-  clipModels,
-  encodeTokens,
-  randomClip,
-  tokenCount,
-  toPixels,
-} from "../model/clip.ts";
-import { type CompiledClip, encoderDigest, type EncoderPrecision, type Precision } from "../model/compile.ts";
-import { demoEncoder } from "../model/demo_encoder.ts";
-import { clipWeights } from "../weights/download.ts";
-import { openTokenCache, type TokenCache } from "../model/features.ts";
-import { withoutPrefix } from "../weights/prefix.ts";
-import type { Rounds } from "../backend/measure.ts";
-import { dispose } from "../backend/tensors.ts";
-import { loadStateDict, type StateDict } from "../weights/load.ts";
-import type { TaskOptions } from "./experiment.ts";
-import { checkWhole } from "./export.ts";
+import { takeBreath } from "../../base/breath.ts";
+import { tokenFolder } from "../../base/cache.ts";
+import { isDemo, type RunConfig } from "../../config.ts";
+import { reasonOf } from "../../base/errors.ts";
+import { bindClip, type Clip, clipModels, encodeTokens, randomClip, tokenCount, toPixels } from "./clip.ts";
+import { type CompiledClip, encoderDigest, type EncoderPrecision, type Precision } from "./clip_graph.ts";
+import { demoEncoder } from "./demo.ts";
+import { clipWeights } from "../../weights/download.ts";
+import { openTokenCache, type TokenCache } from "./token_cache.ts";
+import { withoutPrefix } from "../../weights/prefix.ts";
+import type { Rounds } from "../../backend/measure.ts";
+import { dispose } from "../../backend/tensors.ts";
+import { loadStateDict, type StateDict } from "../../weights/load.ts";
+import type { TaskOptions } from "../../bench/experiment.ts";
+import { checkWhole } from "../detectors/export.ts";
 import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";
 
 /** A frozen encoder and what a report says of it. */

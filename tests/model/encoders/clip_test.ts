@@ -1,9 +1,16 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { bindClip, type Clip, embed, encodeTokens, randomClip, toPixels } from "../../lib/model/clip.ts";
-import { dispose } from "../../lib/backend/tensors.ts";
-import type { StateDict } from "../../lib/weights/load.ts";
-import { arrays, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
+import {
+  bindClip,
+  type Clip,
+  embed,
+  encodeTokens,
+  randomClip,
+  toPixels,
+} from "../../../lib/model/encoders/clip.ts";
+import { dispose } from "../../../lib/backend/tensors.ts";
+import type { StateDict } from "../../../lib/weights/load.ts";
+import { arrays, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
 
 const weights = await arrays("clip_tiny.safetensors");
 const expected = await arrays("clip_tiny_expected.safetensors");

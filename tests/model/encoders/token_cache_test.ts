@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { cacheUse, imageKey, openTokenCache, pruneCache } from "../../lib/model/features.ts";
-import { loadStateDict } from "../../lib/weights/load.ts";
+import { cacheUse, imageKey, openTokenCache, pruneCache } from "../../../lib/model/encoders/token_cache.ts";
+import { loadStateDict } from "../../../lib/weights/load.ts";
 
 const shape = [3, 4] as const;
 const numbers = (seed: number) => Float16Array.from({ length: 12 }, (_, i) => seed + i / 8);

@@ -9,11 +9,11 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { InputError } from "../base/errors.ts";
-import { openNative, TILE, whileHeld } from "../backend/native.ts";
+import { InputError } from "../../base/errors.ts";
+import { openNative, TILE, whileHeld } from "../../backend/native.ts";
 import { type Clip, tokenCount } from "./clip.ts";
-import type { CompiledClip } from "./compile.ts";
-import type { Linear, Norm } from "./layers.ts";
+import type { CompiledClip } from "./clip_graph.ts";
+import type { Linear, Norm } from "../layers.ts";
 
 const symbols = {
   int8_supported: { parameters: [], result: "i32" },

@@ -1,20 +1,20 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { initBackend, isTensorFlow } from "../../lib/backend/start.ts";
-import { drawPerson, drawView } from "../../lib/data/demo/person.ts";
-import { photograph } from "../../lib/data/demo/fakes.ts";
-import { renderPortrait } from "../../lib/data/demo/portrait.ts";
-import { bindClip, embed, encodeTokens, toPixels } from "../../lib/model/clip.ts";
+import { initBackend, isTensorFlow } from "../../../lib/backend/start.ts";
+import { drawPerson, drawView } from "../../../lib/data/demo/person.ts";
+import { photograph } from "../../../lib/data/demo/fakes.ts";
+import { renderPortrait } from "../../../lib/data/demo/portrait.ts";
+import { bindClip, embed, encodeTokens, toPixels } from "../../../lib/model/encoders/clip.ts";
 import {
   demoEncoder,
   demoEncoderConfig,
   spectrum,
   spectrumCoefficients,
-} from "../../lib/model/demo_encoder.ts";
-import { compileClip } from "../../lib/model/compile.ts";
-import { meanCosine } from "../../lib/model/precision.ts";
-import { dispose } from "../../lib/backend/tensors.ts";
-import { createRandom } from "../../lib/base/random.ts";
+} from "../../../lib/model/encoders/demo.ts";
+import { compileClip } from "../../../lib/model/encoders/clip_graph.ts";
+import { meanCosine } from "../../../lib/model/encoders/precision.ts";
+import { dispose } from "../../../lib/backend/tensors.ts";
+import { createRandom } from "../../../lib/base/random.ts";
 
 await initBackend();
 
