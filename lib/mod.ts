@@ -93,7 +93,7 @@ export {
   type Optimizer,
   optimizerState,
   trainStep,
-} from "./bench/optimizer.ts";
+} from "./training/optimizers.ts";
 export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./bench/report.ts";
 export {
   type Attribution,
@@ -164,4 +164,4 @@ export {
   skippedTable,
   weightsTable,
 } from "./notebook/summary.ts";
-export { createTrainer, type Trainer } from "./bench/trainer.ts";
+export { createTrainer, type Trainer } from "./training/trainer.ts";

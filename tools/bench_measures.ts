@@ -17,9 +17,9 @@ import {
   type RawTensor,
 } from "../lib/backend/start.ts";
 import type { ReadyEncoder } from "../lib/model/encoders/open.ts";
-import { adamW, trainStep } from "../lib/bench/optimizer.ts";
+import { adamW, trainStep } from "../lib/training/optimizers.ts";
 import { tokenBatches } from "../lib/model/encoders/tokens.ts";
-import { createTrainer, openTrainer } from "../lib/bench/trainer.ts";
+import { createTrainer, openTrainer } from "../lib/training/trainer.ts";
 import type { Sample } from "../lib/data/sample.ts";
 import { imageBatches } from "../lib/data/order.ts";
 import {
@@ -39,7 +39,7 @@ import {
 } from "../lib/model/encoders/clip_graph.ts";
 import { openTokenCache } from "../lib/model/encoders/token_cache.ts";
 import { createForgeLens } from "../lib/model/detectors/notebook_head.ts";
-import { nativeHeadFault } from "../lib/model/head_step.ts";
+import { nativeHeadFault } from "../lib/training/head_native.ts";
 import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
 import { createRandom } from "../lib/base/random.ts";

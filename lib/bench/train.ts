@@ -37,13 +37,13 @@ import {
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
 import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./numerics.ts";
-import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "./optimizer.ts";
+import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "../training/optimizers.ts";
 import type { EpochRecord } from "./report.ts";
 import { otherImages, writeRunData } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "../model/encoders/tokens.ts";
 import { checkSameConfig } from "./train_state.ts";
-import { openTrainer, type Trainer } from "./trainer.ts";
+import { openTrainer, type Trainer } from "../training/trainer.ts";
 
 const SAVE_EVERY_MS = 5 * 60_000;
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { forgeLensShapes } from "../../lib/model/detectors/notebook_head.ts";
-import { openNativeHead } from "../../lib/model/head_step.ts";
+import { openNativeHead } from "../../lib/training/head_native.ts";
 import { compilesFor } from "../backend/native.ts";
 import { tensorTest } from "../tensors.ts";
 

@@ -9,7 +9,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { reasonOf } from "../base/errors.ts";
 import { openNative, TILE, whileHeld } from "../backend/native.ts";
-import { type ForgeLensConfig, forgeLensShapes } from "./detectors/notebook_head.ts";
+import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/notebook_head.ts";
 
 const symbols = {
   head_supported: { parameters: [], result: "i32" },

@@ -8,7 +8,7 @@
  * @module
  */
 import { DTYPE } from "../backend/start.ts";
-import { type ForgeLensConfig, forgeLensShapes } from "./detectors/notebook_head.ts";
+import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/notebook_head.ts";
 import { createGraph, type Graph, type Ref } from "../backend/graph.ts";
 import { type GraphOps, graphOps, type Variable } from "../backend/graph_ops.ts";
 

@@ -7,7 +7,7 @@ import {
   optimizerState,
   restoreOptimizer,
   trainStep,
-} from "../../lib/bench/optimizer.ts";
+} from "../../lib/training/optimizers.ts";
 import { bindClip, encodeTokens, randomClip } from "../../lib/model/encoders/clip.ts";
 import {
   bindForgeLens,

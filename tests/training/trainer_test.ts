@@ -1,8 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { isOnGpu, isTensorFlow } from "../../lib/backend/start.ts";
-import { adamW, optimizerState, trainStep } from "../../lib/bench/optimizer.ts";
-import { createTrainer, openTrainer } from "../../lib/bench/trainer.ts";
+import { adamW, optimizerState, trainStep } from "../../lib/training/optimizers.ts";
+import { createTrainer, openTrainer } from "../../lib/training/trainer.ts";
 import type { Precision } from "../../lib/model/encoders/clip_graph.ts";
 import { bindForgeLens, createForgeLens, forgeLensState } from "../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../lib/backend/tensors.ts";

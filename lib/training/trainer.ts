@@ -26,11 +26,18 @@ import {
   slots,
   stepInputs,
   stepOutputs,
-} from "../model/head_graph.ts";
-import { nativeHeadFault, openNativeHead } from "../model/head_step.ts";
+} from "./head_graph.ts";
+import { nativeHeadFault, openNativeHead } from "./head_native.ts";
 import { leastKept } from "../model/layers.ts";
 import { seedFrom } from "../base/random.ts";
-import { checkBatch, gradients, momentsOf, type Optimizer, type TrainBatch, trainStep } from "./optimizer.ts";
+import {
+  checkBatch,
+  gradients,
+  momentsOf,
+  type Optimizer,
+  type TrainBatch,
+  trainStep,
+} from "./optimizers.ts";
 
 /** What takes the steps: a TensorFlow graph, the project's C++, or tfjs's ops one by one. */
 export type Engine = "graph" | "native" | "eager";
