@@ -16,9 +16,9 @@ import {
 } from "./bench/folder.ts";
 import { readNumerics } from "./bench/numerics.ts";
 import { dealtBy } from "./bench/own_data.ts";
-import type { EvaluationResult, RunReport } from "./bench/report.ts";
+import type { EvaluationResult, RunReport } from "./report/report.ts";
 import { openSession } from "./bench/session.ts";
-import { referenceTable, resultsTable, tableText, thresholdTable } from "./bench/tables.ts";
+import { referenceTable, resultsTable, tableText, thresholdTable } from "./report/tables.ts";
 import { trainRun } from "./bench/train.ts";
 import { flagName, isDemo, resolveConfig, type RunConfig } from "./config.ts";
 import { writeDemoData } from "./data/demo/demo.ts";

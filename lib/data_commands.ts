@@ -6,7 +6,7 @@
 import { extname, join } from "node:path";
 import { inspectData } from "./bench/experiment.ts";
 import { inspectionChart, inspectionTables } from "./data/audit/inspect.ts";
-import { type Table, tableText } from "./bench/tables.ts";
+import { type Table, tableText } from "./report/tables.ts";
 import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "./config.ts";
 import { readSet } from "./data/layouts/mod.ts";
 import { prepareVideos } from "./videos/prepare.ts";
@@ -50,7 +50,7 @@ export async function inspect(flags: Flags): Promise<number> {
       const spec = inspectionChart(inspection, { demo: false });
       if (form === ".json") await writeWhole(chart, `${JSON.stringify(spec, null, 2)}\n`);
       else {
-        const { renderChart } = await import("./bench/render.ts");
+        const { renderChart } = await import("./report/render.ts");
         const { svg, png } = await renderChart(spec);
         await writeWhole(chart, form === ".svg" ? svg : png);
       }

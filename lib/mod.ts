@@ -94,7 +94,7 @@ export {
   optimizerState,
   trainStep,
 } from "./training/optimizers.ts";
-export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./bench/report.ts";
+export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./report/report.ts";
 export {
   type Attribution,
   attribution,
@@ -104,10 +104,10 @@ export {
 } from "./model/detectors/attribution.ts";
 export { closeEncoder, type Encoder, openEncoder, type ReadyEncoder } from "./model/encoders/open.ts";
 export type { Experiment, TestSet } from "./bench/experiment.ts";
-export { reportCharts, reportHtml } from "./bench/html.ts";
-export { jpegChart, metricsChart } from "./bench/metric_charts.ts";
-export { displayable, displayBundle, renderChart } from "./bench/render.ts";
-export { confusionChart, prChart, rocChart, scoreChart } from "./bench/score_charts.ts";
+export { reportCharts, reportHtml } from "./report/page.ts";
+export { jpegChart, metricsChart } from "./report/charts/metric_charts.ts";
+export { displayable, displayBundle, renderChart } from "./report/render.ts";
+export { confusionChart, prChart, rocChart, scoreChart } from "./report/charts/score_charts.ts";
 export { openSession, type Session } from "./bench/session.ts";
 export {
   calibrationTable,
@@ -120,9 +120,9 @@ export {
   tableMarkdown,
   tableText,
   thresholdTable,
-} from "./bench/tables.ts";
+} from "./report/tables.ts";
 export { trainRun } from "./bench/train.ts";
-export { classBalanceChart, trainingChart } from "./bench/training_charts.ts";
+export { classBalanceChart, trainingChart } from "./report/charts/training_charts.ts";
 
 export {
   halfNormalised,

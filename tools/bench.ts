@@ -20,7 +20,7 @@ import {
   writeBenchImages,
 } from "./bench_measures.ts";
 import { type Peer, startPeer } from "./bench_peer.ts";
-import { renderSvg } from "../lib/bench/render.ts";
+import { renderSvg } from "../lib/report/render.ts";
 import { barChart, median, ratioChart, table } from "./bench_print.ts";
 
 /** Images that whole runs are timed on: enough for what a run does once to weigh little. */

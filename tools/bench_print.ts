@@ -4,7 +4,7 @@
  * @module
  */
 import type { TopLevelSpec } from "vega-lite";
-import { colours, frame, grey } from "../lib/bench/chart_style.ts";
+import { colours, frame, grey } from "../lib/report/style.ts";
 
 /** The middle value; of an even number, the mean of the middle two. */
 export function median(values: readonly number[]): number {

@@ -4,9 +4,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { jpegChart, metricsChart } from "../lib/bench/metric_charts.ts";
-import { renderChart } from "../lib/bench/render.ts";
-import { parseMetricsJson } from "../lib/bench/report.ts";
+import { jpegChart, metricsChart } from "../lib/report/charts/metric_charts.ts";
+import { renderChart } from "../lib/report/render.ts";
+import { parseMetricsJson } from "../lib/report/report.ts";
 import sharp from "sharp";
 
 const [from, to] = Deno.args;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { SkippedFile } from "../data/sample.ts";
-import type { DataSummary, EpochRecord, EvaluationResult } from "./report.ts";
+import type { DataSummary, EpochRecord, EvaluationResult } from "../report/report.ts";
 
 /** One thing that happened in a run. */
 export type RunEvent =

@@ -24,9 +24,9 @@ import {
 } from "../data/audit/inspect.ts";
 import type { Parts } from "../data/split/deal.ts";
 import { readParts } from "../data/split/parts.ts";
-import type { DataSummary } from "./report.ts";
+import type { DataSummary } from "../report/report.ts";
 import { auditShortcuts, shortcutWarning } from "../data/audit/shortcuts.ts";
-import { tableText } from "./tables.ts";
+import { tableText } from "../report/tables.ts";
 
 /** One data set to test on. */
 export type TestSet = {

@@ -11,7 +11,7 @@ import { type Ownership, ownFolder } from "../base/owner.ts";
 import { readSafetensors } from "../weights/safetensors.ts";
 import { savePth, saveSafetensors, type StateDict } from "../weights/load.ts";
 import { cardTexts, type WeightsCard } from "./card.ts";
-import type { EpochRecord } from "./report.ts";
+import type { EpochRecord } from "../report/report.ts";
 import { checkSameConfig, parseState, stateText } from "./train_state.ts";
 
 /** Where a run stands; together with weights and moments, all that resuming needs. */

@@ -38,7 +38,7 @@ import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
 import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./numerics.ts";
 import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "../training/optimizers.ts";
-import type { EpochRecord } from "./report.ts";
+import type { EpochRecord } from "../report/report.ts";
 import { otherImages, writeRunData } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "../model/encoders/tokens.ts";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { encodeImages, type Encoder, openEncoder } from "../model/encoders/open.ts";
 import { resultOf, scoreSamples, testDetector } from "../bench/evaluate.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
-import type { EvaluationResult } from "../bench/report.ts";
+import type { EvaluationResult } from "../report/report.ts";
 import type { Session } from "../bench/session.ts";
 import type { RunConfig } from "../config.ts";
 import { checkImages, type Sample, type SampleList } from "../data/sample.ts";

@@ -4,18 +4,10 @@
  * @module
  */
 import type { TopLevelSpec } from "vega-lite";
-import {
-  classScale,
-  colours,
-  defaultWidth,
-  frame,
-  labelSpace,
-  setRows,
-  shapes,
-} from "../bench/chart_style.ts";
-import { referenceFigures } from "../bench/reference.ts";
-import type { EvaluationResult } from "../bench/report.ts";
-import { testName } from "../bench/tables.ts";
+import { classScale, colours, defaultWidth, frame, labelSpace, setRows, shapes } from "../report/style.ts";
+import { referenceFigures } from "../report/reference.ts";
+import type { EvaluationResult } from "../report/report.ts";
+import { testName } from "../report/tables.ts";
 import type { MessyFolder, OrderedScore } from "./audit.ts";
 
 /** What stands below the title of every chart made on demo data. */

@@ -6,8 +6,8 @@
  */
 import { Buffer } from "node:buffer";
 import type { TopLevelSpec } from "vega-lite";
-import { chartScale, displayBundle } from "../bench/render.ts";
-import { type Table, tableMarkdown, tableText } from "../bench/tables.ts";
+import { chartScale, displayBundle } from "../report/render.ts";
+import { type Table, tableMarkdown, tableText } from "../report/tables.ts";
 import type { Picture } from "./pictures.ts";
 
 /** The same thing in several forms by MIME type, of which a front end shows the richest that it knows. */

@@ -5,10 +5,10 @@
  */
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
-import { classScale, grey } from "../bench/chart_style.ts";
-import { rasterise } from "../bench/render.ts";
-import { demoTitle } from "../bench/report.ts";
-import { escapeHtml } from "../bench/tables.ts";
+import { classScale, grey } from "../report/style.ts";
+import { rasterise } from "../report/render.ts";
+import { demoTitle } from "../report/report.ts";
+import { escapeHtml } from "../report/tables.ts";
 
 /** A picture, the width that it is shown at, and what it shows in words. */
 export type Picture = { readonly jpeg: Uint8Array; readonly width: number; readonly text: string };

@@ -7,12 +7,12 @@
 import { doubtsOf } from "../bench/detectors.ts";
 import { makeReport, testDetector } from "../bench/evaluate.ts";
 import { type Experiment, loadExperiment, type TestSet } from "../bench/experiment.ts";
-import { reportCharts } from "../bench/html.ts";
-import type { EvaluationResult, Prediction, RunReport } from "../bench/report.ts";
-import { writeResults } from "../bench/results.ts";
+import { reportCharts } from "../report/page.ts";
+import type { EvaluationResult, Prediction, RunReport } from "../report/report.ts";
+import { writeResults } from "../report/results.ts";
 import { ownResults } from "../bench/results_folder.ts";
 import type { Session } from "../bench/session.ts";
-import { escapeMarkdown, type Table } from "../bench/tables.ts";
+import { escapeMarkdown, type Table } from "../report/tables.ts";
 import type { Display, Showable } from "./display.ts";
 import { configure, type Detector, watch } from "./run.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
 import { evaluateRun } from "../../lib/bench/evaluate.ts";
 import type { RunEvent } from "../../lib/bench/events.ts";
-import { parseMetricsJson } from "../../lib/bench/report.ts";
+import { parseMetricsJson } from "../../lib/report/report.ts";
 import { trainRun } from "../../lib/bench/train.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../../lib/config.ts";
 import { InputError } from "../../lib/base/errors.ts";

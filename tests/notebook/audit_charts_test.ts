@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { TopLevelSpec } from "vega-lite";
 import { evaluateScores } from "../../lib/metrics/metrics.ts";
-import { chartText, renderChart } from "../../lib/bench/render.ts";
-import type { EvaluationResult } from "../../lib/bench/report.ts";
+import { chartText, renderChart } from "../../lib/report/render.ts";
+import type { EvaluationResult } from "../../lib/report/report.ts";
 import {
   accuracyChart,
   costChart,

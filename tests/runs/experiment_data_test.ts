@@ -4,8 +4,8 @@ import sharp from "sharp";
 import type { RunEvent } from "../../lib/bench/events.ts";
 import { inspectData, loadExperiment } from "../../lib/bench/experiment.ts";
 import { inspectionChart, inspectionTables } from "../../lib/data/audit/inspect.ts";
-import { renderSvg } from "../../lib/bench/render.ts";
-import { tableText } from "../../lib/bench/tables.ts";
+import { renderSvg } from "../../lib/report/render.ts";
+import { tableText } from "../../lib/report/tables.ts";
 import { resolveConfig, type RunInput } from "../../lib/config.ts";
 import { picture, writeFiles } from "../folders.ts";
 

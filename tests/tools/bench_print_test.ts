@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { renderSvg } from "../../lib/bench/render.ts";
+import { renderSvg } from "../../lib/report/render.ts";
 import { barChart, median, ratioChart, table } from "../../tools/bench_print.ts";
 
 Deno.test("median() is the middle value, and of an even number the mean of the middle two", () => {

@@ -14,9 +14,9 @@ import {
   frame,
   labelSpace,
   shortNames,
-} from "../../bench/chart_style.ts";
+} from "../../report/style.ts";
 import { type Shortcut, SHORTCUT_AUC, shortcutNames } from "./shortcuts.ts";
-import type { Table } from "../../bench/tables.ts";
+import type { Table } from "../../report/tables.ts";
 
 /** Videos and images of one set, split, class and method. */
 export type CountRow = {

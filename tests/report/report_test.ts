@@ -14,13 +14,13 @@ import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { csvRows } from "../../lib/base/csv.ts";
 import { bootstrapIntervals } from "../../lib/metrics/bootstrap.ts";
-import { jpegChart, metricsChart } from "../../lib/bench/metric_charts.ts";
-import { confusionChart, rocChart, scoreChart } from "../../lib/bench/score_charts.ts";
-import { classBalanceChart, trainingChart } from "../../lib/bench/training_charts.ts";
-import { reportCharts, reportHtml } from "../../lib/bench/html.ts";
+import { jpegChart, metricsChart } from "../../lib/report/charts/metric_charts.ts";
+import { confusionChart, rocChart, scoreChart } from "../../lib/report/charts/score_charts.ts";
+import { classBalanceChart, trainingChart } from "../../lib/report/charts/training_charts.ts";
+import { reportCharts, reportHtml } from "../../lib/report/page.ts";
 import { compareCalibration, evaluateScores } from "../../lib/metrics/metrics.ts";
-import { referenceFigures, referenceFor } from "../../lib/bench/reference.ts";
-import { displayable, displayBundle, renderChart, renderSvg } from "../../lib/bench/render.ts";
+import { referenceFigures, referenceFor } from "../../lib/report/reference.ts";
+import { displayable, displayBundle, renderChart, renderSvg } from "../../lib/report/render.ts";
 import {
   type EpochRecord,
   estimate,
@@ -31,7 +31,7 @@ import {
   type Prediction,
   predictionsCsv,
   type RunReport,
-} from "../../lib/bench/report.ts";
+} from "../../lib/report/report.ts";
 import {
   calibrationTable,
   referenceTable,
@@ -42,7 +42,7 @@ import {
   tableMarkdown,
   tableText,
   thresholdTable,
-} from "../../lib/bench/tables.ts";
+} from "../../lib/report/tables.ts";
 
 type Test = { set: string; kind: "within" | "cross"; perturbations: string[]; real: number; fake: number };
 const tests: Test[] = [

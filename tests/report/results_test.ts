@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import type { RunReport } from "../../lib/bench/report.ts";
-import { saveResults } from "../../lib/bench/results.ts";
+import type { RunReport } from "../../lib/report/report.ts";
+import { saveResults } from "../../lib/report/results.ts";
 
 Deno.test("saveResults() writes elsewhere, and says where, when the folder takes no files after all", async () => {
   const root = await Deno.makeTempDir();

@@ -14,10 +14,10 @@ import {
   frame,
   lineLegend,
   shortNames,
-} from "./chart_style.ts";
-import { evaluateScores, prCurve, rocCurve } from "../metrics/metrics.ts";
-import { type EvaluationResult, meanAndSd, type Prediction } from "./report.ts";
-import { testName } from "./tables.ts";
+} from "../style.ts";
+import { evaluateScores, prCurve, rocCurve } from "../../metrics/metrics.ts";
+import { type EvaluationResult, meanAndSd, type Prediction } from "../report.ts";
+import { testName } from "../tables.ts";
 
 /** ROC curves of the unperturbed tests, one per set (and run), with AUC in the legend. */
 export function rocChart(

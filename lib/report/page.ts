@@ -6,9 +6,9 @@
 import { Buffer } from "node:buffer";
 import { takeBreath } from "../base/breath.ts";
 import type { TopLevelSpec } from "vega-lite";
-import { jpegChart, metricsChart } from "./metric_charts.ts";
-import { confusionChart, prChart, rocChart, scoreChart } from "./score_charts.ts";
-import { classBalanceChart, trainingChart } from "./training_charts.ts";
+import { jpegChart, metricsChart } from "./charts/metric_charts.ts";
+import { confusionChart, prChart, rocChart, scoreChart } from "./charts/score_charts.ts";
+import { classBalanceChart, trainingChart } from "./charts/training_charts.ts";
 import { chartText, fontPath, renderSvg } from "./render.ts";
 import { demoTitle, type Prediction, type RunReport } from "./report.ts";
 import { escapeHtml, reportTables, tableHtml } from "./tables.ts";

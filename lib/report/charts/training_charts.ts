@@ -17,9 +17,9 @@ import {
   scaleOver,
   setRows,
   shortNames,
-} from "./chart_style.ts";
-import type { DataSummary, EpochRecord } from "./report.ts";
-import { testName } from "./tables.ts";
+} from "../style.ts";
+import type { DataSummary, EpochRecord } from "../report.ts";
+import { testName } from "../tables.ts";
 
 /** The loss around one point of training. */
 export type StepLoss = { readonly run: number; readonly at: number; readonly loss: number };

@@ -6,8 +6,8 @@
 import { join } from "node:path";
 import { takeBreath } from "../base/breath.ts";
 import { writeWhole } from "../base/files.ts";
-import type { TaskOptions } from "./experiment.ts";
-import { reportHtml } from "./html.ts";
+import type { TaskOptions } from "../bench/experiment.ts";
+import { reportHtml } from "./page.ts";
 import { historyCsv, metricsJson, type Prediction, predictionsCsv, type RunReport } from "./report.ts";
 
 /** A report and the scores behind it. */

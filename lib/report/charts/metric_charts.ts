@@ -15,10 +15,10 @@ import {
   setRows,
   shapes,
   shortNames,
-} from "./chart_style.ts";
-import { referenceFor } from "./reference.ts";
-import { estimate, type EvaluationResult, type MetricName } from "./report.ts";
-import { testName } from "./tables.ts";
+} from "../style.ts";
+import { referenceFor } from "../reference.ts";
+import { estimate, type EvaluationResult, type MetricName } from "../report.ts";
+import { testName } from "../tables.ts";
 
 const rankedMetrics = [
   ["auc", "AUC"],
