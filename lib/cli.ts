@@ -6,7 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { InputError } from "./base/errors.ts";
 import { printable } from "./base/printable.ts";
-import "./bench/interrupt.ts"; // asks at once what it cannot ask later
+import "./runs/interrupt.ts"; // asks at once what it cannot ask later
 import { addConfigFlags, refuseTwice, toNumber, toWhole } from "./flags.ts";
 
 /** The configuration's keys that say what the data are. */

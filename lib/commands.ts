@@ -4,8 +4,8 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { evaluateRun } from "./bench/evaluate.ts";
-import type { RunEvent } from "./bench/events.ts";
+import { evaluateRun } from "./runs/evaluate.ts";
+import type { RunEvent } from "./runs/events.ts";
 import {
   checkRunFolder,
   folderName,
@@ -13,14 +13,14 @@ import {
   ownRunFolder,
   readRunConfig,
   unfinishedRun,
-} from "./bench/folder.ts";
-import { readNumerics } from "./bench/numerics.ts";
-import { dealtBy } from "./bench/own_data.ts";
+} from "./runs/folder/folder.ts";
+import { readNumerics } from "./runs/folder/numerics.ts";
+import { dealtBy } from "./runs/folder/own_data.ts";
 import type { EvaluationResult, RunReport } from "./report/report.ts";
-import { openSession } from "./bench/session.ts";
+import { openSession } from "./runs/session.ts";
 import { referenceTable, resultsTable, tableText, thresholdTable } from "./report/tables.ts";
-import { trainRun } from "./bench/train.ts";
-import { flagName, isDemo, resolveConfig, type RunConfig } from "./config.ts";
+import { trainRun } from "./runs/train.ts";
+import { flagName, isDemo, resolveConfig, type RunConfig } from "./runs/config.ts";
 import { writeDemoData } from "./data/demo/demo.ts";
 import { InputError } from "./base/errors.ts";
 import { exists } from "./base/files.ts";

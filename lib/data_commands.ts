@@ -4,10 +4,10 @@
  * @module
  */
 import { extname, join } from "node:path";
-import { inspectData } from "./bench/experiment.ts";
+import { inspectData } from "./runs/experiment.ts";
 import { inspectionChart, inspectionTables } from "./data/audit/inspect.ts";
 import { type Table, tableText } from "./report/tables.ts";
-import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "./config.ts";
+import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "./runs/config.ts";
 import { readSet } from "./data/layouts/mod.ts";
 import { prepareVideos } from "./videos/prepare.ts";
 import type { Coverage } from "./videos/coverage.ts";

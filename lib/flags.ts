@@ -5,7 +5,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import { flagName, runSchema } from "./config.ts";
+import { flagName, runSchema } from "./runs/config.ts";
 import { InputError } from "./base/errors.ts";
 import { readJson } from "./base/files.ts";
 

@@ -17,7 +17,14 @@
  * @module
  */
 export { type Backend, type BackendName, initBackend } from "./backend/start.ts";
-export { demoDefaults, isDemo, presets, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
+export {
+  demoDefaults,
+  isDemo,
+  presets,
+  resolveConfig,
+  type RunConfig,
+  type RunInput,
+} from "./runs/config.ts";
 export { InputError } from "./base/errors.ts";
 
 export { readSet } from "./data/layouts/mod.ts";
@@ -25,7 +32,7 @@ export type { SetReading, Video } from "./data/layouts/layout.ts";
 export { findLeaks, type Leak } from "./data/audit/leaks.ts";
 export { prepareVideos } from "./videos/prepare.ts";
 export type { Coverage } from "./videos/coverage.ts";
-export { inspectData, loadExperiment } from "./bench/experiment.ts";
+export { inspectData, loadExperiment } from "./runs/experiment.ts";
 export { type Inspection, inspectionChart, inspectionTables } from "./data/audit/inspect.ts";
 export { auditShortcuts, type Shortcut } from "./data/audit/shortcuts.ts";
 export type { Sample, SampleList, SkippedFile } from "./data/sample.ts";
@@ -75,8 +82,8 @@ export { dispose } from "./backend/tensors.ts";
 export { loadStateDict, savePth, saveSafetensors, type StateDict } from "./weights/load.ts";
 
 export { bootstrapIntervals, type Interval, type Intervals } from "./metrics/bootstrap.ts";
-export { evaluateRun, scoreSamples } from "./bench/evaluate.ts";
-export type { RunEvent, RunEvent as TrainEvent } from "./bench/events.ts";
+export { evaluateRun, scoreSamples } from "./runs/evaluate.ts";
+export type { RunEvent, RunEvent as TrainEvent } from "./runs/events.ts";
 export {
   calibrationError,
   compareCalibration,
@@ -103,12 +110,12 @@ export {
   pointingGame,
 } from "./model/detectors/attribution.ts";
 export { closeEncoder, type Encoder, openEncoder, type ReadyEncoder } from "./model/encoders/open.ts";
-export type { Experiment, TestSet } from "./bench/experiment.ts";
+export type { Experiment, TestSet } from "./runs/experiment.ts";
 export { reportCharts, reportHtml } from "./report/page.ts";
 export { jpegChart, metricsChart } from "./report/charts/metric_charts.ts";
 export { displayable, displayBundle, renderChart } from "./report/render.ts";
 export { confusionChart, prChart, rocChart, scoreChart } from "./report/charts/score_charts.ts";
-export { openSession, type Session } from "./bench/session.ts";
+export { openSession, type Session } from "./runs/session.ts";
 export {
   calibrationTable,
   dataTable,
@@ -121,7 +128,7 @@ export {
   tableText,
   thresholdTable,
 } from "./report/tables.ts";
-export { trainRun } from "./bench/train.ts";
+export { trainRun } from "./runs/train.ts";
 export { classBalanceChart, trainingChart } from "./report/charts/training_charts.ts";
 
 export {

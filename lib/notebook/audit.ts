@@ -6,11 +6,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { encodeImages, type Encoder, openEncoder } from "../model/encoders/open.ts";
-import { resultOf, scoreSamples, testDetector } from "../bench/evaluate.ts";
+import { resultOf, scoreSamples, testDetector } from "../runs/evaluate.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
 import type { EvaluationResult } from "../report/report.ts";
-import type { Session } from "../bench/session.ts";
-import type { RunConfig } from "../config.ts";
+import type { Session } from "../runs/session.ts";
+import type { RunConfig } from "../runs/config.ts";
 import { checkImages, type Sample, type SampleList } from "../data/sample.ts";
 import { readFolders } from "../data/folders.ts";
 import { imageBatches } from "../data/order.ts";

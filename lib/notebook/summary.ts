@@ -5,9 +5,9 @@
  */
 import { join } from "node:path";
 import type { Encoder } from "../model/encoders/open.ts";
-import type { Experiment } from "../bench/experiment.ts";
+import type { Experiment } from "../runs/experiment.ts";
 import type { Table } from "../report/tables.ts";
-import { isDemo, type RunConfig } from "../config.ts";
+import { isDemo, type RunConfig } from "../runs/config.ts";
 import type { SkippedFile } from "../data/sample.ts";
 import type { ForgeLens } from "../model/detectors/notebook_head.ts";
 import type { Trained } from "./run.ts";

@@ -4,14 +4,14 @@
  *
  * @module
  */
-import { doubtsOf } from "../bench/detectors.ts";
-import { makeReport, testDetector } from "../bench/evaluate.ts";
-import { type Experiment, loadExperiment, type TestSet } from "../bench/experiment.ts";
+import { doubtsOf } from "../runs/detectors.ts";
+import { makeReport, testDetector } from "../runs/evaluate.ts";
+import { type Experiment, loadExperiment, type TestSet } from "../runs/experiment.ts";
 import { reportCharts } from "../report/page.ts";
 import type { EvaluationResult, Prediction, RunReport } from "../report/report.ts";
 import { writeResults } from "../report/results.ts";
-import { ownResults } from "../bench/results_folder.ts";
-import type { Session } from "../bench/session.ts";
+import { ownResults } from "../runs/folder/results_folder.ts";
+import type { Session } from "../runs/session.ts";
 import { escapeMarkdown, type Table } from "../report/tables.ts";
 import type { Display, Showable } from "./display.ts";
 import { configure, type Detector, watch } from "./run.ts";

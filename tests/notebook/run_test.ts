@@ -9,11 +9,11 @@ import {
 import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
 import { openEncoder } from "../../lib/model/encoders/open.ts";
-import { evaluateRun } from "../../lib/bench/evaluate.ts";
-import { loadExperiment } from "../../lib/bench/experiment.ts";
+import { evaluateRun } from "../../lib/runs/evaluate.ts";
+import { loadExperiment } from "../../lib/runs/experiment.ts";
 import { parseMetricsJson, type RunReport } from "../../lib/report/report.ts";
 import { resultsTable } from "../../lib/report/tables.ts";
-import { trainRun } from "../../lib/bench/train.ts";
+import { trainRun } from "../../lib/runs/train.ts";
 import type { Bundle, Display } from "../../lib/notebook/display.ts";
 import { mistakesGrid, pointingView } from "../../lib/notebook/gallery.ts";
 import { assemble, configure, reload, train, watch } from "../../lib/notebook/run.ts";

@@ -2,10 +2,10 @@ import { assert, assertEquals, assertLess, assertStringIncludes, assertThrows } 
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
-import { evaluateRun } from "../../lib/bench/evaluate.ts";
+import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import { wholeModel } from "../../lib/model/detectors/export.ts";
-import { trainRun } from "../../lib/bench/train.ts";
-import { resolveConfig } from "../../lib/config.ts";
+import { trainRun } from "../../lib/runs/train.ts";
+import { resolveConfig } from "../../lib/runs/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/encoders/clip.ts";
 import { bindForgeLens, logits } from "../../lib/model/detectors/notebook_head.ts";

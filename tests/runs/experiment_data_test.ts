@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import sharp from "sharp";
-import type { RunEvent } from "../../lib/bench/events.ts";
-import { inspectData, loadExperiment } from "../../lib/bench/experiment.ts";
+import type { RunEvent } from "../../lib/runs/events.ts";
+import { inspectData, loadExperiment } from "../../lib/runs/experiment.ts";
 import { inspectionChart, inspectionTables } from "../../lib/data/audit/inspect.ts";
 import { renderSvg } from "../../lib/report/render.ts";
 import { tableText } from "../../lib/report/tables.ts";
-import { resolveConfig, type RunInput } from "../../lib/config.ts";
+import { resolveConfig, type RunInput } from "../../lib/runs/config.ts";
 import { picture, writeFiles } from "../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());

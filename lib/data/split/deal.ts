@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isDemo, type RunConfig } from "../../config.ts";
+import { isDemo, type RunConfig } from "../../runs/config.ts";
 import { byName, checkImages, type Sample, type SampleList } from "../sample.ts";
 import type { ImageFacts } from "../../images/facts.ts";
 import { ffppPersons } from "../layouts/ffpp.ts";
@@ -13,7 +13,7 @@ import { type Groups, groupSamples } from "./groups.ts";
 import { splitByVideo } from "../order.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError } from "../../base/errors.ts";
-import type { TaskOptions, TestSet } from "../../bench/experiment.ts";
+import type { TaskOptions, TestSet } from "../../runs/experiment.ts";
 
 /** The parts of a run. */
 export type Parts = {

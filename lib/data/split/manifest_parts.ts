@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RunConfig } from "../../config.ts";
+import type { RunConfig } from "../../runs/config.ts";
 import type { Sample, SampleList } from "../sample.ts";
 import { readManifest } from "../manifest.ts";
 import {
@@ -19,7 +19,7 @@ import {
   thin,
   withPersons,
 } from "./deal.ts";
-import type { TestSet } from "../../bench/experiment.ts";
+import type { TestSet } from "../../runs/experiment.ts";
 
 const splits = ["train", "val", "test"] as const;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { checkSelections, isDemo, type RunConfig, testSets } from "../../config.ts";
+import { checkSelections, isDemo, type RunConfig, testSets } from "../../runs/config.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError } from "../../base/errors.ts";
 import { demoSets, writeDemoData } from "../demo/demo.ts";
@@ -21,7 +21,7 @@ import {
   thin,
   withPersons,
 } from "./deal.ts";
-import type { TestSet } from "../../bench/experiment.ts";
+import type { TestSet } from "../../runs/experiment.ts";
 import { manifestParts } from "./manifest_parts.ts";
 import { dataParts, needBothClasses, readLayout } from "./set_parts.ts";
 

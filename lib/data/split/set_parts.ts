@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dataSet, methodNames, type RunConfig } from "../../config.ts";
+import { dataSet, methodNames, type RunConfig } from "../../runs/config.ts";
 import { byName, type Sample } from "../sample.ts";
 import { samplesOf, type SetReading, type Video } from "../layouts/layout.ts";
 import { readSet } from "../layouts/mod.ts";

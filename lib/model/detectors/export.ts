@@ -4,11 +4,11 @@
  * @module
  */
 import { join } from "node:path";
-import type { RunConfig } from "../../config.ts";
+import type { RunConfig } from "../../runs/config.ts";
 import { InputError } from "../../base/errors.ts";
 import { loadStateDict, loadWeights, savePth, saveSafetensors, type StateDict } from "../../weights/load.ts";
 import type { Encoder } from "../encoders/open.ts";
-import { weightsPath } from "../../bench/folder.ts";
+import { weightsPath } from "../../runs/folder/folder.ts";
 
 // Plain numbers that OpenAI's files keep among the tensors, and open_clip's model has no place for.
 const notWeights = new Set(["input_resolution", "context_length", "vocab_size"]);

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { takeBreath } from "../../base/breath.ts";
 import { tokenFolder } from "../../base/cache.ts";
-import { isDemo, type RunConfig } from "../../config.ts";
+import { isDemo, type RunConfig } from "../../runs/config.ts";
 import { reasonOf } from "../../base/errors.ts";
 import { bindClip, type Clip, clipModels, encodeTokens, randomClip, tokenCount, toPixels } from "./clip.ts";
 import { type CompiledClip, encoderDigest, type EncoderPrecision, type Precision } from "./clip_graph.ts";
@@ -17,7 +17,7 @@ import { withoutPrefix } from "../../weights/prefix.ts";
 import type { Rounds } from "../../backend/measure.ts";
 import { dispose } from "../../backend/tensors.ts";
 import { loadStateDict, type StateDict } from "../../weights/load.ts";
-import type { TaskOptions } from "../../bench/experiment.ts";
+import type { TaskOptions } from "../../runs/experiment.ts";
 import { checkWhole } from "../detectors/export.ts";
 import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";
 

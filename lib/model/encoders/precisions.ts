@@ -5,12 +5,12 @@
  */
 import { isTensorFlow } from "../../backend/start.ts";
 import { reasonOf } from "../../base/errors.ts";
-import type { RunConfig } from "../../config.ts";
+import type { RunConfig } from "../../runs/config.ts";
 import type { Clip } from "./clip.ts";
 import { compileClip, type CompiledClip, type EncoderPrecision, type Precision } from "./clip_graph.ts";
 import { choosePrecision, type PrecisionChoice } from "./precision.ts";
 import type { Encoder } from "./open.ts";
-import type { KeptPrecision } from "../../bench/numerics.ts";
+import type { KeptPrecision } from "../../runs/folder/numerics.ts";
 
 /** For what an encoder is opened. */
 export type EncoderUse = {

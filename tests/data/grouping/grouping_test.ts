@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import sharp from "sharp";
-import { inspectData, loadExperiment } from "../../../lib/bench/experiment.ts";
+import { inspectData, loadExperiment } from "../../../lib/runs/experiment.ts";
 import { createRandom } from "../../../lib/base/random.ts";
-import { resolveConfig, type RunInput } from "../../../lib/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
 import type { Sample } from "../../../lib/data/sample.ts";
 import { readManifest } from "../../../lib/data/manifest.ts";
 import { readFolders } from "../../../lib/data/folders.ts";

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { inspectData, loadExperiment } from "../../../lib/bench/experiment.ts";
+import { inspectData, loadExperiment } from "../../../lib/runs/experiment.ts";
 import type { Inspection } from "../../../lib/data/audit/inspect.ts";
 import { InputError } from "../../../lib/base/errors.ts";
-import { resolveConfig, type RunInput } from "../../../lib/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
 import { picture, writeFiles } from "../../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());

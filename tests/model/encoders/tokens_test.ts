@@ -8,9 +8,9 @@ import {
   type ReadyEncoder,
   readyEncoder,
 } from "../../../lib/model/encoders/open.ts";
-import { readNumerics, settleNumerics } from "../../../lib/bench/numerics.ts";
+import { readNumerics, settleNumerics } from "../../../lib/runs/folder/numerics.ts";
 import { tokenBatches } from "../../../lib/model/encoders/tokens.ts";
-import { resolveConfig, type RunInput } from "../../../lib/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
 import type { Sample } from "../../../lib/data/sample.ts";
 import { readFolders } from "../../../lib/data/folders.ts";
 import { InputError } from "../../../lib/base/errors.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
-import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 import { bindForgeLens, type ForgeLens } from "../model/detectors/notebook_head.ts";
 import {
   type CardedWeights,
@@ -15,9 +15,9 @@ import {
   priorOf,
   settingsFor,
   type WeightsCard,
-} from "./card.ts";
+} from "./folder/card.ts";
 import type { Session } from "./session.ts";
-import { weightsPath } from "./folder.ts";
+import { weightsPath } from "./folder/folder.ts";
 
 /** A head, and the file that it is from where it is from one; free it with `dispose()`. */
 export type TrainedHead = ForgeLens & { readonly source?: CardedWeights };

@@ -7,12 +7,12 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
-import { sealedJson, unsealed } from "../base/checksum.ts";
-import { InputError } from "../base/errors.ts";
-import { exists, readJson, writeWhole } from "../base/files.ts";
-import { roundsSchema } from "../backend/measure.ts";
-import { weightsDigest } from "../model/encoders/clip_graph.ts";
-import type { ReadyEncoder } from "../model/encoders/open.ts";
+import { sealedJson, unsealed } from "../../base/checksum.ts";
+import { InputError } from "../../base/errors.ts";
+import { exists, readJson, writeWhole } from "../../base/files.ts";
+import { roundsSchema } from "../../backend/measure.ts";
+import { weightsDigest } from "../../model/encoders/clip_graph.ts";
+import type { ReadyEncoder } from "../../model/encoders/open.ts";
 
 /** What matrix products are computed in, and why. */
 export const precisionSchema = z.object({

@@ -6,15 +6,15 @@
  * @module
  */
 import { z } from "zod";
-import { InputError } from "../base/errors.ts";
-import { exists } from "../base/files.ts";
+import { InputError } from "../../base/errors.ts";
+import { exists } from "../../base/files.ts";
 import { flagName, type RunConfig, type RunInput } from "../config.ts";
-import type { Sample } from "../data/sample.ts";
-import { clipMean, clipStd } from "../model/encoders/clip.ts";
-import { weightsDigest } from "../model/encoders/clip_graph.ts";
-import type { ForgeLens } from "../model/detectors/notebook_head.ts";
-import { loadWeights, type StateDict } from "../weights/load.ts";
-import type { ReadyEncoder } from "../model/encoders/open.ts";
+import type { Sample } from "../../data/sample.ts";
+import { clipMean, clipStd } from "../../model/encoders/clip.ts";
+import { weightsDigest } from "../../model/encoders/clip_graph.ts";
+import type { ForgeLens } from "../../model/detectors/notebook_head.ts";
+import { loadWeights, type StateDict } from "../../weights/load.ts";
+import type { ReadyEncoder } from "../../model/encoders/open.ts";
 import { type Numerics, precisionSchema } from "./numerics.ts";
 
 const headSchema = z.object({

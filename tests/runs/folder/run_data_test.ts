@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { finishSeed, type TrainState } from "../../lib/bench/folder.ts";
-import { type Experiment, loadExperiment } from "../../lib/bench/experiment.ts";
-import { loadRunData, writeRunData } from "../../lib/bench/run_data.ts";
-import { InputError } from "../../lib/base/errors.ts";
-import { resolveConfig, type RunConfig, type RunInput } from "../../lib/config.ts";
-import { picture, writeFiles, writePictures } from "../folders.ts";
+import { finishSeed, type TrainState } from "../../../lib/runs/folder/folder.ts";
+import { type Experiment, loadExperiment } from "../../../lib/runs/experiment.ts";
+import { loadRunData, writeRunData } from "../../../lib/runs/folder/run_data.ts";
+import { InputError } from "../../../lib/base/errors.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "../../../lib/runs/config.ts";
+import { picture, writeFiles, writePictures } from "../../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());
 globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { Interrupted, stopOnSignals } from "../../lib/bench/interrupt.ts";
+import { Interrupted, stopOnSignals } from "../../lib/runs/interrupt.ts";
 
-const library = new URL("../../lib/bench/interrupt.ts", import.meta.url).href;
+const library = new URL("../../lib/runs/interrupt.ts", import.meta.url).href;
 
 /** Runs a program that says `ready`, sends it signals, each once it has said what it waits for, and resolves to how it ended. */
 async function signalled(

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { InputError } from "../../lib/base/errors.ts";
+import { InputError } from "../../../lib/base/errors.ts";
 import {
   finishSeed,
   makeRunFolder,
@@ -10,9 +10,9 @@ import {
   type TrainState,
   unfinishedRun,
   writeCheckpoint,
-} from "../../lib/bench/folder.ts";
-import { resolveConfig, type RunConfig } from "../../lib/config.ts";
-import { withFolder } from "../folders.ts";
+} from "../../../lib/runs/folder/folder.ts";
+import { resolveConfig, type RunConfig } from "../../../lib/runs/config.ts";
+import { withFolder } from "../../folders.ts";
 
 const configOf = (out: string, run: string) => resolveConfig({ out, run }) as RunConfig & { run: string };
 const stateOf = (config: RunConfig, done = false): TrainState => ({

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { isDemo, type RunConfig } from "../config.ts";
+import { isDemo, type RunConfig } from "./config.ts";
 import { cropOf } from "../videos/crop.ts";
 import type { Sample, SkippedFile } from "../data/sample.ts";
 import type { ImageFacts } from "../images/facts.ts";

@@ -7,8 +7,8 @@
  */
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
-import { type LayoutSpec, type PairSpec, parseSpec, videosChoices } from "./data/spec.ts";
-import { InputError } from "./base/errors.ts";
+import { type LayoutSpec, type PairSpec, parseSpec, videosChoices } from "../data/spec.ts";
+import { InputError } from "../base/errors.ts";
 
 const folder = z.string().min(1);
 const share = z.number().min(0).max(0.9);

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Backend, initBackend } from "../backend/start.ts";
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "./config.ts";
 import { clipWeights } from "../weights/download.ts";
 import type { StateDict } from "../weights/load.ts";
 import {
@@ -16,8 +16,8 @@ import {
 } from "../model/encoders/open.ts";
 import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
 import type { EncoderUse } from "../model/encoders/precisions.ts";
-import { loadRunData } from "./run_data.ts";
-import { trainedOn } from "./trained_on.ts";
+import { loadRunData } from "./folder/run_data.ts";
+import { trainedOn } from "./folder/trained_on.ts";
 
 /** An open run; `close()` frees the encoder. */
 export type Session = {

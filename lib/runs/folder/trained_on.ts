@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { dataFolder } from "../base/cache.ts";
-import { InputError } from "../base/errors.ts";
-import { isFlat } from "../data/audit/copies.ts";
-import { readAllFacts } from "../images/facts.ts";
-import { judgeLeaks, type Leak } from "../data/audit/leaks.ts";
-import type { Experiment, TaskOptions } from "./experiment.ts";
+import { dataFolder } from "../../base/cache.ts";
+import { InputError } from "../../base/errors.ts";
+import { isFlat } from "../../data/audit/copies.ts";
+import { readAllFacts } from "../../images/facts.ts";
+import { judgeLeaks, type Leak } from "../../data/audit/leaks.ts";
+import type { Experiment, TaskOptions } from "../experiment.ts";
 import { keptRunData } from "./run_data.ts";
 
 /**

@@ -4,9 +4,9 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import { InputError } from "../base/errors.ts";
-import { exists, nothingAt } from "../base/files.ts";
-import { type Ownership, ownFolder } from "../base/owner.ts";
+import { InputError } from "../../base/errors.ts";
+import { exists, nothingAt } from "../../base/files.ts";
+import { type Ownership, ownFolder } from "../../base/owner.ts";
 import { progressOf, timeStamp } from "./folder.ts";
 
 /** Where results go; disposing it lets others in. */

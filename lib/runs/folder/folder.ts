@@ -5,13 +5,13 @@
  */
 import { join } from "node:path";
 import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
-import { InputError, reasonOf } from "../base/errors.ts";
-import { checkWritable, exists, readJson, writeWhole } from "../base/files.ts";
-import { type Ownership, ownFolder } from "../base/owner.ts";
-import { readSafetensors } from "../weights/safetensors.ts";
-import { savePth, saveSafetensors, type StateDict } from "../weights/load.ts";
+import { InputError, reasonOf } from "../../base/errors.ts";
+import { checkWritable, exists, readJson, writeWhole } from "../../base/files.ts";
+import { type Ownership, ownFolder } from "../../base/owner.ts";
+import { readSafetensors } from "../../weights/safetensors.ts";
+import { savePth, saveSafetensors, type StateDict } from "../../weights/load.ts";
 import { cardTexts, type WeightsCard } from "./card.ts";
-import type { EpochRecord } from "../report/report.ts";
+import type { EpochRecord } from "../../report/report.ts";
 import { checkSameConfig, parseState, stateText } from "./train_state.ts";
 
 /** Where a run stands; together with weights and moments, all that resuming needs. */

@@ -1,7 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkSelections, flagName, nearestName, resolveConfig, runSchema, testSets } from "../lib/config.ts";
-import { InputError } from "../lib/base/errors.ts";
-import { newRunName } from "../lib/bench/folder.ts";
+import {
+  checkSelections,
+  flagName,
+  nearestName,
+  resolveConfig,
+  runSchema,
+  testSets,
+} from "../../lib/runs/config.ts";
+import { InputError } from "../../lib/base/errors.ts";
+import { newRunName } from "../../lib/runs/folder/folder.ts";
 
 const own = { real: "r", fake: "f" };
 

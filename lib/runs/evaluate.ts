@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { dirname, join } from "node:path";
-import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 import type { Sample } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";
 import { checkWritable } from "../base/files.ts";
@@ -25,13 +25,13 @@ import {
 import { describeEncoder, type Encoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
 import type { TaskOptions, TestSet } from "./experiment.ts";
-import { newRunName, progressOf, type TrainState } from "./folder.ts";
+import { newRunName, progressOf, type TrainState } from "./folder/folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "../metrics/metrics.ts";
-import { checkOwnData, runOfWeights, withDataOf } from "./own_data.ts";
+import { checkOwnData, runOfWeights, withDataOf } from "./folder/own_data.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../report/report.ts";
 import { saveResults } from "../report/results.ts";
-import { openResultsFolder } from "./results_folder.ts";
+import { openResultsFolder } from "./folder/results_folder.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "../model/encoders/tokens.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { z } from "zod";
-import { sealedJson, unsealed } from "../base/checksum.ts";
-import { InputError } from "../base/errors.ts";
+import { sealedJson, unsealed } from "../../base/checksum.ts";
+import { InputError } from "../../base/errors.ts";
 import type { RunConfig } from "../config.ts";
 import type { TrainState } from "./folder.ts";
 

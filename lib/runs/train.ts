@@ -6,7 +6,7 @@
  * @module
  */
 import { join } from "node:path";
-import { resolveConfig, type RunConfig, type RunInput } from "../config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 import { epochOrder } from "../data/order.ts";
 import { tokenCount } from "../model/encoders/clip.ts";
 import {
@@ -18,7 +18,7 @@ import {
 import { dispose } from "../backend/tensors.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
-import { cardOf, priorOf } from "./card.ts";
+import { cardOf, priorOf } from "./folder/card.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { exportFull } from "../model/detectors/export.ts";
@@ -33,16 +33,16 @@ import {
   type TrainState,
   writeCheckpoint,
   writeWeights,
-} from "./folder.ts";
+} from "./folder/folder.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
-import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./numerics.ts";
+import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./folder/numerics.ts";
 import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "../training/optimizers.ts";
 import type { EpochRecord } from "../report/report.ts";
-import { otherImages, writeRunData } from "./run_data.ts";
+import { otherImages, writeRunData } from "./folder/run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { tokenBatches } from "../model/encoders/tokens.ts";
-import { checkSameConfig } from "./train_state.ts";
+import { checkSameConfig } from "./folder/train_state.ts";
 import { openTrainer, type Trainer } from "../training/trainer.ts";
 
 const SAVE_EVERY_MS = 5 * 60_000;

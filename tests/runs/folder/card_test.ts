@@ -9,16 +9,16 @@ import {
 } from "@std/assert";
 import { parse } from "csv-parse/sync";
 import { join } from "node:path";
-import { initBackend, isTensorFlow } from "../../lib/backend/start.ts";
-import { evaluateRun } from "../../lib/bench/evaluate.ts";
-import { compareCalibration } from "../../lib/metrics/metrics.ts";
-import { readNumerics } from "../../lib/bench/numerics.ts";
-import { trainRun } from "../../lib/bench/train.ts";
-import { resolveConfig, type RunInput } from "../../lib/config.ts";
-import { InputError } from "../../lib/base/errors.ts";
-import { randomClip } from "../../lib/model/encoders/clip.ts";
-import { loadWeights, savePth, saveSafetensors } from "../../lib/weights/load.ts";
-import { writePictures } from "../folders.ts";
+import { initBackend, isTensorFlow } from "../../../lib/backend/start.ts";
+import { evaluateRun } from "../../../lib/runs/evaluate.ts";
+import { compareCalibration } from "../../../lib/metrics/metrics.ts";
+import { readNumerics } from "../../../lib/runs/folder/numerics.ts";
+import { trainRun } from "../../../lib/runs/train.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
+import { InputError } from "../../../lib/base/errors.ts";
+import { randomClip } from "../../../lib/model/encoders/clip.ts";
+import { loadWeights, savePth, saveSafetensors } from "../../../lib/weights/load.ts";
+import { writePictures } from "../../folders.ts";
 
 await initBackend();
 const root = await Deno.makeTempDir();
