@@ -7,7 +7,7 @@ import { Command, CommanderError } from "commander";
 import { InputError } from "./base/errors.ts";
 import { printable } from "./base/printable.ts";
 import "./runs/interrupt.ts"; // asks at once what it cannot ask later
-import { addConfigFlags, refuseTwice, toNumber, toWhole } from "./flags.ts";
+import { addConfigFlags, refuseTwice, toNumber, toWhole } from "./commands/flags.ts";
 
 /** The configuration's keys that say what the data are. */
 const dataKeys = [
@@ -53,14 +53,14 @@ export async function main(args: readonly string[]): Promise<number> {
       .option("--config <file>", "JSON file with any of the keys below, in camelCase; flags win over it")
       .option("--resume", "go on with an interrupted run: the one --run names, or the newest"),
   ).action(async (flags: Flags) => {
-    code = await (await import("./commands.ts")).train(flags);
+    code = await (await import("./commands/runs.ts")).train(flags);
   });
   addConfigFlags(
     add("evaluate").description("test trained weights again, or on other data sets")
       .argument("<checkpoint>", "a run's folder, or a .safetensors or .pth file of weights")
       .option("--config <file>", "JSON file with any of the keys below, in camelCase; flags win over it"),
   ).action(async (checkpoint: string, flags: Flags) => {
-    code = await (await import("./commands.ts")).evaluate(checkpoint, flags);
+    code = await (await import("./commands/runs.ts")).evaluate(checkpoint, flags);
   });
   addConfigFlags(
     add("inspect").description("say what of your data is there, missing, skipped and leaking; trains nothing")
@@ -70,7 +70,7 @@ export async function main(args: readonly string[]): Promise<number> {
       .option("--quick", "do not open the images: no unreadable ones, duplicates and shortcuts are found"),
     dataKeys,
   ).action(async (flags: Flags) => {
-    code = await (await import("./data_commands.ts")).inspect(flags);
+    code = await (await import("./commands/data.ts")).inspect(flags);
   });
   addConfigFlags(
     add("prepare").description(
@@ -84,13 +84,13 @@ export async function main(args: readonly string[]): Promise<number> {
       .option("--workers <number>", "videos at a time; as many as there are cores unless given", toWhole(1)),
     ["data", "set", "compression", "methods", "videos", "root"],
   ).action(async (flags: Flags) => {
-    code = await (await import("./data_commands.ts")).prepare(flags);
+    code = await (await import("./commands/data.ts")).prepare(flags);
   });
   add("demo-data").description("write the procedural demo data set")
     .option("--root <folder>", "where to", "data/demo")
     .option("--seed <number>", "another seed gives other faces", toWhole(0), 0)
     .action(async (flags: { root: string; seed: number }) => {
-      code = await (await import("./commands.ts")).demoData(flags);
+      code = await (await import("./commands/runs.ts")).demoData(flags);
     });
   const cache = add("cache").description(
     "the tokens that are kept on disk, so that an image is encoded once",
@@ -99,12 +99,12 @@ export async function main(args: readonly string[]): Promise<number> {
     cache.command(name, { isDefault }).exitOverride().configureOutput({ writeErr: () => {} })
       .option("--cache-folder <folder>", "where they are kept; by default in the user's cache folder");
   cacheCommand("show", true).description("what each encoder's tokens take").action(async (flags: Flags) => {
-    code = await (await import("./cache_commands.ts")).showCache(flags);
+    code = await (await import("./commands/cache.ts")).showCache(flags);
   });
   cacheCommand("prune", false).description("remove what was not used for longest, or all of it")
     .option("--to <gigabytes>", "how much may stay", toNumber, 0)
     .action(async (flags: Flags) => {
-      code = await (await import("./cache_commands.ts")).prune(flags);
+      code = await (await import("./commands/cache.ts")).prune(flags);
     });
 
   for (const command of [...program.commands, ...cache.commands]) refuseTwice(command);

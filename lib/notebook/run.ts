@@ -22,7 +22,7 @@ import { trainRun } from "../runs/train.ts";
 import { type StepLoss, trainingChart } from "../report/charts/training_charts.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config.ts";
 import { InputError } from "../base/errors.ts";
-import { createScreen } from "../progress.ts";
+import { createScreen } from "../commands/screen.ts";
 import { bundleOf, type Display, inJupyter, isKernel, liveOutput, settled } from "./display.ts";
 
 /** Where a notebook's own folder stands to what the command line reads and writes. */

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { commandLine, smallRun } from "./command_line.ts";
-import { ffmpeg, withFfmpeg } from "./ffmpeg.ts";
-import { writePictures } from "./folders.ts";
+import { commandLine, smallRun } from "../command_line.ts";
+import { ffmpeg, withFfmpeg } from "../ffmpeg.ts";
+import { writePictures } from "../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());
 globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));

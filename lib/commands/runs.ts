@@ -4,8 +4,8 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { evaluateRun } from "./runs/evaluate.ts";
-import type { RunEvent } from "./runs/events.ts";
+import { evaluateRun } from "../runs/evaluate.ts";
+import type { RunEvent } from "../runs/events.ts";
 import {
   checkRunFolder,
   folderName,
@@ -13,21 +13,21 @@ import {
   ownRunFolder,
   readRunConfig,
   unfinishedRun,
-} from "./runs/folder/folder.ts";
-import { readNumerics } from "./runs/folder/numerics.ts";
-import { dealtBy } from "./runs/folder/own_data.ts";
-import type { EvaluationResult, RunReport } from "./report/report.ts";
-import { openSession } from "./runs/session.ts";
-import { referenceTable, resultsTable, tableText, thresholdTable } from "./report/tables.ts";
-import { trainRun } from "./runs/train.ts";
-import { flagName, isDemo, resolveConfig, type RunConfig } from "./runs/config.ts";
-import { writeDemoData } from "./data/demo/demo.ts";
-import { InputError } from "./base/errors.ts";
-import { exists } from "./base/files.ts";
-import { unlockedNote } from "./base/owner.ts";
-import { printable } from "./base/printable.ts";
+} from "../runs/folder/folder.ts";
+import { readNumerics } from "../runs/folder/numerics.ts";
+import { dealtBy } from "../runs/folder/own_data.ts";
+import type { EvaluationResult, RunReport } from "../report/report.ts";
+import { openSession } from "../runs/session.ts";
+import { referenceTable, resultsTable, tableText, thresholdTable } from "../report/tables.ts";
+import { trainRun } from "../runs/train.ts";
+import { flagName, isDemo, resolveConfig, type RunConfig } from "../runs/config.ts";
+import { writeDemoData } from "../data/demo/demo.ts";
+import { InputError } from "../base/errors.ts";
+import { exists } from "../base/files.ts";
+import { unlockedNote } from "../base/owner.ts";
+import { printable } from "../base/printable.ts";
 import { configFlags, fromFile } from "./flags.ts";
-import { onScreen, type Screen } from "./progress.ts";
+import { onScreen, type Screen } from "./screen.ts";
 
 /** A command's flags by camelCase name; only those that were given, and defaults of its own. */
 export type Flags = Readonly<Record<string, unknown>>;

@@ -5,9 +5,9 @@
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import { flagName, runSchema } from "./runs/config.ts";
-import { InputError } from "./base/errors.ts";
-import { readJson } from "./base/files.ts";
+import { flagName, runSchema } from "../runs/config.ts";
+import { InputError } from "../base/errors.ts";
+import { readJson } from "../base/files.ts";
 
 type Property = {
   readonly type?: string;

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Command } from "commander";
-import { InputError } from "../lib/base/errors.ts";
-import { addConfigFlags, configFlags, refuseTwice, toWhole } from "../lib/flags.ts";
+import { InputError } from "../../lib/base/errors.ts";
+import { addConfigFlags, configFlags, refuseTwice, toWhole } from "../../lib/commands/flags.ts";
 
 /** The configuration keys that `args` set. */
 function parse(...args: string[]): Record<string, unknown> {

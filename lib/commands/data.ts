@@ -4,18 +4,18 @@
  * @module
  */
 import { extname, join } from "node:path";
-import { inspectData } from "./runs/experiment.ts";
-import { inspectionChart, inspectionTables } from "./data/audit/inspect.ts";
-import { type Table, tableText } from "./report/tables.ts";
-import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "./runs/config.ts";
-import { readSet } from "./data/layouts/mod.ts";
-import { prepareVideos } from "./videos/prepare.ts";
-import type { Coverage } from "./videos/coverage.ts";
-import { InputError } from "./base/errors.ts";
-import { writeWhole } from "./base/files.ts";
-import { printable, printableLines } from "./base/printable.ts";
+import { inspectData } from "../runs/experiment.ts";
+import { inspectionChart, inspectionTables } from "../data/audit/inspect.ts";
+import { type Table, tableText } from "../report/tables.ts";
+import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "../runs/config.ts";
+import { readSet } from "../data/layouts/mod.ts";
+import { prepareVideos } from "../videos/prepare.ts";
+import type { Coverage } from "../videos/coverage.ts";
+import { InputError } from "../base/errors.ts";
+import { writeWhole } from "../base/files.ts";
+import { printable, printableLines } from "../base/printable.ts";
 import { configFlags, fromFile } from "./flags.ts";
-import { onScreen } from "./progress.ts";
+import { onScreen } from "./screen.ts";
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -50,7 +50,7 @@ export async function inspect(flags: Flags): Promise<number> {
       const spec = inspectionChart(inspection, { demo: false });
       if (form === ".json") await writeWhole(chart, `${JSON.stringify(spec, null, 2)}\n`);
       else {
-        const { renderChart } = await import("./report/render.ts");
+        const { renderChart } = await import("../report/render.ts");
         const { svg, png } = await renderChart(spec);
         await writeWhole(chart, form === ".svg" ? svg : png);
       }

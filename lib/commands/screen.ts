@@ -4,10 +4,10 @@
  * @module
  */
 import { Presets, SingleBar } from "cli-progress";
-import { printable, printableLines } from "./base/printable.ts";
-import type { RunEvent } from "./runs/events.ts";
-import { Interrupted, stopOnSignals } from "./runs/interrupt.ts";
-import { dataTable, tableText } from "./report/tables.ts";
+import { printable, printableLines } from "../base/printable.ts";
+import type { RunEvent } from "../runs/events.ts";
+import { Interrupted, stopOnSignals } from "../runs/interrupt.ts";
+import { dataTable, tableText } from "../report/tables.ts";
 
 /** Draws events as they come, each warning once, names from outside without their controls; `close()` leaves the terminal as it was. */
 export type Screen = { show(event: RunEvent): void; close(): void };
