@@ -4,11 +4,11 @@ import { join } from "node:path";
 Deno.test("all of the model code passes its tests on WebAssembly too", async () => {
   const here = join(import.meta.dirname!, "..");
   const files = [
-    "model/clip_test.ts",
-    "model/forgelens_test.ts",
+    "model/encoders/clip_test.ts",
+    "model/detectors/notebook_head_test.ts",
     "model/layers_test.ts",
-    "model/paper_test.ts",
-    "bench/optimizer_test.ts",
+    "model/detectors/published_test.ts",
+    "training/optimizers_test.ts",
   ];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", ...files.map((file) => join(here, file))],
