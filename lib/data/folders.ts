@@ -9,7 +9,7 @@ import { byName, imageSuffixes, type Sample, type SampleList, type SkippedFile }
 import { commonBase, groupImages, originOf } from "./grouping/grouping.ts";
 import { isClassName } from "./layouts/folders.ts";
 import { isImage } from "./layouts/layout.ts";
-import type { VideosChoice } from "./spec.ts";
+import type { VideosChoice } from "./layouts/vocabulary.ts";
 import { below, isBesideFrames, namesIn, type ScanOptions, scanTree } from "./scan.ts";
 
 /** How folders are read. */

@@ -4,36 +4,8 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
-import type { Selection } from "./layouts/layout.ts";
+import { layoutNames, type SetSource } from "./layouts/mod.ts";
 import { compressionNamed, compressions, type Split, splitNamed } from "./layouts/vocabulary.ts";
-
-/** The layouts, by the names that `layout=` takes. */
-export const layoutNames = [
-  "ffpp",
-  "dfd",
-  "celeb-df-v1",
-  "celeb-df-v2",
-  "dfdc",
-  "deepfakebench",
-  "folders",
-] as const;
-/** A layout of a data set on disk. */
-export type LayoutName = typeof layoutNames[number];
-
-/** What names a video: what the names and the look say, its folder, its file without the frame's number, or its file. */
-export const videosChoices = ["auto", "folder", "name", "file"] as const;
-/** One of {@link videosChoices}. */
-export type VideosChoice = typeof videosChoices[number];
-
-/** A set on disk and what of it is wanted. */
-export type SetSource = Selection & {
-  /** The set's name in tables and files. */
-  readonly name: string;
-  /** Its folder, or DeepfakeBench's JSON file. */
-  readonly path: string;
-  /** Instead of what the look says. */
-  readonly layout?: LayoutName;
-};
 
 /** A set in one folder, whose layout is told by its look. */
 export type LayoutSpec = SetSource & {

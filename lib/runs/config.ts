@@ -7,7 +7,9 @@
  */
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
-import { type LayoutSpec, type PairSpec, parseSpec, videosChoices } from "../data/spec.ts";
+import { type LayoutSpec, type PairSpec, parseSpec } from "../data/spec.ts";
+import { compressions, videosChoices } from "../data/layouts/vocabulary.ts";
+import { layoutTitles } from "../data/layouts/mod.ts";
 import { InputError } from "../base/errors.ts";
 
 const folder = z.string().min(1);
@@ -35,12 +37,12 @@ export const runSchema = z.strictObject({
   ),
   testFake: folder.optional().describe("folder of fake test images"),
   data: z.string().min(1).optional().describe(
-    "a data set as it is distributed (FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON, folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME]",
+    `a data set as it is distributed (${layoutTitles}), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME]`,
   ),
   test: z.array(z.string().min(1)).default([]).describe(
     "a further data set to test on, as NAME=FOLDER[,options as for --data] or NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times",
   ),
-  compression: z.enum(["raw", "c0", "c23", "c40"]).optional().describe(
+  compression: z.enum(compressions).optional().describe(
     "compression of FaceForensics++ and DFD, where --data or --test names none",
   ),
   methods: z.array(z.string().min(1)).default([]).describe(

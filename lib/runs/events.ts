@@ -3,21 +3,14 @@
  *
  * @module
  */
+import type { TaskEvent, TaskOptions } from "../base/task.ts";
 import type { SkippedFile } from "../data/sample.ts";
 import type { DataSummary, EpochRecord, EvaluationResult } from "../report/report.ts";
 
 /** One thing that happened in a run. */
 export type RunEvent =
-  /** A line worth showing. */
-  | { readonly type: "note" | "warning"; readonly message: string }
-  /** A long task before or after training moved on; `unit` names what is counted; a `total` of 0 is not known yet. */
-  | {
-    readonly type: "progress";
-    readonly task: string;
-    readonly unit: string;
-    readonly done: number;
-    readonly total: number;
-  }
+  /** A line worth showing, or a long task before or after training that moved on. */
+  | TaskEvent
   /** What is trained and tested on. */
   | {
     readonly type: "data";
@@ -47,6 +40,12 @@ export type RunEvent =
   | { readonly type: "written"; readonly folder: string }
   /** Stopped by a signal. */
   | { readonly type: "interrupted"; readonly run: string };
+
+/** What a run's work is given beside its input. */
+export type RunTask = Omit<TaskOptions, "report"> & {
+  /** Hears what the run says. */
+  readonly report?: (event: RunEvent) => void;
+};
 
 /**
  * Runs `work` and yields what it reports meanwhile; returns its result. Events that nobody takes yet wait, in order.

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { isDemo, type RunConfig } from "./config.ts";
-import { cropOf } from "../videos/crop.ts";
+import { cropOf } from "../data/prepared.ts";
 import type { Sample, SkippedFile } from "../data/sample.ts";
 import type { ImageFacts } from "../images/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/audit/leaks.ts";

@@ -7,7 +7,7 @@ import { basename, dirname, extname, join } from "node:path";
 import sharp from "sharp";
 import { reasonOf } from "../base/errors.ts";
 import { misfit, type VideoBoxes } from "./boxes.ts";
-import { containerFault } from "./container.ts";
+import { containerFault } from "../data/container.ts";
 import type { Coverage } from "./coverage.ts";
 import { type Box, cropSquare } from "./crop.ts";
 import { extractFrames, type Extraction, probeVideo, type VideoInfo } from "./ffmpeg.ts";

@@ -8,7 +8,7 @@ import { InputError } from "../base/errors.ts";
 import { inParallel } from "../base/pool.ts";
 import { landmarksFolder, readBoxes, readLandmarks } from "./boxes.ts";
 import { appendCoverage, type Coverage, coverageKey, readCoverage, writeCoverage } from "./coverage.ts";
-import type { PrepareSettings } from "./crop.ts";
+import type { PrepareSettings } from "../data/prepared.ts";
 import { byName } from "../data/sample.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
 import { isImage, type SetReading, type Video } from "../data/layouts/layout.ts";

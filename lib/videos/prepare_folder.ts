@@ -8,7 +8,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { readJson, writeWhole } from "../base/files.ts";
 import { ownerFile, type Ownership, ownFolder } from "../base/owner.ts";
-import { type PrepareSettings, settingsName } from "./crop.ts";
+import { type PrepareSettings, settingsName } from "../data/prepared.ts";
 import type { SetReading, Video } from "../data/layouts/layout.ts";
 import { orOutputError } from "./whole_frames.ts";
 

@@ -4,7 +4,7 @@ import sharp from "sharp";
 import { misfit, readBoxes, readNpy } from "../../lib/videos/boxes.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { boxAround, cropSquare } from "../../lib/videos/crop.ts";
-import { containerFault } from "../../lib/videos/container.ts";
+import { containerFault } from "../../lib/data/container.ts";
 import { readSet } from "../../lib/data/layouts/mod.ts";
 import type { SetReading } from "../../lib/data/layouts/layout.ts";
 import { prepareVideos } from "../../lib/videos/prepare.ts";

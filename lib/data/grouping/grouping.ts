@@ -17,32 +17,9 @@ import {
   rowsIn,
   withoutSuffix,
 } from "./candidates.ts";
-import { describeGroups } from "./notes.ts";
-import type { VideosChoice } from "../spec.ts";
+import { describeGroups, type Grouping, type ImageGroup, type Judged } from "./notes.ts";
+import type { VideosChoice } from "../layouts/vocabulary.ts";
 import { withoutFrame } from "./names.ts";
-
-/** Images of one class, or of one class in one split. */
-export type ImageGroup = {
-  /** What messages call it: `fake`, `train/real`. */
-  readonly name: string;
-  readonly label: 0 | 1;
-  /** Relative, with `/`; what is above all of them is left out. */
-  readonly files: readonly string[];
-  /** Where a file is. */
-  readonly pathOf: (file: string) => string;
-};
-
-/** The videos of one group's files. */
-export type Grouping = {
-  /** A video's name for each file, in their order: its folder, `folder/name` or the file without its suffix. */
-  readonly videos: readonly string[];
-  /** What was taken for what, in words. */
-  readonly notes: readonly string[];
-  readonly warnings: readonly string[];
-};
-
-/** A candidate with what it was taken for. */
-export type Judged = Candidate & { readonly look: Look; readonly isVideo: boolean };
 
 /** Fewer unlike images than these with numbers for names may be a short clip of many scenes. */
 const FEW_FRAMES = 12;

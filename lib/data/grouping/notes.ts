@@ -3,7 +3,31 @@
  *
  * @module
  */
-import type { Grouping, ImageGroup, Judged } from "./grouping.ts";
+import type { Look } from "./alike.ts";
+import type { Candidate } from "./candidates.ts";
+
+/** Images of one class, or of one class in one split. */
+export type ImageGroup = {
+  /** What messages call it: `fake`, `train/real`. */
+  readonly name: string;
+  readonly label: 0 | 1;
+  /** Relative, with `/`; what is above all of them is left out. */
+  readonly files: readonly string[];
+  /** Where a file is. */
+  readonly pathOf: (file: string) => string;
+};
+
+/** The videos of one group's files. */
+export type Grouping = {
+  /** A video's name for each file, in their order: its folder, `folder/name` or the file without its suffix. */
+  readonly videos: readonly string[];
+  /** What was taken for what, in words. */
+  readonly notes: readonly string[];
+  readonly warnings: readonly string[];
+};
+
+/** A candidate with what it was taken for. */
+export type Judged = Candidate & { readonly look: Look; readonly isVideo: boolean };
 
 /** A video of as many images is told of when they have nothing in common. */
 const MANY = 100;

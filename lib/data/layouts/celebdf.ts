@@ -6,7 +6,7 @@
 import { basename, dirname, join } from "node:path";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { decodeText } from "../../base/files.ts";
-import { findVideos, type SetReading, type Shortage, stem, type Video } from "./layout.ts";
+import { findVideos, type Layout, type SetReading, type Shortage, stem, type Video } from "./layout.ts";
 import { namesIn, type Tree } from "../scan.ts";
 
 const folderNames = ["Celeb-real", "YouTube-real", "Celeb-synthesis"] as const;
@@ -18,8 +18,23 @@ const official = {
   v2: { "Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639, list: 518 },
 } as const;
 
+/** Celeb-DF v2, and what looks like either version: its folder's name says which. */
+export const celebDfV2: Layout = {
+  title: "Celeb-DF",
+  selects: [],
+  looksLike: looksLikeCelebDf,
+  read: (tree, { isSaid }) => readCelebDf(tree, { version: isSaid ? "v2" : undefined }),
+};
+
+/** Celeb-DF v1, where it is said to be that. */
+export const celebDfV1: Layout = {
+  ...celebDfV2,
+  looksLike: () => false,
+  read: (tree) => readCelebDf(tree, { version: "v1" }),
+};
+
 /** True when a tree has a folder of Celeb-DF's, in whatever case: `Youtube-real` is also seen. */
-export function looksLikeCelebDf(tree: Tree): boolean {
+function looksLikeCelebDf(tree: Tree): boolean {
   return folderNames.some((name) => folderOf(tree, name) !== undefined);
 }
 
@@ -30,7 +45,7 @@ export function looksLikeCelebDf(tree: Tree): boolean {
  * @param options.version v2 unless given or named by the folder, or by a folder above whose name has Celeb in it
  * @throws InputError when the list calls a folder of reals fake or the other way round, as one with inverted labels does.
  */
-export async function readCelebDf(
+async function readCelebDf(
   tree: Tree,
   options: { readonly version?: "v1" | "v2" } = {},
 ): Promise<SetReading> {

@@ -4,12 +4,21 @@
  *
  * @module
  */
-import { basename, dirname } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { readJson } from "../../base/files.ts";
 import { byName } from "../sample.ts";
 import { ffppIdentities } from "./ffpp.ts";
-import { isImage, type Selection, type SetReading, type Shortage, type Video } from "./layout.ts";
+import {
+  isImage,
+  type Layout,
+  type ReadOptions,
+  type Selection,
+  type SetReading,
+  type Shortage,
+  type Video,
+} from "./layout.ts";
+import { namesIn, type Tree } from "../scan.ts";
 import { createPathMap, slashes } from "../list_paths.ts";
 import {
   type Compression,
@@ -43,8 +52,17 @@ const methods: Readonly<Record<string, string>> = {
 const realFolders = /\/(original_sequences|Celeb-real|YouTube-real)\//i;
 const fakeFolders = /\/(manipulated_sequences|Celeb-synthesis)\//i;
 
+/** A list of DeepfakeBench's: the file, or a folder that holds one. */
+export const deepfakebench: Layout = {
+  title: "DeepfakeBench's JSON",
+  selects: ["compression", "methods", "root"],
+  looksLike: async (tree, { faults }) => (await lists(tree, faults)).length > 0,
+  read: async (tree, options) => readDeepfakeBench(await onlyList(tree, options), options),
+  readFile: readDeepfakeBench,
+};
+
 /** True for JSON of DeepfakeBench's form. */
-export function isDeepfakeBench(value: unknown): boolean {
+function isDeepfakeBench(value: unknown): boolean {
   const inside = (each: unknown) => (each && typeof each === "object" ? Object.values(each) : []);
   const splits = inside(value).flatMap(inside);
   return splits.length > 0 &&
@@ -63,7 +81,7 @@ export function isDeepfakeBench(value: unknown): boolean {
  * @throws InputError for another form, an unknown label, labels that contradict each other or the folders, several
  * compressions and none chosen, or when no frame is found.
  */
-export async function readDeepfakeBench(path: string, options: Selection = {}): Promise<SetReading> {
+async function readDeepfakeBench(path: string, options: Selection = {}): Promise<SetReading> {
   const all = listVideos(await readList(path), path);
   const chosen = select(all, { path, ...options });
   const map = createPathMap({ list: path, root: options.root });
@@ -290,4 +308,31 @@ async function listNames(folder: string): Promise<Set<string> | string> {
   } catch (error) {
     return reasonOf(error);
   }
+}
+
+async function lists(tree: Tree, faults: string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const file of namesIn(tree.folders.get("")?.files ?? "")) {
+    if (extname(file).toLowerCase() !== ".json") continue;
+    const path = join(tree.root, file);
+    try {
+      if (isDeepfakeBench(await readJson(path))) found.push(path);
+    } catch (error) {
+      faults.push((error as Error).message); // it may be some other program's file
+    }
+  }
+  return found;
+}
+
+async function onlyList(tree: Tree, { name }: Pick<ReadOptions, "name">): Promise<string> {
+  const faults: string[] = [];
+  const found = await lists(tree, faults);
+  if (found.length !== 1) {
+    throw new InputError(
+      `Cannot read the set ${name}: expected one list of DeepfakeBench's in ${tree.root} but found ${
+        found.map((path) => basename(path)).join(", ") || "none"
+      }; ${faults.length > 0 ? faults.slice(0, 3).join("; ") : "name the file"}`,
+    );
+  }
+  return found[0];
 }

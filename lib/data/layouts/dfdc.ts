@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { csvRows } from "../../base/csv.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { exists, readJson } from "../../base/files.ts";
-import { findVideos, type SetReading, type Shortage, stem, type Video } from "./layout.ts";
+import { findVideos, type Layout, type SetReading, type Shortage, stem, type Video } from "./layout.ts";
 import { below, namesIn, type Tree } from "../scan.ts";
 import { labelNamed, type Split, splitNamed, splitWords } from "./vocabulary.ts";
 
@@ -22,12 +22,20 @@ type Row = {
   readonly split?: Split;
 };
 
+/** DFDC: its test videos, its training parts, or both. */
+export const dfdc: Layout = {
+  title: "DFDC",
+  selects: [],
+  looksLike: (tree, { faults }) => looksLikeDfdc(tree, faults),
+  read: readDfdc,
+};
+
 /**
  * True when a tree has a `labels.csv` with a `filename`, or a `metadata.json` of DFDC's, where DFDC has them.
  *
  * @param faults gains why such a file cannot be read
  */
-export async function looksLikeDfdc(tree: Tree, faults: string[] = []): Promise<boolean> {
+async function looksLikeDfdc(tree: Tree, faults: string[]): Promise<boolean> {
   for (const folder of testFolders(tree)) {
     const path = join(tree.root, folder, "labels.csv");
     const head = await readHead(path).catch((error) => {
@@ -63,7 +71,7 @@ async function readHead(path: string): Promise<string> {
  * @throws InputError for a label that is neither real nor fake, a split that is none, a `labels.csv` that cannot be read, or
  * labels that a fake's `original` contradicts.
  */
-export async function readDfdc(tree: Tree): Promise<SetReading> {
+async function readDfdc(tree: Tree): Promise<SetReading> {
   const videos: Video[] = [];
   const missing: Shortage[] = [];
   const skipped: { path: string; reason: string }[] = [];

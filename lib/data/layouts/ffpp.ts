@@ -10,6 +10,7 @@ import { readSplits, type Splits } from "./ffpp_splits.ts";
 import {
   findVideos,
   type FoundVideo,
+  type Layout,
   type Selection,
   type SetReading,
   type Shortage,
@@ -37,15 +38,35 @@ const flatReals = ["original", "youtube", "real"];
 /** Videos as published: 1,000 originals and as many by each method (Rössler et al. 2019); DFD has 363 and 3,068. */
 const officialVideos = { ffpp: 1000, actors: 363, DeepFakeDetection: 3068 } as const;
 
+/** FaceForensics++. */
+export const ffpp: Layout = {
+  title: "FaceForensics++",
+  selects: ["compression", "methods"],
+  looksLike: (tree, { name }) => looksLikeFaceForensics(tree) && !isDfd(tree, name),
+  read: (tree, options) => readFaceForensics(tree, options),
+};
+
+/** DeepFakeDetection, in the tree of FaceForensics++ or in one of its own. */
+export const dfd: Layout = {
+  title: "DFD",
+  selects: ["compression", "methods"],
+  looksLike: (tree, { name }) => looksLikeFaceForensics(tree) && isDfd(tree, name),
+  read: (tree, options) => readFaceForensics(tree, { ...options, dfd: true }),
+};
+
+function isDfd(tree: Tree, name: string): boolean {
+  return /^(dfd|deep-?fake-?detection)/i.test(name) || holdsOnlyDfd(tree);
+}
+
 /** True when a tree looks like FaceForensics++: its two folders, or methods' folders beside one of originals. */
-export function looksLikeFaceForensics(tree: Tree): boolean {
+function looksLikeFaceForensics(tree: Tree): boolean {
   const top = namesIn(tree.folders.get("")?.folders ?? "");
   return top.includes("original_sequences") || top.includes("manipulated_sequences") ||
     (top.some((name) => fakeMethods.includes(name)) && top.some((name) => flatReals.includes(name)));
 }
 
 /** True when such a tree holds DFD alone. */
-export function holdsOnlyDfd(tree: Tree): boolean {
+function holdsOnlyDfd(tree: Tree): boolean {
   const methods = new Set(sources(tree).map(({ method }) => method));
   return (methods.has("DeepFakeDetection") || methods.has("actors")) &&
     ![...methods].some((method) => method !== "DeepFakeDetection" && method !== "actors");
@@ -59,7 +80,7 @@ export function holdsOnlyDfd(tree: Tree): boolean {
  *
  * @throws InputError when a selected compression or method is not there, or a split file is malformed.
  */
-export async function readFaceForensics(
+async function readFaceForensics(
   tree: Tree,
   options: Selection & { readonly dfd?: boolean },
 ): Promise<SetReading> {

@@ -6,9 +6,19 @@
  */
 import { extname, join } from "node:path";
 import { InputError } from "../../base/errors.ts";
-import { groupImages, type Grouping, originOf } from "../grouping/grouping.ts";
+import { groupImages, originOf } from "../grouping/grouping.ts";
+import type { Grouping } from "../grouping/notes.ts";
 import { ffppPersons } from "./ffpp.ts";
-import { freeName, isImage, isVideo, type Selection, type SetReading, stem, type Video } from "./layout.ts";
+import {
+  freeName,
+  isImage,
+  isVideo,
+  type Layout,
+  type Selection,
+  type SetReading,
+  stem,
+  type Video,
+} from "./layout.ts";
 import { below, isBesideFrames, namesIn, type Tree } from "../scan.ts";
 import { type Split, splitNamed } from "./vocabulary.ts";
 
@@ -30,8 +40,16 @@ type Place = {
   readonly base: string;
 };
 
+/** Folders named real and fake, at any depth, such as `train/real`. */
+export const folders: Layout = {
+  title: "folders named real and fake",
+  selects: ["methods", "videos"],
+  looksLike: looksLikeFolders,
+  read: readClassFolders,
+};
+
 /** True when some folder is named as a class and has images or videos below. */
-export function looksLikeFolders(tree: Tree): boolean {
+function looksLikeFolders(tree: Tree): boolean {
   const classes = new Set<0 | 1>();
   for (const folder of tree.folders.values()) {
     const place = placeOf(folder.path);
@@ -51,7 +69,7 @@ export function looksLikeFolders(tree: Tree): boolean {
  *
  * @throws InputError when a folder is below one of reals and one of fakes.
  */
-export async function readClassFolders(
+async function readClassFolders(
   tree: Tree,
   options: Selection & { readonly signal?: AbortSignal } = {},
 ): Promise<SetReading> {

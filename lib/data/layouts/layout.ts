@@ -6,7 +6,7 @@
 import { basename, extname } from "node:path";
 import { byName, imageSuffixes, type Sample, type SkippedFile } from "../sample.ts";
 import { below, namesIn, type Tree } from "../scan.ts";
-import type { LayoutName, VideosChoice } from "../spec.ts";
+import type { VideosChoice } from "./vocabulary.ts";
 
 /** One video of a set, as it lies on disk. */
 export type Video = {
@@ -40,8 +40,9 @@ export type Shortage = {
 
 /** What a layout says of a set. */
 export type SetReading = {
-  readonly kind: LayoutName;
-  /** The layout, and what it was told by: `FaceForensics++, c23, splits from splits/*.json`. */
+  /** The layout's name. */
+  readonly kind: string;
+  /** The layout in words, and what it was told by: `FaceForensics++, c23, splits from splits/*.json`. */
   readonly layout: string;
   /** Absolute. */
   readonly root: string;
@@ -66,6 +67,37 @@ export type Selection = {
   readonly root?: string;
   /** What names a video in plain folders; `auto` unless given. */
   readonly videos?: VideosChoice;
+};
+
+/** How a set is read. */
+export type ReadOptions = Selection & {
+  /** The set's name, for messages. */
+  readonly name: string;
+  /** Whether the user, or `prepare.json`, said that the layout is this one; else its look did. */
+  readonly isSaid: boolean;
+  readonly signal?: AbortSignal;
+};
+
+/** A layout of data sets on disk: how one is known by its look, and how it is read. */
+export type Layout = {
+  /** What messages call it: `FaceForensics++`. */
+  readonly title: string;
+  /** The options that select something in such a set. */
+  readonly selects: readonly (keyof Selection)[];
+  /**
+   * Whether a tree looks like one.
+   *
+   * @param options.name the set's name
+   * @param options.faults gains why a file that could be this layout's cannot be read
+   */
+  looksLike(
+    tree: Tree,
+    options: { readonly name: string; readonly faults: string[] },
+  ): boolean | Promise<boolean>;
+  /** Reads a tree in this layout. @throws InputError when it contradicts itself or lacks what is selected. */
+  read(tree: Tree, options: ReadOptions): Promise<SetReading>;
+  /** Reads a set that is one `.json` file, where this layout has such. @throws InputError as `read()` does. */
+  readFile?(path: string, options: Selection): Promise<SetReading>;
 };
 
 const videoSuffixes = new Set([

@@ -6,16 +6,46 @@
  */
 import { basename, extname, join } from "node:path";
 import { InputError, reasonOf } from "../../base/errors.ts";
-import { nothingAt, readJson } from "../../base/files.ts";
-import { readSettings } from "../../videos/crop.ts";
-import { looksLikeCelebDf, readCelebDf } from "./celebdf.ts";
-import { isDeepfakeBench, readDeepfakeBench } from "./deepfakebench.ts";
-import { looksLikeDfdc, readDfdc } from "./dfdc.ts";
-import { holdsOnlyDfd, looksLikeFaceForensics, readFaceForensics } from "./ffpp.ts";
-import { looksLikeFolders, readClassFolders } from "./folders.ts";
-import type { SetReading } from "./layout.ts";
-import { type LayoutName, layoutNames, type SetSource } from "../spec.ts";
+import { nothingAt } from "../../base/files.ts";
+import { readSettings } from "../prepared.ts";
 import { namesIn, type ScanOptions, scanTree, type Tree } from "../scan.ts";
+import { celebDfV1, celebDfV2 } from "./celebdf.ts";
+import { deepfakebench } from "./deepfakebench.ts";
+import { dfdc } from "./dfdc.ts";
+import { dfd, ffpp } from "./ffpp.ts";
+import { folders } from "./folders.ts";
+import type { Layout, Selection, SetReading } from "./layout.ts";
+
+/** The layouts, by the names that `layout=` takes, in the order in which a folder's look is held against them. */
+export const layouts = {
+  ffpp,
+  dfd,
+  "celeb-df-v1": celebDfV1,
+  "celeb-df-v2": celebDfV2,
+  dfdc,
+  deepfakebench,
+  folders,
+} as const satisfies Readonly<Record<string, Layout>>;
+
+/** The name of a layout. */
+export type LayoutName = keyof typeof layouts;
+
+/** The names of the layouts. */
+export const layoutNames = Object.keys(layouts) as LayoutName[];
+
+/** What the layouts are called, for messages: `FaceForensics++, … or folders named real and fake`. */
+export const layoutTitles: string = [...new Set(layoutNames.map((name) => layouts[name].title))]
+  .join(", ").replace(/, ([^,]*)$/, " or $1");
+
+/** A set on disk and what of it is wanted. */
+export type SetSource = Selection & {
+  /** The set's name in tables and files. */
+  readonly name: string;
+  /** Its folder, or DeepfakeBench's JSON file. */
+  readonly path: string;
+  /** Instead of what the look says. */
+  readonly layout?: LayoutName;
+};
 
 /**
  * Reads a set, in whatever known layout it is. A folder that holds nothing but one set's folder is read as that set.
@@ -35,12 +65,14 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
         `Cannot read the set ${source.name}: expected a folder or DeepfakeBench's .json but found the file ${source.path}; a CSV file goes to --manifest`,
       );
     }
-    if (source.layout !== undefined && source.layout !== "deepfakebench") {
+    const layout = source.layout ?? layoutNames.find((name) => layouts[name].readFile)!;
+    const { readFile } = layouts[layout];
+    if (!readFile) {
       throw new InputError(
-        `Cannot read the set ${source.name}: expected a folder for layout=${source.layout} but found the file ${source.path}`,
+        `Cannot read the set ${source.name}: expected a folder for layout=${layout} but found the file ${source.path}`,
       );
     }
-    return checked(await readDeepfakeBench(source.path, source), source);
+    return checked(await readFile(source.path, source), source);
   }
   const tree = await scanTree(source.path, options);
   const reading = await readTree(tree, { source, signal: options.signal });
@@ -61,37 +93,22 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
 }
 
 /** A tree, the layout that it has, and whether that was said or is by its look. */
-type Place = { readonly tree: Tree; readonly layout: LayoutName; readonly said: boolean };
+type Place = { readonly tree: Tree; readonly layout: LayoutName; readonly isSaid: boolean };
 
 async function readTree(
   top: Tree,
   { source, signal }: { readonly source: SetSource; readonly signal?: AbortSignal },
 ): Promise<SetReading> {
   const faults: string[] = [];
-  const { tree, layout, said } = await findSet(top, { source, faults }) ??
+  const { tree, layout, isSaid } = await findSet(top, { source, faults }) ??
     refuseTree(top, { source, faults });
-  if (source.methods && (layout === "dfdc" || layout.startsWith("celeb-df"))) {
+  const { selects, read } = layouts[layout];
+  if (source.methods && !selects.includes("methods")) {
     throw new InputError(
       `Cannot select methods of the set ${source.name}: expected FaceForensics++, a DeepfakeBench list or folders but found ${layout}, whose fakes have one`,
     );
   }
-  switch (layout) {
-    case "ffpp":
-      return await readFaceForensics(tree, source);
-    case "dfd":
-      return await readFaceForensics(tree, { ...source, dfd: true });
-    case "celeb-df-v1":
-    case "celeb-df-v2":
-      return await readCelebDf(tree, {
-        version: said ? (layout === "celeb-df-v1" ? "v1" : "v2") : undefined,
-      });
-    case "dfdc":
-      return await readDfdc(tree);
-    case "deepfakebench":
-      return await readDeepfakeBench(await onlyList(tree, source), source);
-    case "folders":
-      return await readClassFolders(tree, { ...source, signal });
-  }
+  return await read(tree, { ...source, isSaid, signal });
 }
 
 /** The one set in a tree: the tree itself, or what two folders below it at most hold. @throws InputError for several. */
@@ -100,22 +117,23 @@ async function findSet(
   options: { readonly source: SetSource; readonly faults: string[]; readonly depth?: number },
 ): Promise<Place | undefined> {
   const { source, faults, depth = 0 } = options;
-  const told = source.layout ?? (await readSettings(tree.root))?.layout;
-  if (told !== undefined && !layoutNames.includes(told)) {
+  const said = source.layout ?? (await readSettings(tree.root))?.layout;
+  const named = layoutNames.find((name) => name === said);
+  if (said !== undefined && named === undefined) {
     throw new InputError(
       `Cannot read the set ${source.name}: expected a layout (${
         layoutNames.join(", ")
-      }) in the prepare.json of ${tree.root} but found ${JSON.stringify(told)}`,
+      }) in the prepare.json of ${tree.root} but found ${JSON.stringify(said)}`,
     );
   }
-  const layout = told ?? await layoutOf(tree, { source, faults });
-  if (layout) return { tree, layout, said: told !== undefined };
+  const layout = named ?? await layoutOf(tree, { source, faults });
+  if (layout) return { tree, layout, isSaid: named !== undefined };
   const inside = depth < 2 ? namesIn(tree.folders.get("")?.folders ?? "") : [];
   const sets: Place[] = [];
   for (const name of inside) {
     const below = subtree(tree, name);
     const layout = await layoutOf(below, { source, faults });
-    if (layout) sets.push({ tree: below, layout, said: false });
+    if (layout) sets.push({ tree: below, layout, isSaid: false });
   }
   if (sets.length > 1) {
     throw new InputError(
@@ -142,7 +160,7 @@ function refuseTree(
   const hints = [...new Set(faults)].slice(0, 3);
   const names = [...inside.map((name) => `${name}/`), ...namesIn(tree.folders.get("")?.files ?? "")];
   throw new InputError(
-    `Cannot read the set ${source.name}: expected FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON or folders named real and fake in ${tree.root} but found ${
+    `Cannot read the set ${source.name}: expected ${layoutTitles} in ${tree.root} but found ${
       names.slice(0, 8).join(", ") || "nothing"
     }${names.length > 8 ? ", …" : ""}${[...closed, ...hints].map((hint) => `; ${hint}`).join("")}`,
   );
@@ -151,10 +169,11 @@ function refuseTree(
 /** Options that select nothing in a set of this layout; said, as one flag may be meant for another set. */
 function unusedOptions({ kind }: SetReading, { compression, root }: SetSource): string[] {
   const notes: string[] = [];
-  if (compression !== undefined && kind !== "ffpp" && kind !== "dfd" && kind !== "deepfakebench") {
+  const { selects } = layouts[kind as LayoutName];
+  if (compression !== undefined && !selects.includes("compression")) {
     notes.push(`${compression} selects nothing here: this layout has no compressions`);
   }
-  if (root !== undefined && kind !== "deepfakebench") {
+  if (root !== undefined && !selects.includes("root")) {
     notes.push(`root ${root} maps nothing here: this layout has no list of paths`);
   }
   return notes;
@@ -169,41 +188,11 @@ async function layoutOf(
   tree: Tree,
   options: { readonly source: SetSource; readonly faults: string[] },
 ): Promise<LayoutName | undefined> {
-  const { source, faults } = options;
-  if (looksLikeFaceForensics(tree)) {
-    return /^(dfd|deep-?fake-?detection)/i.test(source.name) || holdsOnlyDfd(tree) ? "dfd" : "ffpp";
+  const { source: { name }, faults } = options;
+  for (const layout of layoutNames) {
+    if (await layouts[layout].looksLike(tree, { name, faults })) return layout;
   }
-  if (looksLikeCelebDf(tree)) return "celeb-df-v2";
-  if (await looksLikeDfdc(tree, faults)) return "dfdc";
-  if ((await lists(tree, faults)).length > 0) return "deepfakebench";
-  return looksLikeFolders(tree) ? "folders" : undefined;
-}
-
-async function lists(tree: Tree, faults: string[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const name of namesIn(tree.folders.get("")?.files ?? "")) {
-    if (extname(name).toLowerCase() !== ".json") continue;
-    const path = join(tree.root, name);
-    try {
-      if (isDeepfakeBench(await readJson(path))) found.push(path);
-    } catch (error) {
-      faults.push((error as Error).message); // it may be some other program's file
-    }
-  }
-  return found;
-}
-
-async function onlyList(tree: Tree, source: SetSource): Promise<string> {
-  const faults: string[] = [];
-  const found = await lists(tree, faults);
-  if (found.length !== 1) {
-    throw new InputError(
-      `Cannot read the set ${source.name}: expected one list of DeepfakeBench's in ${tree.root} but found ${
-        found.map((path) => basename(path)).join(", ") || "none"
-      }; ${faults.length > 0 ? faults.slice(0, 3).join("; ") : "name the file"}`,
-    );
-  }
-  return found[0];
+  return undefined;
 }
 
 /** The part of a tree below one of its folders, as a tree of its own. */

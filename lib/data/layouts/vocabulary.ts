@@ -19,6 +19,11 @@ export const compressions = ["raw", "c0", "c23", "c40"] as const;
 /** One of FaceForensics++'s compressions. */
 export type Compression = typeof compressions[number];
 
+/** What names a video: what the names and the look say, its folder, its file without the frame's number, or its file. */
+export const videosChoices = ["auto", "folder", "name", "file"] as const;
+/** One of {@link videosChoices}. */
+export type VideosChoice = typeof videosChoices[number];
+
 /** The split that a word names; undefined where it names none. */
 export function splitNamed(word: string): Split | undefined {
   const plain = word.trim().toLowerCase();

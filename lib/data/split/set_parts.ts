@@ -7,7 +7,7 @@ import { dataSet, methodNames, type RunConfig } from "../../runs/config.ts";
 import { byName, type Sample } from "../sample.ts";
 import { samplesOf, type SetReading, type Video } from "../layouts/layout.ts";
 import { readSet } from "../layouts/mod.ts";
-import { containerFault } from "../../videos/container.ts";
+import { containerFault } from "../container.ts";
 import type { LayoutSpec } from "../spec.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";

@@ -10,7 +10,7 @@ import { readFolders } from "../../../lib/data/folders.ts";
 import { originOf } from "../../../lib/data/grouping/grouping.ts";
 import { readSet } from "../../../lib/data/layouts/mod.ts";
 import { samplesOf } from "../../../lib/data/layouts/layout.ts";
-import type { VideosChoice } from "../../../lib/data/spec.ts";
+import type { VideosChoice } from "../../../lib/data/layouts/vocabulary.ts";
 import { withFolder, writeFiles } from "../../folders.ts";
 
 const SIDE = 64;
