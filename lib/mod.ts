@@ -33,9 +33,10 @@ export { findLeaks, type Leak } from "./data/audit/leaks.ts";
 export { prepareVideos } from "./videos/prepare.ts";
 export type { Coverage } from "./videos/coverage.ts";
 export { inspectData, loadExperiment } from "./runs/experiment.ts";
-export { type Inspection, inspectionChart, inspectionTables } from "./data/audit/inspect.ts";
+export type { Inspection } from "./data/audit/inspect.ts";
+export { inspectionChart, inspectionTables } from "./report/inspection.ts";
 export { auditShortcuts, type Shortcut } from "./data/audit/shortcuts.ts";
-export type { Sample, SampleList, SkippedFile } from "./data/sample.ts";
+export type { Sample, SampleList, SkippedFile, TestSet } from "./data/sample.ts";
 export { readFolders } from "./data/folders.ts";
 export { readManifest } from "./data/manifest.ts";
 export { demoSets, writeDemoData } from "./data/demo/demo.ts";
@@ -110,7 +111,7 @@ export {
   pointingGame,
 } from "./model/detectors/attribution.ts";
 export { closeEncoder, type Encoder, openEncoder, type ReadyEncoder } from "./model/encoders/open.ts";
-export type { Experiment, TestSet } from "./runs/experiment.ts";
+export type { Experiment } from "./runs/experiment.ts";
 export { reportCharts, reportHtml } from "./report/page.ts";
 export { jpegChart, metricsChart } from "./report/charts/metric_charts.ts";
 export { displayable, displayBundle, renderChart } from "./report/render.ts";

@@ -5,9 +5,10 @@
  */
 import { extname, join } from "node:path";
 import { inspectData } from "../runs/experiment.ts";
-import { inspectionChart, inspectionTables } from "../data/audit/inspect.ts";
+import { inspectionChart, inspectionTables } from "../report/inspection.ts";
 import { type Table, tableText } from "../report/tables.ts";
-import { checkSelections, dataSet, isDemo, methodNames, resolveConfig } from "../runs/config.ts";
+import { isDemo, resolveConfig } from "../runs/config.ts";
+import { requestOf } from "../runs/data_request.ts";
 import { readSet } from "../data/layouts/mod.ts";
 import { prepareVideos } from "../videos/prepare.ts";
 import type { Coverage } from "../videos/coverage.ts";
@@ -64,18 +65,13 @@ export async function inspect(flags: Flags): Promise<number> {
 /** Makes frames of a set's videos; resolves to 1 when no video gave any. */
 export async function prepare(flags: Flags): Promise<number> {
   const config = resolveConfig(configFlags(flags));
-  const spec = dataSet(config);
-  if (!spec) throw new InputError("Cannot prepare frames: expected --data NAME=FOLDER but found none");
-  checkSelections(config);
-  const methods = methodNames(config);
+  const { source } = requestOf(config);
+  if (source?.kind !== "layout") {
+    throw new InputError("Cannot prepare frames: expected --data NAME=FOLDER but found none");
+  }
+  const { spec } = source;
   return await onScreen(async ({ screen, signal }) => {
-    const reading = await readSet({
-      ...spec,
-      methods: spec.methods ?? (methods.length > 0 ? methods : undefined),
-      compression: spec.compression ?? config.compression,
-      root: spec.root ?? config.root,
-      videos: config.videos,
-    }, { signal });
+    const reading = await readSet(spec, { signal });
     const wanted = spec.split === undefined || spec.split === "all" ? undefined : spec.split;
     const videos = reading.videos.filter(({ split }) => wanted === undefined || split === wanted);
     console.log(printable(`${spec.name}: ${reading.layout}, ${videos.length} videos`));

@@ -26,6 +26,16 @@ export type Sample = {
   readonly identities?: readonly string[];
 };
 
+/** One data set to test on. */
+export type TestSet = {
+  readonly set: string;
+  readonly split: string;
+  /** `within`: the set that is trained on; `cross`: another one. */
+  readonly kind: "within" | "cross";
+  /** Reals first, by name. */
+  readonly samples: readonly Sample[];
+};
+
 /** A file that is not used, why, and the set and split that it would have been in. */
 export type SkippedFile = {
   readonly path: string;

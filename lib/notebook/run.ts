@@ -11,7 +11,8 @@ import { type Backend, initBackend } from "../backend/start.ts";
 import type { ReadyEncoder } from "../model/encoders/open.ts";
 import { loadDetectors, type TrainedHead } from "../runs/detectors.ts";
 import type { RunEvent } from "../runs/events.ts";
-import type { Experiment, TaskOptions } from "../runs/experiment.ts";
+import type { Experiment } from "../runs/experiment.ts";
+import type { RunTask } from "../runs/events.ts";
 import { newRunName, readCheckpoint, readRunConfig, unfinishedRun } from "../runs/folder/folder.ts";
 import { stopOnSignals } from "../runs/interrupt.ts";
 import { chartText } from "../report/render.ts";
@@ -73,7 +74,7 @@ export function assemble(
  * @throws what `work` throws, as one line
  */
 export async function watch<T>(
-  work: (options: Required<Pick<TaskOptions, "report" | "signal">>) => Promise<T>,
+  work: (options: Required<Pick<RunTask, "report" | "signal">>) => Promise<T>,
   { display = inJupyter }: { readonly display?: Display } = {},
 ): Promise<T> {
   using stop = stopOnSignals();

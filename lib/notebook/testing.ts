@@ -6,7 +6,8 @@
  */
 import { doubtsOf } from "../runs/detectors.ts";
 import { makeReport, testDetector } from "../runs/evaluate.ts";
-import { type Experiment, loadExperiment, type TestSet } from "../runs/experiment.ts";
+import type { TestSet } from "../data/sample.ts";
+import { type Experiment, loadExperiment } from "../runs/experiment.ts";
 import { reportCharts } from "../report/page.ts";
 import type { EvaluationResult, Prediction, RunReport } from "../report/report.ts";
 import { writeResults } from "../report/results.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { takeBreath } from "../base/breath.ts";
 import { writeWhole } from "../base/files.ts";
-import type { TaskOptions } from "../runs/experiment.ts";
+import type { TaskOptions } from "../base/task.ts";
 import { reportHtml } from "./page.ts";
 import { historyCsv, metricsJson, type Prediction, predictionsCsv, type RunReport } from "./report.ts";
 

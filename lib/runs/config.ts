@@ -227,58 +227,6 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   return { ...config, set };
 }
 
-/**
- * Refuses settings that would select nothing of the data that are named.
- *
- * @throws InputError naming the flag.
- */
-export function checkSelections(config: RunConfig): void {
-  const { data, manifest, test, compression, methods, root } = config;
-  const main = data !== undefined
-    ? "--data"
-    : manifest !== undefined
-    ? "--manifest"
-    : config.real !== undefined
-    ? "--real and --fake"
-    : "the demo data";
-  const lists = data !== undefined || test.length > 0;
-  const unused = [
-    methods.length > 0 && data === undefined && ["--methods", "--data"],
-    compression !== undefined && !lists && ["--compression", "--data or --test"],
-    root !== undefined && !lists && manifest === undefined && ["--root", "--data, --test or --manifest"],
-  ].find((each) => each !== false);
-  if (unused) {
-    throw new InputError(
-      `Cannot use ${unused[0]}: expected ${unused[1]}, whose images it is about, but found only ${main}`,
-    );
-  }
-  if (methods.length > 0 && methodNames(config).length === 0) {
-    throw new InputError(
-      `Cannot use --methods: expected a method's name but found "${methods.join('" and "')}"`,
-    );
-  }
-  const own = dataSet(config)?.methods;
-  if (own && methods.length > 0) {
-    throw new InputError(
-      `Cannot use --methods: expected the methods once but found ${methods.join(",")} beside method=${
-        own.join(",method=")
-      } in --data`,
-    );
-  }
-  if (manifest !== undefined && (config.valReal !== undefined || config.testReal !== undefined)) {
-    throw new InputError(
-      `Cannot use ${
-        config.valReal === undefined ? "--test-real" : "--val-real"
-      } beside --manifest: expected the manifest's split column to say it but found a folder; a further set goes to --test`,
-    );
-  }
-}
-
-/** The names that `methods` lists, separated by commas or given several times. */
-export function methodNames({ methods }: Pick<RunConfig, "methods">): string[] {
-  return methods.flatMap((text) => text.split(",")).map((name) => name.trim()).filter((name) => name !== "");
-}
-
 /** The set that `data` names; undefined without it. @throws InputError when it is of another form. */
 export function dataSet(config: Pick<RunConfig, "data" | "set">): LayoutSpec | undefined {
   if (config.data === undefined) return undefined;

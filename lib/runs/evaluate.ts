@@ -6,7 +6,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { dirname, join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
-import type { Sample } from "../data/sample.ts";
+import type { TaskOptions } from "../base/task.ts";
+import type { Sample, TestSet } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";
 import { checkWritable } from "../base/files.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
@@ -24,7 +25,6 @@ import {
 } from "./detectors.ts";
 import { describeEncoder, type Encoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
-import type { TaskOptions, TestSet } from "./experiment.ts";
 import { newRunName, progressOf, type TrainState } from "./folder/folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "../metrics/metrics.ts";

@@ -6,37 +6,28 @@
 import { createHash } from "node:crypto";
 import { isDemo, type RunConfig } from "./config.ts";
 import { cropOf } from "../data/prepared.ts";
-import type { Sample, SkippedFile } from "../data/sample.ts";
+import type { TaskOptions } from "../base/task.ts";
+import type { Sample, SkippedFile, TestSet } from "../data/sample.ts";
 import type { ImageFacts } from "../images/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/audit/leaks.ts";
 import { takeBreath } from "../base/breath.ts";
 import { InputError } from "../base/errors.ts";
 import { LEAST_GROUPS, tooFewGroups } from "../metrics/bootstrap.ts";
-import type { RunEvent } from "./events.ts";
 import {
   countSamples,
   countUnframed,
   groupSkipped,
   type Inspection,
-  inspectionTables,
   mergeCounts,
   type SetSummary,
 } from "../data/audit/inspect.ts";
-import type { Parts } from "../data/split/deal.ts";
+import type { Parts } from "../data/split/request.ts";
 import { readParts } from "../data/split/parts.ts";
+import { inspectionTables } from "../report/inspection.ts";
 import type { DataSummary } from "../report/report.ts";
+import { requestOf } from "./data_request.ts";
 import { auditShortcuts, shortcutWarning } from "../data/audit/shortcuts.ts";
 import { tableText } from "../report/tables.ts";
-
-/** One data set to test on. */
-export type TestSet = {
-  readonly set: string;
-  readonly split: string;
-  /** `within`: the set that is trained on; `cross`: another one. */
-  readonly kind: "within" | "cross";
-  /** Reals first, by name. */
-  readonly samples: readonly Sample[];
-};
 
 /** Everything that a run works on. */
 export type Experiment = {
@@ -53,14 +44,6 @@ export type Experiment = {
   readonly digests: ReadonlyMap<string, string>;
 };
 
-/** How a long task tells where it is, and how it is stopped. */
-export type TaskOptions = {
-  readonly report?: (event: RunEvent) => void;
-  readonly signal?: AbortSignal;
-  /** Where lists of files and facts about images are kept; `dataFolder()` unless given. */
-  readonly cacheDir?: string;
-};
-
 /**
  * Reads all that `config` names: the demo data when it names none, else a distributed set, folders or a manifest; holds out
  * validation and test videos where no folder or split gives them; tells `report` what is there, missing, skipped and leaking,
@@ -75,7 +58,7 @@ export async function loadExperiment(
   options: TaskOptions & { readonly tests?: boolean } = {},
 ): Promise<Experiment> {
   const facts = new Map<string, ImageFacts>();
-  const parts = await readParts(config, { ...options, facts });
+  const parts = await readParts(requestOf(config, options), { ...options, facts });
   const demo = isDemo(config) && !options.tests;
   const named = namedParts(config, parts);
   const inspection = await inspect(config, { ...options, parts, facts, demo });
@@ -123,7 +106,7 @@ export async function inspectData(
 ): Promise<Inspection> {
   const facts = new Map<string, ImageFacts>();
   const problems: string[] = [];
-  const parts = await readParts(config, { ...options, facts, problems });
+  const parts = await readParts(requestOf(config, options), { ...options, facts, problems });
   const found = await inspect(config, { ...options, parts, facts, demo: isDemo(config) && !options.tests });
   let leaks: string[] = [];
   try {

@@ -14,7 +14,8 @@ import {
   openEncoder,
   type ReadyEncoder,
 } from "../model/encoders/open.ts";
-import { type Experiment, loadExperiment, type TaskOptions } from "./experiment.ts";
+import { type Experiment, loadExperiment } from "./experiment.ts";
+import type { RunTask } from "./events.ts";
 import type { EncoderUse } from "../model/encoders/precisions.ts";
 import { loadRunData } from "./folder/run_data.ts";
 import { trainedOn } from "./folder/trained_on.ts";
@@ -50,7 +51,7 @@ export type RunFolder = {
  */
 export async function openSession(
   config: RunConfig,
-  options: TaskOptions & EncoderUse & {
+  options: RunTask & EncoderUse & {
     readonly tests?: boolean;
     readonly runFolder?: RunFolder;
     readonly trainedIn?: string;

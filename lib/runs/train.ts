@@ -7,6 +7,7 @@
  */
 import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
+import type { TaskOptions } from "../base/task.ts";
 import { epochOrder } from "../data/order.ts";
 import { tokenCount } from "../model/encoders/clip.ts";
 import {
@@ -22,7 +23,6 @@ import { cardOf, priorOf } from "./folder/card.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { exportFull } from "../model/detectors/export.ts";
-import type { TaskOptions } from "./experiment.ts";
 import {
   checkRunFolder,
   finishSeed,

@@ -1,12 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  checkSelections,
-  flagName,
-  nearestName,
-  resolveConfig,
-  runSchema,
-  testSets,
-} from "../../lib/runs/config.ts";
+import { flagName, nearestName, resolveConfig, runSchema, testSets } from "../../lib/runs/config.ts";
+import { requestOf } from "../../lib/runs/data_request.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { newRunName } from "../../lib/runs/folder/folder.ts";
 
@@ -77,7 +71,7 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
   for (const [input, message] of cases) assertThrows(() => resolveConfig(input), InputError, message);
 });
 
-Deno.test("checkSelections() refuses what would select nothing of the data that are named", () => {
+Deno.test("requestOf() refuses what would select nothing of the data that are named", () => {
   const data = { data: "ff=F" };
   const cases: [Record<string, unknown>, string][] = [
     [
@@ -94,13 +88,13 @@ Deno.test("checkSelections() refuses what would select nothing of the data that 
     [{ manifest: "m.csv", valReal: "r", valFake: "f" }, "Cannot use --val-real beside --manifest"],
   ];
   for (const [input, message] of cases) {
-    assertThrows(() => checkSelections(resolveConfig(input)), InputError, message);
+    assertThrows(() => requestOf(resolveConfig(input)), InputError, message);
   }
   for (const input of [own, data, { ...data, compression: "c23", methods: ["A,B"], root: "/a" }]) {
-    checkSelections(resolveConfig(input));
+    requestOf(resolveConfig(input));
   }
-  checkSelections(resolveConfig({ ...own, test: ["ff=F"], compression: "c23", root: "/a" }));
-  checkSelections(resolveConfig({ manifest: "m.csv", root: "/a" }));
+  requestOf(resolveConfig({ ...own, test: ["ff=F"], compression: "c23", root: "/a" }));
+  requestOf(resolveConfig({ manifest: "m.csv", root: "/a" }));
 });
 
 Deno.test("testSets() takes names and folders apart", () => {

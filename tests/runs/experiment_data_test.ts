@@ -3,7 +3,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import type { RunEvent } from "../../lib/runs/events.ts";
 import { inspectData, loadExperiment } from "../../lib/runs/experiment.ts";
-import { inspectionChart, inspectionTables } from "../../lib/data/audit/inspect.ts";
+import { inspectionChart, inspectionTables } from "../../lib/report/inspection.ts";
 import { renderSvg } from "../../lib/report/render.ts";
 import { tableText } from "../../lib/report/tables.ts";
 import { resolveConfig, type RunInput } from "../../lib/runs/config.ts";

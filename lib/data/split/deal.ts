@@ -3,67 +3,32 @@
  *
  * @module
  */
-import { isDemo, type RunConfig } from "../../runs/config.ts";
 import { byName, checkImages, type Sample, type SampleList } from "../sample.ts";
-import type { ImageFacts } from "../../images/facts.ts";
 import { ffppPersons } from "../layouts/ffpp.ts";
-import { evenly, type SetReading } from "../layouts/layout.ts";
+import { evenly } from "../layouts/layout.ts";
 import { joinCopies } from "../audit/copies.ts";
 import { type Groups, groupSamples } from "./groups.ts";
 import { splitByVideo } from "../order.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError } from "../../base/errors.ts";
-import type { TaskOptions, TestSet } from "../../runs/experiment.ts";
+import type { Dealing, PartsOptions } from "./request.ts";
 
-/** The parts of a run. */
-export type Parts = {
-  readonly train: readonly Sample[];
-  readonly val: readonly Sample[];
-  readonly tests: readonly TestSet[];
-  readonly sets: readonly ReadSet[];
-};
-
-/** One set that was read, for the summary. */
-export type ReadSet = {
-  readonly set: string;
-  /** What it was taken for. */
-  readonly layout: string;
-  /** Its folder, or the one of its reals. */
-  readonly root: string;
-  readonly samples: readonly Sample[];
-  readonly skipped: SampleList["skipped"];
-  readonly warnings: readonly string[];
-  /** What was taken for what, and how its videos were dealt. */
-  readonly notes?: readonly string[];
-  /** Where the layout is one of a distributed set. */
-  readonly reading?: SetReading;
-};
-
-/** How parts are read. */
-export type PartsOptions = TaskOptions & {
-  /** Gains what is found out about each image. */
-  readonly facts: Map<string, ImageFacts>;
-  /** Reads nothing but the test sets that folders are named for. */
-  readonly tests?: boolean;
-  /** Does not open the images. */
-  readonly quick?: boolean;
-  /** Takes what would be refused, so that all there is to say can be said. */
-  readonly problems?: string[];
-};
-
-/** Opens every image once, with what is known from before; those that cannot be read are skipped. */
+/**
+ * Opens every image once, with what is known from before; those that cannot be read are skipped.
+ *
+ * @param options.isDemo the demo data, which are checked by their own digest: no facts about them are kept
+ */
 export async function check(
   list: SampleList,
-  options: PartsOptions & { readonly config: RunConfig },
+  options: PartsOptions & { readonly strict: boolean; readonly isDemo?: boolean },
 ): Promise<SampleList> {
-  const { config, facts, signal, report, quick, problems } = options;
+  const { strict, isDemo, facts, signal, report, quick, problems } = options;
   if (quick || list.samples.length === 0) return list;
   try {
     return await checkImages(list, {
-      strict: config.strict,
+      strict,
       facts,
-      // The demo data are checked by their own digest.
-      cacheDir: isDemo(config) ? undefined : options.cacheDir ?? dataFolder(),
+      cacheDir: isDemo ? undefined : options.cacheDir ?? dataFolder(),
       signal,
       onProgress: (done: number, total: number) =>
         report?.({ type: "progress", task: "Checking the images", unit: "images", done, total }),
@@ -87,17 +52,17 @@ export type Dealt = Record<"train" | "val" | "test", Sample[]> & { readonly note
  */
 export async function deal(
   samples: readonly Sample[],
-  config: RunConfig,
+  dealing: Dealing,
   options: PartsOptions & {
     readonly hasVal: boolean;
     readonly hasTest: boolean;
     readonly images?: readonly { readonly path: string; readonly item: number }[];
   },
 ): Promise<Dealt> {
-  const val = options.hasVal ? 0 : config.valShare;
-  const test = options.hasTest ? 0 : config.testShare;
+  const val = options.hasVal ? 0 : dealing.valShare;
+  const test = options.hasTest ? 0 : dealing.testShare;
   try {
-    if (!options.hasVal && val === 0 && config.select === "best") {
+    if (!options.hasVal && val === 0 && dealing.needsVal) {
       throw new InputError(
         "Cannot choose the best epoch: expected validation images but found --val-share 0; give them, or --select last",
       );
@@ -115,11 +80,11 @@ export async function deal(
       );
     }
     const shares = { train: 1 - val - test, val, test };
-    const split = (groups: Groups) => splitByVideo(samples, { shares, seed: config.seed, groups });
+    const split = (groups: Groups) => splitByVideo(samples, { shares, seed: dealing.seed, groups });
     const { groups, notes } = val + test === 0
       ? { groups: groupSamples(samples), notes: [] }
       : await groupCopies(samples, options);
-    const parts = config.allowLeak ? splitAnyway(samples, groups, split) : split(groups);
+    const parts = dealing.allowLeak ? splitAnyway(samples, groups, split) : split(groups);
     const named = (split: string) => parts[split].map((sample) => inSplit(sample, split));
     return { train: named("train"), val: named("val"), test: named("test"), notes };
   } catch (error) {

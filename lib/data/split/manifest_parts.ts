@@ -3,23 +3,10 @@
  *
  * @module
  */
-import type { RunConfig } from "../../runs/config.ts";
-import type { Sample, SampleList } from "../sample.ts";
+import type { Sample, SampleList, TestSet } from "../sample.ts";
 import { readManifest } from "../manifest.ts";
-import {
-  check,
-  deal,
-  type Dealt,
-  fewVideos,
-  inOrder,
-  type Parts,
-  type PartsOptions,
-  type ReadSet,
-  refuse,
-  thin,
-  withPersons,
-} from "./deal.ts";
-import type { TestSet } from "../../runs/experiment.ts";
+import { check, deal, type Dealt, fewVideos, inOrder, refuse, thin, withPersons } from "./deal.ts";
+import type { DataRequest, DataSource, Parts, PartsOptions, ReadSet } from "./request.ts";
 
 const splits = ["train", "val", "test"] as const;
 
@@ -33,33 +20,37 @@ type ListedSet = {
 };
 
 /** How the sets of a manifest are made parts. */
-type ManifestOptions = PartsOptions & { readonly config: RunConfig };
+type ManifestOptions = PartsOptions & { readonly path: string };
 
 /** All sets of a manifest: one is trained on, the others are tested on. */
-export async function manifestParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
-  const all = await readManifest(config.manifest!, {
-    set: config.set,
-    root: config.root,
-    videos: config.videos,
+export async function manifestParts(
+  { path, set }: Extract<DataSource, { kind: "manifest" }>,
+  options: PartsOptions & Pick<DataRequest, "choice" | "dealing">,
+): Promise<Parts> {
+  const { dealing, choice: { strict, root, videos, framesPerVideo } } = options;
+  const all = await readManifest(path, {
+    set,
+    root,
+    videos,
     signal: options.signal,
     onProgress: (done, total) =>
       options.report?.({ type: "progress", task: "Finding the manifest's files", unit: "rows", done, total }),
   });
-  const thinned = { ...all, samples: thin(all.samples, config.framesPerVideo) };
-  const list = await check(thinned, { config, ...options });
-  const names = [...new Set(all.samples.map(({ set }) => set))];
+  const thinned = { ...all, samples: thin(all.samples, framesPerVideo) };
+  const list = await check(thinned, { strict, ...options });
+  const names = [...new Set(all.samples.map((sample) => sample.set))];
   const sets = names.map((set): ListedSet => {
     const listed = new Set(all.samples.filter((sample) => sample.set === set).map(({ split }) => split));
     const samples = withPersons(list.samples.filter((sample) => sample.set === set));
     return { set, splits: splits.filter((split) => listed.has(split)), samples };
   });
-  for (const each of sets) refuseUnread(each, { config, ...options });
-  const main = trainedOn(all.samples, config);
+  for (const each of sets) refuseUnread(each, { path, ...options });
+  const main = trainedOn(all.samples, set);
   const own = sets.find(({ set }) => set === main)!;
   const others = sets.filter(({ set }) => set !== main);
-  refuseUntrained(own, { config, ...options, others: others.length });
-  const { notes, ...dealt } = await splitUp(own.samples, config, options);
-  const tested = others.map((each) => testOf(each, { config, ...options }));
+  refuseUntrained(own, { path, ...options, others: others.length });
+  const { notes, ...dealt } = await splitUp(own.samples, dealing, options);
+  const tested = others.map((each) => testOf(each, { path, ...options }));
   const found = {
     warnings: [...list.warnings, ...tested.flatMap(({ unused }) => unused)],
     notes: [...(list.notes ?? []), ...notes],
@@ -72,7 +63,7 @@ export async function manifestParts(config: RunConfig, options: PartsOptions): P
       ...tested.map(({ test }) => test),
     ],
     sets: sets.map((each) => ({
-      ...readSetOf(each, { list, root: config.manifest!, isMain: each === own, isOnly: sets.length === 1 }),
+      ...readSetOf(each, { list, root: path, isMain: each === own, isOnly: sets.length === 1 }),
       // What is said of the whole list is said once.
       warnings: [...(each === own ? found.warnings : []), ...fewVideos(each.samples, each.set)],
       notes: each === own ? found.notes : [],
@@ -80,10 +71,10 @@ export async function manifestParts(config: RunConfig, options: PartsOptions): P
   };
 }
 
-/** The set of a manifest that is trained on: the configuration's, else the first that has anything to train on. */
-function trainedOn(samples: readonly Sample[], config: RunConfig): string {
+/** The set of a manifest that is trained on: the wanted one, else the first that has anything to train on. */
+function trainedOn(samples: readonly Sample[], wanted: string): string {
   const can = samples.find(({ split = "train" }) => split === "train");
-  return samples.some(({ set }) => set === config.set) ? config.set : (can ?? samples[0]).set;
+  return samples.some(({ set }) => set === wanted) ? wanted : (can ?? samples[0]).set;
 }
 
 /** Refuses a split of which no image can be read: dealt anew, it would be another experiment than the manifest's. */
@@ -91,7 +82,7 @@ function refuseUnread(listed: ListedSet, options: ManifestOptions): void {
   for (const split of listed.splits) {
     if (listed.samples.some((sample) => sample.split === split)) continue;
     refuse(
-      `Cannot use the manifest ${options.config.manifest}: expected readable ${split} images of the set ${listed.set} but found none`,
+      `Cannot use the manifest ${options.path}: expected readable ${split} images of the set ${listed.set} but found none`,
       options,
     );
   }
@@ -104,7 +95,7 @@ function refuseUntrained(
 ): void {
   if (listed.splits.length === 0 || listed.splits.includes("train")) return;
   refuse(
-    `Cannot use the manifest ${options.config.manifest}: expected train rows of the set ${listed.set} but found only ${
+    `Cannot use the manifest ${options.path}: expected train rows of the set ${listed.set} but found only ${
       listed.splits.join(" and ")
     }${options.others > 0 ? "; name the set to train on with --set" : ""}`,
     options,
@@ -114,12 +105,12 @@ function refuseUntrained(
 /** Samples by their own splits, the missing ones dealt. */
 async function splitUp(
   samples: readonly Sample[],
-  config: RunConfig,
+  dealing: DataRequest["dealing"],
   options: PartsOptions,
 ): Promise<Dealt> {
   const at = (split: string) => inOrder(samples.filter((sample) => sample.split === split));
   const [val, test] = [at("val"), at("test")];
-  const dealt = await deal(samples.filter(({ split }) => split !== "val" && split !== "test"), config, {
+  const dealt = await deal(samples.filter(({ split }) => split !== "val" && split !== "test"), dealing, {
     hasVal: val.length > 0,
     hasTest: test.length > 0,
     ...options,
@@ -141,7 +132,7 @@ function testOf(
   const test: TestSet = { set, split: "test", kind: "cross", samples: tested };
   if (tested.length === 0) {
     refuse(
-      `Cannot use the manifest ${options.config.manifest}: expected test rows of the set ${set}, which is only tested on, but found only ${
+      `Cannot use the manifest ${options.path}: expected test rows of the set ${set}, which is only tested on, but found only ${
         splits.join(" and ")
       }; leave them out, or train on it with --set ${set}`,
       options,

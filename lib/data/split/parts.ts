@@ -1,59 +1,43 @@
 /**
- * Configuration → samples by part: the demo data, folders, a manifest, or sets as they are distributed.
+ * What a run asks → samples by part: the demo data, folders, a manifest, or sets as they are distributed.
  *
  * @module
  */
 import { join } from "node:path";
-import { checkSelections, isDemo, type RunConfig, testSets } from "../../runs/config.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError } from "../../base/errors.ts";
 import { demoSets, writeDemoData } from "../demo/demo.ts";
 import { readFolders } from "../folders.ts";
-import {
-  check,
-  deal,
-  fewVideos,
-  inOrder,
-  inSplit,
-  type Parts,
-  type PartsOptions,
-  type ReadSet,
-  thin,
-  withPersons,
-} from "./deal.ts";
-import type { TestSet } from "../../runs/experiment.ts";
+import type { TestSet } from "../sample.ts";
+import { check, deal, fewVideos, inOrder, inSplit, thin, withPersons } from "./deal.ts";
 import { manifestParts } from "./manifest_parts.ts";
+import type { ClassFolders, DataRequest, DataSource, Parts, PartsOptions, ReadSet } from "./request.ts";
 import { dataParts, needBothClasses, readLayout } from "./set_parts.ts";
 
+/** How a source is read: as the request says. */
+type SourceOptions = PartsOptions & Pick<DataRequest, "choice" | "dealing">;
+
 /**
- * Reads all that `config` names and deals validation and test videos where no folder or split gives them.
+ * Reads all that a run asks for and deals validation and test videos where no folder or split gives them.
  *
  * @throws InputError for what cannot be used, unless there are `problems` to add it to
  */
-export async function readParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
-  if (!options.tests) checkSelections(config);
-  const main = options.tests
-    ? await namedParts(config, options)
-    : isDemo(config)
-    ? await demoParts(config, options)
-    : config.data !== undefined
-    ? await dataParts(config, options)
-    : config.manifest !== undefined
-    ? await manifestParts(config, options)
-    : await folderParts(config, options);
+export async function readParts(request: DataRequest, options: PartsOptions): Promise<Parts> {
+  const { source, choice } = request;
+  const main = await sourceParts(source, { ...options, ...request });
   const tests = [...main.tests];
   const sets = [...main.sets];
-  for (const spec of testSets(config)) {
+  for (const spec of request.tests) {
     if (sets.some(({ set }) => set === spec.name)) {
       throw new InputError(
         `Cannot use --test ${spec.name}: expected a name of its own but found that of a set of ${
-          config.manifest ?? "the demo data"
+          source?.kind === "manifest" ? source.path : "the demo data"
         }, beside which its results could not be told; name it otherwise`,
       );
     }
     const read = spec.kind === "pair"
-      ? await readPair(spec, { set: spec.name, split: "test", config, ...options })
-      : await readLayout(spec, { config, ...options, methods: spec.methods, test: true });
+      ? await readPair(spec, { set: spec.name, split: "test", choice, ...options })
+      : await readLayout(spec, { choice, ...options, isTest: true });
     const samples = inOrder(read.samples.map((sample) => inSplit(sample, "test")));
     if (spec.kind === "layout") needBothClasses(samples, { what: `${spec.name} test`, ...options });
     // Whatever split of its set it is from: here it is in the test.
@@ -63,18 +47,33 @@ export async function readParts(config: RunConfig, options: PartsOptions): Promi
   return { train: main.train, val: main.val, tests, sets };
 }
 
-async function demoParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
+async function sourceParts(source: DataSource | undefined, options: SourceOptions): Promise<Parts> {
+  switch (source?.kind) {
+    case undefined:
+      return { train: [], val: [], tests: [], sets: [] };
+    case "demo":
+      return await demoParts(source, options);
+    case "layout":
+      return await dataParts(source.spec, options);
+    case "manifest":
+      return await manifestParts(source, options);
+    case "folders":
+      return await folderParts(source, options);
+  }
+}
+
+async function demoParts({ root }: { readonly root: string }, options: SourceOptions): Promise<Parts> {
   await writeDemoData({
-    root: config.demoRoot,
+    root,
     signal: options.signal,
     onNote: (message) => options.report?.({ type: "note", message }),
     onProgress: (done, total) =>
       options.report?.({ type: "progress", task: "Writing the demo data", unit: "images", done, total }),
   });
   const read = (set: string, split: string) => {
-    const folder = join(config.demoRoot, set, split);
+    const folder = join(root, set, split);
     const folders = { real: join(folder, "real"), fake: join(folder, "fake") };
-    return readPair(folders, { set, split, config, demo: true, ...options });
+    return readPair(folders, { set, split, isDemo: true, ...options });
   };
   const [within, ...others] = demoSets;
   const train = await read(within, "train");
@@ -84,7 +83,7 @@ async function demoParts(config: RunConfig, options: PartsOptions): Promise<Part
   for (const set of others) shifts.push(await read(set, "test"));
   return {
     train: train.samples,
-    val: config.valShare > 0 ? val.samples : [],
+    val: options.dealing.valShare > 0 ? val.samples : [],
     tests: [
       { set: within, split: "test", kind: "within", samples: test.samples },
       ...others.map((set, i): TestSet => ({ set, split: "test", kind: "cross", samples: shifts[i].samples })),
@@ -93,36 +92,28 @@ async function demoParts(config: RunConfig, options: PartsOptions): Promise<Part
   };
 }
 
-/** Only the test folders that are named; the further sets of `test` are read for every kind of run. */
-async function namedParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
-  if (config.testReal === undefined) return { train: [], val: [], tests: [], sets: [] };
-  const folders = { real: config.testReal, fake: config.testFake! };
-  const read = await readPair(folders, { set: config.set, split: "test", config, ...options });
-  return {
-    train: [],
-    val: [],
-    tests: [{ set: config.set, split: "test", kind: "within", samples: read.samples }],
-    sets: [read],
+async function folderParts(
+  source: Extract<DataSource, { kind: "folders" }>,
+  options: SourceOptions,
+): Promise<Parts> {
+  const { set } = source;
+  const read = (folders: ClassFolders, split?: string) => readPair(folders, { set, split, ...options });
+  const all = source.train && await read(source.train);
+  const given = {
+    val: source.val && await read(source.val, "val"),
+    test: source.test && await read(source.test, "test"),
   };
-}
-
-async function folderParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
-  const read = (real: string, fake: string, split?: string) =>
-    readPair({ real, fake }, { set: config.set, split, config, ...options });
-  const sets = [await read(config.real!, config.fake!)];
-  const hasVal = config.valReal !== undefined;
-  const hasTest = config.testReal !== undefined;
-  if (hasVal) sets.push(await read(config.valReal!, config.valFake!, "val"));
-  if (hasTest) sets.push(await read(config.testReal!, config.testFake!, "test"));
-  const { notes, ...dealt } = await deal(sets[0].samples, config, { hasVal, hasTest, ...options });
-  sets[0] = { ...sets[0], notes: [...(sets[0].notes ?? []), ...notes] };
-  const val = hasVal ? sets[1].samples : dealt.val;
-  const test = hasTest ? sets[sets.length - 1].samples : dealt.test;
+  const dealt = all &&
+    await deal(all.samples, options.dealing, { hasVal: !!given.val, hasTest: !!given.test, ...options });
+  const test = given.test?.samples ?? dealt?.test ?? [];
   return {
-    train: dealt.train,
-    val,
-    tests: [{ set: config.set, split: "test", kind: "within", samples: test }],
-    sets,
+    train: dealt?.train ?? [],
+    val: given.val?.samples ?? dealt?.val ?? [],
+    tests: [{ set, split: "test", kind: "within", samples: test }],
+    sets: [
+      ...(all ? [{ ...all, notes: [...all.notes ?? [], ...dealt!.notes] }] : []),
+      ...Object.values(given).filter((each) => each !== undefined),
+    ],
   };
 }
 
@@ -131,23 +122,23 @@ async function readPair(
   options: PartsOptions & {
     readonly set: string;
     readonly split?: string;
-    readonly config: RunConfig;
-    readonly demo?: boolean;
+    readonly choice: DataRequest["choice"];
+    readonly isDemo?: boolean;
   },
 ): Promise<ReadSet> {
-  const { set, split, config, signal, report } = options;
+  const { set, split, choice: { strict, videos, framesPerVideo }, isDemo, signal, report } = options;
   const list = await readFolders(folders, {
     set,
     split,
     signal,
     // The demo data are made with a folder a video, by their own digest: nothing is to be guessed or kept.
-    videos: options.demo ? "folder" : config.videos,
-    cacheDir: options.demo ? undefined : options.cacheDir ?? dataFolder(),
+    videos: isDemo ? "folder" : videos,
+    cacheDir: isDemo ? undefined : options.cacheDir ?? dataFolder(),
     onProgress: (done) =>
       report?.({ type: "progress", task: `Listing ${set}`, unit: "files", done, total: 0 }),
   });
-  const thinned = { ...list, samples: thin(list.samples, config.framesPerVideo) };
-  const { samples, skipped, warnings, notes } = await check(thinned, options);
+  const thinned = { ...list, samples: thin(list.samples, framesPerVideo) };
+  const { samples, skipped, warnings, notes } = await check(thinned, { strict, ...options });
   return {
     set,
     layout: "a folder of reals, a folder of fakes",

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { dataSet, methodNames, type RunConfig } from "../../runs/config.ts";
 import { byName, type Sample } from "../sample.ts";
 import { samplesOf, type SetReading, type Video } from "../layouts/layout.ts";
 import { readSet } from "../layouts/mod.ts";
@@ -12,23 +11,15 @@ import type { LayoutSpec } from "../spec.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { inParallel } from "../../base/pool.ts";
-import {
-  check,
-  deal,
-  fewVideos,
-  inSplit,
-  type Parts,
-  type PartsOptions,
-  type ReadSet,
-  refuse,
-} from "./deal.ts";
+import { check, deal, fewVideos, inSplit, refuse } from "./deal.ts";
+import type { DataRequest, Parts, PartsOptions, ReadSet } from "./request.ts";
 
 /** A distributed set: its own splits, and validation and test dealt where it has none. */
-export async function dataParts(config: RunConfig, options: PartsOptions): Promise<Parts> {
-  const spec = dataSet(config)!;
-  const global = methodNames(config);
-  const methods = spec.methods ?? (global.length > 0 ? global : undefined);
-  const read = await readLayout(spec, { config, ...options, methods });
+export async function dataParts(
+  spec: LayoutSpec,
+  options: PartsOptions & Pick<DataRequest, "choice" | "dealing">,
+): Promise<Parts> {
+  const read = await dealSet(await readLayout(spec, { ...options, isTest: false }), { spec, ...options });
   const at = (split: string) => read.samples.filter((sample) => sample.split === split);
   const parts = { train: at("train"), val: at("val"), test: at("test") };
   for (const part of ["train", "val", "test"] as const) {
@@ -45,11 +36,12 @@ export async function dataParts(config: RunConfig, options: PartsOptions): Promi
 /** The videos of the split that is wanted: what the spec says; for a test the test split, or all of a set without splits. */
 function selectSplit(
   reading: SetReading,
-  options: PartsOptions & { readonly spec: LayoutSpec; readonly test?: boolean },
+  options: PartsOptions & { readonly spec: LayoutSpec; readonly isTest: boolean },
 ): SetReading {
-  const { spec, test } = options;
+  const { spec, isTest } = options;
   const splits = new Set(reading.videos.map(({ split }) => split ?? "none"));
-  const wanted = spec.split ?? (!test ? "all" : splits.has("test") || !splits.has("none") ? "test" : "none");
+  const wanted = spec.split ??
+    (!isTest ? "all" : splits.has("test") || !splits.has("none") ? "test" : "none");
   const videos = reading.videos.filter(({ split }) => wanted === "all" || (split ?? "none") === wanted);
   if (videos.length === 0) {
     refuse(
@@ -90,28 +82,20 @@ export function needBothClasses(
 /** Lists a set on disk, of its videos those of the wanted split, and picks the frames. */
 export async function readLayout(
   spec: LayoutSpec,
-  options: PartsOptions & {
-    readonly config: RunConfig;
-    readonly methods?: readonly string[];
+  options: PartsOptions & Pick<DataRequest, "choice"> & {
     /** Whether the set is only tested on. */
-    readonly test?: boolean;
+    readonly isTest: boolean;
   },
-): Promise<ReadSet> {
-  const { config, report, signal } = options;
-  const all = await readSet({
-    ...spec,
-    methods: options.methods,
-    compression: spec.compression ?? config.compression,
-    root: spec.root ?? config.root,
-    videos: config.videos,
-  }, {
+): Promise<ReadSet & { readonly reading: SetReading }> {
+  const { choice: { strict }, isTest, report, signal } = options;
+  const all = await readSet(spec, {
     cacheDir: options.cacheDir ?? dataFolder(),
     signal,
     onProgress: (done) =>
       report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
   });
   const reading = selectSplit(all, { spec, ...options });
-  const framesPerVideo = spec.framesPerVideo ?? config.framesPerVideo;
+  const { framesPerVideo } = spec;
   const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
   const warnings = [
     ...reading.warnings.map((text) => `${spec.name}: ${text}`),
@@ -129,11 +113,10 @@ export async function readLayout(
     samples,
     skipped: [...reading.skipped, ...faults].map((file) => ({ ...file, set: spec.name })),
     warnings,
-  }, options);
+  }, { strict, ...options });
   const read = { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
-  if (options.test) return read;
-  if (spec.split === undefined) needReadable(samples, read, options);
-  return await dealSet(read, { spec, ...options });
+  if (!isTest && spec.split === undefined) needReadable(samples, read, options);
+  return read;
 }
 
 /** Refuses a split of the set's own of which no image can be read: it would be tested on nothing, or dealt anew. */
@@ -156,9 +139,9 @@ function needReadable(listed: readonly Sample[], read: ReadSet, options: PartsOp
  */
 async function dealSet(
   read: ReadSet & { readonly reading: SetReading },
-  options: PartsOptions & { readonly spec: LayoutSpec; readonly config: RunConfig },
+  options: PartsOptions & Pick<DataRequest, "dealing"> & { readonly spec: LayoutSpec },
 ): Promise<ReadSet> {
-  const { spec, config } = options;
+  const { spec, dealing } = options;
   const own = ({ split }: Pick<Video, "split">) => (spec.split === undefined ? split : undefined);
   const videos = read.reading.videos.map((video) => ({ ...video, split: own(video) }));
   const framed = videos.filter(({ frames }) => frames !== "");
@@ -183,7 +166,7 @@ async function dealSet(
       set: spec.name,
       identities,
     })),
-    config,
+    dealing,
     { hasVal: has("val"), hasTest: has("test"), ...options, images },
   );
   const splits = new Map<string, "train" | "val" | "test">();

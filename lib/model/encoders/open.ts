@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { takeBreath } from "../../base/breath.ts";
+import type { TaskOptions } from "../../base/task.ts";
 import { tokenFolder } from "../../base/cache.ts";
 import { isDemo, type RunConfig } from "../../runs/config.ts";
 import { reasonOf } from "../../base/errors.ts";
@@ -17,7 +18,6 @@ import { withoutPrefix } from "../../weights/prefix.ts";
 import type { Rounds } from "../../backend/measure.ts";
 import { dispose } from "../../backend/tensors.ts";
 import { loadStateDict, type StateDict } from "../../weights/load.ts";
-import type { TaskOptions } from "../../runs/experiment.ts";
 import { checkWhole } from "../detectors/export.ts";
 import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";
 

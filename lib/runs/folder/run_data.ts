@@ -12,9 +12,10 @@ import { isDemo, type RunConfig } from "../config.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError } from "../../base/errors.ts";
 import { exists, linesOf, writeAtomically } from "../../base/files.ts";
-import type { Sample } from "../../data/sample.ts";
+import type { Sample, TestSet } from "../../data/sample.ts";
 import { readAllFacts } from "../../images/facts.ts";
-import { type Experiment, loadExperiment, type TaskOptions, type TestSet } from "../experiment.ts";
+import { type Experiment, loadExperiment } from "../experiment.ts";
+import type { TaskOptions } from "../../base/task.ts";
 import { readCheckpoint } from "./folder.ts";
 
 /** Its name in a run's folder. */

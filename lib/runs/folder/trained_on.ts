@@ -8,7 +8,8 @@ import { InputError } from "../../base/errors.ts";
 import { isFlat } from "../../data/audit/copies.ts";
 import { readAllFacts } from "../../images/facts.ts";
 import { judgeLeaks, type Leak } from "../../data/audit/leaks.ts";
-import type { Experiment, TaskOptions } from "../experiment.ts";
+import type { TaskOptions } from "../../base/task.ts";
+import type { Experiment } from "../experiment.ts";
 import { keptRunData } from "./run_data.ts";
 
 /**
