@@ -55,12 +55,8 @@ export {
   randomClip,
   toPixels,
 } from "./model/encoders/clip.ts";
-export {
-  compileClip,
-  type CompiledClip,
-  type EncoderPrecision,
-  type Precision,
-} from "./model/encoders/clip_graph.ts";
+export { compileClip } from "./model/encoders/clip_graph.ts";
+export type { CompiledTower, Encoder, EncoderPrecision, Precision, Tower } from "./model/encoders/encoder.ts";
 export { choosePrecision, type PrecisionChoice } from "./model/encoders/precision.ts";
 export { demoEncoder } from "./model/encoders/demo.ts";
 export { clipWeights } from "./weights/download.ts";
@@ -94,14 +90,10 @@ export {
   rocCurve,
   shiftPrior,
 } from "./metrics/metrics.ts";
-export {
-  adamW,
-  crossEntropy,
-  gradients,
-  type Optimizer,
-  optimizerState,
-  trainStep,
-} from "./training/optimizers.ts";
+export { adamW, type Optimizer, optimizerState } from "./training/optimizers.ts";
+export { gradients, gradientsOf, trainStep } from "./training/eager.ts";
+export { losses } from "./training/losses/mod.ts";
+export type { Loss } from "./training/losses/loss.ts";
 export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./report/report.ts";
 export {
   type Attribution,
@@ -110,7 +102,10 @@ export {
   type Pointing,
   pointingGame,
 } from "./model/detectors/attribution.ts";
-export { closeEncoder, type Encoder, openEncoder, type ReadyEncoder } from "./model/encoders/open.ts";
+export { encodeImages } from "./model/encoders/open.ts";
+export type { Tap, Trunk } from "./model/features/trunk.ts";
+export type { Detector, DetectorKind, Output, Scorer } from "./model/detectors/detector.ts";
+export { openEncoder } from "./runs/encoder.ts";
 export type { Experiment } from "./runs/experiment.ts";
 export { reportCharts, reportHtml } from "./report/page.ts";
 export { jpegChart, metricsChart } from "./report/charts/metric_charts.ts";
@@ -147,7 +142,7 @@ export { mistakesGrid, pointingView, sampleGrid } from "./notebook/gallery.ts";
 export {
   assemble,
   configure,
-  type Detector,
+  type LoadedRun,
   reload,
   startBackend,
   train,
@@ -172,4 +167,4 @@ export {
   skippedTable,
   weightsTable,
 } from "./notebook/summary.ts";
-export { createTrainer, type Trainer } from "./training/trainer.ts";
+export { openTrainer, type Trainer } from "./training/trainer.ts";

@@ -16,10 +16,13 @@ import {
   isTensorFlow,
   type RawTensor,
 } from "../lib/backend/start.ts";
-import type { ReadyEncoder } from "../lib/model/encoders/open.ts";
-import { adamW, trainStep } from "../lib/training/optimizers.ts";
-import { tokenBatches } from "../lib/model/encoders/tokens.ts";
-import { createTrainer, openTrainer } from "../lib/training/trainer.ts";
+import { openTower } from "../lib/model/encoders/open.ts";
+import { clipTower } from "../lib/model/encoders/clip_tower.ts";
+import type { CompiledTower, EncoderPrecision, Precision, Tower } from "../lib/model/encoders/encoder.ts";
+import type { EngineName } from "../lib/training/engine.ts";
+import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
+import { featureBatches } from "../lib/model/features/batches.ts";
+import { openTrainer } from "../lib/training/trainer.ts";
 import type { Sample } from "../lib/data/sample.ts";
 import { imageBatches } from "../lib/data/order.ts";
 import {
@@ -30,15 +33,7 @@ import {
   randomClip,
   tokenCount,
 } from "../lib/model/encoders/clip.ts";
-import {
-  compileClip,
-  type CompiledClip,
-  encoderDigest,
-  type EncoderPrecision,
-  type Precision,
-} from "../lib/model/encoders/clip_graph.ts";
-import { openTokenCache } from "../lib/model/encoders/token_cache.ts";
-import { createForgeLens } from "../lib/model/detectors/notebook_head.ts";
+import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
 import { nativeHeadFault } from "../lib/training/head_native.ts";
 import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
@@ -190,6 +185,11 @@ function openClip(): Clip {
   return bindClip(randomClip(clipModels["ViT-B-16"], 0), { activation: "quickgelu", attendAcross: "tokens" });
 }
 
+/** A clip as what runs open. */
+function towerOf(clip: Clip): Tower {
+  return clipTower(clip, { name: "bench", kind: "ViT-B-16" });
+}
+
 /** Multiplications and additions of an image through the encoder, two a pair. */
 function encoderWork({ width: D, layers, patchSize, imageSize }: Clip["config"]): number {
   const N = tokenCount({ imageSize, patchSize });
@@ -202,14 +202,14 @@ async function encoders({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   const clip = openClip();
   const { imageSize } = clip.config;
   const pixels = tf.randomNormal([batch, imageSize, imageSize, 3], 0, 1, "float32", 1) as tf.Tensor4D;
-  const { precision: chosen } = await choosePrecision(clip);
+  const { precision: chosen } = await choosePrecision(towerOf(clip));
   const precisions = new Set<EncoderPrecision>([
     "float32",
     ...isTensorFlow() ? ["bfloat16"] as const : [],
     chosen,
   ]);
-  const compiled: CompiledClip[] = [];
-  for (const precision of precisions) compiled.push(await compileClip(clip, { precision }));
+  const compiled: CompiledTower[] = [];
+  for (const precision of precisions) compiled.push(await towerOf(clip).compile(precision));
   const bodies: [string, () => Promise<tf.Tensor>][] = [
     ["encoder eager, float32", () => Promise.resolve(encodeTokens(clip, pixels))],
     ...compiled.map((one): [string, () => Promise<tf.Tensor>] => [
@@ -254,24 +254,25 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   const N = tokenCount(clipModels["ViT-B-16"]);
   const tokens = tf.randomNormal([batch, N, head.dim], 0, 1, "float32", 1) as tf.Tensor3D;
   const labels = Array.from({ length: batch }, (_, i) => i % 2);
-  const open = async (options?: { readonly precision: Precision; readonly engine?: "graph" | "native" }) => {
-    const model = createForgeLens(head, 0);
-    const optimizer = adamW();
-    const trainer = options && await createTrainer(model, optimizer, { ...options, tokens: N });
+  const open = async (options: { readonly precision?: Precision; readonly engine?: EngineName }) => {
+    const detector = headDetector(createForgeLens(head, 0));
+    const trainer = await openTrainer(detector, {
+      loss: crossEntropy,
+      optimizer: { kind: "adamw" },
+      shape: [N, head.dim],
+      ...options,
+    });
     let seed = 0;
-    const step = () => {
-      const example = { tokens, labels, seed: seed++ };
-      return trainer ? trainer.step(example) : trainStep(model, optimizer, example);
-    };
+    const step = () => trainer.step({ input: tokens, labels, seed: seed++ });
     await step();
-    const name = `head step ${trainer?.engine ?? "eager"}, ${trainer?.precision ?? "float32"}`;
+    const name = `head step ${trainer.engine}, ${trainer.precision}`;
     const close = () => {
-      trainer?.dispose();
-      dispose([model.weights, optimizer.moments]);
+      trainer.close();
+      detector.close();
     };
     return { name, step, close };
   };
-  const steps = [await open()];
+  const steps = [await open({ engine: "eager" })];
   let chosen = steps[0].name;
   if (isTensorFlow()) {
     for (const precision of ["float32", "bfloat16"] as const) {
@@ -281,7 +282,7 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
       steps.push(await open({ precision: "bfloat16", engine: "native" }));
     }
     const clip = openClip();
-    const ofRuns = await open({ precision: (await choosePrecision(clip)).head });
+    const ofRuns = await open({ precision: (await choosePrecision(towerOf(clip))).head });
     chosen = ofRuns.name;
     ofRuns.close();
     dispose(clip);
@@ -305,48 +306,49 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
 }
 
 /** An encoder with a cache of its own, and what trains a head on it for `epochs`: images visited a second. */
-async function openRun(model: keyof typeof clipModels) {
+function openRun(model: keyof typeof clipModels) {
   const clip = bindClip(randomClip(clipModels[model], 0), {
     activation: "quickgelu",
     attendAcross: "tokens",
   });
-  const { precision, head: headPrecision } = await choosePrecision(clip);
-  const compiled = await compileClip(clip, { precision });
-  const shape = [tokenCount(clip.config), clip.config.width] as const;
   const train = async (
     samples: readonly Sample[],
     options: { root: string; batch: number; epochs: number },
   ) => {
     const { root, batch, epochs } = options;
-    const cache = await openTokenCache(root, {
-      encoder: encoderDigest(clip, precision),
-      shape,
-      limit: Infinity,
+    const encoder = await openTower({ ...towerOf(clip), close: () => {} }, { // the clip is for all of them
+      precision: "auto",
+      keep: { folder: root, limit: Infinity },
     });
-    const encoder: ReadyEncoder = { clip, name: "bench", precision, headPrecision, compiled, cache };
-    const forge = createForgeLens(head, 0);
-    const optimizer = adamW();
-    const trainer = await openTrainer(forge, optimizer, { precision: headPrecision, tokens: shape[0] });
-    const zeros = tf.zeros<tf.Rank.R3>([batch, ...shape]);
+    const trunk = encoder.trunk("tokens");
+    await trunk.cache();
+    const detector = headDetector(createForgeLens(head, 0));
+    const trainer = await openTrainer(detector, {
+      loss: crossEntropy,
+      optimizer: { kind: "adamw" },
+      precision: encoder.choice.head,
+      shape: trunk.shape,
+    });
+    const zeros = tf.zeros([batch, ...trunk.shape]);
     const labels = Array.from({ length: batch }, (_, i) => i % 2);
-    await trainer.step({ tokens: zeros, labels, seed: 0 }); // the first step also makes the graph ready
+    await trainer.step({ input: zeros, labels, seed: 0 }); // the first step also makes the graph ready
     zeros.dispose();
     const began = performance.now();
     for (let epoch = 0; epoch < epochs; epoch++) {
-      for await (const { tokens, samples: some } of tokenBatches(encoder, samples, { batchSize: batch })) {
+      for await (const { features, samples: some } of featureBatches(trunk, samples, { batchSize: batch })) {
         const labels = some.map(({ label }) => label);
-        await trainer.step({ tokens, labels, seed: epoch });
-        tokens.dispose();
+        await trainer.step({ input: features, labels, seed: epoch });
+        features.dispose();
       }
     }
     trainer.sync();
     const seconds = (performance.now() - began) / 1000;
-    trainer.dispose();
-    dispose([forge.weights, optimizer.moments]);
+    trainer.close();
+    detector.close();
+    encoder.close();
     return epochs * samples.length / seconds;
   };
   const close = () => {
-    compiled.dispose();
     dispose(clip);
   };
   return { train, close };

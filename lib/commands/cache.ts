@@ -6,7 +6,7 @@
 import { tokenFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
-import { cacheUse, pruneCache } from "../model/encoders/token_cache.ts";
+import { cacheUse, pruneCache } from "../model/features/cache.ts";
 
 /** Prints what each encoder's tokens take; resolves to the exit code. */
 export async function showCache(flags: { readonly cacheFolder?: string }): Promise<number> {

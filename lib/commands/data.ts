@@ -16,7 +16,7 @@ import { InputError } from "../base/errors.ts";
 import { writeWhole } from "../base/files.ts";
 import { printable, printableLines } from "../base/printable.ts";
 import { configFlags, fromFile } from "./flags.ts";
-import { onScreen } from "./screen.ts";
+import { onScreen } from "../runs/screen.ts";
 
 type Flags = Readonly<Record<string, unknown>>;
 

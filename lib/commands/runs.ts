@@ -27,7 +27,7 @@ import { exists } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
 import { printable } from "../base/printable.ts";
 import { configFlags, fromFile } from "./flags.ts";
-import { onScreen, type Screen } from "./screen.ts";
+import { onScreen, type Screen } from "../runs/screen.ts";
 
 /** A command's flags by camelCase name; only those that were given, and defaults of its own. */
 export type Flags = Readonly<Record<string, unknown>>;

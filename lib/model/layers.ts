@@ -37,6 +37,21 @@ export type ResidualBlock = {
   readonly cProj: Linear;
 };
 
+/** Where dropout falls in a `TransformerEncoderLayer`, by PyTorch's names; each place draws masks of its own. */
+export const dropoutPlaces = ["attention", "dropout1", "dropout", "dropout2"] as const;
+/** One of {@link dropoutPlaces}. */
+export type DropoutPlace = (typeof dropoutPlaces)[number];
+
+/** The seed of the masks of a place, from the layer's. */
+export function placeSeed(seed: number, place: DropoutPlace): number {
+  return seedFrom(seed, place);
+}
+
+/** The seed of a layer's masks, from the step's. */
+export function layerSeed(seed: number, layer: number): number {
+  return seedFrom(seed, "dropout", layer);
+}
+
 /** Dropout of one layer: `rate` in [0, 1), and the seed that its masks are a function of. */
 export type Dropout = { readonly rate: number; readonly seed: number };
 
@@ -152,12 +167,12 @@ export function encoderLayer(
   options: { readonly heads: number; readonly dropout?: Dropout },
 ): tf.Tensor3D {
   return tf.tidy(() => {
-    const at = (place: string): Dropout | undefined =>
-      options.dropout && { rate: options.dropout.rate, seed: seedFrom(options.dropout.seed, place) };
-    const attended = attention(p.selfAttn, x, { heads: options.heads, dropout: at("attention") });
-    const middle = layerNorm(p.norm1, tf.add(x, dropout(attended, at("dropout1"))) as tf.Tensor3D);
-    const hidden = dropout(tf.relu(linear(p.linear1, middle)), at("dropout")); // [B, N, F]
-    const fed = dropout(linear(p.linear2, hidden), at("dropout2")); // [B, N, D]
+    const draw = (place: DropoutPlace): Dropout | undefined =>
+      options.dropout && { rate: options.dropout.rate, seed: placeSeed(options.dropout.seed, place) };
+    const attended = attention(p.selfAttn, x, { heads: options.heads, dropout: draw("attention") });
+    const middle = layerNorm(p.norm1, tf.add(x, dropout(attended, draw("dropout1"))) as tf.Tensor3D);
+    const hidden = dropout(tf.relu(linear(p.linear1, middle)), draw("dropout")); // [B, N, F]
+    const fed = dropout(linear(p.linear2, hidden), draw("dropout2")); // [B, N, D]
     return layerNorm(p.norm2, tf.add(middle, fed) as tf.Tensor3D);
   });
 }

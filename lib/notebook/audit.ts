@@ -5,8 +5,11 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { encodeImages, type Encoder, openEncoder } from "../model/encoders/open.ts";
-import { resultOf, scoreSamples, testDetector } from "../runs/evaluate.ts";
+import type { Encoder, Tower } from "../model/encoders/encoder.ts";
+import { encodeImages } from "../model/encoders/open.ts";
+import { trunkOf } from "../runs/detectors.ts";
+import { openEncoder } from "../runs/encoder.ts";
+import { resultOf, scoreSamples, testDetectors } from "../runs/evaluate.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
 import type { EvaluationResult } from "../report/report.ts";
 import type { Session } from "../runs/session.ts";
@@ -14,16 +17,14 @@ import type { RunConfig } from "../runs/config.ts";
 import { checkImages, type Sample, type SampleList } from "../data/sample.ts";
 import { readFolders } from "../data/folders.ts";
 import { imageBatches } from "../data/order.ts";
-import { clipMean, clipStd, encodeTokens, toPixels } from "../model/encoders/clip.ts";
-import { logits } from "../model/detectors/notebook_head.ts";
 import { createRandom } from "../base/random.ts";
 import { makeTemporaryFolder } from "../base/temporary.ts";
-import { type Detector, reload, train, watch } from "./run.ts";
+import { type LoadedRun, reload, train, watch } from "./run.ts";
 
 /** A detector trained under one change of the protocol, and its unperturbed tests. */
 export type Variant = {
   readonly name: string;
-  readonly detector: Detector;
+  readonly loaded: LoadedRun;
   readonly results: readonly EvaluationResult[];
 };
 
@@ -37,15 +38,15 @@ export async function trainVariant(
     config.activation !== options.config.activation;
   const encoder = changed ? await watch((task) => openEncoder(config, task)) : options.session.encoder;
   const session = { ...options.session, encoder };
-  const detector = await reload(await train(config, session, { chart: false }), session);
+  const loaded = await reload(await train(config, session, { chart: false }), session);
   const results = await watch(async (task) => {
     const results: EvaluationResult[] = [];
     for (const test of session.experiment.tests) {
-      results.push((await testDetector(detector.models, session, { config, test, ...task })).result);
+      results.push((await testDetectors(loaded.detectors, session, { config, test, ...task })).result);
     }
     return results;
   });
-  return { name, detector, results };
+  return { name, loaded, results };
 }
 
 /** How far two encodings of an image are apart. */
@@ -104,16 +105,18 @@ export type OrderedScore = { readonly label: 0 | 1; readonly sorted: number; rea
 
 /** Scores a detector's own test set reals first, as the reference does, and in a random order. */
 export async function orderEffect(
-  { detector }: Variant,
+  { loaded }: Variant,
 ): Promise<{ scores: OrderedScore[]; sortedAuc: number; shuffledAuc: number }> {
-  const { session: { encoder, experiment }, models, config: { batchSize } } = detector;
+  const { session: { encoder, experiment }, detectors, config } = loaded;
+  const { batchSize } = config;
+  const trunk = trunkOf(config, encoder);
   const { samples } = experiment.tests[0];
   const order = createRandom(0, "audit order").shuffled(samples.map((_, i) => i));
   return await watch(async (task) => {
-    const one = models.slice(0, 1);
-    const [sorted] = await scoreSamples(one, encoder, { samples, batchSize, task: "Reals first", ...task });
+    const one = detectors.slice(0, 1);
+    const [sorted] = await scoreSamples(one, trunk, { samples, batchSize, task: "Reals first", ...task });
     const mixed = order.map((i) => samples[i]);
-    const [scored] = await scoreSamples(one, encoder, {
+    const [scored] = await scoreSamples(one, trunk, {
       samples: mixed,
       batchSize,
       task: "Shuffled",
@@ -132,10 +135,12 @@ export async function orderEffect(
 
 /** Scores the test set `times` times with the same weights; resolves to the AUCs and the largest change of any score. */
 export async function repeatEffect(
-  { detector }: Variant,
+  { loaded }: Variant,
   times: number,
 ): Promise<{ aucs: number[]; change: number }> {
-  const { session: { encoder, experiment }, models, config: { batchSize } } = detector;
+  const { session: { encoder, experiment }, detectors, config } = loaded;
+  const { batchSize } = config;
+  const trunk = trunkOf(config, encoder);
   const { samples } = experiment.tests[0];
   const labels = samples.map(({ label }) => label);
   return await watch(async (task) => {
@@ -143,7 +148,7 @@ export async function repeatEffect(
     for (let i = 0; i < times; i++) {
       const name = `Evaluation ${i + 1} of ${times}`;
       all.push(
-        ...await scoreSamples(models.slice(0, 1), encoder, { samples, batchSize, task: name, ...task }),
+        ...await scoreSamples(detectors.slice(0, 1), trunk, { samples, batchSize, task: name, ...task }),
       );
     }
     const change = Math.max(
@@ -154,9 +159,9 @@ export async function repeatEffect(
 }
 
 /** The unperturbed tests again with pixels normalised by mean and deviation 0.5, as the reference's text says. */
-export async function halfNormalised({ detector }: Variant): Promise<EvaluationResult[]> {
-  const { session: { encoder, experiment }, models: [model], config: { batchSize } } = detector;
-  const size = encoder.clip.config.imageSize;
+export async function halfNormalised({ loaded }: Variant): Promise<EvaluationResult[]> {
+  const { session: { encoder, experiment }, detectors: [detector], config: { batchSize } } = loaded;
+  const { size, mean, std } = encoder.input;
   return await watch(async ({ report, signal }) => {
     const results: EvaluationResult[] = [];
     for (const test of experiment.tests) {
@@ -164,13 +169,12 @@ export async function halfNormalised({ detector }: Variant): Promise<EvaluationR
       const scores: number[] = [];
       for await (const { images } of imageBatches(samples, { batchSize, size })) {
         signal.throwIfAborted();
-        const fake = tf.tidy(() => {
-          const light = tf.add(tf.mul(toPixels([...images], size), [...clipStd]), [...clipMean]); // [B, S, S, 3]
-          const pixels = tf.div(tf.sub(light, 0.5), 0.5) as tf.Tensor4D;
-          return tf.slice(tf.softmax(logits(model, encodeTokens(encoder.clip, pixels))), [0, 1], [-1, 1]); // [B, 1]
+        const tokens = tf.tidy(() => {
+          const light = tf.add(tf.mul(encoder.pixels(images), [...std]), [...mean]); // [B, S, S, 3]
+          return encoder.tokens(tf.div(tf.sub(light, 0.5), 0.5) as tf.Tensor4D); // [B, N, D]
         });
-        scores.push(...await fake.data());
-        fake.dispose();
+        scores.push(...await detector.scores(tokens));
+        tokens.dispose();
         report({
           type: "progress",
           task: `Testing ${set}`,
@@ -217,8 +221,10 @@ export async function readMessyFolder(samples: readonly Sample[]): Promise<Messy
   }
 }
 
-async function loadAll(encoder: Encoder, samples: readonly Sample[]): Promise<readonly Uint8Array[]> {
-  const size = encoder.clip.config.imageSize;
+async function loadAll(
+  { input: { size } }: Tower,
+  samples: readonly Sample[],
+): Promise<readonly Uint8Array[]> {
   for await (const { images } of imageBatches(samples, { batchSize: samples.length, size })) return images;
   throw new Error("Cannot compare encodings: expected samples but found none");
 }

@@ -12,7 +12,7 @@ import { encodeImages } from "../model/encoders/open.ts";
 import { escapeMarkdown } from "../report/tables.ts";
 import { dispose } from "../backend/tensors.ts";
 import { photoGrid, type Picture, type Tile } from "./pictures.ts";
-import { type Detector, watch } from "./run.ts";
+import { type LoadedRun, watch } from "./run.ts";
 import type { Tested } from "./testing.ts";
 
 /**
@@ -42,7 +42,7 @@ export async function sampleGrid(
  * @param options.most how many mistakes; 6 unless given
  */
 export async function mistakesGrid(
-  detector: Detector,
+  loaded: LoadedRun,
   tested: Tested,
   options: { readonly most?: number } = {},
 ): Promise<Picture | string> {
@@ -62,7 +62,7 @@ export async function mistakesGrid(
     const video = `${test.samples[i].label} ${test.samples[i].video ?? i}`;
     return !videos.has(video) && videos.add(video);
   }).slice(0, most);
-  const maps = await mapsOf(detector, shown.map(({ i }) => test.samples[i]));
+  const maps = await mapsOf(loaded, shown.map(({ i }) => test.samples[i]));
   const photos = shown.map(({ i, label, score }, at): Tile => ({
     image: maps[at].image,
     label,
@@ -87,7 +87,7 @@ export async function mistakesGrid(
  * where none has. With the fakes that the detector is surest of as pictures.
  */
 export async function pointingView(
-  detector: Detector,
+  loaded: LoadedRun,
   tested: Tested,
 ): Promise<(TopLevelSpec | Picture | string)[]> {
   const { test, demo, set } = tested;
@@ -96,7 +96,7 @@ export async function pointingView(
     return [`**No masks:** where the fakes of ${escapeMarkdown(set)} were manipulated is not known.`];
   }
   const maps = await watch(({ report, signal }) =>
-    mapsOf(detector, fakes, (done) => {
+    mapsOf(loaded, fakes, (done) => {
       signal.throwIfAborted();
       report({ type: "progress", task: "Looking at the fakes", unit: "images", done, total: fakes.length });
     })
@@ -200,18 +200,18 @@ function signed(value: number): string {
 
 /** Images with their maps under the first model, and their masks where they are known. */
 async function mapsOf(
-  detector: Detector,
+  loaded: LoadedRun,
   samples: readonly Sample[],
   onProgress: (done: number) => void = () => {},
 ): Promise<Mapped[]> {
-  const { session: { encoder }, models: [model], config: { batchSize } } = detector;
-  const { imageSize, patchSize } = encoder.clip.config;
+  const { session: { encoder }, detectors: [detector], config: { batchSize } } = loaded;
+  const { input: { size: imageSize }, sizes: { patchSize } } = encoder;
   const mapped: Mapped[] = [];
   for (let from = 0; from < samples.length; from += batchSize) {
     const batch = samples.slice(from, from + batchSize);
     const images = await Promise.all(batch.map(({ path }) => loadImage(path, { size: imageSize })));
     const tokens = encodeImages(encoder, images); // [B, N, D]
-    const shares = attribution(model, tokens);
+    const shares = attribution(detector, tokens);
     const rows = await shares.patches.array();
     const [classToken, logit] = await Promise.all(
       [shares.classToken, shares.logit].map((each) => each.data()),

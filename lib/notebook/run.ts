@@ -8,8 +8,8 @@
 import { join } from "node:path";
 import type { TopLevelSpec } from "vega-lite";
 import { type Backend, initBackend } from "../backend/start.ts";
-import type { ReadyEncoder } from "../model/encoders/open.ts";
-import { loadDetectors, type TrainedHead } from "../runs/detectors.ts";
+import type { Encoder } from "../model/encoders/encoder.ts";
+import { loadDetectors, type TrainedDetector } from "../runs/detectors.ts";
 import type { RunEvent } from "../runs/events.ts";
 import type { Experiment } from "../runs/experiment.ts";
 import type { RunTask } from "../runs/events.ts";
@@ -23,7 +23,7 @@ import { trainRun } from "../runs/train.ts";
 import { type StepLoss, trainingChart } from "../report/charts/training_charts.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config.ts";
 import { InputError } from "../base/errors.ts";
-import { createScreen } from "../commands/screen.ts";
+import { createScreen } from "../runs/screen.ts";
 import { bundleOf, type Display, inJupyter, isKernel, liveOutput, settled } from "./display.ts";
 
 /** Where a notebook's own folder stands to what the command line reads and writes. */
@@ -61,7 +61,7 @@ export async function startBackend(
 
 /** The open parts as what training and tests take. */
 export function assemble(
-  parts: { readonly backend: Backend; readonly data: Experiment; readonly encoder: ReadyEncoder },
+  parts: { readonly backend: Backend; readonly data: Experiment; readonly encoder: Encoder },
 ): Session {
   const { backend, data, encoder } = parts;
   const session = { backend, experiment: data, encoder };
@@ -156,13 +156,16 @@ export async function train(
   return { config: named, folder, history };
 }
 
-/** A trained detector in its session, ready to be tested. */
-export type Detector = Trained & { readonly session: Session; readonly models: readonly TrainedHead[] };
+/** A run's trained detectors in its session, ready to be tested. */
+export type LoadedRun = Trained & {
+  readonly session: Session;
+  readonly detectors: readonly TrainedDetector[];
+};
 
 /** Reloads what training wrote. @throws InputError when there is nothing yet */
-export async function reload(trained: Trained, session: Session): Promise<Detector> {
+export async function reload(trained: Trained, session: Session): Promise<LoadedRun> {
   try {
-    return { ...trained, session, models: await loadDetectors(trained.config) };
+    return { ...trained, session, detectors: await loadDetectors(trained.config) };
   } catch (error) {
     throw plain(error);
   }

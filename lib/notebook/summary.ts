@@ -4,12 +4,12 @@
  * @module
  */
 import { join } from "node:path";
-import type { Encoder } from "../model/encoders/open.ts";
+import type { Detector } from "../model/detectors/detector.ts";
+import type { Tower } from "../model/encoders/encoder.ts";
 import type { Experiment } from "../runs/experiment.ts";
 import type { Table } from "../report/tables.ts";
 import { isDemo, type RunConfig } from "../runs/config.ts";
 import type { SkippedFile } from "../data/sample.ts";
-import type { ForgeLens } from "../model/detectors/notebook_head.ts";
 import type { Trained } from "./run.ts";
 
 /** The settings that decide a run, and where its images come from. */
@@ -31,13 +31,14 @@ export function settingsTable(config: RunConfig): Table {
 }
 
 /** The frozen encoder's name and shape. */
-export function encoderTable(encoder: Encoder): Table {
-  const { width, layers, heads, imageSize, patchSize, activation, attendAcross } = encoder.clip.config;
+export function encoderTable(encoder: Tower): Table {
+  const { input: { size }, sizes: { width, layers, heads, patchSize, tokens, prefix } } = encoder;
+  const { activation, attendAcross } = encoder.settings;
   return {
     ...facts("Encoder", [
       ["weights", encoder.name],
-      ["image", `${imageSize} × ${imageSize} pixels in patches of ${patchSize} × ${patchSize}`],
-      ["tokens", `1 class token and ${(imageSize / patchSize) ** 2} patch tokens of width ${width}`],
+      ["image", `${size} × ${size} pixels in patches of ${patchSize} × ${patchSize}`],
+      ["tokens", `${prefix} class token and ${tokens - prefix} patch tokens of width ${width}`],
       ["blocks", `${layers} with ${heads} heads`],
       ["activation", activation],
       ["attention", attendAcross === "tokens" ? "across the tokens of an image" : "across the batch"],
@@ -47,7 +48,7 @@ export function encoderTable(encoder: Encoder): Table {
 }
 
 /** The trainable weights below a prefix of their PyTorch keys, with shapes and counts. */
-export function weightsTable(model: ForgeLens, prefix: string): Table {
+export function weightsTable(model: Pick<Detector, "weights">, prefix: string): Table {
   const weights = [...model.weights].filter(([key]) => key.startsWith(prefix));
   const total = weights.reduce((sum, [, { size }]) => sum + size, 0);
   return {
@@ -62,7 +63,7 @@ export function weightsTable(model: ForgeLens, prefix: string): Table {
 }
 
 /** How many trainable numbers each part of a head has. */
-export function partsTable(model: ForgeLens): Table {
+export function partsTable(model: Pick<Detector, "weights">): Table {
   const parts = ["wsgm", "faformer", "cls_head"].map((part) => {
     const size = [...model.weights].filter(([key]) => key.startsWith(`${part}.`))
       .reduce((sum, [, weight]) => sum + weight.size, 0);
@@ -81,7 +82,7 @@ export function factsTable(title: string, values: Readonly<Record<string, string
 /** What training will do. */
 export function planTable(
   config: RunConfig,
-  parts: { readonly data: Experiment; readonly model: ForgeLens },
+  parts: { readonly data: Experiment; readonly model: Pick<Detector, "weights"> },
 ): Table {
   const { data, model } = parts;
   const steps = Math.ceil(data.train.length / config.batchSize);
@@ -89,7 +90,7 @@ export function planTable(
   return facts("Training plan", [
     ["trainable numbers", weights.toLocaleString("en-US")],
     ["optimizer", `AdamW, learning rate ${config.learningRate}, weight decay ${config.weightDecay}`],
-    ["loss", "cross-entropy"],
+    ["loss", config.loss],
     ["images an epoch", data.train.length.toLocaleString("en-US")],
     ["steps", `${config.epochs} epochs of ${steps} steps, ${config.batchSize} images each`],
   ]);

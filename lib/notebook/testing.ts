@@ -5,7 +5,7 @@
  * @module
  */
 import { doubtsOf } from "../runs/detectors.ts";
-import { makeReport, testDetector } from "../runs/evaluate.ts";
+import { makeReport, testDetectors } from "../runs/evaluate.ts";
 import type { TestSet } from "../data/sample.ts";
 import { type Experiment, loadExperiment } from "../runs/experiment.ts";
 import { reportCharts } from "../report/page.ts";
@@ -15,7 +15,7 @@ import { ownResults } from "../runs/folder/results_folder.ts";
 import type { Session } from "../runs/session.ts";
 import { escapeMarkdown, type Table } from "../report/tables.ts";
 import type { Display, Showable } from "./display.ts";
-import { configure, type Detector, watch } from "./run.ts";
+import { configure, type LoadedRun, watch } from "./run.ts";
 
 /** Results and predictions of the tests of one set; none where no folders are named for it. */
 export type Tested = {
@@ -30,24 +30,24 @@ export type Tested = {
 
 /** Tests on the validation images, which chose the epoch. */
 export async function testValidation(
-  detector: Detector,
+  loaded: LoadedRun,
   options: { readonly display?: Display } = {},
 ): Promise<Tested> {
-  const { experiment } = detector.session;
+  const { experiment } = loaded.session;
   const set = experiment.tests[0].set;
   if (experiment.val.length === 0) return { set, demo: experiment.demo, results: [], predictions: [] };
   const test: TestSet = { set, split: "val", kind: "within", samples: experiment.val };
-  return await runTests(detector, { test, qualities: [undefined], ...options });
+  return await runTests(loaded, { test, qualities: [undefined], ...options });
 }
 
 /** Tests within the data set that was trained on: its test folders, or the share that was held out. */
 export async function testWithin(
-  detector: Detector,
+  loaded: LoadedRun,
   options: { readonly jpegQualities?: readonly number[]; readonly display?: Display } = {},
 ): Promise<Tested> {
   const { jpegQualities, display } = options;
-  const test = detector.session.experiment.tests.find(({ kind }) => kind === "within")!;
-  return await runTests(detector, { test, qualities: jpegQualities ?? [undefined], display });
+  const test = loaded.session.experiment.tests.find(({ kind }) => kind === "within")!;
+  return await runTests(loaded, { test, qualities: jpegQualities ?? [undefined], display });
 }
 
 /**
@@ -55,7 +55,7 @@ export async function testWithin(
  * data too, else not at all.
  */
 export async function testAcross(
-  detector: Detector,
+  loaded: LoadedRun,
   options: {
     readonly set: string;
     readonly real: string;
@@ -65,13 +65,13 @@ export async function testAcross(
   },
 ): Promise<Tested> {
   const { set, real, fake, demoSet, display } = options;
-  const { experiment } = detector.session;
+  const { experiment } = loaded.session;
   if (real === "" && fake === "") {
     const test = experiment.demo ? experiment.tests.find((each) => each.set === demoSet) : undefined;
     if (!test) return { set, demo: experiment.demo, results: [], predictions: [] };
-    return await runTests(detector, { test, qualities: [undefined], display });
+    return await runTests(loaded, { test, qualities: [undefined], display });
   }
-  const { set: own, ...config } = detector.config;
+  const { set: own, ...config } = loaded.config;
   const named = configure({
     ...config,
     set: own === set ? `${own}-trained` : own,
@@ -81,11 +81,11 @@ export async function testAcross(
   });
   const read = await watch((options) => loadExperiment(named, { ...options, tests: true }), { display });
   const { tests: [test], data, warnings } = read;
-  return { ...await runTests(detector, { test, qualities: [undefined], display }), read: { data, warnings } };
+  return { ...await runTests(loaded, { test, qualities: [undefined], display }), read: { data, warnings } };
 }
 
 async function runTests(
-  detector: Detector,
+  loaded: LoadedRun,
   options: {
     readonly test: TestSet;
     readonly qualities: readonly (number | undefined)[];
@@ -93,12 +93,12 @@ async function runTests(
   },
 ): Promise<Tested> {
   const { test, qualities, display } = options;
-  const { models, session, config } = detector;
+  const { detectors, session, config } = loaded;
   return await watch(async ({ report, signal }) => {
     const results: EvaluationResult[] = [];
     const predictions: Prediction[] = [];
     for (const jpegQuality of qualities) {
-      const tested = await testDetector(models, session, { config, test, jpegQuality, report, signal });
+      const tested = await testDetectors(detectors, session, { config, test, jpegQuality, report, signal });
       results.push(tested.result);
       predictions.push(...tested.predictions);
     }
@@ -124,18 +124,18 @@ export function testView(tested: Tested, table: (results: readonly EvaluationRes
  * Writes the run's metrics.json, predictions.csv, history.csv and report.html, as the command line does, from tests in its
  * order: within, JPEG, across.
  */
-export async function writeReport(detector: Detector, tested: readonly Tested[]): Promise<RunReport> {
-  const { config, history, folder, models } = detector;
+export async function writeReport(loaded: LoadedRun, tested: readonly Tested[]): Promise<RunReport> {
+  const { config, history, folder, detectors } = loaded;
   const read = tested.flatMap((each) => each.read ?? []);
-  const { experiment, warnings } = detector.session;
+  const { experiment, warnings } = loaded.session;
   const session: Session = {
-    ...detector.session,
+    ...loaded.session,
     experiment: { ...experiment, data: [...experiment.data, ...read.flatMap(({ data }) => data)] },
     warnings: [...warnings, ...read.flatMap(({ warnings }) => warnings)],
   };
   const results = tested.flatMap((each) => each.results);
   const predictions = tested.flatMap((each) => each.predictions);
-  const doubts = doubtsOf(models, { config, session });
+  const doubts = doubtsOf(detectors, { config, session });
   const report = makeReport(config, { session, history, results, doubts });
   await using _owner = await ownResults(folder);
   await writeResults(folder, { report, predictions });

@@ -82,7 +82,8 @@ export type RunReport = {
   readonly createdAt: string;
   readonly preset: string;
   readonly demo: boolean;
-  readonly head: "notebook head" | "published ForgeLens";
+  /** The kind of detector in words, for example `notebook head`. */
+  readonly head: string;
   /** The frozen encoder and its precision, for example `CLIP ViT-B-16, bfloat16`. */
   readonly encoder: string;
   /** The resolved configuration. */

@@ -11,6 +11,9 @@ import { type LayoutSpec, type PairSpec, parseSpec } from "../data/spec.ts";
 import { compressions, videosChoices } from "../data/layouts/vocabulary.ts";
 import { layoutTitles } from "../data/layouts/mod.ts";
 import { InputError } from "../base/errors.ts";
+import { detectorNames, detectorSettings } from "../model/detectors/mod.ts";
+import { encoderNames } from "../model/encoders/mod.ts";
+import { lossNames } from "../training/losses/mod.ts";
 
 const folder = z.string().min(1);
 const share = z.number().min(0).max(0.9);
@@ -71,7 +74,7 @@ export const runSchema = z.strictObject({
   ),
   strict: z.boolean().default(false).describe("refuse to start when any file is not a readable image"),
 
-  clip: z.enum(["auto", "demo", "ViT-B-16", "ViT-B-32", "ViT-L-14"]).default("auto").describe(
+  clip: z.enum(["auto", ...encoderNames]).default("auto").describe(
     "image encoder; auto: ViT-B-16 for your data where its weights can be had, else the built-in demo encoder with a warning",
   ),
   clipWeights: folder.optional().describe("CLIP's weights: open_clip's .safetensors or OpenAI's .pt"),
@@ -83,11 +86,12 @@ export const runSchema = z.strictObject({
     "what CLIP's attention runs across; batch is the reference's mistake",
   ),
 
-  heads: z.int().min(1).default(8).describe("attention heads of a FAFormer layer"),
-  depth: z.int().min(0).max(24).default(2).describe("FAFormer layers"),
-  feedForward: z.int().min(1).default(2048).describe("feed-forward width of a FAFormer layer"),
-  dropout: z.number().min(0).lt(1).default(0.1).describe("dropout rate in training"),
+  detector: z.enum(detectorNames).default("notebook-head").describe(
+    "what is trained on the frozen encoder's features",
+  ),
+  ...detectorSettings,
 
+  loss: z.enum(lossNames).default("cross-entropy").describe("what training makes small"),
   epochs: z.int().min(1).max(1000).default(5).describe("passes over the training images"),
   batchSize: z.int().min(1).max(1024).default(8).describe("images per training step"),
   learningRate: z.number().positive().max(1).default(1e-4).describe("AdamW's learning rate"),

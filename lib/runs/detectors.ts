@@ -1,5 +1,5 @@
 /**
- * The trained heads of a run, or of a file, with what their files say of them.
+ * The trained detectors of a run, or of a file, with what their files say of them.
  *
  * @module
  */
@@ -7,20 +7,24 @@ import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
-import { bindForgeLens, type ForgeLens } from "../model/detectors/notebook_head.ts";
+import type { Detector } from "../model/detectors/detector.ts";
+import { detectorKind, detectorTitle } from "../model/detectors/mod.ts";
 import {
   type CardedWeights,
   checkEncoder,
+  detectorOf,
   loadCarded,
   priorOf,
   settingsFor,
   type WeightsCard,
 } from "./folder/card.ts";
+import type { Encoder } from "../model/encoders/encoder.ts";
+import type { Trunk } from "../model/features/trunk.ts";
 import type { Session } from "./session.ts";
 import { weightsPath } from "./folder/folder.ts";
 
-/** A head, and the file that it is from where it is from one; free it with `dispose()`. */
-export type TrainedHead = ForgeLens & { readonly source?: CardedWeights };
+/** A detector, and the file that it is from where it is from one; free it with `close()`. */
+export type TrainedDetector = Detector & { readonly source?: CardedWeights };
 
 /**
  * The weights of a run, one file for each seed, or of a single file.
@@ -57,32 +61,45 @@ export async function configFor(weights: readonly CardedWeights[], given: RunInp
   return resolveConfig(settings[0]);
 }
 
-/** A head from its file. @throws InputError when the weights are not those of a head */
-export function bindHead(source: CardedWeights, config: Pick<RunConfig, "heads">): TrainedHead {
-  return { ...bindForgeLens(source.dict, { heads: config.heads }), source };
+/** A detector from its file, without dropout. @throws {InputError} when the weights are not those of one of its kind */
+export function bindDetector(source: CardedWeights, config: RunConfig): TrainedDetector {
+  return { ...detectorKind(detectorOf(source)).bind(source.dict, { ...config, dropout: 0 }), source };
 }
 
-/** The trained heads of a run, one for each seed; the caller disposes their weights. @throws InputError when there are none. */
-export async function loadDetectors(config: RunConfig & { readonly run: string }): Promise<TrainedHead[]> {
+/** The trained detectors of a run, one for each seed; the caller closes them. @throws InputError when there are none. */
+export async function loadDetectors(
+  config: RunConfig & { readonly run: string },
+): Promise<TrainedDetector[]> {
   const weights = await readWeights(config, { folder: join(config.out, config.run) });
   await configFor(weights, config);
-  return weights.map((each) => bindHead(each, config));
+  return weights.map((each) => bindDetector(each, config));
 }
 
-/** Throws unless the session's encoder is the one that heads were trained on. @throws InputError with both */
-export function checkHeads(heads: readonly TrainedHead[], { encoder }: Pick<Session, "encoder">): void {
-  for (const { config: { dim }, source } of heads) {
-    checkEncoder(encoder, { path: source?.path ?? "the head", dim, card: source?.card });
+/** What a run's detector stands on. */
+export function trunkOf(config: RunConfig, encoder: Encoder): Trunk {
+  return detectorKind(config.detector).trunk(encoder, config);
+}
+
+/** Throws unless the session's encoder is the one that detectors were trained on. @throws InputError with both */
+export function checkTrunk(
+  detectors: readonly TrainedDetector[],
+  options: { readonly config: RunConfig; readonly encoder: Encoder },
+): void {
+  const { config, encoder } = options;
+  const width = trunkOf(config, encoder).shape.at(-1)!;
+  for (const { kind, sizes: { dim }, source } of detectors) {
+    const path = source?.path ?? `the ${detectorTitle(kind)}`;
+    checkEncoder(encoder, { path, dim, width, card: source?.card });
   }
 }
 
 /** The share of fakes that training saw; undefined where it is not known. */
 export function trainedPrior(
-  [head]: readonly TrainedHead[],
+  [first]: readonly TrainedDetector[],
   options: { readonly config: RunConfig; readonly session: Session },
 ): number | undefined {
   const { config, session: { experiment } } = options;
-  const { card } = head?.source ?? {};
+  const { card } = first?.source ?? {};
   const balance = typeof card?.config?.balance === "boolean" ? card.config.balance : config.balance;
   return card?.prior ?? priorOf(experiment.train, { balance });
 }
@@ -103,7 +120,7 @@ function roundedOtherwise(card: WeightsCard | undefined, { cache }: RunConfig): 
 
 /** What a reader of scores must know of the files that the heads are from. */
 export function doubtsOf(
-  heads: readonly TrainedHead[],
+  heads: readonly TrainedDetector[],
   options: { readonly config: RunConfig; readonly session: Session },
 ): string[] {
   const { config, session: { encoder } } = options;

@@ -1,9 +1,8 @@
 /**
- * Models × data sets × perturbations → predictions → metrics.
+ * Detectors × data sets × perturbations → predictions → metrics.
  *
  * @module
  */
-import * as tf from "@tensorflow/tfjs";
 import { dirname, join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 import type { TaskOptions } from "../base/task.ts";
@@ -11,19 +10,21 @@ import type { Sample, TestSet } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";
 import { checkWritable } from "../base/files.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
-import { type ForgeLens, logits } from "../model/detectors/notebook_head.ts";
-import { dispose } from "../backend/tensors.ts";
+import type { Scorer } from "../model/detectors/detector.ts";
+import { detectorTitle } from "../model/detectors/mod.ts";
+import type { Trunk } from "../model/features/trunk.ts";
 import { bootstrapIntervals, tooFewGroups } from "../metrics/bootstrap.ts";
 import {
-  bindHead,
-  checkHeads,
+  bindDetector,
+  checkTrunk,
   configFor,
   doubtsOf,
   readWeights,
-  type TrainedHead,
+  type TrainedDetector,
   trainedPrior,
+  trunkOf,
 } from "./detectors.ts";
-import { describeEncoder, type Encoder } from "../model/encoders/open.ts";
+import { describeEncoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
 import { newRunName, progressOf, type TrainState } from "./folder/folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
@@ -33,17 +34,17 @@ import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../re
 import { saveResults } from "../report/results.ts";
 import { openResultsFolder } from "./folder/results_folder.ts";
 import { openSession, type Session } from "./session.ts";
-import { tokenBatches } from "../model/encoders/tokens.ts";
+import { featureBatches } from "../model/features/batches.ts";
 
 /**
- * The probability of fake, in [0, 1], that each model gives each sample, in the samples' order: one array a model.
+ * The probability of fake, in [0, 1], that each detector gives each sample, in the samples' order: one array a detector.
  *
- * Images are encoded once for all models, `batchSize` at a time in the order given, which matters only where attention
+ * Images are encoded once for all detectors of a trunk, `batchSize` at a time in the order given, which matters only where attention
  * runs across the batch.
  */
 export async function scoreSamples(
-  models: readonly ForgeLens[],
-  encoder: Encoder,
+  detectors: readonly Scorer[],
+  trunk: Trunk,
   options: TaskOptions & {
     readonly samples: readonly Sample[];
     readonly batchSize: number;
@@ -52,17 +53,13 @@ export async function scoreSamples(
   },
 ): Promise<Float64Array[]> {
   const { samples, batchSize, jpegQuality, task = "Scoring", report, signal } = options;
-  const scores = models.map(() => new Float64Array(samples.length));
+  const scores = detectors.map(() => new Float64Array(samples.length));
   let done = 0;
-  for await (const { tokens } of tokenBatches(encoder, samples, { batchSize, jpegQuality })) {
+  for await (const { features } of featureBatches(trunk, samples, { batchSize, jpegQuality })) {
     signal?.throwIfAborted();
-    for (const [i, model] of models.entries()) {
-      const fake = tf.tidy(() => tf.slice(tf.softmax(logits(model, tokens)), [0, 1], [-1, 1])); // [B, 1]
-      scores[i].set(await fake.data(), done);
-      fake.dispose();
-    }
-    done += tokens.shape[0];
-    tokens.dispose();
+    for (const [i, detector] of detectors.entries()) scores[i].set(await detector.scores(features), done);
+    done += features.shape[0];
+    features.dispose();
     report?.({ type: "progress", task, unit: "images", done, total: samples.length });
   }
   return scores;
@@ -129,16 +126,16 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     runFolder: dataOf === undefined ? undefined : { folder: dataOf, tests: true, root: options.root },
     trainedIn: dataOf === undefined ? folder : undefined,
   });
-  const heads: TrainedHead[] = [];
+  const detectors: TrainedDetector[] = [];
   try {
-    for (const each of weights) heads.push(bindHead(each, config));
-    checkHeads(heads, session);
-    const doubts = [...unfinished(state, config), ...doubtsOf(heads, { config, session })];
+    for (const each of weights) detectors.push(bindDetector(each, config));
+    checkTrunk(detectors, { config, encoder: session.encoder });
+    const doubts = [...unfinished(state, config), ...doubtsOf(detectors, { config, session })];
     for (const message of doubts) report({ type: "warning", message });
     const results: EvaluationResult[] = [];
     const predictions: Prediction[] = [];
     for (const { test, jpegQuality } of plan(session.experiment.tests, config)) {
-      const tested = await testDetector(heads, session, {
+      const tested = await testDetectors(detectors, session, {
         config,
         test,
         jpegQuality,
@@ -161,7 +158,7 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     report({ type: "written", folder: written });
     return finished;
   } finally {
-    dispose(heads.map(({ weights }) => weights));
+    for (const each of detectors) each.close();
     if (session !== options.session) session.close();
   }
 }
@@ -178,11 +175,11 @@ function unfinished(state: TrainState | undefined, { epochs, runs }: RunConfig):
 /**
  * Scores one test set, compressed as JPEG first where a quality is given, and measures.
  *
- * @param heads one for each training seed; the caller keeps them
+ * @param detectors one for each training seed; the caller keeps them
  * @throws InputError when they were trained on another encoder's tokens than the session's
  */
-export async function testDetector(
-  heads: readonly TrainedHead[],
+export async function testDetectors(
+  detectors: readonly TrainedDetector[],
   session: Session,
   options: TaskOptions & {
     readonly config: RunConfig;
@@ -192,11 +189,11 @@ export async function testDetector(
 ): Promise<{ result: EvaluationResult; predictions: Prediction[] }> {
   const { config, test, jpegQuality } = options;
   const { experiment: { demo }, encoder } = session;
-  checkHeads(heads, session);
-  const scored = await scoreRuns(heads, encoder, options);
+  checkTrunk(detectors, { config, encoder });
+  const scored = await scoreRuns(detectors, trunkOf(config, encoder), options);
   await takeBreath(options.signal);
   const perturbation = jpegQuality === undefined ? "none" : `jpeg-${jpegQuality}`;
-  const prior = trainedPrior(heads, { config, session });
+  const prior = trainedPrior(detectors, { config, session });
   return {
     result: resultOf(test, { perturbation, scored, prior, demo }),
     predictions: predictionsOf(test, { perturbation, scored }),
@@ -224,7 +221,7 @@ export function makeReport(
     createdAt: new Date().toISOString(),
     preset: config.preset,
     demo: experiment.demo,
-    head: "notebook head",
+    head: detectorTitle(config.detector),
     encoder: describeEncoder(encoder),
     config,
     backend: { name: backend.name, device: backend.device, version: backend.version },
@@ -243,10 +240,10 @@ function plan(tests: readonly TestSet[], config: RunConfig): { test: TestSet; jp
   ]);
 }
 
-/** One array of scores for each run: a model each, or with the reference preset the same evaluation again. */
+/** One array of scores for each run: a detector each, or with the reference preset the same evaluation again. */
 async function scoreRuns(
-  models: readonly ForgeLens[],
-  encoder: Encoder,
+  detectors: readonly Scorer[],
+  trunk: Trunk,
   options: TaskOptions & {
     readonly test: TestSet;
     readonly jpegQuality?: number;
@@ -258,7 +255,7 @@ async function scoreRuns(
     jpegQuality === undefined ? "" : ` at JPEG ${jpegQuality}`
   }`;
   const score = () =>
-    scoreSamples(models, encoder, {
+    scoreSamples(detectors, trunk, {
       samples: test.samples,
       batchSize: config.batchSize,
       jpegQuality,

@@ -7,13 +7,9 @@ import { type Backend, initBackend } from "../backend/start.ts";
 import type { RunConfig } from "./config.ts";
 import { clipWeights } from "../weights/download.ts";
 import type { StateDict } from "../weights/load.ts";
-import {
-  closeEncoder,
-  describeEncoder,
-  encoderWarning,
-  openEncoder,
-  type ReadyEncoder,
-} from "../model/encoders/open.ts";
+import type { Encoder } from "../model/encoders/encoder.ts";
+import { describeEncoder } from "../model/encoders/open.ts";
+import { encoderWarning, openEncoder } from "./encoder.ts";
 import { type Experiment, loadExperiment } from "./experiment.ts";
 import type { RunTask } from "./events.ts";
 import type { EncoderUse } from "../model/encoders/precisions.ts";
@@ -24,7 +20,7 @@ import { trainedOn } from "./folder/trained_on.ts";
 export type Session = {
   readonly backend: Backend;
   readonly experiment: Experiment;
-  readonly encoder: ReadyEncoder;
+  readonly encoder: Encoder;
   /** What a reader of the results must know: about the backend, the data and the encoder. */
   readonly warnings: readonly string[];
   close(): void;
@@ -81,7 +77,7 @@ export async function openSession(
   const warning = encoderWarning(encoder, experiment);
   if (warning) report({ type: "warning", message: warning });
   const parts = { backend, experiment, encoder };
-  return { ...parts, warnings: warningsOf(parts), close: () => closeEncoder(encoder) };
+  return { ...parts, warnings: warningsOf(parts), close: encoder.close };
 }
 
 /** What a reader of results must know: about the backend, the data and the encoder. */

@@ -1,5 +1,5 @@
 /**
- * Trains the head on frozen tokens: one event per step, a checkpoint per epoch, exact resume.
+ * Trains a detector on frozen features: one event per step, a checkpoint per epoch, exact resume.
  *
  * Every random choice is a function of seed, epoch and step, so a resumed run makes the ones that it would have made.
  *
@@ -9,17 +9,13 @@ import { join } from "node:path";
 import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { epochOrder } from "../data/order.ts";
-import { tokenCount } from "../model/encoders/clip.ts";
-import {
-  bindForgeLens,
-  createForgeLens,
-  type ForgeLens,
-  forgeLensState,
-} from "../model/detectors/notebook_head.ts";
-import { dispose } from "../backend/tensors.ts";
+import type { Detector } from "../model/detectors/detector.ts";
+import { detectorKind } from "../model/detectors/mod.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./folder/card.ts";
+import type { Trunk } from "../model/features/trunk.ts";
+import { trunkOf } from "./detectors.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { exportFull } from "../model/detectors/export.ts";
@@ -31,17 +27,18 @@ import {
   ownRunFolder,
   readCheckpoint,
   type TrainState,
+  weightsPath,
   writeCheckpoint,
   writeWeights,
 } from "./folder/folder.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
 import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./folder/numerics.ts";
-import { adamW, type Optimizer, optimizerState, restoreOptimizer } from "../training/optimizers.ts";
+import { lossNamed } from "../training/losses/mod.ts";
 import type { EpochRecord } from "../report/report.ts";
 import { otherImages, writeRunData } from "./folder/run_data.ts";
 import { openSession, type Session } from "./session.ts";
-import { tokenBatches } from "../model/encoders/tokens.ts";
+import { featureBatches } from "../model/features/batches.ts";
 import { checkSameConfig } from "./folder/train_state.ts";
 import { openTrainer, type Trainer } from "../training/trainer.ts";
 
@@ -120,25 +117,28 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   let { weights } = checkpoint ?? {};
   while (!state.done) {
     const seed = config.seed + state.run;
-    const { heads, depth, feedForward, dropout } = config;
-    const head = { dim: encoder.clip.config.width, heads, depth, feedForward, dropout };
-    const model = weights ? bindForgeLens(weights.model, head) : createForgeLens(head, seed);
-    const settings = { learningRate: config.learningRate, weightDecay: config.weightDecay };
-    const optimizer = weights ? restoreOptimizer(weights.optimizer, settings) : adamW(settings);
-    weights = undefined;
-    const trainer = await openTrainer(model, optimizer, {
-      precision: encoder.headPrecision,
-      tokens: tokenCount(encoder.clip.config),
-      engine: numerics!.engine,
-      signal: training.signal,
-    });
+    const trunk = trunkOf(config, encoder);
+    const kind = detectorKind(config.detector);
+    const detector = weights
+      ? kind.bind(weights.model, config)
+      : kind.create(config, { shape: trunk.shape, seed });
+    let trainer: Trainer | undefined;
     try {
+      trainer = await openTrainer(detector, {
+        loss: lossNamed(config.loss),
+        optimizer: { kind: "adamw", learningRate: config.learningRate, weightDecay: config.weightDecay },
+        precision: encoder.choice.head,
+        shape: trunk.shape,
+        engine: numerics!.engine,
+        signal: training.signal,
+      });
+      if (weights) trainer.restore(weights.optimizer);
+      weights = undefined;
       numerics = await settleEngine(folder, { numerics: numerics!, trainer });
-      yield* trainEpochs({ ...training, state, numerics, model, optimizer, trainer, seed, seeds });
+      yield* trainEpochs({ ...training, state, numerics, trunk, detector, trainer, seed, seeds });
     } finally {
-      trainer.dispose();
-      dispose(model.weights);
-      dispose(optimizer.moments);
+      trainer?.close();
+      detector.close();
     }
     const run = state.run + 1;
     Object.assign(state, {
@@ -150,7 +150,9 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     await finishSeed(folder, state);
   }
   if (config.exportFull) {
-    yield { type: "note", message: `Exported ${await exportFull(config, { folder, encoder })}` };
+    const { pth } = config;
+    const path = await exportFull(weightsPath(folder, 0), { folder, clip: encoder.file, pth });
+    yield { type: "note", message: `Exported ${path}` };
   }
   yield { type: "trained", run: config.run, folder };
 }
@@ -194,14 +196,14 @@ async function* trainEpochs(
   training: Training & {
     readonly state: TrainState;
     readonly numerics: Numerics;
-    readonly model: ForgeLens;
-    readonly optimizer: Optimizer;
+    readonly trunk: Trunk;
+    readonly detector: Detector;
     readonly trainer: Trainer;
     readonly seed: number;
     readonly seeds: number;
   },
 ): AsyncGenerator<RunEvent> {
-  const { config, session: { experiment, encoder }, folder, signal, state, model, optimizer, trainer, seed } =
+  const { config, session: { experiment, encoder }, folder, signal, state, detector, trainer, seed } =
     training;
   const { train, val } = experiment;
   const { batchSize, epochs } = config;
@@ -209,7 +211,7 @@ async function* trainEpochs(
   let savedAt = Date.now();
   const save = async () => {
     trainer.sync();
-    const weights = { model: forgeLensState(model), optimizer: optimizerState(optimizer) };
+    const weights = { model: detector.state(), optimizer: trainer.state() };
     await writeCheckpoint(folder, { state, weights });
     savedAt = Date.now();
   };
@@ -219,10 +221,10 @@ async function* trainEpochs(
     const before = state.step * batchSize;
     const rest = order.slice(before).map((i) => train[i]);
     let began = performance.now();
-    for await (const { tokens, samples } of tokenBatches(encoder, rest, { batchSize, before })) {
+    for await (const { features, samples } of featureBatches(training.trunk, rest, { batchSize, before })) {
       const labels = samples.map(({ label }) => label);
-      const loss = await trainer.step({ tokens, labels, seed: seedFrom(seed, epoch, state.step) });
-      tokens.dispose();
+      const loss = await trainer.step({ input: features, labels, seed: seedFrom(seed, epoch, state.step) });
+      features.dispose();
       if (!Number.isFinite(loss)) {
         throw new Error(
           `Cannot go on training: expected a finite loss but found ${loss} in epoch ${epoch}, step ${
@@ -258,9 +260,9 @@ async function* trainEpochs(
       : state.best === null || validation!.valAuc > state.best.auc;
     if (best) {
       state.best = { epoch, auc: validation?.valAuc ?? 0 };
-      const dict = forgeLensState(model);
+      const dict = detector.state();
       const { numerics } = training;
-      const card = cardOf(model.config, {
+      const card = cardOf(detector, {
         encoder,
         config,
         numerics,
@@ -274,7 +276,7 @@ async function* trainEpochs(
     const record: EpochRecord = {
       run,
       epoch,
-      step: optimizer.step,
+      step: trainer.steps,
       loss: state.lossSum / state.step,
       ...validation,
       seconds: state.seconds,
@@ -289,11 +291,11 @@ async function* trainEpochs(
 }
 
 async function validate(
-  training: Training & { readonly state: TrainState; readonly model: ForgeLens },
+  training: Training & { readonly state: TrainState; readonly trunk: Trunk; readonly detector: Detector },
   options: TaskOptions,
 ): Promise<{ valLoss: number; valAuc: number }> {
-  const { config, session: { experiment: { val }, encoder }, state, model } = training;
-  const [scores] = await scoreSamples([model], encoder, {
+  const { config, session: { experiment: { val } }, state, trunk, detector } = training;
+  const [scores] = await scoreSamples([detector], trunk, {
     samples: val,
     batchSize: config.batchSize,
     task: `Validating epoch ${state.epoch}`,

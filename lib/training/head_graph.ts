@@ -9,6 +9,7 @@
  */
 import { DTYPE } from "../backend/start.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/notebook_head.ts";
+import { type DropoutPlace, dropoutPlaces } from "../model/layers.ts";
 import { createGraph, type Graph, type Ref } from "../backend/graph.ts";
 import { type GraphOps, graphOps, type Variable } from "../backend/graph_ops.ts";
 
@@ -18,7 +19,7 @@ export const stepInputs = {
   tokens: "tokens",
   /** [B] int32, 0 real, 1 fake. */
   labels: "labels",
-  /** The seed of each dropout, [depth, 4] int32: attention, its output, hidden layer, feed-forward's output. */
+  /** The seed of each dropout, [depth, 4] int32, in the order of `dropoutPlaces`. */
   seeds: "seeds",
   /** `leastKept()` of each, [depth, 4] int32. */
   leastKept: "leastKept",
@@ -92,7 +93,7 @@ export function headGraph(
 
   const tokens = graph.input(stepInputs.tokens, { dtype: float32, shape: [-1, N, D] });
   const labels = graph.input(stepInputs.labels, { dtype: DTYPE.int32, shape: [-1] });
-  const perDropout = { dtype: DTYPE.int32, shape: [config.depth, 4] };
+  const perDropout = { dtype: DTYPE.int32, shape: [config.depth, dropoutPlaces.length] };
   const seeds = graph.input(stepInputs.seeds, perDropout);
   const leastKept = graph.input(stepInputs.leastKept, perDropout);
   const perImage = scalarInput(graph, stepInputs.perImage);
@@ -305,20 +306,23 @@ function writeLayer(
   const { float32 } = DTYPE;
   const name = `faformer.layers.${i}`;
   // The second number of a pair of seeds is 0 here and in `seededBytes()`.
-  const drawAt = (place: number): Draw => ({
-    seed: o.pad(o.reshape(o.slice(seeds, [i, place], [1, 1]), [1]), [[0, 1]]), // [2]
-    least: o.reshape(o.slice(leastKept, [i, place], [1, 1]), []),
-  });
-  const attention = writeAttention(step, { name: `${name}.self_attn`, x, draw: drawAt(0) });
-  const dropped = writeDropout(step, o.cast(attention.y, float32), drawAt(1));
+  const draw = (place: DropoutPlace): Draw => {
+    const one = [i, dropoutPlaces.indexOf(place)];
+    return {
+      seed: o.pad(o.reshape(o.slice(seeds, one, [1, 1]), [1]), [[0, 1]]), // [2]
+      least: o.reshape(o.slice(leastKept, one, [1, 1]), []),
+    };
+  };
+  const attention = writeAttention(step, { name: `${name}.self_attn`, x, draw: draw("attention") });
+  const dropped = writeDropout(step, o.cast(attention.y, float32), draw("dropout1"));
   const norm1 = writeNorm(step, `${name}.norm1`, o.add(x, dropped.y));
   const linear1 = writeLinear(step, `${name}.linear1`, norm1.y); // [R, F]
   const positive = o.unary("Relu", linear1.y);
   const hidden = step.config.dropout === 0
     ? positive
-    : o.mul(positive, writeMask(step, positive, { ...drawAt(2), dtype: step.low }));
+    : o.mul(positive, writeMask(step, positive, { ...draw("dropout"), dtype: step.low }));
   const linear2 = writeLinear(step, `${name}.linear2`, hidden, { inputScale: keepScale(step.config) }); // [R, D]
-  const fed = writeDropout(step, o.cast(linear2.y, float32), drawAt(3));
+  const fed = writeDropout(step, o.cast(linear2.y, float32), draw("dropout2"));
   const norm2 = writeNorm(step, `${name}.norm2`, o.add(norm1.y, fed.y));
   const back = (dy: Ref) => {
     const dSum = norm2.back(dy);

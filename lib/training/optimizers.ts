@@ -1,11 +1,10 @@
 /**
- * Cross-entropy, its gradients, and AdamW: one training step of the head.
+ * AdamW: what it is set to, what it keeps, and its step.
  *
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { type ForgeLens, logits } from "../model/detectors/notebook_head.ts";
-import { toVariable } from "../backend/tensors.ts";
+import { dispose, toVariable } from "../backend/tensors.ts";
 import type { StateDict } from "../weights/load.ts";
 
 /** AdamW's settings; PyTorch's defaults, but the reference's learning rate. */
@@ -25,48 +24,12 @@ export type Optimizer = {
   readonly moments: Map<string, { readonly m: tf.Variable; readonly v: tf.Variable }>;
 };
 
-/** One batch: tokens [B, N, D], labels [B] (0 real, 1 fake), and the seed of its dropout masks (default 0). */
-export type TrainBatch = {
-  readonly tokens: tf.Tensor3D;
-  readonly labels: ArrayLike<number>;
-  readonly seed?: number;
-};
-
 /** AdamW as `torch.optim.AdamW`: decoupled weight decay on every parameter, moments corrected for bias. */
 export function adamW(
   options: Partial<AdamWConfig> = {},
 ): Optimizer {
   const { learningRate = 1e-4, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
   return { config: { learningRate, beta1, beta2, epsilon, weightDecay }, step: 0, moments: new Map() };
-}
-
-/** The mean cross-entropy of logits [B, 2] against labels [B], a scalar, as `torch.nn.CrossEntropyLoss()`. */
-export function crossEntropy(logits: tf.Tensor2D, labels: ArrayLike<number>): tf.Scalar {
-  return tf.tidy(() => {
-    const targets = tf.oneHot(tf.tensor1d(Int32Array.from(labels), "int32"), 2); // [B, 2]
-    return tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), -1))) as tf.Scalar;
-  });
-}
-
-/** The gradient of the loss for every weight, by state-dict key, in training mode; the caller disposes them. */
-export function gradients(
-  model: ForgeLens,
-  tokens: tf.Tensor3D,
-  options: { readonly labels: ArrayLike<number>; readonly seed?: number },
-): Map<string, tf.Tensor> {
-  const { loss, gradients } = lossAndGradients(model, { tokens, ...options });
-  loss.dispose();
-  return gradients;
-}
-
-/** Takes one AdamW step on a batch and resolves to its loss before the step. */
-export async function trainStep(model: ForgeLens, optimizer: Optimizer, batch: TrainBatch): Promise<number> {
-  const { loss, gradients } = lossAndGradients(model, batch);
-  applyAdamW(model, optimizer, gradients);
-  for (const gradient of gradients.values()) gradient.dispose();
-  const [value] = await loss.data();
-  loss.dispose();
-  return value;
 }
 
 /** The optimizer's moments as a state dict: `step`, and for each weight `exp_avg.<key>` and `exp_avg_sq.<key>`. */
@@ -89,15 +52,20 @@ export function optimizerState(optimizer: Optimizer): StateDict {
   return dict;
 }
 
-/** Puts what `optimizerState()` gave back into a new optimizer. */
-export function restoreOptimizer(dict: StateDict, config: Partial<AdamWConfig> = {}): Optimizer {
-  const optimizer = adamW(config);
+/**
+ * Puts what `optimizerState()` gave back into an optimizer, whose own moments are freed.
+ *
+ * @throws {Error} when the step, or half of a weight's moments, is not there
+ */
+export function restoreOptimizer(optimizer: Optimizer, dict: StateDict): void {
   const step = dict.get("step");
   if (!step) {
     throw new Error(
       "Cannot restore the optimizer: expected the key step but found none; delete the run and train again",
     );
   }
+  dispose(optimizer.moments);
+  optimizer.moments.clear();
   optimizer.step = Number(step.data[0]);
   for (const [name, entry] of dict) {
     if (!name.startsWith("exp_avg.")) continue;
@@ -111,7 +79,6 @@ export function restoreOptimizer(dict: StateDict, config: Partial<AdamWConfig> =
       v: toVariable(tf.tensor(square.data as Float32Array, square.shape), { trainable: false }),
     });
   }
-  return optimizer;
 }
 
 /** The moments of a weight, zeros if there are none yet; they stay the optimizer's. */
@@ -129,38 +96,24 @@ export function momentsOf(
   return moments;
 }
 
-/** @throws when a batch has not one label for each image. */
-export function checkBatch(batch: TrainBatch): void {
-  if (batch.labels.length !== batch.tokens.shape[0]) {
-    throw new Error(
-      `Cannot train on a batch: expected ${
-        batch.tokens.shape[0]
-      } labels, one for each image, but found ${batch.labels.length}`,
-    );
-  }
-}
-
-function lossAndGradients(
-  model: ForgeLens,
-  batch: TrainBatch,
-): { loss: tf.Scalar; gradients: Map<string, tf.Tensor> } {
-  checkBatch(batch);
-  const variables = [...model.weights.values()];
-  const { value, grads } = tf.variableGrads(
-    () => crossEntropy(logits(model, batch.tokens, { training: true, seed: batch.seed }), batch.labels),
-    variables,
-  );
-  const gradients = new Map<string, tf.Tensor>();
-  for (const [key, variable] of model.weights) gradients.set(key, grads[variable.name]);
-  return { loss: value, gradients };
-}
-
-function applyAdamW(model: ForgeLens, optimizer: Optimizer, gradients: Map<string, tf.Tensor>): void {
-  const { learningRate, beta1, beta2, epsilon, weightDecay } = optimizer.config;
+/**
+ * Takes one AdamW step.
+ *
+ * @param weights what is changed, by state-dict key
+ * @param options.gradients of each weight; they stay the caller's
+ * @param options.learningRate for this step; the optimizer's unless given
+ */
+export function applyAdamW(
+  weights: ReadonlyMap<string, tf.Variable>,
+  optimizer: Optimizer,
+  options: { readonly gradients: ReadonlyMap<string, tf.Tensor>; readonly learningRate?: number },
+): void {
+  const { beta1, beta2, epsilon, weightDecay } = optimizer.config;
+  const { gradients, learningRate = optimizer.config.learningRate } = options;
   const t = ++optimizer.step;
   const stepSize = learningRate / (1 - beta1 ** t);
   const secondCorrection = Math.sqrt(1 - beta2 ** t);
-  for (const [key, weight] of model.weights) {
+  for (const [key, weight] of weights) {
     const { m, v } = momentsOf(optimizer, key, weight);
     tf.tidy(() => {
       const gradient = gradients.get(key)!;

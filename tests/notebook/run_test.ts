@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
-import { openEncoder } from "../../lib/model/encoders/open.ts";
+import { openEncoder } from "../../lib/runs/encoder.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import { loadExperiment } from "../../lib/runs/experiment.ts";
 import { parseMetricsJson, type RunReport } from "../../lib/report/report.ts";
@@ -112,7 +112,7 @@ Deno.test("the notebook's steps give the metrics of the command line, and the sa
 
 Deno.test("testAcross() with blank folders tests nothing after training on one's own data, and says so", async () => {
   const trained = { config: { ...config, run: "none" }, folder: "", history: [] };
-  const across = await testAcross({ ...trained, session, models: [] }, {
+  const across = await testAcross({ ...trained, session, detectors: [] }, {
     ...{ set: "DFDC", real: "", fake: "", demoSet: "demo-shift-b" },
   });
   assertEquals(across.results, []);

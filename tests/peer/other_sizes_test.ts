@@ -1,7 +1,8 @@
 import { assert, assertLess } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { adamW, gradients, trainStep } from "../../lib/training/optimizers.ts";
+import { gradients, trainStep } from "../../lib/training/eager.ts";
+import { adamW } from "../../lib/training/optimizers.ts";
 import { bindClip, embed, encodeTokens } from "../../lib/model/encoders/clip.ts";
 import { bindForgeLens, forgeLensState, logits } from "../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../lib/backend/tensors.ts";

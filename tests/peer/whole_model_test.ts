@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import type { RunEvent } from "../../lib/runs/events.ts";
 import { openSession } from "../../lib/runs/session.ts";
-import { tokenBatches } from "../../lib/model/encoders/tokens.ts";
+import { featureBatches } from "../../lib/model/features/batches.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { resolveConfig, type RunConfig } from "../../lib/runs/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
@@ -136,10 +136,13 @@ async function testLists(config: RunConfig, folder: string): Promise<TestList[]>
     const values: number[] = [];
     let batches = 0;
     for await (
-      const { tokens } of tokenBatches(session.encoder, samples, { batchSize: config.batchSize, jpegQuality })
+      const { features } of featureBatches(session.encoder.trunk("tokens"), samples, {
+        batchSize: config.batchSize,
+        jpegQuality,
+      })
     ) {
-      values.push(...tf.tidy(() => logits(head, tokens).dataSync()));
-      tokens.dispose();
+      values.push(...tf.tidy(() => logits(head, features as tf.Tensor3D).dataSync()));
+      features.dispose();
       batches++;
     }
     assertEquals([samples.length, batches], [8, 3], "the last batch is smaller");

@@ -1,10 +1,20 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { isOnGpu, isTensorFlow } from "../../lib/backend/start.ts";
-import { adamW, optimizerState, trainStep } from "../../lib/training/optimizers.ts";
-import { createTrainer, openTrainer } from "../../lib/training/trainer.ts";
-import type { Precision } from "../../lib/model/encoders/clip_graph.ts";
-import { bindForgeLens, createForgeLens, forgeLensState } from "../../lib/model/detectors/notebook_head.ts";
+import { adamW, type AdamWConfig, optimizerState } from "../../lib/training/optimizers.ts";
+import { trainStep } from "../../lib/training/eager.ts";
+import type { EngineName } from "../../lib/training/engine.ts";
+import { crossEntropy } from "../../lib/training/losses/cross_entropy.ts";
+import { nativeEngine } from "../../lib/training/native_engine.ts";
+import { openTrainer, type Trainer } from "../../lib/training/trainer.ts";
+import type { Precision } from "../../lib/model/encoders/encoder.ts";
+import {
+  bindForgeLens,
+  createForgeLens,
+  type ForgeLens,
+  forgeLensState,
+  headDetector,
+} from "../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
 import { compilesFor } from "../backend/native.ts";
 import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
@@ -15,29 +25,47 @@ const { labels, losses } = JSON.parse(await Deno.readTextFile(fixture("forgelens
 // An odd number of tokens and of heads: masks are drawn from pairs of numbers.
 const small = { dim: 24, heads: 3, depth: 2, feedForward: 40, dropout: 0.2 };
 
+/** A trainer of a head by cross-entropy. */
+function open(
+  model: ForgeLens,
+  options: {
+    readonly tokens: number;
+    readonly precision?: Precision;
+    readonly engine?: EngineName;
+    readonly adam?: Partial<AdamWConfig>;
+  },
+): Promise<Trainer> {
+  const { tokens, precision = "float32", engine, adam } = options;
+  return openTrainer(headDetector(model), {
+    loss: crossEntropy,
+    optimizer: { kind: "adamw", ...adam },
+    shape: [tokens, model.config.dim],
+    precision,
+    engine,
+  });
+}
+
 tensorTest("a trainer's gradients match PyTorch's first step for every weight", async () => {
   const model = bindForgeLens(weights, { heads: 8 });
-  const optimizer = adamW();
   const tokens = tensorOf<tf.Tensor3D>(expected, "tokens");
-  const trainer = await openTrainer(model, optimizer, { precision: "float32", tokens: tokens.shape[1] });
-  const grads = await trainer.gradients({ tokens, labels });
+  const trainer = await open(model, { tokens: tokens.shape[1] });
+  const grads = await trainer.gradients({ input: tokens, labels });
   assertEquals([...grads.keys()].sort(), [...weights.keys()].sort());
   for (const [key, gradient] of grads) {
     const wanted = expected.get(`grad.${key}`);
     // As for gradients(): float32 sums in another order than PyTorch's.
     if (wanted) assertLess(worstDifference(gradient.dataSync(), wanted.data as Float32Array), 1e-5, key);
   }
-  trainer.dispose();
-  dispose([grads, tokens, model.weights, optimizer.moments]);
+  trainer.close();
+  dispose([grads, tokens, model.weights]);
 });
 
 tensorTest("a trainer matches PyTorch's losses and weights over three AdamW steps", async () => {
   const model = bindForgeLens(weights, { heads: 8 });
   const tokens = tensorOf<tf.Tensor3D>(expected, "tokens");
-  const optimizer = adamW({ learningRate: 1e-3 });
-  const trainer = await openTrainer(model, optimizer, { precision: "float32", tokens: tokens.shape[1] });
+  const trainer = await open(model, { tokens: tokens.shape[1], adam: { learningRate: 1e-3 } });
   // By the third step of 1e-3, rounding has turned a ReLU on or off for a token: 2e-5 was seen.
-  for (const loss of losses) assertAlmostEquals(await trainer.step({ tokens, labels }), loss, 1e-4);
+  for (const loss of losses) assertAlmostEquals(await trainer.step({ input: tokens, labels }), loss, 1e-4);
   trainer.sync();
   for (const [key, { data }] of forgeLensState(model)) {
     const wanted = expected.get(`after3.${key}`);
@@ -47,28 +75,32 @@ tensorTest("a trainer matches PyTorch's losses and weights over three AdamW step
     const far = found.filter((value, i) => Math.abs(value - Number(wanted.data[i])) > 2e-5).length;
     assert(far <= found.length / 1000, `${key}: ${far} of ${found.length} weights are off`); // that ReLU's
   }
-  trainer.dispose();
-  dispose([tokens, model.weights, optimizer.moments]);
+  trainer.close();
+  dispose([tokens, model.weights]);
 });
 
 tensorTest("a trainer in float32 takes trainStep()'s steps, dropout masks and moments included", async () => {
   const tokens = tf.randomNormal([3, 5, small.dim], 0, 1, "float32", 1) as tf.Tensor3D;
   const few = tf.slice(tokens, [0, 0, 0], [1, -1, -1]);
   const [plain, fast] = [createForgeLens(small, 0), createForgeLens(small, 0)];
-  const [plainAdam, fastAdam] = [adamW(), adamW()];
-  const trainer = await openTrainer(fast, fastAdam, { precision: "float32", tokens: 5 });
+  const plainAdam = adamW();
+  const trainer = await open(fast, { tokens: 5 });
   for (let step = 0; step < 4; step++) {
     const batch = step === 3 ? { tokens: few, labels: [1] } : { tokens, labels: [0, 1, 0] };
     const loss = await trainStep(plain, plainAdam, { ...batch, seed: step });
-    assertAlmostEquals(await trainer.step({ ...batch, seed: step }), loss, 1e-5);
+    assertAlmostEquals(
+      await trainer.step({ input: batch.tokens, labels: batch.labels, seed: step }),
+      loss,
+      1e-5,
+    );
   }
   trainer.sync();
-  const moments = optimizerState(fastAdam);
+  const moments = trainer.state();
   for (const [key, { data }] of optimizerState(plainAdam)) {
     assertLess(worstDifference(moments.get(key)!.data as Float32Array, data as Float32Array), 1e-5, key);
   }
-  trainer.dispose();
-  dispose([tokens, few, plain.weights, fast.weights, plainAdam.moments, fastAdam.moments]);
+  trainer.close();
+  dispose([tokens, few, plain.weights, fast.weights, plainAdam.moments]);
 });
 
 const withoutNative = !await compilesFor("avx512_bf16");
@@ -77,8 +109,7 @@ const withoutNative = !await compilesFor("avx512_bf16");
 async function curve(precision: Precision, engine: "graph" | "native", dropoutSeed = 0): Promise<number[]> {
   const dim = 96;
   const model = createForgeLens({ ...small, dim, feedForward: 64 }, 0);
-  const optimizer = adamW({ learningRate: 5e-4 });
-  const trainer = await createTrainer(model, optimizer, { precision, engine, tokens: 9 });
+  const trainer = await open(model, { precision, engine, tokens: 9, adam: { learningRate: 5e-4 } });
   const labels = [0, 1, 0, 1];
   const found: number[] = [];
   for (let step = 0; step < 60; step++) {
@@ -86,11 +117,11 @@ async function curve(precision: Precision, engine: "graph" | "native", dropoutSe
       const noise = tf.randomNormal([4, 9, dim], 0, 1, "float32", step);
       return tf.mul(noise, tf.tensor([0.6, 1.4, 0.6, 1.4], [4, 1, 1])) as tf.Tensor3D;
     });
-    found.push(await trainer.step({ tokens, labels, seed: 1000 * dropoutSeed + step }));
+    found.push(await trainer.step({ input: tokens, labels, seed: 1000 * dropoutSeed + step }));
     tokens.dispose();
   }
-  trainer.dispose();
-  dispose([model.weights, optimizer.moments]);
+  trainer.close();
+  dispose(model.weights);
   return found;
 }
 
@@ -140,18 +171,14 @@ for (const { images, tokens: N, ...sizes } of nativeCases) {
         weight.assign(moved as tf.Tensor);
         moved.dispose();
       }
-      const optimizer = adamW();
-      const exact = await createTrainer(model, optimizer, {
-        precision: "float32",
-        engine: "graph",
-        tokens: N,
-      });
+      const exact = await open(model, { engine: "graph", tokens: N });
       const low = { precision: "bfloat16", tokens: N } as const;
-      const graph = await createTrainer(model, optimizer, { ...low, engine: "graph" });
-      const native = await createTrainer(model, optimizer, { ...low, engine: "native" });
+      const graph = await open(model, { ...low, engine: "graph" });
+      const native = await open(model, { ...low, engine: "native" });
+      assertEquals([graph.engine, native.engine], ["graph", "native"]);
       for (const [seed, B] of images.entries()) {
         const tokens = tf.randomNormal([B, N, config.dim], 0, 1, "float32", 1) as tf.Tensor3D;
-        const batch = { tokens, labels: Array.from({ length: B }, (_, i) => i % 2), seed };
+        const batch = { input: tokens, labels: Array.from({ length: B }, (_, i) => i % 2), seed };
         const [wanted, asGraph, found] = [
           await exact.gradients(batch),
           await graph.gradients(batch),
@@ -166,8 +193,8 @@ for (const { images, tokens: N, ...sizes } of nativeCases) {
         }
         dispose([tokens, wanted, asGraph, found]);
       }
-      [exact, graph, native].forEach((trainer) => trainer.dispose());
-      dispose([model.weights, optimizer.moments]);
+      [exact, graph, native].forEach((trainer) => trainer.close());
+      dispose(model.weights);
     },
     { ignore: withoutNative },
   );
@@ -179,21 +206,17 @@ tensorTest(
     if (!isTensorFlow()) return;
     const { tokens: N, images: [B], ...sizes } = nativeCases[0];
     const model = createForgeLens({ ...sizes, depth: 2, dropout: 0.2 }, 0);
-    const optimizer = adamW({ learningRate: 1e-3, weightDecay: 0.1 });
-    const { learningRate, beta1, beta2, epsilon, weightDecay } = optimizer.config;
-    const trainer = await createTrainer(model, optimizer, {
-      precision: "bfloat16",
-      engine: "native",
-      tokens: N,
-    });
+    const adam = { learningRate: 1e-3, weightDecay: 0.1 };
+    const { learningRate, beta1, beta2, epsilon, weightDecay } = adamW(adam).config;
+    const trainer = await open(model, { precision: "bfloat16", engine: "native", tokens: N, adam });
     const tokens = tf.randomNormal([B, N, sizes.dim], 0, 1, "float32", 1) as tf.Tensor3D;
     for (let t = 1; t <= 3; t++) {
-      const batch = { tokens, labels: [0, 1, 0], seed: t };
-      const before = new Map([...forgeLensState(model), ...optimizerState(optimizer)]);
+      const batch = { input: tokens, labels: [0, 1, 0], seed: t };
+      const before = new Map([...forgeLensState(model), ...trainer.state()]);
       const gradients = await trainer.gradients(batch);
       assert(await trainer.step(batch) > 0);
       trainer.sync();
-      const after = new Map([...forgeLensState(model), ...optimizerState(optimizer)]);
+      const after = new Map([...forgeLensState(model), ...trainer.state()]);
       for (const [key, gradient] of gradients) {
         const [weight, m, v] = [key, `exp_avg.${key}`, `exp_avg_sq.${key}`].map((name) => ({
           before: before.get(name)!.data as Float32Array,
@@ -213,56 +236,82 @@ tensorTest(
       }
       dispose(gradients);
     }
-    trainer.dispose();
-    dispose([tokens, model.weights, optimizer.moments]);
+    trainer.close();
+    dispose([tokens, model.weights]);
   },
 );
 
-tensorTest("a trainer refuses an engine that cannot be had, with the reason", async () => {
+tensorTest("an engine that cannot be had says why, and a trainer takes the next", async () => {
   if (!isTensorFlow()) return;
   const model = createForgeLens(small, 0);
   const optimizer = adamW();
   await assertRejects(
-    () => createTrainer(model, optimizer, { precision: "bfloat16", engine: "native", tokens: 5 }),
+    () => nativeEngine(model, { optimizer, precision: "bfloat16", tokens: 5 }),
     Error,
     "Cannot train by native code: expected widths that are multiples of 32 but found heads of 8 and a hidden layer of 40",
   );
   await assertRejects(
-    () => createTrainer(model, optimizer, { precision: "float32", engine: "native", tokens: 5 }),
+    () => nativeEngine(model, { optimizer, precision: "float32", tokens: 5 }),
     Error,
     "Cannot train by native code: expected precision bfloat16 but found float32",
   );
-  const trainer = await createTrainer(model, optimizer, { precision: "bfloat16", tokens: 5 });
-  assertEquals(trainer.engine, "graph");
-  trainer.dispose();
+  for (const engine of [undefined, "native"] as const) {
+    const trainer = await open(model, { precision: "bfloat16", engine, tokens: 5 });
+    assertEquals(trainer.engine, "graph");
+    trainer.close();
+  }
   dispose([model.weights, optimizer.moments]);
 }, { ignore: withoutNative });
+
+tensorTest(
+  "a trainer takes any loss, by automatic differentiation where the accelerators decline",
+  async () => {
+    const model = createForgeLens(small, 0);
+    const tokens = tf.randomNormal([2, 5, small.dim], 0, 1, "float32", 1) as tf.Tensor3D;
+    const half: typeof crossEntropy = (output, labels) =>
+      tf.tidy(() => tf.mul(0.5, crossEntropy(output, labels)) as tf.Scalar);
+    const options = { optimizer: { kind: "adamw" }, shape: [5, small.dim] } as const;
+    const trainer = await openTrainer(headDetector(model), { ...options, loss: half });
+    assertEquals([trainer.engine, trainer.precision, trainer.steps], ["eager", "float32", 0]);
+    const whole = await openTrainer(headDetector(model), { ...options, loss: crossEntropy, engine: "eager" });
+    const batch = { input: tokens, labels: [0, 1], seed: 1 };
+    const [some, all] = [await trainer.gradients(batch), await whole.gradients(batch)];
+    for (const [key, gradient] of some) {
+      const doubled = Float32Array.from(gradient.dataSync(), (value) => 2 * value);
+      assertLess(worstDifference(doubled, all.get(key)!.dataSync() as Float32Array), 1e-6, key); // one rounding
+    }
+    await trainer.step(batch);
+    assertEquals(trainer.steps, 1);
+    trainer.close();
+    whole.close();
+    dispose([tokens, some, all, model.weights]);
+  },
+);
 
 tensorTest(
   "a trainer leaves the model as it was until sync(), and refuses a batch without labels",
   async () => {
     if (!isTensorFlow()) return;
     const model = createForgeLens(small, 0);
-    const optimizer = adamW();
     const before = forgeLensState(model);
     const tokens = tf.randomNormal([2, 5, small.dim]) as tf.Tensor3D;
-    const trainer = await createTrainer(model, optimizer, { precision: "float32", tokens: 5 });
-    await trainer.step({ tokens, labels: [0, 1] });
+    const trainer = await open(model, { tokens: 5 });
+    await trainer.step({ input: tokens, labels: [0, 1] });
     assertEquals(forgeLensState(model), before);
     trainer.sync();
     const synced = forgeLensState(model);
     const moved = (key: string) =>
       worstDifference(synced.get(key)!.data as Float32Array, before.get(key)!.data as Float32Array);
     assert([...before.keys()].every((key) => moved(key) > 0));
-    await trainer.step({ tokens, labels: [0, 1] });
+    await trainer.step({ input: tokens, labels: [0, 1] });
     assertEquals(forgeLensState(model), synced);
     await assertRejects(
       // deno-lint-ignore require-await
-      async () => trainer.step({ tokens, labels: [0] }),
+      async () => trainer.step({ input: tokens, labels: [0] }),
       Error,
       "expected 2 labels, one for each image, but found 1",
     );
-    trainer.dispose();
-    dispose([tokens, model.weights, optimizer.moments]);
+    trainer.close();
+    dispose([tokens, model.weights]);
   },
 );

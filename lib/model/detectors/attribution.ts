@@ -10,7 +10,8 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { Sample } from "../../data/sample.ts";
 import { decodeImage } from "../../images/image.ts";
-import { type ForgeLens, logits } from "./notebook_head.ts";
+import { InputError } from "../../base/errors.ts";
+import type { Detector } from "./detector.ts";
 
 /**
  * Shares of each image's logit difference logit(fake) − logit(real): `patches` and `classToken` add up to `logit`. Positive speaks
@@ -35,11 +36,21 @@ const STEPS = 16;
  *
  * A gradient times its token would say little here: the head begins with a layer norm, which leaves a token's scale out.
  * Tokens are those that the frozen encoder gives, and each has seen the others.
+ *
+ * @throws {InputError} for features that are not tokens
  */
-export function attribution(model: ForgeLens, tokens: tf.Tensor3D): Attribution {
+export function attribution(detector: Pick<Detector, "forward" | "kind">, tokens: tf.Tensor3D): Attribution {
+  if (tokens.shape.length !== 3) {
+    throw new InputError(
+      `Cannot say what drives a ${
+        detector.kind.replaceAll("-", " ")
+      }: expected features of every token but found one vector an image`,
+    );
+  }
   return tf.tidy(() => {
     const logitOf = (x: tf.Tensor) => {
-      const both = logits(model, x as tf.Tensor3D); // [B, 2]
+      const both = detector.forward(x, { training: false }).logits; // [B, 2] or [B, 1]
+      if (both.shape[1] === 1) return tf.squeeze(both, [1]); // [B]
       return tf.squeeze(tf.sub(tf.slice(both, [0, 1], [-1, 1]), tf.slice(both, [0, 0], [-1, 1])), [1]); // [B]
     };
     const gradient = tf.grad((x: tf.Tensor) => tf.sum(logitOf(x)));

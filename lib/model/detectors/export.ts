@@ -4,11 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import type { RunConfig } from "../../runs/config.ts";
 import { InputError } from "../../base/errors.ts";
 import { loadStateDict, loadWeights, savePth, saveSafetensors, type StateDict } from "../../weights/load.ts";
-import type { Encoder } from "../encoders/open.ts";
-import { weightsPath } from "../../runs/folder/folder.ts";
 
 // Plain numbers that OpenAI's files keep among the tensors, and open_clip's model has no place for.
 const notWeights = new Set(["input_resolution", "context_length", "vocab_size"]);
@@ -35,21 +32,29 @@ export function checkWhole(clip: StateDict): void {
   );
 }
 
-/** Writes `model-full.safetensors` (with `--pth` also `model-full.pth`) of a trained run, of several seeds the first; resolves to its path. */
+/**
+ * Writes `model-full.safetensors` of a detector's file of weights, with what that says of itself; resolves to its path.
+ *
+ * @param weights the detector's `.safetensors`
+ * @param options.folder where to
+ * @param options.clip the file of CLIP's weights
+ * @param options.pth also writes `model-full.pth`
+ * @throws {InputError} when CLIP's weights are from no file, or not all of CLIP's
+ */
 export async function exportFull(
-  config: RunConfig,
-  options: { readonly folder: string; readonly encoder: Encoder },
+  weights: string,
+  options: { readonly folder: string; readonly clip: string | undefined; readonly pth: boolean },
 ): Promise<string> {
-  const { folder, encoder } = options;
-  if (encoder.file === undefined) {
+  const { folder, clip, pth } = options;
+  if (clip === undefined) {
     throw new InputError(
       "Cannot export the whole model: expected CLIP's weights from a file; give --clip-weights FILE",
     );
   }
-  const { tensors, metadata } = await loadWeights(weightsPath(folder, 0));
-  const whole = wholeModel(tensors, await loadStateDict(encoder.file));
+  const { tensors, metadata } = await loadWeights(weights);
+  const whole = wholeModel(tensors, await loadStateDict(clip));
   const path = join(folder, "model-full.safetensors");
   await saveSafetensors(path, whole, { metadata, checksum: true });
-  if (config.pth) await savePth(join(folder, "model-full.pth"), whole);
+  if (pth) await savePth(join(folder, "model-full.pth"), whole);
   return path;
 }

@@ -8,18 +8,22 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { createRandom, seedFrom } from "../../base/random.ts";
+import { z } from "zod";
+import { createRandom } from "../../base/random.ts";
 import {
   type EncoderLayer,
   encoderLayer,
   gelu,
   layerNorm,
+  layerSeed,
   type Linear,
   linear,
   type Norm,
 } from "../layers.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
-import { toVariable } from "../../backend/tensors.ts";
+import { dispose, toVariable } from "../../backend/tensors.ts";
+import type { Encoder } from "../encoders/encoder.ts";
+import { type Detector, type DetectorKind, fakeProbability } from "./detector.ts";
 import { checkState, type StateDict } from "../../weights/load.ts";
 
 /** The shape of a ForgeLens head. */
@@ -41,6 +45,49 @@ export type ForgeLens = {
   readonly config: ForgeLensConfig;
   readonly weights: ReadonlyMap<string, tf.Variable>;
 };
+
+const settings = z.strictObject({
+  heads: z.int().min(1).default(8).describe("attention heads of a FAFormer layer"),
+  depth: z.int().min(0).max(24).default(2).describe("FAFormer layers"),
+  feedForward: z.int().min(1).default(2048).describe("feed-forward width of a FAFormer layer"),
+  dropout: z.number().min(0).lt(1).default(0.1).describe("dropout rate in training"),
+});
+
+/** The notebook's head as one of the list of detectors. */
+export const notebookHead = {
+  about: "the notebook's head: WSGM, FAFormer and a classifier on all tokens",
+  settings,
+  fixed: ["heads", "depth", "feedForward"],
+  trunk: (encoder: Encoder) => encoder.trunk("tokens"),
+  create: ({ heads, depth, feedForward, dropout }, { shape: [, dim], seed }) =>
+    headDetector(createForgeLens({ dim, heads, depth, feedForward, dropout }, seed)),
+  bind: (dict, { heads, dropout }) => headDetector(bindForgeLens(dict, { heads, dropout })),
+} as const satisfies DetectorKind<z.output<typeof settings>>;
+
+/** The notebook's head as a detector, which accelerators know by its kind. */
+export type NotebookHead = Detector & { readonly kind: "notebook-head"; readonly model: ForgeLens };
+
+/** A detector of a head, which owns it from now on. */
+export function headDetector(model: ForgeLens): NotebookHead {
+  const forward: Detector["forward"] = (features, pass) => ({
+    logits: logits(model, features as tf.Tensor3D, pass),
+  });
+  return {
+    kind: "notebook-head",
+    model,
+    sizes: model.config,
+    weights: model.weights,
+    forward,
+    scores: (features) => fakeProbability(() => forward(features, { training: false })),
+    state: () => forgeLensState(model),
+    close: () => dispose(model.weights),
+  };
+}
+
+/** The head in a detector; undefined where it is of another kind. */
+export function headOf(detector: Pick<Detector, "kind">): ForgeLens | undefined {
+  return detector.kind === "notebook-head" ? (detector as NotebookHead).model : undefined;
+}
 
 type ForgeLensParams = {
   readonly guidance0: Linear;
@@ -124,7 +171,7 @@ export function logits(
     let x = layerNorm(p.norm, tf.add(tokens, guidance) as tf.Tensor3D);
     p.layers.forEach((layer, i) => {
       const dropout = options.training
-        ? { rate: model.config.dropout, seed: seedFrom(options.seed ?? 0, "dropout", i) }
+        ? { rate: model.config.dropout, seed: layerSeed(options.seed ?? 0, i) }
         : undefined;
       x = encoderLayer(layer, x, { heads: model.config.heads, dropout });
     });

@@ -183,19 +183,28 @@ export function embedPatches({ config, params: p }: Clip, pixels: tf.Tensor4D): 
  * @throws when the weights have no projection.
  */
 export function embed(clip: Clip, pixels: tf.Tensor4D): tf.Tensor2D {
-  if (clip.config.embedDim === 0) {
-    throw new Error(
-      "Cannot embed: expected weights with a projection but found none, as in a CLIPVisionModel",
-    );
-  }
-  return tf.tidy(() => {
-    const tokens = encodeTokens(clip, pixels);
-    const clsToken = tf.reshape(tf.slice(tokens, [0, 0, 0], [-1, 1, -1]), [
-      -1,
-      clip.config.width,
-    ]) as tf.Tensor2D; // [B, D]
-    return tf.matMul(clsToken, clip.params.proj); // [B, E]
-  });
+  needProjection(clip);
+  return tf.tidy(() => projectClsToken(clip, clsTokenOf(encodeTokens(clip, pixels))));
+}
+
+/** The class token of each image: tokens [B, N, D] → [B, D]. */
+export function clsTokenOf(tokens: tf.Tensor3D): tf.Tensor2D {
+  return tf.tidy(() =>
+    tf.reshape(tf.slice(tokens, [0, 0, 0], [-1, 1, -1]), [-1, tokens.shape[2]]) as tf.Tensor2D
+  );
+}
+
+/** Class tokens [B, D] → CLIP's image embeddings [B, E], not normalised. @throws {Error} when the weights have no projection */
+export function projectClsToken(clip: Clip, clsToken: tf.Tensor2D): tf.Tensor2D {
+  needProjection(clip);
+  return tf.matMul(clsToken, clip.params.proj); // [B, E]
+}
+
+function needProjection({ config }: Clip): void {
+  if (config.embedDim > 0) return;
+  throw new Error(
+    "Cannot embed: expected weights with a projection but found none, as in a CLIPVisionModel",
+  );
 }
 
 /** Sizes of the vision towers that OpenAI published. */

@@ -22,21 +22,8 @@ import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
 import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "../../backend/graph.ts";
 import { type GraphOps, graphOps, type Variable } from "../../backend/graph_ops.ts";
 import { compileInt8 } from "./clip_int8.ts";
+import type { CompiledTower, EncoderPrecision, Precision } from "./encoder.ts";
 import type { Linear, Norm, ResidualBlock } from "../layers.ts";
-
-/** What matrix products are computed in. */
-export type Precision = "bfloat16" | "float32";
-
-/** The same for an encoder, which is not trained: `int8` on CPUs with AVX-512 VNNI, see `compileInt8()`. */
-export type EncoderPrecision = Precision | "int8";
-
-/** A compiled encoder; free it with `dispose()`, the clip that it was made of stays the caller's. */
-export type CompiledClip = {
-  readonly precision: EncoderPrecision;
-  /** As `encodeTokens()`: pixels [B, S, S, 3] → [B, N, D]; the caller owns them. */
-  tokens(pixels: tf.Tensor4D): Promise<tf.Tensor3D>;
-  dispose(): void;
-};
 
 /** Changes when what the graph or int8.cc computes does. */
 const VERSION = 2;
@@ -50,7 +37,7 @@ const VERSION = 2;
 export async function compileClip(
   clip: Clip,
   options: { readonly precision: EncoderPrecision },
-): Promise<CompiledClip> {
+): Promise<CompiledTower> {
   const { precision } = options;
   if (precision === "int8") return await compileInt8(clip);
   if (!isTensorFlow()) {
@@ -69,7 +56,7 @@ export async function compileClip(
   const { imageSize } = clip.config;
   const probe = tf.zeros([1, imageSize, imageSize, 3]) as tf.Tensor4D;
   // TensorFlow on x86 has one op for a layer norm; elsewhere it is refused, and the graph spells it out.
-  let fused: CompiledClip | undefined;
+  let fused: CompiledTower | undefined;
   try {
     fused = await openEncoder(clip, { precision, fusedNorm: true });
     (await fused.tokens(probe)).dispose();
@@ -85,7 +72,7 @@ export async function compileClip(
 async function openEncoder(
   clip: Clip,
   options: { readonly precision: Precision; readonly fusedNorm: boolean },
-): Promise<CompiledClip> {
+): Promise<CompiledTower> {
   const { graph: written, weights } = encoderGraph(clip, options);
   let graph: LoadedGraph | undefined;
   try {

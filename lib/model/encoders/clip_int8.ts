@@ -12,7 +12,7 @@ import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../../base/errors.ts";
 import { openNative, TILE, whileHeld } from "../../backend/native.ts";
 import { type Clip, tokenCount } from "./clip.ts";
-import type { CompiledClip } from "./clip_graph.ts";
+import type { CompiledTower } from "./encoder.ts";
 import type { Linear, Norm } from "../layers.ts";
 
 const symbols = {
@@ -32,7 +32,7 @@ type Library = Deno.StaticForeignLibraryInterface<typeof symbols>;
  *
  * @throws when the machine or the encoder's sizes are not those that it is written for, with the reason
  */
-export async function compileInt8(clip: Clip): Promise<CompiledClip> {
+export async function compileInt8(clip: Clip): Promise<CompiledTower> {
   const { config, params } = clip;
   const { width: D, heads: H } = config;
   const F = params.blocks[0].cFc.weight.shape[0];

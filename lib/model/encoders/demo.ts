@@ -13,8 +13,10 @@
  *
  * @module
  */
-import { clipMean, clipStd } from "./clip.ts";
 import type { StateDict } from "../../weights/load.ts";
+import { bindClip, clipMean, clipStd } from "./clip.ts";
+import { clipTower } from "./clip_tower.ts";
+import type { EncoderKind, Tower, TowerSettings } from "./encoder.ts";
 
 /** The demo encoder's sizes. */
 export const demoEncoderConfig = {
@@ -76,6 +78,19 @@ export function spectrumCoefficients(): { v: number; h: number; radius: number; 
   }));
   const isFirst = ({ band }: { band: number }, k: number) => k === 0 || byRadius[k - 1].band !== band;
   return [...byRadius.filter(isFirst), ...byRadius.filter((one, k) => !isFirst(one, k))];
+}
+
+/** The built-in encoder, as one of the list. */
+export const demo: EncoderKind = {
+  about: "the built-in encoder, which is not CLIP",
+  bind: ({ settings }) => Promise.resolve(demoTower({ ...settings })),
+};
+
+/** The built-in encoder as a tower. */
+export function demoTower({ warning, ...settings }: TowerSettings & Pick<Tower, "warning">): Tower {
+  const { dict, config: { heads } } = demoEncoder();
+  const name = "demo encoder (spectral, not CLIP)";
+  return clipTower(bindClip(dict, { ...settings, heads }), { kind: "demo", name, warning, isBuiltIn: true });
 }
 
 /** The sizes of the demo encoder and its weights under open_clip's names; bind with `activation: "quickgelu"` and `heads: 3`. */

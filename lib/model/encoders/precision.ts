@@ -17,14 +17,7 @@ import {
   secondsInTurns,
 } from "../../backend/measure.ts";
 import { seedFrom } from "../../base/random.ts";
-import type { Clip } from "./clip.ts";
-import {
-  compileClip,
-  type CompiledClip,
-  encoderDigest,
-  type EncoderPrecision,
-  type Precision,
-} from "./clip_graph.ts";
+import type { CompiledTower, EncoderPrecision, Precision, Tower } from "./encoder.ts";
 
 /** What `choosePrecision()` found. */
 export type PrecisionChoice = {
@@ -57,14 +50,14 @@ const LEAST_GAIN = 1.1;
  * kept in the cache.
  */
 export async function choosePrecision(
-  clip: Clip,
+  tower: Pick<Tower, "input" | "digestIn" | "compile">,
   options: { readonly folder?: string; readonly signal?: AbortSignal } = {},
 ): Promise<PrecisionChoice> {
   if (!isTensorFlow()) {
     return { precision: "float32", head: "float32", reason: "WebAssembly has float32 alone" };
   }
-  return await measuredOnce(() => measure(clip, options), {
-    about: ["precision", VERSION, encoderDigest(clip, "int8")],
+  return await measuredOnce(() => measure(tower, options), {
+    about: ["precision", VERSION, tower.digestIn("int8")],
     schema: choiceSchema,
     folder: options.folder,
   });
@@ -73,20 +66,23 @@ export async function choosePrecision(
 /** Changes when the way of choosing does. */
 const VERSION = 2;
 
-async function measure(clip: Clip, { signal }: { readonly signal?: AbortSignal }): Promise<PrecisionChoice> {
-  const pixels = calibrationPixels(clip);
-  const compiled = new Map<EncoderPrecision, CompiledClip>();
+async function measure(
+  tower: Pick<Tower, "input" | "compile">,
+  { signal }: { readonly signal?: AbortSignal },
+): Promise<PrecisionChoice> {
+  const pixels = calibrationPixels(tower);
+  const compiled = new Map<EncoderPrecision, CompiledTower>();
   const cosines = new Map<EncoderPrecision, number>();
   const missing: string[] = [];
   try {
-    const full = await compileClip(clip, { precision: "float32" });
+    const full = await tower.compile("float32");
     compiled.set("float32", full);
     const exact = await full.tokens(pixels);
     // On a GPU there is no int8: it computes on the CPU.
     for (const precision of isOnGpu() ? ["bfloat16"] as const : ["bfloat16", "int8"] as const) {
       await takeBreath(signal);
       try {
-        compiled.set(precision, await compileClip(clip, { precision }));
+        compiled.set(precision, await tower.compile(precision));
       } catch (error) {
         missing.push(`${precision} is not to be had here: ${reasonOf(error)}`);
         continue;
@@ -159,7 +155,7 @@ export function meanCosine(a: tf.Tensor3D, b: tf.Tensor3D): number {
 }
 
 /** Four images of smooth shading and noise, as CLIP-normalised pixels. */
-function calibrationPixels({ config: { imageSize: S } }: Clip): tf.Tensor4D {
+function calibrationPixels({ input: { size: S } }: Pick<Tower, "input">): tf.Tensor4D {
   return tf.tidy(() => {
     const smooth = tf.image.resizeBilinear(
       tf.randomUniform(

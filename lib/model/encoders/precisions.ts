@@ -5,38 +5,37 @@
  */
 import { isTensorFlow } from "../../backend/start.ts";
 import { reasonOf } from "../../base/errors.ts";
-import type { RunConfig } from "../../runs/config.ts";
-import type { Clip } from "./clip.ts";
-import { compileClip, type CompiledClip, type EncoderPrecision, type Precision } from "./clip_graph.ts";
-import { choosePrecision, type PrecisionChoice } from "./precision.ts";
-import type { Encoder } from "./open.ts";
-import type { KeptPrecision } from "../../runs/folder/numerics.ts";
+import type { CompiledTower, EncoderPrecision, Precision, PrecisionUsed, Tower } from "./encoder.ts";
+import { choosePrecision } from "./precision.ts";
+
+/** What a run's matrix products are computed in, and why. */
+export type KeptPrecision = Pick<PrecisionUsed, "head" | "reason" | "doubt" | "seconds"> & {
+  readonly encoder: EncoderPrecision;
+};
 
 /** For what an encoder is opened. */
 export type EncoderUse = {
-  /** The precision of the run that goes on, or whose weights are tested; unless given, `config`'s is taken or measured. */
+  /** The precision of the run that goes on, or whose weights are tested; unless given, the one asked for is taken, or measured. */
   readonly kept?: KeptPrecision;
   /** For a test, which never measures: without `kept` it takes float32. */
   readonly testing?: boolean;
 };
 
 /** A precision for encoder and head, what to say of it, and whether another may stand in where the machine has none such. */
-type Wanted = Pick<PrecisionChoice, "head" | "seconds"> & {
+type Wanted = Omit<PrecisionUsed, "instead"> & {
   readonly wanted: EncoderPrecision;
-  readonly reason?: string;
-  readonly doubt?: string;
   readonly canChange?: boolean;
 };
 
 /**
- * The precisions to compile in: those of a run, those that `config` asks for, or for `auto` what a measurement chooses; a test never
+ * The precisions to compile in: those of a run, those that are asked for, or for `auto` what a measurement chooses; a test never
  * measures.
  */
 export async function precisionsOf(
-  encoder: Encoder,
-  options: EncoderUse & { readonly config: RunConfig; readonly signal?: AbortSignal },
+  tower: Tower,
+  options: EncoderUse & { readonly precision: EncoderPrecision | "auto"; readonly signal?: AbortSignal },
 ): Promise<Wanted> {
-  const { config: { precision }, kept, testing, signal } = options;
+  const { precision, kept, testing, signal } = options;
   if (kept && (precision === "auto" || precision === kept.encoder || !testing)) {
     return { wanted: kept.encoder, head: kept.head, doubt: kept.doubt, canChange: true };
   }
@@ -45,14 +44,14 @@ export async function precisionsOf(
       `Tested in ${precision} as --precision asks; the weights were trained on tokens in ${kept.encoder}.`;
     return { wanted: precision as EncoderPrecision, head: kept.head, doubt };
   }
-  const fixed = precisionIn(encoder, precision);
+  const fixed = precisionIn(tower, precision);
   if (fixed) return { ...fixed, wanted: fixed.precision };
   if (testing) {
     if (precision !== "auto") return { wanted: precision, head: "float32" };
     const doubt = "In what precision the weights were trained is not known: tested in float32.";
     return { wanted: "float32", head: "float32", doubt };
   }
-  const { precision: wanted, ...choice } = await choosePrecision(encoder.clip, { signal });
+  const { precision: wanted, ...choice } = await choosePrecision(tower, { signal });
   if (precision === "auto" || wanted === precision) return { ...choice, wanted };
   return {
     wanted: precision,
@@ -66,12 +65,12 @@ export async function precisionsOf(
  * the reference's way is compared with the reference.
  */
 function precisionIn(
-  { clip, isBuiltIn }: Encoder,
-  precision: RunConfig["precision"],
+  { settings, isBuiltIn }: Tower,
+  precision: EncoderPrecision | "auto",
 ): { readonly precision: EncoderPrecision; readonly head: Precision } | undefined {
   if (precision === "bfloat16" || precision === "float32") return { precision, head: precision };
   if (precision === "auto" && isBuiltIn) return { precision: "float32", head: "float32" };
-  if (clip.config.attendAcross === "tokens") return undefined;
+  if (settings.attendAcross === "tokens") return undefined;
   return { precision: precision === "auto" ? "float32" : precision, head: "float32" };
 }
 
@@ -84,14 +83,14 @@ const below: Readonly<Record<EncoderPrecision, EncoderPrecision | undefined>> = 
 
 /** An encoder compiled in the wanted precision, or, where it may change and this machine has none such, in the next that it has. */
 export async function compileAs(
-  clip: Clip,
+  tower: Tower,
   options: Pick<Wanted, "wanted" | "head" | "canChange">,
-): Promise<{ compiled: CompiledClip; headPrecision: Precision; instead?: string }> {
+): Promise<{ compiled: CompiledTower; headPrecision: Precision; instead?: string }> {
   const { wanted, head, canChange } = options;
   const reasons: string[] = [];
   for (let precision = wanted;;) {
     try {
-      const compiled = await compileClip(clip, { precision });
+      const compiled = await tower.compile(precision);
       const headPrecision = canChange && !isTensorFlow() ? "float32" : head;
       const changes = [
         ...(precision === wanted ? [] : [`${precision} instead of ${wanted} (${reasons.join("; ")})`]),

@@ -10,24 +10,24 @@ import { InputError } from "../../base/errors.ts";
 import { exists } from "../../base/files.ts";
 import { flagName, type RunConfig, type RunInput } from "../config.ts";
 import type { Sample } from "../../data/sample.ts";
-import { clipMean, clipStd } from "../../model/encoders/clip.ts";
-import { weightsDigest } from "../../model/encoders/clip_graph.ts";
-import type { ForgeLens } from "../../model/detectors/notebook_head.ts";
+import type { Detector } from "../../model/detectors/detector.ts";
+import {
+  detectorKind,
+  type DetectorName,
+  detectorNamed,
+  detectorNames,
+  detectorTitle,
+} from "../../model/detectors/mod.ts";
+import type { Encoder } from "../../model/encoders/encoder.ts";
+import { type EncoderName, encoderNames } from "../../model/encoders/mod.ts";
 import { loadWeights, type StateDict } from "../../weights/load.ts";
-import type { ReadyEncoder } from "../../model/encoders/open.ts";
 import { type Numerics, precisionSchema } from "./numerics.ts";
 
-const headSchema = z.object({
-  dim: z.int().min(1),
-  heads: z.int().min(1),
-  depth: z.int().min(0),
-  feedForward: z.int().min(1),
-  dropout: z.number(),
-});
-
 const cardSchema = z.object({
-  detector: z.literal("notebook head").optional(),
-  head: headSchema.optional(),
+  /** What kind of detector it is, in words. */
+  detector: z.string().optional(),
+  /** Its sizes. */
+  head: z.looseObject({ dim: z.int().min(1) }).catchall(z.number()).optional(),
   activation: z.enum(["quickgelu", "gelu"]).optional(),
   attendAcross: z.enum(["tokens", "batch"]).optional(),
   /** The encoder's name for a reader, for example `CLIP ViT-B-16`. */
@@ -35,7 +35,7 @@ const cardSchema = z.object({
   /** `weightsDigest()` of the encoder. */
   encoderDigest: z.string().optional(),
   /** What `--clip` opens this encoder. */
-  clip: z.enum(["auto", "demo", "ViT-B-16", "ViT-B-32", "ViT-L-14"]).optional(),
+  clip: z.enum(["auto", ...encoderNames]).optional(),
   preprocessing: z.object({
     size: z.int().min(1),
     mean: z.array(z.number()),
@@ -70,11 +70,11 @@ export type CardedWeights = {
   readonly warnings: readonly string[];
 };
 
-/** What to write beside a head's weights. */
+/** What to write beside a detector's weights. */
 export function cardOf(
-  head: ForgeLens["config"],
+  detector: Detector,
   options: {
-    readonly encoder: ReadyEncoder;
+    readonly encoder: Encoder;
     readonly config: RunConfig;
     readonly numerics: Numerics;
     readonly set: string;
@@ -84,19 +84,19 @@ export function cardOf(
   },
 ): WeightsCard {
   const { encoder, config, numerics, set, prior, epoch, seed } = options;
-  const { activation, attendAcross, imageSize } = encoder.clip.config;
+  const { input: { size, mean, std }, settings: { activation, attendAcross } } = encoder;
   return {
-    detector: "notebook head",
-    head,
+    detector: detectorTitle(detector.kind),
+    head: detector.sizes,
     activation,
     attendAcross,
     encoder: encoder.name,
-    encoderDigest: weightsDigest(encoder.clip),
-    clip: encoder.isBuiltIn ? "demo" : config.clip === "auto" ? "ViT-B-16" : config.clip,
+    encoderDigest: encoder.digest,
+    clip: encoder.kind as EncoderName,
     preprocessing: {
-      size: imageSize,
-      mean: [...clipMean],
-      std: [...clipStd],
+      size,
+      mean: [...mean],
+      std: [...std],
       resize: "whole image to size × size, bilinear with antialiasing as Pillow's",
     },
     prior,
@@ -174,14 +174,29 @@ function isSame(a: StateDict, b: StateDict): boolean {
   });
 }
 
-/** Settings that weights are trained with, and that no test may change. */
-const fixed = ["heads", "depth", "feedForward", "activation", "attendAcross", "preset"] as const;
+/**
+ * The kind of detector that a card states; files of older versions are all the notebook's head.
+ *
+ * @throws {InputError} for a kind that this version does not have
+ */
+export function detectorOf({ path, card }: Pick<CardedWeights, "path" | "card">): DetectorName {
+  const { detector = "notebook-head" } = card ?? {};
+  const name = detectorNamed(detector);
+  if (name !== undefined) return name;
+  throw new InputError(
+    `Cannot load ${path}: expected a ${
+      detectorNames.map(detectorTitle).join(" or ")
+    } but found a ${detector}; evaluate it with the version that wrote it`,
+  );
+}
 
-/** The fixed settings that a card states. */
-function fixedOf({ head, activation, attendAcross, config }: WeightsCard): Partial<RunConfig> {
+/** The settings that a card states and no test may change. */
+function fixedOf(weights: CardedWeights | Pick<CardedWeights, "path" | "card">): Partial<RunConfig> {
+  const { head, activation, attendAcross, config } = weights.card ?? {};
   const preset = config?.preset === "reference" || config?.preset === "corrected" ? config.preset : undefined;
-  const { heads, depth, feedForward } = head ?? {};
-  return { heads, depth, feedForward, activation, attendAcross, preset };
+  const detector = detectorOf(weights);
+  const own = detectorKind(detector).fixed.map((key) => [key, head?.[key]] as const);
+  return { detector, ...Object.fromEntries(own), activation, attendAcross, preset };
 }
 
 /**
@@ -194,8 +209,8 @@ export async function settingsFor(
   given: RunInput,
 ): Promise<RunInput> {
   if (!card) return given;
-  const settings = fixedOf(card);
-  const wrong = fixed.filter((key) =>
+  const settings = fixedOf({ path, card });
+  const wrong = (Object.keys(settings) as (keyof RunConfig)[]).filter((key) =>
     given[key] !== undefined && settings[key] !== undefined && given[key] !== settings[key]
   );
   if (wrong.length > 0) {
@@ -250,15 +265,20 @@ function withoutAuto(given: RunInput): RunInput {
  * @throws InputError with both encoders and what to do
  */
 export function checkEncoder(
-  encoder: Pick<ReadyEncoder, "clip" | "name" | "file">,
-  weights: { readonly path: string; readonly dim: number; readonly card?: WeightsCard },
+  encoder: Pick<Encoder, "digest" | "settings" | "name" | "file">,
+  weights: {
+    readonly path: string;
+    readonly dim: number;
+    /** Of the features that the encoder gives. */
+    readonly width: number;
+    readonly card?: WeightsCard;
+  },
 ): void {
-  const { path, dim, card } = weights;
-  const { width, activation, attendAcross } = encoder.clip.config;
-  const found = weightsDigest(encoder.clip);
+  const { path, dim, width, card } = weights;
+  const { digest: found, settings } = encoder;
   const expected = card?.encoderDigest;
   if (dim === width && (expected === undefined || expected === found)) {
-    for (const [key, value] of Object.entries({ activation, attendAcross } as const)) {
+    for (const [key, value] of Object.entries(settings)) {
       const own = card?.[key as "activation"];
       if (own !== undefined && own !== value) {
         throw new InputError(

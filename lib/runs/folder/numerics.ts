@@ -11,8 +11,7 @@ import { sealedJson, unsealed } from "../../base/checksum.ts";
 import { InputError } from "../../base/errors.ts";
 import { exists, readJson, writeWhole } from "../../base/files.ts";
 import { roundsSchema } from "../../backend/measure.ts";
-import { weightsDigest } from "../../model/encoders/clip_graph.ts";
-import type { ReadyEncoder } from "../../model/encoders/open.ts";
+import type { Encoder } from "../../model/encoders/encoder.ts";
 
 /** What matrix products are computed in, and why. */
 export const precisionSchema = z.object({
@@ -40,9 +39,6 @@ const numericsSchema = z.object({
 
 /** The choices of a run. */
 export type Numerics = z.output<typeof numericsSchema>;
-
-/** What a run computes in: its `precision` of {@link Numerics}. */
-export type KeptPrecision = Numerics["precision"];
 
 const numericsFile = "numerics.json";
 
@@ -80,19 +76,18 @@ export async function writeNumerics(folder: string, numerics: Numerics): Promise
  */
 export async function settleNumerics(
   folder: string,
-  options: { readonly encoder: ReadyEncoder; readonly started: boolean },
+  options: { readonly encoder: Encoder; readonly started: boolean },
 ): Promise<Numerics> {
   const { encoder, started } = options;
   const before = await readNumerics(folder);
-  const digest = weightsDigest(encoder.clip);
+  const { digest, precision: used, choice: { instead, ...choice } } = encoder;
   if (!before) {
     const note = "What the run was begun with was not kept: from its last checkpoint on it went on in " +
-      `${encoder.precision} (the head in ${encoder.headPrecision}), as chosen then.`;
-    const { precision, headPrecision: head, reason, doubt, seconds } = encoder;
+      `${used} (the head in ${choice.head}), as chosen then.`;
     const numerics: Numerics = {
       version: 1,
       encoder: { name: encoder.name, digest },
-      precision: { encoder: precision, head, reason, doubt, seconds },
+      precision: { encoder: used, ...choice },
       notes: started ? [note] : [],
     };
     await writeNumerics(folder, numerics);
@@ -109,18 +104,18 @@ export async function settleNumerics(
   }
   const { precision } = before;
   if (isOf(before, encoder)) return before;
-  if (encoder.instead === undefined) {
+  if (instead === undefined) {
     throw new InputError(
-      `Cannot go on with ${folder}: expected ${precision.encoder} and a head in ${precision.head}, which it was begun in, but found an encoder opened in ${encoder.precision} and ${encoder.headPrecision}; open it with what readNumerics() gives, or train a new run`,
+      `Cannot go on with ${folder}: expected ${precision.encoder} and a head in ${precision.head}, which it was begun in, but found an encoder opened in ${used} and ${choice.head}; open it with what readNumerics() gives, or train a new run`,
     );
   }
-  return await noteIn(folder, before, `Trained in part with another precision: ${encoder.instead}`);
+  return await noteIn(folder, before, `Trained in part with another precision: ${instead}`);
 }
 
 /** Whether an encoder is the one that a run was begun with, in its precision. */
-export function isOf({ encoder: { digest }, precision }: Numerics, encoder: ReadyEncoder): boolean {
-  return digest === weightsDigest(encoder.clip) && precision.encoder === encoder.precision &&
-    precision.head === encoder.headPrecision;
+export function isOf({ encoder: { digest }, precision }: Numerics, encoder: Encoder): boolean {
+  return digest === encoder.digest && precision.encoder === encoder.precision &&
+    precision.head === encoder.choice.head;
 }
 
 /** A run's choices with one more note, in its folder too. */

@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { initBackend } from "../../../lib/backend/start.ts";
 import { attribution, patchMask, pointingGame } from "../../../lib/model/detectors/attribution.ts";
 import type { Sample } from "../../../lib/data/sample.ts";
-import { createForgeLens, logits } from "../../../lib/model/detectors/notebook_head.ts";
+import { createForgeLens, headDetector, logits } from "../../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
 import { writeFiles } from "../../folders.ts";
 
@@ -14,7 +14,7 @@ await initBackend();
 Deno.test("attribution() shares out the logit difference among patches and class token", () => {
   const model = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 3);
   const tokens = tf.randomNormal([2, 5, 16], 0, 1, "float32", 7) as tf.Tensor3D;
-  const shares = attribution(model, tokens);
+  const shares = attribution(headDetector(model), tokens);
   assertEquals([shares.patches.shape, shares.classToken.shape], [[2, 4], [2]]);
   const both = tf.tidy(() => logits(model, tokens).arraySync());
   const patches = shares.patches.arraySync();
@@ -29,7 +29,7 @@ Deno.test("attribution() shares out the logit difference among patches and class
 Deno.test("attribution() shares the logit of an image of equal tokens equally among its patches", () => {
   const model = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 3);
   const tokens = tf.tile(tf.randomNormal([1, 1, 16], 0, 1, "float32", 1), [1, 5, 1]) as tf.Tensor3D;
-  const shares = attribution(model, tokens);
+  const shares = attribution(headDetector(model), tokens);
   const [logit] = shares.logit.dataSync();
   for (const share of shares.patches.dataSync()) assertAlmostEquals(share, logit / 4, 1e-5);
   assertAlmostEquals(shares.classToken.dataSync()[0], 0, 1e-5);
@@ -41,7 +41,7 @@ Deno.test("attribution() gives patches alike the same share, and another to the 
   const one = tf.randomNormal([1, 1, 16], 0, 1, "float32", 1);
   const odd = tf.randomNormal([1, 1, 16], 0, 3, "float32", 2);
   const tokens = tf.concat([one, one, one, odd, one], 1) as tf.Tensor3D; // the third patch
-  const shares = attribution(model, tokens);
+  const shares = attribution(headDetector(model), tokens);
   const [patches] = shares.patches.arraySync();
   for (const i of [1, 3]) assertAlmostEquals(patches[i], patches[0], 1e-5); // the head knows no places
   assertGreater(Math.abs(patches[2] - patches[0]), 0.01);
@@ -52,7 +52,7 @@ Deno.test("attribution() leaves no tensor behind but its results", () => {
   const model = createForgeLens({ dim: 8, heads: 2, depth: 1, feedForward: 8, dropout: 0 }, 0);
   const tokens = tf.ones([1, 5, 8]) as tf.Tensor3D;
   const before = tf.memory().numTensors;
-  const shares = attribution(model, tokens);
+  const shares = attribution(headDetector(model), tokens);
   assertEquals(tf.memory().numTensors, before + 3);
   dispose([tokens, shares, model]);
 });

@@ -10,6 +10,7 @@ import * as tf from "@tensorflow/tfjs";
 import { isOnGpu, isTensorFlow } from "../../../lib/backend/start.ts";
 import { bindClip, type Clip, randomClip } from "../../../lib/model/encoders/clip.ts";
 import { compileClip, encoderDigest } from "../../../lib/model/encoders/clip_graph.ts";
+import { clipTower } from "../../../lib/model/encoders/clip_tower.ts";
 import { demoEncoder } from "../../../lib/model/encoders/demo.ts";
 import { choosePrecision, meanCosine } from "../../../lib/model/encoders/precision.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
@@ -104,10 +105,11 @@ tensorTest(
   async () => {
     const { dict, config } = demoEncoder();
     const clip = bindClip(dict, { activation: "quickgelu", attendAcross: "tokens", heads: config.heads });
-    const choice = await choosePrecision(clip, { folder });
+    const tower = clipTower(clip, { name: "demo", kind: "demo" });
+    const choice = await choosePrecision(tower, { folder });
     assertNotEquals(choice.precision, "int8"); // one scale a token: a channel of 2000 leaves nothing of the others
     if (hasInt8 && !isOnGpu()) assertStringIncludes(choice.reason, "int8 is "); // it was tried
-    assertEquals(await choosePrecision(clip, { folder }), choice);
-    dispose(clip);
+    assertEquals(await choosePrecision(tower, { folder }), choice);
+    tower.close();
   },
 );

@@ -1,7 +1,7 @@
 /**
- * Tokens on disk: an image is encoded once, for every epoch, run, seed and evaluation.
+ * Features on disk: an image is encoded once, for every epoch, run, seed and evaluation.
  *
- * A token array is kept under what it is a function of: the bytes of the image file, how they are prepared, and the
+ * An image's features are kept under what it is a function of: the bytes of the image file, how they are prepared, and the
  * encoder. Arrays are in half precision, many to a shard; a shard is a safetensors file, so other tools read it too. It
  * appears whole or not at all, and each array is checked against its SHA-256 when read; a damaged shard is removed.
  *
@@ -12,12 +12,12 @@ import { basename, join } from "node:path";
 import { reasonOf } from "../../base/errors.ts";
 import { readAt, removeAbandoned, writeAtomically } from "../../base/files.ts";
 
-/** Tokens of one encoder on disk; `close()` writes what waits. */
-export type TokenCache = {
+/** The features of one trunk on disk; `close()` writes what waits. */
+export type FeatureCache = {
   readonly folder: string;
   /** Whether `get()` will find an array. */
   has(key: string): boolean;
-  /** The N·D numbers of an image, [N, D], or undefined when they are not there or not as they were written. */
+  /** The numbers of an image, or undefined when they are not there or not as they were written. */
   get(key: string): Promise<Float16Array<ArrayBuffer> | undefined>;
   /** Takes the numbers of an image, which a later `flush()` or a full shard writes to disk. */
   put(key: string, values: Float16Array<ArrayBuffer>): Promise<void>;
@@ -58,24 +58,24 @@ type Place = { readonly shard: string; readonly offset: number; readonly sum: st
 /**
  * Opens the tokens of one encoder under `root`. Tokens can be made again, so nothing that is wrong with the folder is an error.
  *
- * @param options.encoder what names the encoder, its weights and its precision: `encoderDigest()`
- * @param options.shape of an image's tokens, [N, D]
+ * @param options.encoder what names the trunk: its digest
+ * @param options.shape of an image's features
  * @param options.limit most bytes that all encoders' tokens may take; shards not used for longest go first, and when the open ones alone
  * reach it, nothing more is kept
  * @param options.onNote takes a sentence about a shard that is damaged, or a cache that is full or cannot be written to
  */
-export async function openTokenCache(
+export async function openFeatureCache(
   root: string,
   options: {
     readonly encoder: string;
-    readonly shape: readonly [number, number];
+    readonly shape: readonly number[];
     readonly limit: number;
     readonly onNote?: (message: string) => void;
   },
-): Promise<TokenCache> {
+): Promise<FeatureCache> {
   const { encoder, shape, limit, onNote = () => {} } = options;
   const folder = join(root, encoder);
-  const length = shape[0] * shape[1];
+  const length = shape.reduce((a, b) => a * b, 1);
   const places = new Map<string, Place>();
   const used = new Set<string>();
   let waiting = new Map<string, Float16Array<ArrayBuffer>>();
@@ -255,11 +255,11 @@ async function writeShard(
   folder: string,
   options: {
     readonly entries: ReadonlyMap<string, Float16Array<ArrayBuffer>>;
-    readonly shape: readonly [number, number];
+    readonly shape: readonly number[];
   },
 ): Promise<Map<string, Place>> {
   const { entries, shape } = options;
-  const size = 2 * shape[0] * shape[1];
+  const size = 2 * shape.reduce((a, b) => a * b, 1);
   const sums: Record<string, string> = {};
   const tensors: Record<string, unknown> = {};
   let at = 0;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { cacheUse, imageKey, openTokenCache, pruneCache } from "../../../lib/model/encoders/token_cache.ts";
+import { cacheUse, imageKey, openFeatureCache, pruneCache } from "../../../lib/model/features/cache.ts";
 import { loadStateDict } from "../../../lib/weights/load.ts";
 
 const shape = [3, 4] as const;
@@ -19,7 +19,7 @@ async function withRoot(body: (root: string) => Promise<void>): Promise<void> {
 async function open(root: string, options: { encoder?: string; limit?: number } = {}) {
   const notes: string[] = [];
   const { encoder = "e", limit = 1e9 } = options;
-  const cache = await openTokenCache(root, { encoder, shape, limit, onNote: (note) => notes.push(note) });
+  const cache = await openFeatureCache(root, { encoder, shape, limit, onNote: (note) => notes.push(note) });
   return { cache, notes };
 }
 

@@ -5,8 +5,8 @@
  */
 import { Presets, SingleBar } from "cli-progress";
 import { printable, printableLines } from "../base/printable.ts";
-import type { RunEvent } from "../runs/events.ts";
-import { Interrupted, stopOnSignals } from "../runs/interrupt.ts";
+import type { RunEvent } from "./events.ts";
+import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { dataTable, tableText } from "../report/tables.ts";
 
 /** Draws events as they come, each warning once, names from outside without their controls; `close()` leaves the terminal as it was. */

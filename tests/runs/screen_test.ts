@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createScreen } from "../../lib/commands/screen.ts";
+import { createScreen } from "../../lib/runs/screen.ts";
 
 Deno.test("createScreen() prints names from outside without what would steer the terminal", () => {
   const lines: string[] = [];

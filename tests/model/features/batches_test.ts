@@ -1,20 +1,15 @@
 import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { initBackend, isTensorFlow } from "../../../lib/backend/start.ts";
-import {
-  bindEncoder,
-  closeEncoder,
-  encoderWarning,
-  type ReadyEncoder,
-  readyEncoder,
-} from "../../../lib/model/encoders/open.ts";
+import type { Encoder } from "../../../lib/model/encoders/encoder.ts";
+import type { Tap, Trunk } from "../../../lib/model/features/trunk.ts";
+import { bindEncoder, encoderWarning, openEncoder } from "../../../lib/runs/encoder.ts";
 import { readNumerics, settleNumerics } from "../../../lib/runs/folder/numerics.ts";
-import { tokenBatches } from "../../../lib/model/encoders/tokens.ts";
+import { featureBatches } from "../../../lib/model/features/batches.ts";
 import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
 import type { Sample } from "../../../lib/data/sample.ts";
 import { readFolders } from "../../../lib/data/folders.ts";
 import { InputError } from "../../../lib/base/errors.ts";
-import { dispose } from "../../../lib/backend/tensors.ts";
 import { writePictures } from "../../folders.ts";
 
 await initBackend();
@@ -23,36 +18,37 @@ const folders = await writePictures(join(root, "pictures"), { videos: 3 });
 const { samples } = await readFolders(folders, { set: "pictures" });
 globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
 
-async function open(cacheFolder: string, changes: RunInput = {}): Promise<ReadyEncoder> {
-  const config = resolveConfig({ clip: "demo", cacheFolder: join(root, cacheFolder), ...changes });
-  return await readyEncoder(await bindEncoder(config), { config });
+async function open(cacheFolder: string, changes: RunInput = {}): Promise<Encoder> {
+  return await openEncoder(
+    resolveConfig({ clip: "demo", cacheFolder: join(root, cacheFolder), ...changes }),
+  );
 }
 
 /** Each sample's tokens by path. */
 async function tokensOf(
-  encoder: ReadyEncoder,
+  encoder: Pick<Encoder, "trunk">,
   options: { samples?: readonly Sample[]; batchSize?: number; jpegQuality?: number } = {},
 ): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
   const { samples: some = samples, batchSize = 4, jpegQuality } = options;
-  for await (const batch of tokenBatches(encoder, some, { batchSize, jpegQuality })) {
-    const values = batch.tokens.dataSync() as Float32Array;
+  for await (const batch of featureBatches(encoder.trunk("tokens"), some, { batchSize, jpegQuality })) {
+    const values = batch.features.dataSync() as Float32Array;
     const length = values.length / batch.samples.length;
     batch.samples.forEach(({ path }, i) => found.set(path, values.slice(i * length, (i + 1) * length)));
-    batch.tokens.dispose();
+    batch.features.dispose();
   }
   return found;
 }
 
 /** The same encoder, and how many images each call of it encodes from now on. */
-function watch(encoder: ReadyEncoder): { watched: ReadyEncoder; calls: readonly number[] } {
+function watch(encoder: Encoder): { watched: Pick<Encoder, "trunk">; calls: readonly number[] } {
   const calls: number[] = [];
-  const compiled = encoder.compiled!;
-  const tokens: typeof compiled.tokens = (pixels) => (calls.push(pixels.shape[0]), compiled.tokens(pixels));
-  return { watched: { ...encoder, compiled: { ...compiled, tokens } }, calls };
+  const trunk = encoder.trunk("tokens");
+  const features: Trunk["features"] = (images) => (calls.push(images.length), trunk.features(images));
+  return { watched: { trunk: () => ({ ...trunk, features }) }, calls };
 }
 
-Deno.test("tokenBatches() encodes an image once: a second pass reads what the first one gave", async () => {
+Deno.test("featureBatches() encodes an image once: a second pass reads what the first one gave", async () => {
   const encoder = await open("once");
   const first = await tokensOf(encoder);
   const { watched, calls } = watch(encoder);
@@ -63,17 +59,17 @@ Deno.test("tokenBatches() encodes an image once: a second pass reads what the fi
   assertEquals(calls.length, 0);
   await tokensOf(watched, { jpegQuality: 30 });
   assertGreater(calls.length, 0);
-  closeEncoder(encoder);
+  encoder.close();
 });
 
-Deno.test("readyEncoder() takes float32 for the demo encoder, and another precision where it is asked for", async () => {
+Deno.test("openEncoder() takes float32 for the demo encoder, and another precision where it is asked for", async () => {
   const encoder = await open("unasked");
-  assertEquals([encoder.precision, encoder.headPrecision], ["float32", "float32"]);
-  closeEncoder(encoder);
+  assertEquals([encoder.precision, encoder.choice.head], ["float32", "float32"]);
+  encoder.close();
   if (!isTensorFlow()) return;
   const low = await open("asked", { precision: "bfloat16" });
-  assertEquals([low.precision, low.headPrecision], ["bfloat16", "bfloat16"]);
-  closeEncoder(low);
+  assertEquals([low.precision, low.choice.head], ["bfloat16", "bfloat16"]);
+  low.close();
 });
 
 Deno.test("encoderWarning() says NOT CLIP of the demo encoder beside all data but the demo's", async () => {
@@ -83,27 +79,27 @@ Deno.test("encoderWarning() says NOT CLIP of the demo encoder beside all data bu
   const why = "NOT CLIP: no weights."; // said already
   assertEquals(encoderWarning({ ...encoder, warning: why }, { demo: false }), why);
   assertEquals(encoderWarning({ ...encoder, isBuiltIn: undefined, warning: "w" }, { demo: false }), "w");
-  dispose(encoder.clip);
+  encoder.close();
 });
 
-Deno.test("readyEncoder() never measures for a test, and takes the run's precision or the next that there is", async () => {
+Deno.test("openEncoder() never measures for a test, and takes the run's precision or the next that there is", async () => {
   if (!isTensorFlow()) return;
   // Attention across the batch is what int8.cc has not.
   const config = resolveConfig({ clip: "demo", attendAcross: "batch", cache: false });
   const kept = { encoder: "int8", head: "bfloat16" } as const;
-  const next = await readyEncoder(await bindEncoder(config), { config, kept, testing: true });
-  assertEquals([next.precision, next.headPrecision], ["bfloat16", "bfloat16"]);
+  const next = await openEncoder(config, { kept, testing: true });
+  assertEquals([next.precision, next.choice.head], ["bfloat16", "bfloat16"]);
   assertMatch(next.warning!, /bfloat16 instead of int8 \(expected attention across the tokens/);
-  closeEncoder(next);
+  next.close();
   const int8 = { ...config, precision: "int8" } as const;
   await assertRejects(
-    async () => readyEncoder(await bindEncoder(int8), { config: int8 }),
+    () => openEncoder(int8),
     InputError,
     "int8",
   );
 });
 
-Deno.test("tokenBatches() gives an encoder's tokens to half precision", async () => {
+Deno.test("featureBatches() gives an encoder's tokens to half precision", async () => {
   const [cached, plain] = [await open("half"), await open("none", { cache: false })];
   const [half, full] = [await tokensOf(cached), await tokensOf(plain)];
   for (const [path, values] of full) {
@@ -113,56 +109,83 @@ Deno.test("tokenBatches() gives an encoder's tokens to half precision", async ()
     assertLess(worst, 2 ** -10); // half precision has 11 bits
     assertGreater(worst, 0);
   }
-  closeEncoder(cached);
-  closeEncoder(plain);
+  cached.close();
+  plain.close();
 });
 
 for (const before of [0, 2]) {
-  Deno.test(`tokenBatches() encodes more images together than it gives at a time, after ${before} others`, async () => {
+  Deno.test(`featureBatches() encodes more images together than it gives at a time, after ${before} others`, async () => {
     const encoder = await open(`together-${before}`);
     const { watched, calls } = watch(encoder);
     const some = samples.slice(0, 11);
     const given: (readonly Sample[])[] = [];
-    for await (const batch of tokenBatches(watched, some, { batchSize: 2, together: 5, before })) {
-      assertEquals(batch.tokens.shape[0], batch.samples.length);
+    for await (
+      const batch of featureBatches(watched.trunk("tokens"), some, { batchSize: 2, together: 5, before })
+    ) {
+      assertEquals(batch.features.shape[0], batch.samples.length);
       given.push(batch.samples);
-      batch.tokens.dispose();
+      batch.features.dispose();
     }
     assertEquals(given.map(({ length }) => length), [2, 2, 2, 2, 2, 1]);
     assertEquals(given.flat(), some);
     // Three batches are the first to hold five images; those before them count.
     assertEquals(calls, before === 0 ? [6, 5] : [4, 6, 1]);
-    closeEncoder(encoder);
+    encoder.close();
   });
 }
 
-Deno.test("tokenBatches() keeps nothing where attention runs across the batch", async () => {
+Deno.test("a trunk gives the class token and its projection, [D] and [E], and keeps each apart", async () => {
+  const encoder = await open("taps");
+  const { width, embedDim } = encoder.sizes;
+  const tokens = await tokensOf(encoder);
+  for (const [tap, size] of [["clsToken", width], ["embedding", embedDim]] as const) {
+    const trunk = encoder.trunk(tap);
+    assertEquals(trunk.shape, [size]);
+    for await (const { features, samples: some } of featureBatches(trunk, samples, { batchSize: 4 })) {
+      assertEquals(features.shape, [some.length, size]);
+      const values = features.dataSync();
+      if (tap === "clsToken") {
+        some.forEach(({ path }, i) =>
+          assertEquals(values.slice(i * size, (i + 1) * size), tokens.get(path)!.slice(0, size))
+        );
+      }
+      features.dispose();
+    }
+  }
+  assertEquals(
+    new Set(["tokens", "clsToken", "embedding"].map((tap) => encoder.trunk(tap as Tap).digest)).size,
+    3,
+  );
+  encoder.close();
+});
+
+Deno.test("featureBatches() keeps nothing where attention runs across the batch", async () => {
   const encoder = await open("batch", { attendAcross: "batch" });
-  assertEquals([encoder.precision, encoder.cache], ["float32", undefined]);
+  assertEquals([encoder.precision, await encoder.trunk("tokens").cache()], ["float32", undefined]);
   const [alone, together] = [await tokensOf(encoder, { batchSize: 1 }), await tokensOf(encoder)];
   const { path } = samples[1];
   assertGreater(
     Math.max(...alone.get(path)!.map((value, i) => Math.abs(value - together.get(path)![i]))),
     1e-3,
   );
-  closeEncoder(encoder);
+  encoder.close();
 });
 
-Deno.test("tokenBatches() names an image that cannot be read", async () => {
+Deno.test("featureBatches() names an image that cannot be read", async () => {
   const encoder = await open("missing");
   const missing = { ...samples[0], path: join(root, "missing.png") };
   await assertRejects(() => tokensOf(encoder, { samples: [missing] }), Error, "missing.png");
-  closeEncoder(encoder);
+  encoder.close();
 });
 
 Deno.test("what a measurement has against a precision stays with the run, for whoever tests it", async () => {
   const config = resolveConfig({ clip: "demo", cache: false });
   const kept = { encoder: "float32", head: "float32", doubt: "int8 was asked for." } as const;
-  const encoder = await readyEncoder(await bindEncoder(config), { config, kept, testing: true });
+  const encoder = await openEncoder(config, { kept, testing: true });
   assertEquals(encoder.warning, kept.doubt);
   const folder = await Deno.makeTempDir();
   await settleNumerics(folder, { encoder, started: false });
   assertEquals((await readNumerics(folder))?.precision, kept);
   await Deno.remove(folder, { recursive: true });
-  closeEncoder(encoder);
+  encoder.close();
 });

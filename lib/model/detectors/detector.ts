@@ -1,0 +1,76 @@
+/**
+ * What every detector is: something on a frozen trunk that says how likely an image is fake.
+ *
+ * Shapes: B batch, E embedding width; features are [B, ...shape] of the detector's trunk.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { z } from "zod";
+import type { StateDict } from "../../weights/load.ts";
+import type { Encoder } from "../encoders/encoder.ts";
+import type { Trunk } from "../features/trunk.ts";
+
+/** Anything that gives features a score, trained by gradients or not; free it with `close()`. */
+export type Scorer = {
+  /** Its kind, as the list of detectors names it. */
+  readonly kind: string;
+  /** The width of what it stands on, D or E, and its own sizes, as its file states them. */
+  readonly sizes: Readonly<Record<string, number>> & { readonly dim: number };
+  /** The probability of fake of each image, in [0, 1]: features [B, ...shape] → [B]. */
+  scores(features: tf.Tensor): Promise<Float64Array>;
+  /** What it is made of, by PyTorch's keys: copies, ready to be saved. */
+  state(): StateDict;
+  close(): void;
+};
+
+/** What a detector says of features. */
+export type Output = {
+  /** [B, 2]: real and fake, to be put through a softmax; or [B, 1]: fake, through a sigmoid. */
+  readonly logits: tf.Tensor2D;
+  /** [B, E], where a loss wants it. */
+  readonly embedding?: tf.Tensor2D;
+};
+
+/** The probability of fake [B] that logits say: by a softmax of [B, 2], or a sigmoid of [B, 1]. */
+export async function fakeProbability(output: () => Output): Promise<Float64Array> {
+  const fake = tf.tidy(() => {
+    const { logits } = output();
+    return logits.shape[1] === 1 ? tf.sigmoid(logits) : tf.slice(tf.softmax(logits), [0, 1], [-1, 1]); // [B, 1]
+  });
+  const scores = Float64Array.from(await fake.data());
+  fake.dispose();
+  return scores;
+}
+
+/** A scorer that gradients can train. */
+export type Detector = Scorer & {
+  /** What is trained, by state-dict key. */
+  readonly weights: ReadonlyMap<string, tf.Variable>;
+  /**
+   * Features [B, ...shape] → logits; the caller disposes them.
+   *
+   * @param pass.training turns dropout on, whose masks are a function of `seed`, 0 unless given
+   */
+  forward(features: tf.Tensor, pass: { readonly training: boolean; readonly seed?: number }): Output;
+};
+
+/** A kind of detector, as the list of detectors has it; S are its settings, each of which is also a flag. */
+export type DetectorKind<S> = {
+  /** For the help and the README. */
+  readonly about: string;
+  /** The schema of its settings, whose descriptions are the help of their flags. */
+  readonly settings: z.ZodObject;
+  /** Those of its settings that its weights were trained with and no test may change. */
+  readonly fixed: readonly (keyof S & string)[];
+  /** What it stands on. */
+  trunk(encoder: Encoder, settings: S): Trunk;
+  /** An untrained one on features of that shape; each weight is a function of `seed` and its key. */
+  create(settings: S, options: { readonly shape: readonly number[]; readonly seed: number }): Detector;
+  /**
+   * One from its weights; sizes that they tell are read from them.
+   *
+   * @throws naming every missing, unexpected and misshaped key
+   */
+  bind(dict: StateDict, settings: S): Detector;
+};

@@ -1,0 +1,47 @@
+/**
+ * The detectors that `--detector` trains.
+ *
+ * @module
+ */
+import { z } from "zod";
+import type { DetectorKind } from "./detector.ts";
+import { notebookHead } from "./notebook_head.ts";
+
+/** The kinds of detector by name. */
+export const detectors = {
+  "notebook-head": notebookHead,
+} as const;
+
+/** The name of a kind of detector. */
+export type DetectorName = keyof typeof detectors;
+
+/** The names of all kinds. */
+export const detectorNames = Object.keys(detectors) as [DetectorName, ...DetectorName[]];
+
+type Shapes = (typeof detectors)[DetectorName]["settings"]["shape"];
+type Both<T> = (T extends unknown ? (each: T) => void : never) extends (each: infer All) => void ? All
+  : never;
+
+/** The settings of all kinds, each of which is a flag. */
+export const detectorSettings = Object.assign(
+  {},
+  ...Object.values(detectors).map(({ settings }) => settings.shape),
+) as Both<Shapes>;
+
+/** The values of the settings of all kinds. */
+export type DetectorSettings = { readonly [key in keyof Both<Shapes>]: z.output<Both<Shapes>[key]> };
+
+/** A kind of detector, which takes of all settings its own. */
+export function detectorKind(name: DetectorName): DetectorKind<DetectorSettings> {
+  return detectors[name];
+}
+
+/** What a reader calls a kind of detector: `notebook head`. */
+export function detectorTitle(name: string): string {
+  return name.replaceAll("-", " ");
+}
+
+/** The kind of that name or title; undefined where there is none. */
+export function detectorNamed(text: string): DetectorName | undefined {
+  return detectorNames.find((name) => name === text || detectorTitle(name) === text);
+}

@@ -1,0 +1,92 @@
+/**
+ * CLIP's vision towers as encoders: OpenAI's weights from a file or downloaded once, or random ones.
+ *
+ * @module
+ */
+import { dispose } from "../../backend/tensors.ts";
+import { clipWeights } from "../../weights/download.ts";
+import { loadStateDict } from "../../weights/load.ts";
+import {
+  bindClip,
+  type Clip,
+  clipMean,
+  clipModels,
+  clipStd,
+  encodeTokens,
+  projectClsToken,
+  randomClip,
+  tokenCount,
+  toPixels,
+} from "./clip.ts";
+import { compileClip, encoderDigest, weightsDigest } from "./clip_graph.ts";
+import type { EncoderKind, Tower } from "./encoder.ts";
+
+/** Names of the towers that OpenAI published. */
+export type ClipName = keyof typeof clipModels;
+
+/** A CLIP as a tower, which owns it from now on; `about` is what it cannot say of itself. */
+export function clipTower(
+  clip: Clip,
+  about: Pick<Tower, "name" | "kind" | "file" | "warning" | "isBuiltIn">,
+): Tower {
+  const { width, layers, heads, imageSize, patchSize, embedDim, activation, attendAcross } = clip.config;
+  return {
+    ...about,
+    input: { size: imageSize, mean: clipMean, std: clipStd },
+    sizes: { width, layers, heads, patchSize, tokens: tokenCount(clip.config), prefix: 1, embedDim },
+    settings: { activation, attendAcross },
+    digest: weightsDigest(clip),
+    digestIn: (precision) => encoderDigest(clip, precision),
+    pixels: (images) => toPixels(images, imageSize),
+    tokens: (pixels) => encodeTokens(clip, pixels),
+    embedding: (clsToken) => projectClsToken(clip, clsToken),
+    compile: (precision) => compileClip(clip, { precision }),
+    close: () => dispose(clip),
+  };
+}
+
+/** A tower that OpenAI published. */
+function published(name: ClipName): EncoderKind {
+  return {
+    about: `CLIP ${name} with OpenAI's weights`,
+    async bind({ settings, file, random, check, report, signal }) {
+      if (random) {
+        return clipTower(bindClip(randomClip(clipModels[name], 0), settings), {
+          kind: name,
+          name: `${name} with random weights`,
+          warning: `The encoder is ${name} with random weights: timings are real, scores mean nothing.`,
+        });
+      }
+      const path = await clipWeights({
+        model: name,
+        path: file,
+        signal,
+        onProgress: (done, total) => {
+          const task = `Downloading CLIP ${name}`;
+          if (total !== undefined) report?.({ type: "progress", task, unit: "bytes", done, total });
+        },
+      });
+      report?.({ type: "note", message: `Loading CLIP from ${path}` });
+      const dict = await loadStateDict(path);
+      check?.(dict);
+      const clip = bindClip(dict, settings);
+      return clipTower(clip, { kind: name, name: `CLIP ${modelName(clip)}`, file: path });
+    },
+  };
+}
+
+/** ViT-B/16, the reference notebook's. */
+export const vitB16: EncoderKind = published("ViT-B-16");
+/** ViT-B/32. */
+export const vitB32: EncoderKind = published("ViT-B-32");
+/** ViT-L/14. */
+export const vitL14: EncoderKind = published("ViT-L-14");
+
+/** OpenAI's name for a tower of this shape, else the shape. */
+function modelName({ config }: Clip): string {
+  const keys = ["width", "layers", "patchSize"] as const;
+  const known = Object.entries(clipModels).find(([, model]) =>
+    keys.every((key) => model[key] === config[key])
+  );
+  return known?.[0] ?? `of width ${config.width}, ${config.layers} layers, patches of ${config.patchSize}`;
+}

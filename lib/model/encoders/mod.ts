@@ -1,0 +1,22 @@
+/**
+ * The encoders that `--clip` opens.
+ *
+ * @module
+ */
+import { vitB16, vitB32, vitL14 } from "./clip_tower.ts";
+import { demo } from "./demo.ts";
+import type { EncoderKind } from "./encoder.ts";
+
+/** The kinds of encoder by name. */
+export const encoders = {
+  demo,
+  "ViT-B-16": vitB16,
+  "ViT-B-32": vitB32,
+  "ViT-L-14": vitL14,
+} as const satisfies Readonly<Record<string, EncoderKind>>;
+
+/** The name of a kind of encoder. */
+export type EncoderName = keyof typeof encoders;
+
+/** The names of all kinds. */
+export const encoderNames = Object.keys(encoders) as [EncoderName, ...EncoderName[]];

@@ -1,0 +1,166 @@
+/**
+ * Samples → the frozen features of their images, batch by batch: from disk where they are, else encoded and kept.
+ *
+ * @module
+ */
+import type * as tf from "@tensorflow/tfjs";
+import { fromHalf, isOnGpu } from "../../backend/start.ts";
+import type { Sample } from "../../data/sample.ts";
+import { loadImage, releaseBytes } from "../../images/image.ts";
+import { batchesAhead } from "../../data/order.ts";
+import { type FeatureCache, imageKey } from "./cache.ts";
+import type { Trunk } from "./trunk.ts";
+
+/** Features [B, ...shape], which whoever takes the batch disposes, and their samples. */
+export type FeatureBatch = { readonly features: tf.Tensor; readonly samples: readonly Sample[] };
+
+/** Images that a GPU encodes in one call: a batch of training leaves it idle. */
+const TOGETHER_ON_GPU = 64;
+
+/**
+ * A trunk's features of samples in the order given. The next batches' files are read and decoded while the caller works on this one.
+ *
+ * Where an image's features are a function of that image, they are rounded to half precision and kept in the trunk's cache, if
+ * it has one. Else each batch is encoded as it is.
+ *
+ * @param options.ahead how many batches wait at most, 2 unless given or `together` asks for more
+ * @param options.together how many images are encoded in one call where there is a cache: a batch, on a GPU 64
+ * @param options.before how many samples of the same order went before these, so that the same ones are encoded together
+ */
+export async function* featureBatches(
+  trunk: Trunk,
+  samples: readonly Sample[],
+  options: {
+    readonly batchSize: number;
+    readonly jpegQuality?: number;
+    readonly ahead?: number;
+    readonly together?: number;
+    readonly before?: number;
+  },
+): AsyncGenerator<FeatureBatch> {
+  const { batchSize: B, together = isOnGpu() ? TOGETHER_ON_GPU : B, before = 0 } = options;
+  const cache = await trunk.cache();
+  const load = (sample: Sample) => prepare(sample, { ...options, size: trunk.imageSize, cache });
+  const groupSize = cache ? Math.ceil(together / B) * B : B;
+  const ahead = Math.max(options.ahead ?? 2, groupSize / B);
+  const group: { readonly items: readonly Prepared[]; readonly samples: readonly Sample[] }[] = [];
+  const end = before + samples.length;
+  let reached = before;
+  try {
+    for await (const batch of batchesAhead(samples, { ...options, ahead, load })) {
+      group.push(batch);
+      reached += batch.samples.length;
+      if (reached % groupSize !== 0 && reached < end) continue;
+      const kept = cache && await keptFeatures(trunk, { cache, batch: group.flatMap(({ items }) => items) });
+      for (const { items, samples } of group.splice(0)) {
+        const features = kept ? stacked(kept.splice(0, items.length), trunk) : await encode(trunk, items);
+        yield { features, samples };
+      }
+    }
+  } finally {
+    await cache?.flush();
+  }
+}
+
+/** An image on its way: its features, or what they are made of. */
+type Prepared = {
+  readonly key?: string;
+  readonly features?: Float16Array<ArrayBuffer>;
+  /** RGB, [S, S, 3]; whoever calls it releases them. */
+  image(): Promise<Uint8Array>;
+};
+
+async function prepare(
+  { path }: Sample,
+  options: { readonly size: number; readonly jpegQuality?: number; readonly cache?: FeatureCache },
+): Promise<Prepared> {
+  const { size, jpegQuality, cache } = options;
+  const image = () => loadImage(path, { size, jpegQuality });
+  const key = cache && await keyOf(path, { size, jpegQuality });
+  const features = key === undefined ? undefined : await cache!.get(key);
+  if (features) return { key, features, image };
+  const loaded = await image();
+  return { key, image: () => Promise.resolve(loaded) };
+}
+
+/** A file is read for its key once a process, unless it changes. */
+const keys = new Map<string, string>();
+
+/** The key of a file's features; undefined when it cannot be read, which loading it will say. */
+async function keyOf(
+  path: string,
+  preparation: { readonly size: number; readonly jpegQuality?: number },
+): Promise<string | undefined> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (!info) return undefined;
+  const { size, jpegQuality = "" } = preparation;
+  const version = [path, info.size, info.mtime?.getTime(), info.ino, size, jpegQuality].join("\0");
+  let key = keys.get(version);
+  if (key === undefined) {
+    key = imageKey(await Deno.readFile(path), preparation);
+    keys.set(version, key);
+  }
+  return key;
+}
+
+async function encode(trunk: Trunk, batch: readonly Prepared[]): Promise<tf.Tensor> {
+  const images = await Promise.all(batch.map(({ image }) => image()));
+  const features = await trunk.features(images);
+  images.forEach(releaseBytes);
+  return features;
+}
+
+/** The features of each image. */
+async function keptFeatures(
+  trunk: Trunk,
+  { cache, batch }: { readonly cache: FeatureCache; readonly batch: readonly Prepared[] },
+): Promise<Float16Array<ArrayBuffer>[]> {
+  // A batch before this one may have encoded the same image meanwhile.
+  const known = await Promise.all(
+    batch.map(async ({ key, features }) =>
+      features ?? (key !== undefined && cache.has(key) ? await cache.get(key) : undefined)
+    ),
+  );
+  const missing = batch.filter((_, i) => known[i] === undefined);
+  if (missing.length > 0) {
+    const encoded = await encode(trunk, missing); // [M, ...shape]
+    const values = encoded.dataSync() as Float32Array;
+    encoded.dispose();
+    const length = values.length / missing.length;
+    let next = 0;
+    for (let i = 0; i < batch.length; i++) {
+      if (known[i] !== undefined) continue;
+      const features = inHalf(values.subarray(next * length, ++next * length));
+      known[i] = features;
+      const { key } = batch[i];
+      if (key !== undefined) await cache.put(key, features);
+    }
+  }
+  return known as Float16Array<ArrayBuffer>[];
+}
+
+/** The features of images as one tensor, [B, ...shape]. */
+function stacked(batch: readonly Float16Array<ArrayBuffer>[], { shape }: Trunk): tf.Tensor {
+  const length = shape.reduce((a, b) => a * b, 1);
+  const all = new Float16Array(batch.length * length);
+  batch.forEach((features, i) => all.set(features, i * length));
+  return fromHalf(all, [batch.length, ...shape]);
+}
+
+function inHalf(values: Float32Array): Float16Array<ArrayBuffer> {
+  const half = new Float16Array(values);
+  if (!allFinite(half)) {
+    throw new Error(
+      "Cannot keep features in half precision: expected numbers up to 65504 but found larger ones; run with --no-cache",
+    );
+  }
+  return half;
+}
+
+/** Whether all are finite numbers; by their bits, as a callback a number takes ten times as long. */
+function allFinite(values: Float16Array<ArrayBuffer>): boolean {
+  const exponent = 0x7c00; // all ones: infinite, or not a number
+  const bits = new Uint16Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) if ((bits[i] & exponent) === exponent) return false;
+  return true;
+}

@@ -1,0 +1,91 @@
+/**
+ * Configuration → the frozen image encoder that a run uses.
+ *
+ * @module
+ */
+import { tokenFolder } from "../base/cache.ts";
+import { reasonOf } from "../base/errors.ts";
+import type { TaskOptions } from "../base/task.ts";
+import { checkWhole } from "../model/detectors/export.ts";
+import { bindClip } from "../model/encoders/clip.ts";
+import { clipTower } from "../model/encoders/clip_tower.ts";
+import { demoTower } from "../model/encoders/demo.ts";
+import type { Encoder, Tower } from "../model/encoders/encoder.ts";
+import { encoders } from "../model/encoders/mod.ts";
+import { openTower } from "../model/encoders/open.ts";
+import type { EncoderUse } from "../model/encoders/precisions.ts";
+import type { StateDict } from "../weights/load.ts";
+import { withoutPrefix } from "../weights/prefix.ts";
+import { isDemo, type RunConfig } from "./config.ts";
+
+/**
+ * Opens the encoder that `config` names, compiled and with its features kept; the caller closes it.
+ *
+ * @throws as {@link bindEncoder} does
+ */
+export async function openEncoder(
+  config: RunConfig,
+  options: TaskOptions & EncoderUse & { readonly checkpoint?: StateDict } = {},
+): Promise<Encoder> {
+  const { precision, cache, cacheFolder, cacheLimit } = config;
+  const keep = {
+    folder: cacheFolder ?? tokenFolder(),
+    limit: cacheLimit * 1e9,
+    onNote: (message: string) => options.report?.({ type: "note", message }),
+  };
+  const tower = await bindEncoder(config, options);
+  return await openTower(tower, { ...options, precision, keep: cache ? keep : undefined });
+}
+
+/** That the encoder is the built-in one beside data that is not the demo's; a report shows it as a banner. */
+const NOT_CLIP =
+  "NOT CLIP: the built-in demo encoder makes the tokens, and its numbers say nothing about CLIP.";
+
+/** What a reader must know of an encoder before believing a number, beside demo data or others. */
+export function encoderWarning(encoder: Tower, options: { readonly demo: boolean }): string | undefined {
+  const { warning, isBuiltIn } = encoder;
+  if (!isBuiltIn || options.demo || warning?.startsWith("NOT CLIP")) return warning;
+  return [NOT_CLIP, warning].filter((text) => text !== undefined).join(" ");
+}
+
+/**
+ * Binds the encoder that `config` names: the demo one for the demo data, one of the list with its weights from a file or
+ * downloaded once, or its shape with random weights. The caller closes it.
+ *
+ * A whole ForgeLens `checkpoint` brings its own CLIP. With `clip: "auto"`, your own data and no weights to be had, it is the demo encoder with a warning.
+ *
+ * @throws when the named weights cannot be had, with the file to fetch and where to put it.
+ */
+export async function bindEncoder(
+  config: RunConfig,
+  options: Pick<TaskOptions, "report" | "signal"> & { readonly checkpoint?: StateDict } = {},
+): Promise<Tower> {
+  const { activation, attendAcross, randomClip, clipWeights } = config;
+  const settings = { activation, attendAcross };
+  const own = [...withoutPrefix(options.checkpoint ?? new Map())].filter(([key]) =>
+    key.startsWith("extractor.clip.")
+  );
+  const kind = config.clip === "auto" ? "ViT-B-16" : config.clip;
+  if (own.length > 0) {
+    // The file does not say it, and the two presets differ.
+    const message =
+      `CLIP from the checkpoint runs with ${activation} and attention across the ${attendAcross}; weights that the reference notebook trained want --preset reference`;
+    options.report?.({ type: "note", message });
+    return clipTower(bindClip(new Map(own), settings), { kind, name: "CLIP from the checkpoint" });
+  }
+  const { report, signal } = options;
+  const wantsClip = config.clip !== "auto" || clipWeights !== undefined || randomClip || !isDemo(config);
+  try {
+    return await encoders[wantsClip ? kind : "demo"].bind({
+      ...{ settings, report, signal },
+      file: clipWeights,
+      random: randomClip,
+      check: config.exportFull ? checkWhole : undefined, // now, not after training
+    });
+  } catch (error) {
+    const isNamed = config.clip !== "auto" || clipWeights !== undefined || config.exportFull;
+    if (isNamed || signal?.aborted) throw error;
+    const message = error instanceof Error ? error.message : reasonOf(error);
+    return demoTower({ ...settings, warning: `${NOT_CLIP} ${message}` });
+  }
+}

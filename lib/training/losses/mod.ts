@@ -1,0 +1,32 @@
+/**
+ * The losses that `--loss` takes.
+ *
+ * @module
+ */
+import { crossEntropy } from "./cross_entropy.ts";
+import type { Loss } from "./loss.ts";
+
+/** The losses by name. */
+export const losses = {
+  crossEntropy,
+} as const satisfies Readonly<Record<string, Loss>>;
+
+/** The name of a loss as flags have it: `cross-entropy`. */
+export type LossName = Dashed<keyof typeof losses>;
+
+type Dashed<T extends string> = T extends `${infer First}${infer Rest}`
+  ? First extends Lowercase<First> ? `${First}${Dashed<Rest>}` : `-${Lowercase<First>}${Dashed<Rest>}`
+  : T;
+
+/** The names of all losses. */
+export const lossNames = Object.keys(losses).map(dashed) as [LossName, ...LossName[]];
+
+/** The loss of that name. */
+export function lossNamed(name: LossName): Loss {
+  const key = (Object.keys(losses) as (keyof typeof losses)[]).find((each) => dashed(each) === name)!;
+  return losses[key];
+}
+
+function dashed(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

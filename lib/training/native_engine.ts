@@ -1,0 +1,66 @@
+/**
+ * The notebook's head trained by the project's C++, in bfloat16 on CPUs that have it.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import type { ForgeLens } from "../model/detectors/notebook_head.ts";
+import { checkBatch, type Engine, type TrainBatch } from "./engine.ts";
+import type { HeadOptions } from "./graph_engine.ts";
+import { openNativeHead } from "./head_native.ts";
+import { drawsOf, statesOf } from "./head_state.ts";
+
+/** Weights and moments live in the memory of `head_step.cc`. */
+export async function nativeEngine(
+  model: ForgeLens,
+  { optimizer, precision, tokens: N }: HeadOptions,
+): Promise<Engine> {
+  if (precision !== "bfloat16") {
+    throw new Error(`Cannot train by native code: expected precision bfloat16 but found ${precision}`);
+  }
+  const head = await openNativeHead(model.config, { tokens: N });
+  const load = () => {
+    for (const { key, slot, variable } of statesOf(model, optimizer)) {
+      head.put(key, slot, variable.dataSync() as Float32Array);
+    }
+  };
+  load();
+  const batchOf = (batch: TrainBatch) => ({
+    tokens: batch.input as tf.Tensor3D,
+    labels: Int32Array.from(batch.labels),
+    ...drawsOf(model, batch),
+  });
+  return {
+    precision,
+    step: (batch) => {
+      checkBatch(batch);
+      const { beta1, beta2, epsilon, weightDecay } = optimizer.config;
+      const { learningRate = optimizer.config.learningRate } = batch;
+      const step = ++optimizer.step;
+      return head.step(batchOf(batch), {
+        keep: 1 - learningRate * weightDecay,
+        beta1,
+        beta2,
+        stepSize: learningRate / (1 - beta1 ** step),
+        secondCorrection: 1 / Math.sqrt(1 - beta2 ** step),
+        epsilon,
+      });
+    },
+    gradients: async (batch) => {
+      checkBatch(batch);
+      await head.step(batchOf(batch));
+      return new Map(
+        [...model.weights].map(([key, { shape }]) => [key, tf.tensor(head.get(key, "gradient"), shape)]),
+      );
+    },
+    load,
+    sync: () => {
+      for (const { key, slot, variable } of statesOf(model, optimizer)) {
+        const value = tf.tensor(head.get(key, slot), variable.shape);
+        variable.assign(value);
+        value.dispose();
+      }
+    },
+    close: head.close,
+  };
+}
