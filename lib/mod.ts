@@ -76,7 +76,10 @@ export {
   type PaperModel,
 } from "./model/detectors/published.ts";
 export { dispose } from "./backend/tensors.ts";
-export { loadStateDict, savePth, saveSafetensors, type StateDict } from "./weights/load.ts";
+export { loadStateDict } from "./weights/load.ts";
+export { savePth } from "./weights/pth.ts";
+export { saveSafetensors } from "./weights/safetensors.ts";
+export type { StateDict } from "./weights/state.ts";
 
 export { bootstrapIntervals, type Interval, type Intervals } from "./metrics/bootstrap.ts";
 export { evaluateRun, scoreSamples } from "./runs/evaluate.ts";

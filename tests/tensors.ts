@@ -7,7 +7,8 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { type BackendName, initBackend, isTensorFlow } from "../lib/backend/start.ts";
-import { loadStateDict, type StateDict } from "../lib/weights/load.ts";
+import { loadStateDict } from "../lib/weights/load.ts";
+import type { StateDict } from "../lib/weights/state.ts";
 
 /** A test that must dispose every tensor that it makes. */
 export function tensorTest(

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import type { StateDict } from "../weights/load.ts";
+import type { StateDict } from "../weights/state.ts";
 
 /** Uploads every entry as a float32 tensor; the caller owns them. */
 export function tensorsOf(dict: StateDict): Map<string, tf.Tensor> {

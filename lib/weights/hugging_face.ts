@@ -4,7 +4,7 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
-import type { StateDict, StateTensor } from "./load.ts";
+import type { StateDict, StateTensor } from "./state.ts";
 
 const CLASS_EMBEDDING = "vision_model.embeddings.class_embedding";
 

@@ -4,25 +4,12 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
-import type { TensorData } from "./dtypes.ts";
 import { readAt } from "../base/files.ts";
+import type { TensorData } from "./dtypes.ts";
 import type { PickledTensor, PickleValue } from "./pickle_names.ts";
-import { commonPrefix } from "./prefix.ts";
 import { type Checkpoint, isLegacy, openLegacy, openZip } from "./pth.ts";
 import { readSafetensors } from "./safetensors.ts";
-
-export { savePth } from "./pth.ts";
-export { saveSafetensors } from "./safetensors.ts";
-
-/** An array with its shape; `dtype` is PyTorch's name of what `data` holds. */
-export type StateTensor = {
-  dtype: string;
-  shape: number[];
-  data: Float32Array | Int32Array | BigInt64Array | Uint8Array;
-};
-
-/** Arrays by PyTorch's names, in the file's order. */
-export type StateDict = Map<string, StateTensor>;
+import type { StateDict, StateTensor } from "./state.ts";
 
 /** What a checkpoint holds beside its weights: numbers, texts, lists, dictionaries, and tensors anywhere in them. */
 export type CheckpointValue =
@@ -260,61 +247,4 @@ export function loadCheckpoint(path: string): Promise<CheckpointValue> {
     };
     return await build(root, "");
   });
-}
-
-/** The first names of a list, each cut, and how many more there are. */
-function someOf(names: readonly string[]): string {
-  const first = names.slice(0, 4).map((name) => name.length > 80 ? `${name.slice(0, 80)}…` : name).join(", ");
-  return names.length > 4 ? `${first} and ${names.length - 4} more` : first;
-}
-
-/**
- * Throws unless `dict` has exactly the expected tensors.
- *
- * @param expected Shape by name.
- * @param options.what Names the model in the error.
- * @param options.ignore Keys of `dict` that may be there without being expected; default: none.
- * @throws `Cannot bind <what>: …`, with how many keys are missing, unexpected and misshaped and the first of them in one line, or
- * with the prefix that is before all of them.
- */
-export function checkState(
-  dict: StateDict,
-  expected: ReadonlyMap<string, readonly number[]>,
-  options: { what: string; ignore?: (key: string) => boolean },
-): void {
-  const { what, ignore = () => false } = options;
-  const missing = [...expected.keys()].filter((key) => !dict.has(key));
-  const unexpected = [...dict.keys()].filter((key) => !expected.has(key) && !ignore(key));
-  const misshaped: string[] = [];
-  for (const [key, shape] of expected) {
-    const found = dict.get(key)?.shape;
-    if (found && (found.length !== shape.length || found.some((side, axis) => side !== shape[axis]))) {
-      misshaped.push(`${key} (expected [${shape}] but found [${found}])`);
-    }
-  }
-  const lists = Object.entries({ missing, unexpected, misshaped }).filter(([, keys]) => keys.length > 0)
-    .map(([kind, keys]) => `${keys.length} ${kind}: ${someOf(keys)}`);
-  if (lists.length === 0) return;
-  const prefix = missing.length === expected.size ? commonPrefix([...dict.keys()]) : "";
-  if (prefix !== "") {
-    throw new InputError(
-      `Cannot bind ${what}: expected names such as ${missing[0]} but found that all names begin with ${
-        prefix.slice(0, 80)
-      }`,
-    );
-  }
-  // Beside the model, a trainer keeps its loss and its metrics.
-  const end = `.${missing[0]}`;
-  const behind = unexpected.find((key) => key.endsWith(end))?.slice(0, 1 - end.length);
-  if (missing.length > 0 && behind !== undefined && missing.every((key) => dict.has(behind + key))) {
-    const others = unexpected.filter((key) => !key.startsWith(behind));
-    throw new InputError(
-      `Cannot bind ${what}: expected names such as ${missing[0]} but found them behind ${
-        behind.slice(0, 80)
-      }, beside ${someOf(others)}; keep those that begin with it, without it`,
-    );
-  }
-  throw new InputError(
-    `Cannot bind ${what}: expected ${expected.size} tensors by name and shape but found ${lists.join("; ")}`,
-  );
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StateDict } from "./load.ts";
+import type { StateDict } from "./state.ts";
 
 /** DataParallel's, torch.compile's, and what a module is mostly called in the one that wraps it. */
 const PREFIXES = ["module.", "_orig_mod.", "model.", "net."];
@@ -18,11 +18,4 @@ export function withoutPrefix(dict: StateDict): StateDict {
     next = PREFIXES.find((each) => names.every((name) => name.startsWith(each, prefix.length)));
   }
   return prefix === "" ? dict : new Map([...dict].map(([name, value]) => [name.slice(prefix.length), value]));
-}
-
-/** What all names begin with, up to a dot; `""` for nothing. */
-export function commonPrefix(names: readonly string[]): string {
-  let prefix = names[0] ?? "";
-  for (const name of names) while (!name.startsWith(prefix)) prefix = prefix.slice(0, -1);
-  return prefix.slice(0, prefix.lastIndexOf(".") + 1);
 }

@@ -9,7 +9,7 @@ import { type Dtype, dtypeNamed, elementCount, type TensorData } from "./dtypes.
 import { readAt, writeAtomically } from "../base/files.ts";
 import { type Pickle, unpickle } from "./pickle.ts";
 import type { PickledTensor, PickleValue } from "./pickle_names.ts";
-import type { StateDict } from "./load.ts";
+import type { StateDict } from "./state.ts";
 
 configure({ useWebWorkers: false }); // the entries are stored, so there is nothing to compute
 

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { type Dtype, dtypeNamed, elementCount, shapeText } from "./dtypes.ts";
 import { decodeText, readAt, writeAtomically } from "../base/files.ts";
-import type { StateDict } from "./load.ts";
+import type { StateDict } from "./state.ts";
 
 /** The format's own limit, in bytes. */
 const MAX_HEADER = 100_000_000;

@@ -6,7 +6,8 @@ import { adamW } from "../../lib/training/optimizers.ts";
 import { bindClip, embed, encodeTokens } from "../../lib/model/encoders/clip.ts";
 import { bindForgeLens, forgeLensState, logits } from "../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
-import { loadStateDict, type StateDict } from "../../lib/weights/load.ts";
+import { loadStateDict } from "../../lib/weights/load.ts";
+import type { StateDict } from "../../lib/weights/state.ts";
 import { tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 import { pythonWith } from "./python.ts";
 

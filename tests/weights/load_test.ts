@@ -7,13 +7,9 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "fast-check";
-import {
-  checkState,
-  loadCheckpoint,
-  loadStateDict,
-  savePth,
-  type StateDict,
-} from "../../lib/weights/load.ts";
+import { loadCheckpoint, loadStateDict } from "../../lib/weights/load.ts";
+import { savePth } from "../../lib/weights/pth.ts";
+import { checkState, type StateDict } from "../../lib/weights/state.ts";
 import { withFolder } from "../folders.ts";
 
 const fixtures = new URL("../fixtures/", import.meta.url).pathname;

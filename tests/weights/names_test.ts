@@ -5,7 +5,7 @@ import { bindForgeLens } from "../../lib/model/detectors/notebook_head.ts";
 import { fromHuggingFace } from "../../lib/weights/hugging_face.ts";
 import { withoutPrefix } from "../../lib/weights/prefix.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
-import type { StateDict, StateTensor } from "../../lib/weights/load.ts";
+import type { StateDict, StateTensor } from "../../lib/weights/state.ts";
 import { arrays, tensorTest } from "../tensors.ts";
 
 const tower = new Map(

@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { dtypeNamed } from "../../lib/weights/dtypes.ts";
 import { readSafetensors } from "../../lib/weights/safetensors.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { loadStateDict, loadWeights, saveSafetensors, type StateDict } from "../../lib/weights/load.ts";
+import { loadStateDict, loadWeights } from "../../lib/weights/load.ts";
+import { saveSafetensors } from "../../lib/weights/safetensors.ts";
+import type { StateDict } from "../../lib/weights/state.ts";
 import { withFolder } from "../folders.ts";
 
 function fileOf(header: unknown, data: Uint8Array | number, length?: bigint): Uint8Array {

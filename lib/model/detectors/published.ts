@@ -21,7 +21,7 @@ import {
 } from "../layers.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
 import { tensorsOf } from "../../backend/tensors.ts";
-import { checkState, type StateDict } from "../../weights/load.ts";
+import { checkState, type StateDict } from "../../weights/state.ts";
 
 /** Weight-shared guidance module: a bottleneck of three linear layers, D → D/4 → D/4 → D. */
 type Wsgm = { readonly down: Linear; readonly middle: Linear; readonly up: Linear };

@@ -13,7 +13,7 @@ import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "../laye
 import { resizePositions } from "../positions.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
 import { tensorsOf } from "../../backend/tensors.ts";
-import { checkState, type StateDict } from "../../weights/load.ts";
+import { checkState, type StateDict } from "../../weights/state.ts";
 
 /** The shape of a CLIP vision tower and how it is run. */
 export type ClipConfig = {

@@ -14,7 +14,7 @@ import {
   logits,
 } from "../../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
-import type { StateDict } from "../../../lib/weights/load.ts";
+import type { StateDict } from "../../../lib/weights/state.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
 
 const weights = await arrays("forgelens_head.safetensors");

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { InputError } from "../../../lib/base/errors.ts";
 import { bindPaper, paperClsTokens, paperImage, paperLogit } from "../../../lib/model/detectors/published.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
-import type { StateDict } from "../../../lib/weights/load.ts";
+import type { StateDict } from "../../../lib/weights/state.ts";
 import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
 
 const weights = await arrays("paper_stage2.pth");

@@ -9,7 +9,7 @@ import {
   toPixels,
 } from "../../../lib/model/encoders/clip.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
-import type { StateDict } from "../../../lib/weights/load.ts";
+import type { StateDict } from "../../../lib/weights/state.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
 
 const weights = await arrays("clip_tiny.safetensors");

@@ -17,7 +17,9 @@ import { trainRun } from "../../../lib/runs/train.ts";
 import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
 import { InputError } from "../../../lib/base/errors.ts";
 import { randomClip } from "../../../lib/model/encoders/clip.ts";
-import { loadWeights, savePth, saveSafetensors } from "../../../lib/weights/load.ts";
+import { loadWeights } from "../../../lib/weights/load.ts";
+import { savePth } from "../../../lib/weights/pth.ts";
+import { saveSafetensors } from "../../../lib/weights/safetensors.ts";
 import { writePictures } from "../../folders.ts";
 
 await initBackend();
