@@ -1,5 +1,5 @@
 /**
- * A program that backend_test.ts runs once on each backend: the operations that the models are made of, forwards and
+ * A program that start_test.ts runs once on each backend: the operations that the models are made of, forwards and
  * backwards, as JSON.
  *
  * @module

@@ -33,7 +33,7 @@ type Probe = {
   results: { [name: string]: { forward: number[]; gradient: number[] } };
 };
 
-/** Runs backend_probe.ts on one backend, from a folder that has nothing to do with the project. */
+/** Runs probe.ts on one backend, from a folder that has nothing to do with the project. */
 async function probe(backend: BackendName): Promise<Probe> {
   const elsewhere = await Deno.makeTempDir();
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -42,7 +42,7 @@ async function probe(backend: BackendName): Promise<Probe> {
       "run",
       "--no-prompt",
       ...PERMISSIONS,
-      new URL("backend_probe.ts", import.meta.url).pathname,
+      new URL("probe.ts", import.meta.url).pathname,
       backend,
     ],
     cwd: elsewhere,

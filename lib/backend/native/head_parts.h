@@ -47,7 +47,7 @@ struct Norm {
   explicit Norm(int width) : weight(width), bias(width) {}
 };
 
-// AdamW's numbers for one step, filled in by head_step.ts in this order.
+// AdamW's numbers for one step, filled in by head_native.ts in this order.
 struct Update {
   float keep, beta1, beta2, stepSize, secondCorrection, epsilon;
 };

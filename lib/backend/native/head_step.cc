@@ -1,4 +1,4 @@
-// A training step of the ForgeLens head with matrix products in bfloat16 (AVX-512), for head_step.ts: forward, back, AdamW.
+// A training step of the ForgeLens head with matrix products in bfloat16 (AVX-512), for head_native.ts: forward, back, AdamW.
 //
 // The same mathematics and dropout masks as head_graph.ts. Factors of matrix products are rounded to bfloat16; their sums, the
 // residual stream, softmax, layer norms, weights and moments are in float32. Weights change in the last phase alone, each tile of
