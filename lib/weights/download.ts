@@ -56,8 +56,8 @@ async function hasChecksum(path: string, sha256: string): Promise<boolean> {
   }
 }
 
-/** Why a request failed, in one line. */
-function reasonOf(error: unknown): string {
+/** Why a request failed, in one line: the last of its causes. */
+function lastCauseOf(error: unknown): string {
   const messages: string[] = [];
   for (let cause = error; cause instanceof Error; cause = cause.cause) messages.push(cause.message);
   return (messages.at(-1) ?? String(error)).split("\n")[0];
@@ -144,13 +144,13 @@ async function fetchRest(
  * What has arrived waits in `<path>.part`, locked while in use, and a later call goes on from there; a connection that
  * ends on the way is tried again. The file is renamed into place once its SHA-256 is right.
  *
- * @param url Where from.
- * @param options.path Where to.
- * @param options.sha256 In lower-case hexadecimal.
- * @param options.limit Most bytes that the file can have; what sends more is refused. Default: none.
- * @param options.timeout Milliseconds without a byte after which an attempt ends, default 30,000.
- * @param options.signal Stops it, keeping what has arrived.
- * @throws `found …` with the last reason, or the signal's reason.
+ * @param url where from
+ * @param options.path where to
+ * @param options.sha256 in lower-case hexadecimal
+ * @param options.limit most bytes that the file can have; what sends more is refused; none unless given
+ * @param options.timeout milliseconds without a byte after which an attempt ends, 30,000 unless given
+ * @param options.signal stops it, keeping what has arrived
+ * @throws {Error} `found …` with the last reason, or the signal's reason.
  */
 export async function download(
   url: string,
@@ -179,7 +179,7 @@ export async function download(
       found = await fetchRest(url, file, { onProgress, timeout, limit, signal });
     } catch (error) {
       signal?.throwIfAborted();
-      reason = reasonOf(error);
+      reason = lastCauseOf(error);
       if (error instanceof Refused) break;
       continue;
     }
@@ -199,13 +199,14 @@ export async function download(
  * A local file with the weights of one of OpenAI's CLIP models, for `loadStateDict()`: downloaded and checked the
  * first time, checked again every time.
  *
- * @param options.model `"ViT-B-16"`, `"ViT-B-32"` or `"ViT-L-14"`, also with a slash as OpenAI writes them.
- * @param options.path The user's own file instead, of any origin; nothing is downloaded then.
- * @param options.cacheDir Default: `forgelens-bench/clip` in the user's cache folder.
- * @param options.baseUrl A mirror with the publisher's layout, `<baseUrl>/<sha256>/<name>.pt`.
- * @param options.signal Stops a download, which a later call goes on with.
- * @returns The file's path.
- * @throws In one line: what to fetch, from where, its checksum, and where to put it.
+ * @param options.model `"ViT-B-16"`, `"ViT-B-32"` or `"ViT-L-14"`, also with a slash as OpenAI writes them
+ * @param options.path the user's own file instead, of any origin; nothing is downloaded then
+ * @param options.cacheDir `forgelens-bench/clip` in the user's cache folder unless given
+ * @param options.baseUrl a mirror with the publisher's layout, `<baseUrl>/<sha256>/<name>.pt`
+ * @param options.signal stops a download, which a later call goes on with
+ * @returns the file's path
+ * @throws {InputError} when there is no such model, or no such file of the user's
+ * @throws {Error} in one line: what to fetch, from where, its checksum, and where to put it.
  */
 export async function clipWeights(options: {
   model: string;

@@ -9,15 +9,17 @@ export type TensorData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 
 /** One element type: its size, and its way into memory and back. */
 export interface Dtype {
+  /** Its name in PyTorch. */
   readonly name: string;
   /** Its name in a safetensors header. */
   readonly safetensors: string;
+  /** Of one element. */
   readonly bytes: number;
   /** The type of `decode`'s result: a wider one where JavaScript has no array for this one. */
   readonly loadsAs: "float32" | "int32" | "int64" | "uint8" | "bool";
   /** Little-endian bytes, which begin at a multiple of 8 in their buffer → elements; may share the memory. */
   readonly decode: (bytes: Uint8Array) => TensorData;
-  /** Elements → little-endian bytes, rounded to nearest; may share the memory. Throws if one does not fit. */
+  /** Elements → little-endian bytes, rounded to nearest; may share the memory. @throws {Error} if one does not fit. */
   readonly encode: (data: TensorData) => Uint8Array;
 }
 
@@ -260,7 +262,7 @@ export function shapeText(shape: readonly number[]): string {
 /**
  * How many elements a shape has.
  *
- * @throws When its sides, those of 0 left out, multiply to more than 2^53: the product would no longer be exact, or none.
+ * @throws {Error} when its sides, those of 0 left out, multiply to more than 2^53: the product would no longer be exact, or none.
  */
 export function elementCount(shape: readonly number[]): number {
   let count = 1;

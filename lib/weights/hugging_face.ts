@@ -43,7 +43,7 @@ export function isHuggingFace(dict: StateDict): boolean {
  * `in_proj`, the projection transposed. Text tower and scale are left out, and names that are not CLIP's kept as they are.
  * Without a projection, as in `CLIPVisionModel`, `proj` is [D, 0].
  *
- * @throws InputError when of a block's query, key and value some are missing.
+ * @throws {InputError} when of a block's query, key and value some are missing.
  */
 export function fromHuggingFace(dict: StateDict): StateDict {
   const first = [...dict.keys()].find((name) => name.endsWith(CLASS_EMBEDDING)) ?? CLASS_EMBEDDING;
@@ -97,10 +97,10 @@ function joined(name: string, parts: ReadonlyMap<string, StateTensor>): StateTen
   });
   const [{ shape: [, ...rest] }] = three;
   const data = new Float32Array(three.reduce((length, each) => length + each.data.length, 0));
-  let at = 0;
+  let filled = 0;
   for (const each of three) {
-    data.set(each.data, at);
-    at += each.data.length;
+    data.set(each.data, filled);
+    filled += each.data.length;
   }
   return { dtype: "float32", shape: [three.reduce((rows, each) => rows + each.shape[0], 0), ...rest], data };
 }

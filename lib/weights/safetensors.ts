@@ -93,10 +93,10 @@ function checkHeader(json: Uint8Array): void {
   let objects = 0;
   let commas = 0;
   let quoted = false;
-  for (let at = 0; at < json.length; at++) {
-    const byte = json[at];
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
     if (quoted) {
-      if (byte === 0x5c) at++; // a backslash and what it escapes
+      if (byte === 0x5c) i++; // a backslash and what it escapes
       else if (byte === 0x22) quoted = false;
     } else if (byte === 0x22) quoted = true;
     else if (byte === 0x2c) commas++;
@@ -133,19 +133,16 @@ function parseHeader(
     if (entries.length > MAX_TENSORS) {
       throw new Error(`expected at most ${MAX_TENSORS} tensors but found more`);
     }
-    if (entries.length > MAX_TENSORS) {
-      throw new Error(`expected at most ${MAX_TENSORS} tensors but found more`);
-    }
   }
-  let at = 0;
+  let filled = 0;
   for (const { key, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== at) {
-      throw new Error(`expected ${key} to begin at offset ${at} but found ${begin}: a gap or an overlap`);
+    if (begin !== filled) {
+      throw new Error(`expected ${key} to begin at offset ${filled} but found ${begin}: a gap or an overlap`);
     }
-    at = end;
+    filled = end;
   }
-  if (at !== dataLength) {
-    throw new Error(`expected ${at} bytes of tensors after the header but found ${dataLength}`);
+  if (filled !== dataLength) {
+    throw new Error(`expected ${filled} bytes of tensors after the header but found ${dataLength}`);
   }
   return { entries, metadata };
 }
@@ -176,7 +173,7 @@ function byName<T extends { readonly key: string }>(items: readonly T[]): T[] {
  * Reads an open safetensors file. Where `saveSafetensors()` left a checksum in its metadata, it is checked.
  *
  * @returns The tensors in the header's order, and the header's `__metadata__` (empty if there is none).
- * @throws `expected … but found …`, without the file's name, when header, offsets, sizes or the checksum are wrong.
+ * @throws {Error} `expected … but found …`, without the file's name, when header, offsets, sizes or the checksum are wrong.
  */
 export async function readSafetensors(
   file: Deno.FsFile,
@@ -232,10 +229,10 @@ export async function readSafetensors(
  * `dtype` is any of the format's, by PyTorch's name or the format's (`"float16"` or `"F16"`): floating-point types
  * take a Float32Array and round it, integer types any array whose values fit.
  *
- * @param options.metadata Texts for the header's `__metadata__`.
- * @param options.checksum Adds to them, as `forgelens.checksum`, a SHA-256 over all texts and tensors, which loading checks; off unless
+ * @param options.metadata texts for the header's `__metadata__`.
+ * @param options.checksum adds to them, as `forgelens.checksum`, a SHA-256 over all texts and tensors, which loading checks; off unless
  * given.
- * @throws `Cannot save …` when an entry's type, shape and data do not agree, or the file cannot be written.
+ * @throws {Error} `Cannot save …` when an entry's type, shape and data do not agree, or the file cannot be written.
  */
 export async function saveSafetensors(
   path: string,
@@ -257,10 +254,10 @@ export async function saveSafetensors(
     });
     // Wide elements first, so that each tensor begins at a multiple of its element size.
     const inFile = items.toSorted((a, b) => b.dtype.bytes - a.dtype.bytes);
-    let at = 0;
+    let filled = 0;
     for (const item of inFile) {
-      item.begin = at;
-      at += item.bytes;
+      item.begin = filled;
+      filled += item.bytes;
     }
     const encoded = ({ key, dtype, data }: typeof items[number]) => {
       try {

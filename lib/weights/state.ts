@@ -32,10 +32,10 @@ function someOf(names: readonly string[]): string {
 /**
  * Throws unless `dict` has exactly the expected tensors.
  *
- * @param expected Shape by name.
- * @param options.what Names the model in the error.
- * @param options.ignore Keys of `dict` that may be there without being expected; default: none.
- * @throws `Cannot bind <what>: …`, with how many keys are missing, unexpected and misshaped and the first of them in one line, or
+ * @param expected shape by name
+ * @param options.what names the model in the error
+ * @param options.ignore keys of `dict` that may be there without being expected; none unless given
+ * @throws {InputError} `Cannot bind <what>: …`, with how many keys are missing, unexpected and misshaped and the first of them in one line, or
  * with the prefix that is before all of them.
  */
 export function checkState(

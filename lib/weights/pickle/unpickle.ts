@@ -3,39 +3,21 @@
  *
  * @module
  */
-import { decodeText } from "../base/files.ts";
-import { hasAttributes, takeState } from "./pickle_inert.ts";
+import { hasAttributes, takeState } from "./inert.ts";
+import { createCursor, decimal, literal } from "./literals.ts";
+import { call, isAllowed, isScriptClass, storage } from "./names.ts";
 import {
-  call,
-  isAllowed,
   isList,
-  isOf,
-  isScriptClass,
+  isTagged,
   kindOf,
   type PickledName,
   type PickledStorage,
   type PickleValue,
-  storage,
-} from "./pickle_names.ts";
+} from "./values.ts";
 
 /** An instruction may make an object, which takes many times its one byte in memory. */
 const MAX_STEPS = 5_000_000;
 const MAX_KEPT = 2_000_000;
-
-/** A little-endian two's-complement integer, as a number where that is exact. */
-function integer(bytes: Uint8Array): number | bigint {
-  if (bytes.length > 64) throw new Error(`expected an integer of at most 64 bytes but found ${bytes.length}`);
-  let value = 0n;
-  for (let i = bytes.length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]);
-  value = BigInt.asIntN(8 * bytes.length, value);
-  return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-}
-
-function decimal(text: string): number | bigint {
-  if (!/^[+-]?\d{1,150}L?$/.test(text)) throw new Error(`expected an integer but found ${text.slice(0, 40)}`);
-  const value = BigInt(text.replace(/L$|^\+/g, ""));
-  return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-}
 
 /** How much a value takes to copy, in its elements or characters. */
 function sizeOf(value: PickleValue): number {
@@ -43,8 +25,13 @@ function sizeOf(value: PickleValue): number {
   return value instanceof Map || value instanceof Set ? value.size : 0;
 }
 
+function checkProtocol(version: number): void {
+  if (version > 5) throw new Error(`expected pickle protocol 0 to 5 but found ${version}`);
+}
+
 /** One pickle, read. */
 export interface Pickle {
+  /** What was pickled. */
   readonly value: PickleValue;
   /** Where it ends. */
   readonly end: number;
@@ -55,12 +42,13 @@ export interface Pickle {
 /**
  * Reads one pickle (protocols 0 to 5).
  *
- * @param bytes May go on after the pickle.
- * @param start Where the pickle begins.
- * @throws `expected … but found … at offset …` for anything but tensors and plain containers, and for a damaged one.
+ * @param bytes may go on after the pickle.
+ * @param start where the pickle begins.
+ * @throws {Error} `expected … but found … at offset …` for anything but tensors and plain containers, and for a damaged one.
  */
 export function unpickle(bytes: Uint8Array, start = 0): Pickle {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const cursor = createCursor(bytes, start);
+  const { u8, u32, line } = cursor;
   const memo = new Map<number, PickleValue>();
   const marks: number[] = [];
   const stack: PickleValue[] = [];
@@ -68,31 +56,8 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
   const modules = new WeakSet<object>();
   let copied = 0;
   let steps = 0;
-  let at = start;
   let opcodeAt = start;
 
-  const take = (length: number): number => {
-    if (length > bytes.length - at) {
-      throw new Error(`expected ${length} more bytes but found ${bytes.length - at}`);
-    }
-    at += length;
-    return at - length;
-  };
-  const u8 = () => bytes[take(1)];
-  const u16 = () => view.getUint16(take(2), true);
-  const u32 = () => view.getUint32(take(4), true);
-  const u64 = () => Number(view.getBigUint64(take(8), true));
-  const raw = (length: number): Uint8Array => {
-    const from = take(length);
-    return bytes.subarray(from, from + length);
-  };
-  const line = (): string => {
-    const end = bytes.indexOf(10, at);
-    if (end < 0) throw new Error("expected a line but found the end");
-    const text = decodeText(raw(end - at));
-    at++;
-    return text;
-  };
   const pop = (): PickleValue => {
     if (stack.length <= (marks.at(-1) ?? 0)) throw new Error("expected a value but found an empty stack");
     return stack.pop()!;
@@ -144,11 +109,11 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
   const invoke = (callee: PickleValue, args: PickleValue): PickleValue => {
     copy(args);
     const value = call(callee, args);
-    if (isOf<PickledName>(callee, "name") && hasAttributes(callee.name)) modules.add(value as object);
+    if (isTagged<PickledName>(callee, "name") && hasAttributes(callee.name)) modules.add(value as object);
     return value;
   };
   const create = (type: PickleValue, args: PickleValue): PickleValue => {
-    if (isOf<PickledName>(type, "name") && isScriptClass(type.name)) {
+    if (isTagged<PickledName>(type, "name") && isScriptClass(type.name)) {
       const module = new Map();
       modules.add(module);
       return module;
@@ -173,10 +138,10 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
   const step = (opcode: string): boolean => {
     switch (opcode) {
       case "\x80": // PROTO
-        if (u8() > 5) throw new Error(`expected pickle protocol 0 to 5 but found ${bytes[at - 1]}`);
+        checkProtocol(u8());
         break;
       case "\x95": // FRAME
-        take(8);
+        cursor.raw(8);
         break;
       case ".": // STOP
         return true;
@@ -192,93 +157,6 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
         break;
       case "2": // DUP
         stack.push(top());
-        break;
-
-      case "N":
-        stack.push(null);
-        break;
-      case "\x88":
-        stack.push(true);
-        break;
-      case "\x89":
-        stack.push(false);
-        break;
-      case "I": { // INT, which also spells the booleans
-        const text = line();
-        stack.push(text === "00" ? false : text === "01" ? true : decimal(text));
-        break;
-      }
-      case "L":
-        stack.push(decimal(line()));
-        break;
-      case "J":
-        stack.push(view.getInt32(take(4), true));
-        break;
-      case "K":
-        stack.push(u8());
-        break;
-      case "M":
-        stack.push(u16());
-        break;
-      case "\x8a": // LONG1
-        stack.push(integer(raw(u8())));
-        break;
-      case "\x8b": // LONG4
-        stack.push(integer(raw(u32())));
-        break;
-      case "F": {
-        const text = line();
-        const value = { inf: Infinity, "-inf": -Infinity, nan: NaN }[text] ?? Number(text);
-        if (Number.isNaN(value) && text !== "nan") {
-          throw new Error(`expected a number but found ${text.slice(0, 40)}`);
-        }
-        stack.push(value);
-        break;
-      }
-      case "G":
-        stack.push(view.getFloat64(take(8), false));
-        break;
-
-      case "S": { // STRING, quoted
-        const text = line();
-        if (!/^(['"]).*\1$/.test(text) || text.includes("\\")) {
-          throw new Error(`expected plain quoted text but found ${text.slice(0, 40)}`);
-        }
-        stack.push(text.slice(1, -1));
-        break;
-      }
-      case "T":
-        stack.push(decodeText(raw(u32())));
-        break;
-      case "U":
-        stack.push(decodeText(raw(u8())));
-        break;
-      case "V": { // UNICODE, with escapes
-        const text = line();
-        if (text.includes("\\")) {
-          throw new Error(`expected text without escapes but found ${text.slice(0, 40)}`);
-        }
-        stack.push(text);
-        break;
-      }
-      case "X":
-        stack.push(decodeText(raw(u32())));
-        break;
-      case "\x8c":
-        stack.push(decodeText(raw(u8())));
-        break;
-      case "\x8d":
-        stack.push(decodeText(raw(u64())));
-        break;
-      case "B":
-        stack.push(raw(u32()));
-        break;
-      case "C":
-        stack.push(raw(u8()));
-        break;
-      case "\x8e":
-      case "\x96":
-        stack.push(raw(u64()));
         break;
 
       case ")":
@@ -417,26 +295,31 @@ export function unpickle(bytes: Uint8Array, start = 0): Pickle {
         break;
       }
 
-      default:
-        throw new Error(
-          `expected an instruction of a pickle of tensors but found byte 0x${
-            opcode.charCodeAt(0).toString(16).padStart(2, "0")
-          }`,
-        );
+      default: {
+        const value = literal(opcode, cursor);
+        if (value === undefined) {
+          throw new Error(
+            `expected an instruction of a pickle of tensors but found byte 0x${
+              opcode.charCodeAt(0).toString(16).padStart(2, "0")
+            }`,
+          );
+        }
+        stack.push(value);
+      }
     }
     return false;
   };
 
   try {
     do {
-      opcodeAt = at;
+      opcodeAt = cursor.position();
       if (++steps > MAX_STEPS) {
         throw new Error(`expected a pickle of at most ${MAX_STEPS} instructions but found more`);
       }
     } while (!step(String.fromCharCode(u8())));
     const value = pop();
     if (marks.length > 0 || stack.length > 0) throw new Error("expected one value but found several");
-    return { value, end: at, storages };
+    return { value, end: cursor.position(), storages };
   } catch (error) {
     throw new Error(`${(error as Error).message} at offset ${opcodeAt}`);
   }

@@ -4,21 +4,8 @@
  *
  * @module
  */
-import { type Dtype, dtypeNamed, elementCount } from "./dtypes.ts";
-import type { PickleValue } from "./pickle_names.ts";
-
-/** A NumPy element type; its byte order comes after it. */
-export type PickledNumpyType = { readonly type: "NumPy type"; readonly code: string; order: string };
-
-/** A NumPy array; what it holds comes after it. */
-export type PickledArray = {
-  readonly type: "NumPy array";
-  shape: readonly number[];
-  /** Absent for elements that are no plain numbers, and for an array in Fortran's order. */
-  dtype?: Dtype;
-  /** Little-endian. */
-  bytes?: Uint8Array;
-};
+import { type Dtype, dtypeNamed, elementCount } from "../dtypes.ts";
+import type { PickledArray, PickledNumpyType, PickleValue } from "./values.ts";
 
 const NUMPY_TYPES: Readonly<Record<string, string>> = {
   f2: "float16",
@@ -108,9 +95,7 @@ function numpyType([code]: PickleValue[]): PickleValue {
 function littleEndian(bytes: Uint8Array, size: number, order: string): Uint8Array {
   const copy = bytes.slice();
   if (order === ">") {
-    for (let at = 0; at < copy.length; at += size) {
-      copy.subarray(at, at + size).reverse();
-    }
+    for (let begin = 0; begin < copy.length; begin += size) copy.subarray(begin, begin + size).reverse();
   }
   return copy;
 }
@@ -134,7 +119,8 @@ function scalar([type, bytes]: PickleValue[]): PickleValue {
 
 const emptyArray = (): PickleValue => ({ type: "NumPy array", shape: [0] });
 
-type Builder = (args: PickleValue[]) => PickleValue;
+/** Plain data from the arguments of a call. */
+export type Builder = (args: PickleValue[]) => PickleValue;
 
 /** The calls that give such data. */
 export const inertBuilders: ReadonlyMap<string, Builder> = new Map<string, Builder>([
@@ -174,9 +160,15 @@ export function isInert(name: string): boolean {
 }
 
 /** Whether an object's attributes are the dictionary that comes after it. */
-export const hasAttributes = (name: string) => name === "argparse.Namespace";
+export function hasAttributes(name: string): boolean {
+  return name === "argparse.Namespace";
+}
 
-/** Takes the state that comes after a NumPy type or array, and tells whether it was one. */
+/**
+ * Takes the state that comes after a NumPy type or array, and tells whether it was one.
+ *
+ * @throws {Error} `expected … but found …` for another state.
+ */
 export function takeState(target: PickleValue, state: PickleValue): boolean {
   if (isNumpyType(target)) {
     const order = Array.isArray(state) ? state[1] : undefined;

@@ -3,48 +3,18 @@
  *
  * @module
  */
-import { type Dtype, dtypeNamed, elementCount, shapeText } from "./dtypes.ts";
-import { inertBuilders, isInert, type PickledArray, type PickledNumpyType } from "./pickle_inert.ts";
-
-/** A tensor's place in a storage; `elements` of it are in the file. */
-export type PickledTensor = {
-  readonly type: "tensor";
-  readonly storage: PickledStorage;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-  /** Of the first element, counted in elements of `dtype`. */
-  readonly offset: number;
-};
-
-/** A block of elements that tensors look into. */
-export type PickledStorage = {
-  readonly type: "storage";
-  readonly key: string;
-  /** Absent for an untyped storage, whose elements are bytes. */
-  readonly dtype?: Dtype;
-  readonly elements: number;
-};
-
-/** A name from Python that was let through: a class or a function of PyTorch's, never called. */
-export type PickledName = { readonly type: "name"; readonly name: string };
-
-/** What a pickle can hold: tuples are arrays, dictionaries and modules are maps, `bytes` is a Uint8Array. */
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | PickleValue[]
-  | Map<PickleValue, PickleValue>
-  | Set<PickleValue>
-  | PickledTensor
-  | PickledStorage
-  | PickledName
-  | PickledNumpyType
-  | PickledArray;
+import { type Dtype, dtypeNamed, elementCount, shapeText } from "../dtypes.ts";
+import { type Builder, inertBuilders, isInert } from "./inert.ts";
+import {
+  isList,
+  isTagged,
+  isTensor,
+  kindOf,
+  type PickledName,
+  type PickledStorage,
+  type PickledTensor,
+  type PickleValue,
+} from "./values.ts";
 
 const STORAGES = new Map([
   ["torch.FloatStorage", "float32"],
@@ -79,29 +49,9 @@ function isCounts(value: PickleValue | undefined): value is number[] {
   return Array.isArray(value) && value.length <= MAX_DIMENSIONS && value.every(isCount);
 }
 
-/** Whether a value is one of the tagged kinds. */
-export function isOf<T extends PickledTensor | PickledStorage | PickledName | PickledArray>(
-  value: PickleValue | undefined,
-  type: T["type"],
-): value is T {
-  return value !== null && typeof value === "object" && "type" in value && value.type === type;
-}
-
-/** What to call a value in an error. */
-export function kindOf(value: PickleValue | undefined): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "None";
-  if (Array.isArray(value)) return "a list";
-  if (value instanceof Map) return "a dictionary";
-  if (value instanceof Set) return "a set";
-  if (value instanceof Uint8Array) return "bytes";
-  if (typeof value === "object") return value.type === "name" ? value.name : `a ${value.type}`;
-  return typeof value === "string" ? "text" : String(value);
-}
-
 function tensor(args: PickleValue[], dtype?: Dtype): PickledTensor {
   const [storage, offset, shape, strides] = args;
-  if (!isOf<PickledStorage>(storage, "storage")) {
+  if (!isTagged<PickledStorage>(storage, "storage")) {
     throw new Error(`expected a tensor's storage but found ${kindOf(storage)}`);
   }
   const type = dtype ?? storage.dtype;
@@ -114,7 +64,7 @@ function tensor(args: PickleValue[], dtype?: Dtype): PickledTensor {
     );
   }
   const elements = storage.elements * (storage.dtype?.bytes ?? 1) / type.bytes;
-  const last = shape.reduce((at, side, axis) => at + (side - 1) * strides[axis], offset);
+  const last = shape.reduce((sum, side, axis) => sum + (side - 1) * strides[axis], offset);
   if (elementCount(shape) > 0 ? !(last < elements) : !(offset <= elements)) {
     throw new Error(
       `expected a tensor within the ${Math.floor(elements)} elements of storage ${storage.key} but found ` +
@@ -126,7 +76,7 @@ function tensor(args: PickleValue[], dtype?: Dtype): PickledTensor {
 }
 
 function torchDtype(value: PickleValue | undefined): Dtype {
-  const dtype = isOf<PickledName>(value, "name") && value.name.startsWith("torch.")
+  const dtype = isTagged<PickledName>(value, "name") && value.name.startsWith("torch.")
     ? dtypeNamed(value.name.slice("torch.".length))
     : undefined;
   if (dtype) return dtype;
@@ -139,9 +89,6 @@ function first<T extends PickleValue>(args: PickleValue[], accept: (value: Pickl
 }
 
 const isText = (value: PickleValue): value is string => typeof value === "string";
-/** Whether a value is a list or a tuple. */
-export const isList = (value: PickleValue): value is PickleValue[] => Array.isArray(value);
-const isTensor = (value: PickleValue): value is PickledTensor => isOf<PickledTensor>(value, "tensor");
 
 function bytesFrom(args: PickleValue[]): Uint8Array {
   const [source, encoding] = args;
@@ -165,10 +112,7 @@ function mapFrom(args: PickleValue[]): Map<PickleValue, PickleValue> {
 const setFrom = (args: PickleValue[]) => new Set(args.length === 0 ? [] : first(args, isList));
 
 /** The calls that are understood, each rebuilt here as plain data; no other is let through. */
-const BUILDERS: ReadonlyMap<string, (args: PickleValue[]) => PickleValue> = new Map<
-  string,
-  (args: PickleValue[]) => PickleValue
->([
+const BUILDERS: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ["collections.OrderedDict", mapFrom],
   ["__builtin__.set", setFrom],
   ["builtins.set", setFrom],
@@ -196,7 +140,9 @@ const BUILDERS: ReadonlyMap<string, (args: PickleValue[]) => PickleValue> = new 
 const REBUILD_FROM_TYPE = "torch._tensor._rebuild_from_type_v2";
 
 /** TorchScript's own classes: a module is read as the dictionary of its attributes. */
-export const isScriptClass = (name: string) => name.startsWith("__torch__.");
+export function isScriptClass(name: string): boolean {
+  return name.startsWith("__torch__.");
+}
 
 /** Whether a pickle may name this at all. */
 export function isAllowed(name: string): boolean {
@@ -205,20 +151,24 @@ export function isAllowed(name: string): boolean {
     (name.startsWith("torch.") && dtypeNamed(name.slice("torch.".length)) !== undefined);
 }
 
-/** What a call of one of the builders gives; throws for any other. */
+/**
+ * What a call of one of the builders gives.
+ *
+ * @throws {Error} `expected … but found …` for any other, or other arguments.
+ */
 export function call(callee: PickleValue | undefined, args: PickleValue | undefined): PickleValue {
-  if (!isOf<PickledName>(callee, "name") || !isList(args ?? null)) {
+  if (!isTagged<PickledName>(callee, "name") || !isList(args ?? null)) {
     throw new Error(`expected a call of a known function but found one of ${kindOf(callee)}`);
   }
   const list = args as PickleValue[];
   if (callee.name === REBUILD_FROM_TYPE) {
     const [builder, type, inner] = list;
-    if (!isOf<PickledName>(type, "name") || !TENSOR_CLASSES.has(type.name)) {
+    if (!isTagged<PickledName>(type, "name") || !TENSOR_CLASSES.has(type.name)) {
       throw new Error(
         `expected only tensors and plain containers but found a tensor of class ${kindOf(type)}`,
       );
     }
-    if (!isOf<PickledName>(builder, "name") || !builder.name.startsWith("torch._utils._rebuild_")) {
+    if (!isTagged<PickledName>(builder, "name") || !builder.name.startsWith("torch._utils._rebuild_")) {
       throw new Error(`expected a function that rebuilds a tensor but found ${kindOf(builder)}`);
     }
     return call(builder, inner);
@@ -228,11 +178,16 @@ export function call(callee: PickleValue | undefined, args: PickleValue | undefi
   throw new Error(`expected only tensors and plain containers but found a call of ${callee.name}`);
 }
 
-/** `("storage", class, key, location, elements[, view])`, the only thing PyTorch keeps outside of the pickle. */
+/**
+ * `("storage", class, key, location, elements[, view])`, the only thing PyTorch keeps outside of the pickle.
+ *
+ * @throws {Error} `expected … but found …` for anything else.
+ */
 export function storage(id: PickleValue | undefined): PickledStorage {
   const [tag, type, key, , elements, view] = Array.isArray(id) ? id : [];
   if (
-    tag !== "storage" || !isOf<PickledName>(type, "name") || typeof key !== "string" || key.length > 100 ||
+    tag !== "storage" || !isTagged<PickledName>(type, "name") || typeof key !== "string" ||
+    key.length > 100 ||
     !isCount(elements)
   ) {
     throw new Error(
