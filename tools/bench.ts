@@ -8,7 +8,8 @@
  */
 import os from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type BackendName, initBackend, isOnGpu } from "../lib/backend/start.ts";
+import { isOnGpu } from "../lib/backend/raw.ts";
+import { type BackendName, initBackend } from "../lib/backend/start.ts";
 import { writeWhole } from "../lib/base/files.ts";
 import { makeTemporaryFolder } from "../lib/base/temporary.ts";
 import {

@@ -14,19 +14,16 @@ const FOLDER = fileURLToPath(new URL("./native/", import.meta.url));
 const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-shared", "-pthread", "-w"];
 // Instructions are named, not those of the machine at hand: a cache may be shared by machines of several kinds.
 const AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"];
-const INSTRUCTIONS = {
+const INSTRUCTIONS: Readonly<Record<NativeSource, readonly string[]>> = {
   int8: [...AVX512, "-mavx512vnni"],
   head_step: [...AVX512, "-mavx512bf16"],
   resize: ["-mavx2"],
 };
 
-/** A source that `buildNative()` compiles, without its `.cc`. */
-export type NativeSource = keyof typeof INSTRUCTIONS;
-
 /**
  * Resolves to the path of a source's library, compiling it if there is none yet.
  *
- * @throws with what is missing or what the compiler said
+ * @throws {Error} with what is missing or what the compiler said
  */
 export async function buildNative(name: NativeSource): Promise<string> {
   const source = join(FOLDER, `${name}.cc`);

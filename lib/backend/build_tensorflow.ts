@@ -291,6 +291,7 @@ async function run(
   return { success: (await child.status).success, stdout, stderr: await stderr };
 }
 
+/** Passes over the error that something is not there. @throws any other */
 export function ignoreNotFound(error: unknown): undefined {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

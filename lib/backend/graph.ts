@@ -8,7 +8,7 @@
  * @module
  */
 import { join } from "node:path";
-import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "./start.ts";
+import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "./raw.ts";
 import { inTemporaryFolder } from "../base/temporary.ts";
 import type * as tf from "@tensorflow/tfjs";
 
@@ -102,10 +102,10 @@ export function createGraph(): Graph {
       const metaGraph = message(nested(1, message(text(4, TAG))), nested(2, graph));
       const { size, chunks } = message(varint(1, 1), nested(2, metaGraph));
       const model = new Uint8Array(size);
-      let at = 0;
+      let filled = 0;
       for (const chunk of chunks) {
-        model.set(chunk, at);
-        at += chunk.length;
+        model.set(chunk, filled);
+        filled += chunk.length;
       }
       return model;
     },
@@ -116,10 +116,11 @@ export function createGraph(): Graph {
 export type LoadedGraph = {
   /** Computes `outputs` from the inputs by name; whoever calls owns the results. */
   run(inputs: Readonly<Record<string, tf.Tensor | RawTensor>>, outputs: readonly Ref[]): RawTensor[];
+  /** Frees it. */
   close(): void;
 };
 
-/** Hands a graph to TensorFlow. @throws when TensorFlow cannot load it. */
+/** Hands a graph to TensorFlow. @throws {Error} when TensorFlow cannot load it. */
 export async function openGraph(graph: Graph): Promise<LoadedGraph> {
   return await inTemporaryFolder(async (folder) => {
     await Deno.writeFile(join(folder, "saved_model.pb"), graph.savedModel());

@@ -30,7 +30,9 @@ const MOST_TIMES = 4;
  * The seconds that each body takes, in seven rounds in which they take turns, so that load which comes and goes falls on all
  * alike.
  *
+ * @param options.signal stops it between calls
  * @param options.undecided asked after each seven rounds: whether more are wanted, up to 28 in all; never unless given
+ * @throws what a body throws, or the signal's reason
  */
 export async function secondsInTurns(
   bodies: Readonly<Record<string, () => Promise<unknown>>>,
@@ -62,12 +64,12 @@ export type Gain = {
 /** The quartiles of the ratios of each round. */
 export function gainOf(slow: readonly number[], fast: readonly number[]): Gain {
   const ratios = slow.map((seconds, round) => seconds / fast[round]).sort((a, b) => a - b);
-  const at = (share: number) => {
+  const quantile = (share: number) => {
     const place = share * (ratios.length - 1);
     const [below, above] = [ratios[Math.floor(place)], ratios[Math.ceil(place)]];
     return below + (above - below) * (place - Math.floor(place));
   };
-  return { median: at(0.5), lowerQuartile: at(0.25), upperQuartile: at(0.75) };
+  return { median: quantile(0.5), lowerQuartile: quantile(0.25), upperQuartile: quantile(0.75) };
 }
 
 /** Whether a gain is above `least` in some of the middle half of the rounds and below it in others. */

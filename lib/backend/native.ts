@@ -11,7 +11,7 @@ const opened = new Map<NativeSource, Promise<unknown>>();
  * Opens `lib/backend/native/<name>.cc` with the functions that `symbols` declares, once a process; never closed, as a call may be under way in
  * another thread.
  *
- * @throws with what was expected of the machine or the compiler, and what was found
+ * @throws {Error} with what was expected of the machine or the compiler, and what was found
  */
 export function openNative<S extends Deno.ForeignLibraryInterface>(
   name: NativeSource,

@@ -1,10 +1,12 @@
 /**
- * From named arrays to tensors on the backend, and back to nothing.
+ * Tensors on either backend: from named arrays and back to nothing, and operations that each does in its own way.
  *
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { createRandom } from "../base/random.ts";
 import type { StateDict } from "../weights/state.ts";
+import { castRaw, disposeRaw, DTYPE, executeOp, fromRaw, isTensorFlow } from "./raw.ts";
 
 /** Uploads every entry as a float32 tensor; the caller owns them. */
 export function tensorsOf(dict: StateDict): Map<string, tf.Tensor> {
@@ -34,4 +36,83 @@ export function dispose(x: unknown): void {
   } else if (x !== null && typeof x === "object" && !ArrayBuffer.isView(x)) {
     for (const value of Object.values(x)) dispose(value);
   }
+}
+
+/** A float32 tensor of numbers in half precision, which TensorFlow widens in all its threads; the caller owns it. */
+export function fromHalf(values: Float16Array<ArrayBuffer>, shape: number[]): tf.Tensor {
+  if (!isTensorFlow() || values.length % 2 !== 0) return tf.tensor(new Float32Array(values), shape);
+  const { float16, float32, int32 } = DTYPE;
+  return tf.tidy(() => {
+    // tfjs has no such dtype, but two of these numbers fit one of its integers.
+    const pairs = tf.tensor1d(new Int32Array(values.buffer, values.byteOffset, values.length / 2), "int32");
+    const [halves] = executeOp("Bitcast", [pairs], {
+      attrs: { T: { type: int32 }, type: { type: float16 } },
+    }); // [values / 2, 2]
+    const widened = castRaw(halves, { from: float16, to: float32 });
+    disposeRaw(halves);
+    return tf.reshape(fromRaw(widened), shape);
+  });
+}
+
+/**
+ * Matrix product over the last two axes, with gradients: [..., n, k] · [..., k, m] → [..., n, m], or with `transposeB`
+ * a second factor [..., m, k]. The caller owns the tensor.
+ *
+ * tfjs's WebAssembly kernels are fast for two plain matrices and some thirty times slower for transposed or batched ones,
+ * so there each product is made of plain ones.
+ */
+export function matMul<T extends tf.Tensor>(a: T, b: tf.Tensor, options: { transposeB?: boolean } = {}): T {
+  const { transposeB = false } = options;
+  if (isTensorFlow()) return tf.matMul(a, b, false, transposeB);
+  const product = tf.customGrad((...inputs) => {
+    const [a, b] = inputs as tf.Tensor[];
+    const save = inputs[2] as (tensors: tf.Tensor[]) => void;
+    save([a, b]);
+    const gradFunc = (dy: tf.Tensor, [a, b]: tf.Tensor[]) =>
+      transposeB
+        ? [plainMatMul(dy, b), plainMatMul(swapLastAxes(dy), a)]
+        : [plainMatMul(dy, swapLastAxes(b)), plainMatMul(swapLastAxes(a), dy)];
+    return { value: plainMatMul(a, transposeB ? swapLastAxes(b) : b), gradFunc };
+  });
+  return product(a, b) as T;
+}
+
+function swapLastAxes(x: tf.Tensor): tf.Tensor {
+  const last = x.rank - 1;
+  return tf.transpose(x, [...Array(last - 1).keys(), last, last - 1]); // [..., m, k] → [..., k, m]
+}
+
+function plainMatMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  if (a.rank === 2) return tf.matMul(a, b);
+  return tf.tidy(() => {
+    const matrices = (x: tf.Tensor) => tf.unstack(tf.reshape(x, [-1, ...x.shape.slice(-2)])); // each [n, k]
+    const others = matrices(b);
+    const products = matrices(a).map((matrix, i) => tf.matMul(matrix, others[i]));
+    return tf.reshape(tf.stack(products), [...a.shape.slice(0, -1), b.shape[b.rank - 1]]);
+  });
+}
+
+/**
+ * Whole numbers from 0 to 255, uniform, that are a function of shape and seed alone: TensorFlow's stateless generator (Philox), or
+ * on WebAssembly one in JavaScript, so the numbers differ between the backends. The caller owns the tensor.
+ */
+export function seededBytes(shape: number[], seed: number): tf.Tensor {
+  if (!isTensorFlow()) {
+    const random = createRandom(seed);
+    const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
+    for (let i = 0; i < values.length; i++) values[i] = random.bits() >>> 24;
+    return tf.tensor(values, shape);
+  }
+  return tf.tidy(() => {
+    const { float32, int32, uint8 } = DTYPE;
+    const count = shape.reduce((product, side) => product * side, 1);
+    const inputs = [tf.tensor1d([Math.ceil(count / 4)], "int32"), tf.tensor1d([seed, 0], "int32")];
+    const [drawn] = executeOp("StatelessRandomUniformFullInt", inputs, {
+      attrs: { dtype: { type: int32 }, T: { type: int32 }, Tseed: { type: int32 } },
+    });
+    const [bytes] = executeOp("Bitcast", [drawn], { attrs: { T: { type: int32 }, type: { type: uint8 } } });
+    const numbers = castRaw(bytes, { from: uint8, to: float32 });
+    disposeRaw(drawn, bytes);
+    return tf.reshape(tf.slice(tf.reshape(fromRaw(numbers), [-1]), 0, count), shape);
+  });
 }

@@ -9,7 +9,7 @@ import { InputError } from "./errors.ts";
 /**
  * `forgelens-bench` in the user's cache folder: `$XDG_CACHE_HOME` where that is an absolute path, else `~/.cache`.
  *
- * @throws InputError when neither is known.
+ * @throws {InputError} when neither is known.
  */
 export function cacheFolder(): string {
   const xdg = Deno.env.get("XDG_CACHE_HOME") ?? "";

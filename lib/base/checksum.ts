@@ -14,7 +14,7 @@ export function sealedJson(value: object): string {
  * The object that {@link sealedJson} wrote, without its `sum`; those of older versions have none.
  *
  * @param options.expected what it is, for the message: `state`
- * @throws with the part `expected … but found …` alone, when it was changed.
+ * @throws {Error} with the part `expected … but found …` alone, when it was changed.
  */
 export function unsealed(value: object, options: { readonly expected: string }): object {
   const { sum, ...rest } = value as { readonly sum?: unknown }; // in the order that was written

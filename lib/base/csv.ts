@@ -25,7 +25,7 @@ const MAX_ROW = 1_000_000;
  * @param options.columns what the header must have
  * @param options.what names the file in messages: `the manifest`
  * @param options.lowerCase takes the header's names in any case, and gives them in lower case
- * @throws InputError with file and line: a file that is not there, a header that lacks a column or has one twice, a row with
+ * @throws {InputError} with file and line: a file that is not there, a header that lacks a column or has one twice, a row with
  * more or fewer values than the header, a quote that is not closed, bytes that are no text.
  */
 export async function* csvRows(

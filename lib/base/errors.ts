@@ -6,6 +6,7 @@
 
 /** An error in what the user gave; its message says what to do. */
 export class InputError extends Error {
+  /** Stands before the message where a runtime prints it. */
   override name = "InputError";
 }
 

@@ -19,7 +19,7 @@ const ABANDONED_MS = 3600e3;
 /**
  * Reads `length` bytes from `position` on into a buffer of their own.
  *
- * @throws When the file ends before that.
+ * @throws {Error} when the file ends before that.
  */
 export async function readAt(file: Deno.FsFile, position: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
@@ -34,7 +34,7 @@ export async function readAt(file: Deno.FsFile, position: number, length: number
   return bytes;
 }
 
-/** Writes all of `bytes`. @throws when the system takes none of them. */
+/** Writes all of `bytes`. @throws {Error} when the system takes none of them. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     const count = await file.write(bytes.subarray(written));
@@ -48,7 +48,7 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
  * checked, then renamed. Temporary files that killed processes left in the folder go.
  *
  * @param write appends the file's bytes, piece by piece
- * @throws `Cannot save …`, leaving what was at `path` as it was.
+ * @throws {Error} `Cannot save …`, leaving what was at `path` as it was.
  */
 export async function writeAtomically(
   path: string,
@@ -143,7 +143,7 @@ const PROBE_BYTES = 65536;
  * that is removed at once, as are those that killed processes left. `flag` names the folder. Known before the work of hours, not
  * after it.
  *
- * @throws InputError `Cannot write to …` with the reason.
+ * @throws {InputError} `Cannot write to …` with the reason.
  */
 export async function checkWritable(folder: string, options: { readonly flag?: string } = {}): Promise<void> {
   const { flag = "--out" } = options;
@@ -173,7 +173,7 @@ async function writeProbe(path: string): Promise<void> {
   await file.syncData();
 }
 
-/** Whether something is at `path`. @throws when the system does not say, for instance for want of permission. */
+/** Whether something is at `path`. @throws {Error} when the system does not say, for instance for want of permission. */
 export async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, (error) => {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
@@ -210,7 +210,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /**
  * Bytes as UTF-8 text, a byte order mark left out.
  *
- * @throws When they are not.
+ * @throws {Error} when they are not.
  */
 export function decodeText(bytes: Uint8Array): string {
   try {
@@ -224,7 +224,7 @@ export function decodeText(bytes: Uint8Array): string {
  * The value of a JSON file, a byte order mark skipped.
  *
  * @param options.expected what the file is to hold, for the message: `a run's configuration`
- * @throws InputError naming the file, when it cannot be read or is not JSON.
+ * @throws {InputError} naming the file, when it cannot be read or is not JSON.
  */
 export async function readJson(path: string, options: { readonly expected?: string } = {}): Promise<unknown> {
   const { expected = "JSON" } = options;

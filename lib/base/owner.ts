@@ -22,7 +22,7 @@ export const ownerFile = ".owner.lock";
  * @param options.cannot the message's first part: `Cannot train in runs/a`
  * @param options.doing what others are told: `train`
  * @param options.instead what to do when it has an owner
- * @throws InputError naming the owner, when it has one; else what the system says against the lock's file.
+ * @throws {InputError} naming the owner, when it has one; else what the system says against the lock's file.
  */
 export async function ownFolder(
   folder: string,

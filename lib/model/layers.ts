@@ -7,7 +7,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { matMul, seededBytes } from "../backend/start.ts";
+import { matMul, seededBytes } from "../backend/tensors.ts";
 import { createRandom, seedFrom } from "../base/random.ts";
 
 /** Weights of `torch.nn.Linear`: `weight` [out, in], `bias` [out]. */

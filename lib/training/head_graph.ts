@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { DTYPE } from "../backend/start.ts";
+import { DTYPE } from "../backend/raw.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/notebook_head.ts";
 import { type DropoutPlace, dropoutPlaces } from "../model/layers.ts";
 import { createGraph, type Graph, type Ref } from "../backend/graph.ts";

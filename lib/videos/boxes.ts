@@ -31,7 +31,7 @@ export type BoxesReading = {
  * face, in pixels; the largest face of a frame counts, the first of equal ones. A video is named by the end of its path or id,
  * as long as no other has it: `id0_0001`, `Deepfakes/000_003`; its suffix may be left out.
  *
- * @throws InputError with file and line for a missing column, a value that is no number or no size, or a name that several
+ * @throws {InputError} with file and line for a missing column, a value that is no number or no size, or a name that several
  * videos have.
  */
 export async function readBoxes(
@@ -211,7 +211,7 @@ export async function readLandmarks(
 /**
  * The numbers of a NumPy array of shape [N, 2] in C order, `[x, y, x, y, …]`.
  *
- * @throws for another format, shape or type.
+ * @throws {Error} for another format, shape or type.
  */
 export function readNpy(bytes: Uint8Array, path: string): Float64Array {
   const wrong = (found: string): never => {

@@ -32,7 +32,7 @@ const decoder = new TextDecoder();
  * The option that keeps frames as they are, as this ffmpeg calls it. It is asked for its options: the versions of builds from
  * git say nothing.
  *
- * @throws InputError when there is no ffmpeg or ffprobe, or one that lacks what is needed.
+ * @throws {InputError} when there is no ffmpeg or ffprobe, or one that lacks what is needed.
  */
 export async function findFfmpeg(): Promise<readonly string[]> {
   let options = "";
@@ -63,7 +63,7 @@ export async function findFfmpeg(): Promise<readonly string[]> {
 /**
  * Counts a video's packets by reading it without decoding.
  *
- * @throws with ffprobe's reason when it cannot be read, or is a playlist or a script of other files.
+ * @throws {Error} with ffprobe's reason when it cannot be read, or is a playlist or a script of other files.
  */
 export async function probeVideo(
   path: string,
@@ -116,7 +116,7 @@ export type Extraction = {
  * @param options.numbers frames to take, rising, from 0; those past the last are not there
  * @param options.into an empty folder
  * @param options.keep what {@link findFfmpeg} gave
- * @throws OutputError when frames cannot be written; with ffmpeg's reason when it ended before the video did.
+ * @throws {OutputError} when frames cannot be written; with ffmpeg's reason when it ended before the video did.
  */
 export async function extractFrames(
   path: string,

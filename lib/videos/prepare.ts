@@ -42,7 +42,7 @@ export type PrepareOptions = {
  * each video, and for each folder that could not be read. With boxes, frames without one are left out before the spacing.
  *
  * @returns what became of each video, and what to know
- * @throws InputError when there is no ffmpeg, one class has no boxes, the folder was prepared with other settings, or another
+ * @throws {InputError} when there is no ffmpeg, one class has no boxes, the folder was prepared with other settings, or another
  * process prepares into it; OutputError when frames cannot be written.
  */
 export async function prepareVideos(

@@ -23,7 +23,8 @@ const workName = ".partial";
 /**
  * Makes the caller the owner of a folder, which is made where there is none, and clears what killed owners left unfinished.
  *
- * @throws InputError when another living process is its owner; OutputError when it cannot be written to.
+ * @throws {InputError} when another living process is its owner
+ * @throws {OutputError} when it cannot be written to.
  */
 export async function claimFolder(into: string): Promise<Claim> {
   const cannot = `Cannot prepare into ${into}`;
@@ -47,7 +48,7 @@ export async function claimFolder(into: string): Promise<Claim> {
 /**
  * Writes the settings and the set's lists, or finds the ones of an earlier call.
  *
- * @throws InputError when the folder was begun with other settings, or holds something else.
+ * @throws {InputError} when the folder was begun with other settings, or holds something else.
  */
 export async function openFolder(
   into: string,

@@ -17,7 +17,7 @@ const END = [0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82];
 /**
  * Writes a frame and flushes it to the disk.
  *
- * @throws OutputError
+ * @throws {OutputError}
  */
 export async function writeFrame(path: string, bytes: Uint8Array): Promise<void> {
   await orOutputError(`Cannot write ${path}`, async () => {
@@ -30,7 +30,7 @@ export async function writeFrame(path: string, bytes: Uint8Array): Promise<void>
 /**
  * Flushes a PNG that another program wrote to the disk.
  *
- * @throws OutputError when its end is missing.
+ * @throws {OutputError} when its end is missing.
  */
 export async function sealPng(path: string): Promise<void> {
   await orOutputError(`Cannot write ${path}`, async () => {
@@ -50,7 +50,7 @@ export async function sealPng(path: string): Promise<void> {
   });
 }
 
-/** What `work` resolves to. @throws OutputError with `what` before its reason, but for bad input and a name that is too long. */
+/** What `work` resolves to. @throws {OutputError} with `what` before its reason, but for bad input and a name that is too long. */
 export async function orOutputError<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -4,24 +4,10 @@ import {
   assertEquals,
   assertGreater,
   assertLess,
-  assertNotEquals,
   assertRejects,
   assertStringIncludes,
-  assertThrows,
 } from "@std/assert";
-import {
-  type Backend,
-  type BackendName,
-  disposeRaw,
-  DTYPE,
-  executeOp,
-  fromHalf,
-  fromRaw,
-  initBackend,
-  isTensorFlow,
-  seededBytes,
-} from "../../lib/backend/start.ts";
-import { tensorTest } from "../tensors.ts";
+import { type Backend, type BackendName, initBackend } from "../../lib/backend/start.ts";
 
 const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-ffi"];
 const running = await initBackend();
@@ -114,66 +100,4 @@ Deno.test({
       assertLess(distance(gradient, wasm.results[name].gradient), 1e-5, name);
     }
   },
-});
-
-Deno.test({
-  name: "executeOp() multiplies in bfloat16, leaks nothing",
-  ignore: !isTensorFlow(),
-  fn: () => {
-    const binding = (tf.backend() as unknown as { binding: { getNumOfTensors(): number } }).binding;
-    const left = tf.tensor2d([[1, 2], [3, 4]]);
-    const third = tf.tensor2d([[1 / 3, 0], [0, 1]]);
-    left.dataSync();
-    const cast = (input: Parameters<typeof executeOp>[1][0], from: number, to: number) =>
-      executeOp("Cast", [input], { attrs: { SrcT: { type: from }, DstT: { type: to }, Truncate: false } })[0];
-    let handles = 0;
-    for (let i = 0; i < 3; i++) {
-      const [a, b] = [cast(left, DTYPE.float32, DTYPE.bfloat16), cast(third, DTYPE.float32, DTYPE.bfloat16)];
-      assertEquals(a.dtype, DTYPE.bfloat16);
-      const attrs = { T: { type: DTYPE.bfloat16 }, transpose_a: false, transpose_b: false };
-      const [product] = executeOp("MatMul", [a, b], { attrs });
-      const result = fromRaw(cast(product, DTYPE.bfloat16, DTYPE.float32));
-      // 1/3 is 0.333984375 in bfloat16's eight bits; three times it is 1.001953125, which rounds to 1.
-      assertEquals(Array.from(result.dataSync()), [0.333984375, 2, 1, 4]);
-      disposeRaw(a, b, product);
-      result.dispose();
-      if (i === 0) handles = binding.getNumOfTensors();
-    }
-    assertEquals(binding.getNumOfTensors(), handles);
-    tf.dispose([left, third]);
-  },
-});
-
-Deno.test({
-  name: "executeOp() passes on what TensorFlow says about a wrong op",
-  ignore: !isTensorFlow(),
-  fn: () => {
-    assertThrows(() => executeOp("NoSuchOp", []), Error, "NoSuchOp");
-  },
-});
-
-tensorTest("fromHalf() widens every finite number of half precision without a difference", () => {
-  const bits = Uint16Array.from({ length: 65536 }, (_, i) => i).filter((i) => (i & 0x7c00) !== 0x7c00);
-  const halves = new Float16Array(bits.buffer);
-  const x = fromHalf(halves, [2, halves.length / 2]);
-  assertEquals(x.shape, [2, halves.length / 2]);
-  assertEquals([...x.dataSync()], [...halves]);
-  const odd = fromHalf(halves.slice(5000, 5003), [3]);
-  assertEquals([...odd.dataSync()], [...halves.slice(5000, 5003)]);
-  tf.dispose([x, odd]);
-});
-
-tensorTest("seededBytes() is uniform over 256 values, a function of shape and seed", () => {
-  const x = seededBytes([3, 10_001], 5); // a count that is no multiple of four
-  const values = x.dataSync();
-  const counts = new Float64Array(256);
-  for (const value of values) counts[value]++;
-  const expected = values.length / 256;
-  const chiSquared = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-  assertLess(Math.abs(chiSquared - 255), 5 * Math.sqrt(2 * 255)); // five standard deviations
-  const again = seededBytes([3, 10_001], 5);
-  const other = seededBytes([3, 10_001], 6);
-  assertEquals(again.dataSync(), values);
-  assertNotEquals(other.dataSync(), values);
-  tf.dispose([x, again, other]);
 });

@@ -17,7 +17,7 @@ import {
   isOnGpu,
   isTensorFlow,
   type RawTensor,
-} from "../../backend/start.ts";
+} from "../../backend/raw.ts";
 import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
 import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "../../backend/graph.ts";
 import { type GraphOps, graphOps, type Variable } from "../../backend/graph_ops.ts";

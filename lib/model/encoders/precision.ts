@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
-import { isOnGpu, isTensorFlow } from "../../backend/start.ts";
+import { isOnGpu, isTensorFlow } from "../../backend/raw.ts";
 import { takeBreath } from "../../base/breath.ts";
 import { reasonOf } from "../../base/errors.ts";
 import {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isTensorFlow } from "../../backend/start.ts";
+import { isTensorFlow } from "../../backend/raw.ts";
 import { reasonOf } from "../../base/errors.ts";
 import type { CompiledTower, EncoderPrecision, Precision, PrecisionUsed, Tower } from "./encoder.ts";
 import { choosePrecision } from "./precision.ts";

@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { isOnGpu, isTensorFlow } from "../../../lib/backend/start.ts";
+import { isOnGpu, isTensorFlow } from "../../../lib/backend/raw.ts";
 import { bindClip, type Clip, randomClip } from "../../../lib/model/encoders/clip.ts";
 import { compileClip, encoderDigest } from "../../../lib/model/encoders/clip_graph.ts";
 import { clipTower } from "../../../lib/model/encoders/clip_tower.ts";

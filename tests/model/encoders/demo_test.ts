@@ -1,6 +1,7 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { initBackend, isTensorFlow } from "../../../lib/backend/start.ts";
+import { isTensorFlow } from "../../../lib/backend/raw.ts";
+import { initBackend } from "../../../lib/backend/start.ts";
 import { drawPerson, drawView } from "../../../lib/data/demo/person.ts";
 import { photograph } from "../../../lib/data/demo/fakes.ts";
 import { renderPortrait } from "../../../lib/data/demo/portrait.ts";

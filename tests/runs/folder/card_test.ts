@@ -9,7 +9,8 @@ import {
 } from "@std/assert";
 import { parse } from "csv-parse/sync";
 import { join } from "node:path";
-import { initBackend, isTensorFlow } from "../../../lib/backend/start.ts";
+import { isTensorFlow } from "../../../lib/backend/raw.ts";
+import { initBackend } from "../../../lib/backend/start.ts";
 import { evaluateRun } from "../../../lib/runs/evaluate.ts";
 import { compareCalibration } from "../../../lib/metrics/metrics.ts";
 import { readNumerics } from "../../../lib/runs/folder/numerics.ts";
