@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../base/cache.ts";
+import { sha256 } from "../base/checksum.ts";
 import { exists, writeWhole } from "../base/files.ts";
 import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build_tensorflow.ts";
 
@@ -31,7 +31,7 @@ export async function buildNative(name: NativeSource): Promise<string> {
     .filter((file) => file.endsWith(".h")).sort().map((file) => join(FOLDER, file));
   const flags = [...FLAGS, ...INSTRUCTIONS[name]];
   const texts = await Promise.all([source, ...headers].map((file) => Deno.readTextFile(file)));
-  const digest = createHash("sha256").update(JSON.stringify([texts, flags])).digest("hex").slice(0, 24);
+  const digest = sha256(JSON.stringify([texts, flags]), { digits: 24 });
   const library = join(cacheFolder(), "native", `${name}-${digest}.so`);
   if (await isAsBuilt(library)) return library;
   const compiler = await firstThatRuns(await grantedOf(compilers()));
@@ -59,7 +59,7 @@ async function isAsBuilt(library: string): Promise<boolean> {
 }
 
 async function sumOf(path: string): Promise<string> {
-  return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+  return sha256(await Deno.readFile(path));
 }
 
 /** The commands that may be run without asking: a question in the middle of a run would stop it, and nothing here must be had. */

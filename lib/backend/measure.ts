@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import os from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { initBackend } from "./start.ts";
 import { takeBreath } from "../base/breath.ts";
 import { measuredFolder } from "../base/cache.ts";
+import { sha256 } from "../base/checksum.ts";
 import { readJson, writeWhole } from "../base/files.ts";
 
 /** By name, the seconds that each round took. */
@@ -92,7 +92,7 @@ export async function measuredOnce<T>(
   const { about, schema, folder = measuredFolder() } = options;
   const { device } = await initBackend(); // the one that runs already
   const machine = [os.cpus()[0]?.model, navigator.hardwareConcurrency, Deno.build.arch, device];
-  const key = createHash("sha256").update(JSON.stringify([machine, about])).digest("hex").slice(0, 32);
+  const key = sha256(JSON.stringify([machine, about]), { digits: 32 });
   const file = join(folder, `${key}.json`);
   const known = schema.safeParse(await readJson(file).catch(() => undefined));
   if (known.success) return known.data;

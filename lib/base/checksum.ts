@@ -1,9 +1,23 @@
 /**
- * JSON with a checksum in it: a changed digit would be another number in a report.
+ * Checksums, and JSON with one in it: a changed digit would be another number in a report.
  *
  * @module
  */
 import { createHash } from "node:crypto";
+
+/**
+ * The SHA-256 of texts and bytes, one after the other, in hexadecimal.
+ *
+ * @param options.digits how many of its digits, from the first on; all 64 unless given
+ */
+export function sha256(
+  content: string | Uint8Array | readonly (string | Uint8Array)[],
+  options: { readonly digits?: number } = {},
+): string {
+  const hash = createHash("sha256");
+  for (const piece of Array.isArray(content) ? content : [content]) hash.update(piece);
+  return hash.digest("hex").slice(0, options.digits);
+}
 
 /** An object as JSON, with its checksum as the last key, `sum`. */
 export function sealedJson(value: object): string {
@@ -25,5 +39,5 @@ export function unsealed(value: object, options: { readonly expected: string }):
 }
 
 function sumOf(value: object): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 32);
+  return sha256(JSON.stringify(value), { digits: 32 });
 }

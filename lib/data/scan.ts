@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { sha256 } from "../base/checksum.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { writeWhole } from "../base/files.ts";
 import { byName } from "./sample.ts";
@@ -107,7 +107,7 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
       `Cannot read ${root}: expected a folder but found ${real === undefined ? "nothing there" : "a file"}`,
     );
   }
-  const keptAt = cacheDir && join(cacheDir, `scan-${createHash("sha256").update(real).digest("hex")}.json`);
+  const keptAt = cacheDir && join(cacheDir, `scan-${sha256(real)}.json`);
   const before = keptAt ? await readKept(keptAt, real) : "none";
   const kept = typeof before === "string" ? new Map<string, Folder>() : before;
   const folders = new Map<string, Folder>();
@@ -232,7 +232,7 @@ function count(joined: string): number {
 /** What a kept scan's file holds: a checksum of the rest in its first line. */
 function keptText(root: string, folders: readonly Folder[]): string {
   const json = JSON.stringify({ version: VERSION, root, folders });
-  return `${createHash("sha256").update(json).digest("hex")}\n${json}\n`;
+  return `${sha256(json)}\n${json}\n`;
 }
 
 /** The kept scan of `root`; `none` also where it is another version's or out of reach, which keeping the new one will tell. */
@@ -241,7 +241,7 @@ async function readKept(path: string, root: string): Promise<Map<string, Folder>
   if (text === undefined || text.startsWith('{"version":2,')) return "none";
   const end = text.indexOf("\n");
   const json = text.slice(end + 1, -1);
-  if (text.slice(0, end) !== createHash("sha256").update(json).digest("hex")) return "damaged";
+  if (text.slice(0, end) !== sha256(json)) return "damaged";
   const kept = JSON.parse(json);
   if (kept.version !== VERSION || kept.root !== root) return "none";
   return new Map(kept.folders.map((folder: Folder) => [folder.path, folder]));

@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
+import { sha256 } from "../base/checksum.ts";
 import { reasonOf } from "../base/errors.ts";
 import { linesOf, writeAll, writeAtomically } from "../base/files.ts";
 import { inParallel } from "../base/pool.ts";
@@ -58,7 +59,7 @@ async function readFacts(path: string): Promise<ImageFacts> {
   }
   if (bytes.length === 0) return { ...empty, bytes: 0, fault: "empty file" };
   try {
-    const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+    const digest = sha256(bytes, { digits: 16 });
     const seen = await withImage(bytes, (image) => {
       const { width, height } = image;
       const look = lookAt(image);
@@ -128,7 +129,7 @@ async function openKept(
   const { cacheDir, onNote = () => {} } = options;
   if (cacheDir === undefined || paths.length === 0) return nothingKept;
   const root = commonFolder(paths);
-  const name = createHash("sha256").update(root).digest("hex");
+  const name = sha256(root);
   const file = join(cacheDir, `images-${name}.jsonl`);
   const known = new Map<string, { readonly key: string; readonly facts: ImageFacts }>();
   let opened: Deno.FsFile | undefined;
@@ -215,7 +216,7 @@ function soundLine(line: string, root: string): string | undefined {
 }
 
 function sumOf(root: string, json: string): string {
-  return createHash("sha256").update(root).update("\n").update(json).digest("hex").slice(0, 16);
+  return sha256([root, "\n", json], { digits: 16 });
 }
 
 function commonFolder(paths: readonly string[]): string {

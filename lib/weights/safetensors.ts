@@ -224,6 +224,25 @@ export async function readSafetensors(
 }
 
 /**
+ * What a safetensors file begins with: the length of its header in 8 bytes, and the header, padded so that the data begin at a
+ * multiple of 8.
+ *
+ * @param header by a tensor's name its `dtype`, `shape` and `data_offsets`; texts under `__metadata__`
+ * @throws {Error} `expected … but found …` when it is longer than the format allows.
+ */
+export function safetensorsHead(header: Readonly<Record<string, unknown>>): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(json.length / 8) * 8;
+  if (length > MAX_HEADER) {
+    throw new Error(`expected a header of at most ${MAX_HEADER} bytes but found ${length}`);
+  }
+  const head = new Uint8Array(8 + length).fill(32); // with spaces, as the format wants
+  new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
+  head.set(json, 8);
+  return head;
+}
+
+/**
  * Writes a state dict as safetensors; the file appears whole or not at all.
  *
  * `dtype` is any of the format's, by PyTorch's name or the format's (`"float16"` or `"F16"`): floating-point types
@@ -273,21 +292,13 @@ export async function saveSafetensors(
       }
     }
     const metadata = checksum ? { ...texts, [CHECKSUM]: checksum.text() } : texts;
-    const header = Object.fromEntries([
+    const header: Record<string, unknown> = Object.fromEntries([
       ...(metadata ? [["__metadata__", metadata] as const] : []),
       ...items.map(({ key, dtype, shape, begin, bytes }) =>
         [key, { dtype: dtype.safetensors, shape, data_offsets: [begin, begin + bytes] }] as const
       ),
     ]);
-    const json = new TextEncoder().encode(JSON.stringify(header));
-    const length = Math.ceil(json.length / 8) * 8;
-    if (length > MAX_HEADER) {
-      throw new Error(`expected a header of at most ${MAX_HEADER} bytes but found ${length}`);
-    }
-    const head = new Uint8Array(8 + length).fill(32); // padded with spaces, as the format wants
-    new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
-    head.set(json, 8);
-    await append(head);
+    await append(safetensorsHead(header));
     for (const item of inFile) await append(encoded(item));
   });
 }

@@ -1,7 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { sealedJson, unsealed } from "../../lib/base/checksum.ts";
+import { sealedJson, sha256, unsealed } from "../../lib/base/checksum.ts";
 
 const value = { version: 1, seconds: [0.1, 1e-7], notes: ["ü"], left: undefined };
+
+Deno.test("sha256() is the standard's for abc, in one piece or several, and cut", () => {
+  const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // FIPS 180-2, appendix B.1
+  assertEquals(sha256("abc"), abc);
+  assertEquals(sha256(["a", new Uint8Array([0x62]), "", "c"]), abc);
+  assertEquals(sha256("abc", { digits: 8 }), "ba7816bf");
+});
 
 Deno.test("unsealed() gives back what sealedJson() wrote, and what has no checksum", () => {
   const { left: _, ...kept } = value;

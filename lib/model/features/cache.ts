@@ -7,10 +7,11 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
+import { sha256 } from "../../base/checksum.ts";
 import { reasonOf } from "../../base/errors.ts";
 import { readAt, removeAbandoned, writeAtomically } from "../../base/files.ts";
+import { safetensorsHead } from "../../weights/safetensors.ts";
 
 /** The features of one trunk on disk; `close()` writes what waits. */
 export type FeatureCache = {
@@ -47,10 +48,7 @@ export function imageKey(
   preparation: { readonly size: number; readonly jpegQuality?: number },
 ): string {
   const { size, jpegQuality } = preparation;
-  return createHash("sha256").update(bytes).update(
-    JSON.stringify([PREPARATION_VERSION, size, jpegQuality ?? null]),
-  )
-    .digest("hex").slice(0, 40);
+  return sha256([bytes, JSON.stringify([PREPARATION_VERSION, size, jpegQuality ?? null])], { digits: 40 });
 }
 
 type Place = { readonly shard: string; readonly offset: number; readonly sum: string };
@@ -267,18 +265,15 @@ async function writeShard(
     sums[key] = sumOf(bytesOf(values));
     tensors[key] = { dtype: "F16", shape, data_offsets: [at, at += size] };
   }
-  const json = JSON.stringify({ __metadata__: sums, ...tensors });
-  const text = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8)); // data starts at a multiple of 8
-  const head = new Uint8Array(8);
-  new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
-  const shard = join(folder, nameOf(text));
+  // Not by saveSafetensors(): a shard is named by its header, and its numbers are in half precision already.
+  const head = safetensorsHead({ __metadata__: sums, ...tensors });
+  const shard = join(folder, nameOf(head.subarray(8)));
   await writeAtomically(shard, async (append) => {
     await append(head);
-    await append(text);
     for (const values of entries.values()) await append(bytesOf(values));
   });
   return new Map(
-    [...entries.keys()].map((key, i) => [key, { shard, offset: 8 + text.length + i * size, sum: sums[key] }]),
+    [...entries.keys()].map((key, i) => [key, { shard, offset: head.length + i * size, sum: sums[key] }]),
   );
 }
 
@@ -304,7 +299,7 @@ async function readHeader(shard: string): Promise<{ entries: Map<string, Place> 
 
 /** A shard's file name, of its header. */
 function nameOf(header: Uint8Array): string {
-  return `${createHash("sha256").update(header).digest("hex").slice(0, 24)}${SUFFIX}`;
+  return `${sha256(header, { digits: 24 })}${SUFFIX}`;
 }
 
 function bytesOf(values: Float16Array<ArrayBuffer>): Uint8Array {
@@ -312,5 +307,5 @@ function bytesOf(values: Float16Array<ArrayBuffer>): Uint8Array {
 }
 
 function sumOf(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+  return sha256(bytes, { digits: 32 });
 }
