@@ -11,6 +11,11 @@ import { type BackendName, initBackend } from "../lib/backend/start.ts";
 import { loadStateDict } from "../lib/weights/load.ts";
 import type { StateDict } from "../lib/weights/state.ts";
 
+await initBackend({ backend: Deno.env.get("FORGELENS_TEST_BACKEND") as BackendName | undefined });
+
+/** Whether tests run on TensorFlow; those of what WebAssembly has not are ignored elsewhere. */
+export const onTensorFlow: boolean = isTensorFlow();
+
 /** A test that must dispose every tensor that it makes. */
 export function tensorTest(
   name: string,
@@ -18,7 +23,6 @@ export function tensorTest(
   options: { readonly ignore?: boolean } = {},
 ): void {
   Deno.test(name, options, async () => {
-    await initBackend({ backend: Deno.env.get("FORGELENS_TEST_BACKEND") as BackendName | undefined });
     const before = heldTensors();
     await body();
     assertEquals(heldTensors(), before, "tensors leaked");

@@ -17,7 +17,7 @@ import {
 } from "../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
 import { compilesFor } from "../backend/native.ts";
-import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
+import { arrays, fixture, onTensorFlow, tensorOf, tensorTest, worstDifference } from "../tensors.ts";
 
 const weights = await arrays("forgelens_head.safetensors");
 const expected = await arrays("forgelens_head_expected.safetensors");
@@ -127,7 +127,6 @@ async function curve(precision: Precision, engine: "graph" | "native", dropoutSe
 
 for (const engine of ["graph", "native"] as const) {
   tensorTest(`a trainer in bfloat16 has float32's loss curve (${engine})`, async () => {
-    if (!isTensorFlow()) return;
     const full = await curve("float32", "graph");
     const low = await curve("bfloat16", engine);
     const other = await curve("float32", "graph", 1);
@@ -137,7 +136,7 @@ for (const engine of ["graph", "native"] as const) {
     // Within the noise of training: nearer to float32 than float32 is to itself with other dropout masks.
     assertLess(distance(full, low), distance(full, other));
     assert(full.some((loss, i) => loss !== low[i])); // it is not float32 under another name
-  }, { ignore: engine === "native" && withoutNative });
+  }, { ignore: !onTensorFlow || engine === "native" && withoutNative });
 }
 
 /** The length of a − b, over that of b. */
@@ -163,7 +162,6 @@ for (const { images, tokens: N, ...sizes } of nativeCases) {
   tensorTest(
     `a native trainer is as near to float32's gradients as a graph in bfloat16 (${name})`,
     async () => {
-      if (!isTensorFlow() || isOnGpu()) return; // a GPU rounds less often, and trains by the graph anyway
       const model = createForgeLens(config, 0);
       for (const [key, weight] of model.weights) { // away from 0 and 1, which a wrong place for them would not show
         if (!/bias$|norm/.test(key)) continue;
@@ -196,14 +194,14 @@ for (const { images, tokens: N, ...sizes } of nativeCases) {
       [exact, graph, native].forEach((trainer) => trainer.close());
       dispose(model.weights);
     },
-    { ignore: withoutNative },
+    // A GPU rounds less often, and trains by the graph anyway.
+    { ignore: !onTensorFlow || isOnGpu() || withoutNative },
   );
 }
 
 tensorTest(
   "a native trainer takes AdamW's steps with its own gradients, and sync() brings them out",
   async () => {
-    if (!isTensorFlow()) return;
     const { tokens: N, images: [B], ...sizes } = nativeCases[0];
     const model = createForgeLens({ ...sizes, depth: 2, dropout: 0.2 }, 0);
     const adam = { learningRate: 1e-3, weightDecay: 0.1 };
@@ -239,6 +237,7 @@ tensorTest(
     trainer.close();
     dispose([tokens, model.weights]);
   },
+  { ignore: !onTensorFlow || withoutNative },
 );
 
 tensorTest("an engine that cannot be had says why, and a trainer takes the next", async () => {
@@ -261,7 +260,7 @@ tensorTest("an engine that cannot be had says why, and a trainer takes the next"
     trainer.close();
   }
   dispose([model.weights, optimizer.moments]);
-}, { ignore: withoutNative });
+}, { ignore: !onTensorFlow || withoutNative });
 
 tensorTest(
   "a trainer takes any loss, by automatic differentiation where the accelerators decline",
@@ -291,7 +290,6 @@ tensorTest(
 tensorTest(
   "a trainer leaves the model as it was until sync(), and refuses a batch without labels",
   async () => {
-    if (!isTensorFlow()) return;
     const model = createForgeLens(small, 0);
     const before = forgeLensState(model);
     const tokens = tf.randomNormal([2, 5, small.dim]) as tf.Tensor3D;
@@ -314,4 +312,5 @@ tensorTest(
     trainer.close();
     dispose([tokens, model.weights]);
   },
+  { ignore: !onTensorFlow },
 );

@@ -72,6 +72,16 @@ Deno.test("openEncoder() takes float32 for the demo encoder, and another precisi
   low.close();
 });
 
+Deno.test(
+  "readyEncoder() takes another precision where it is asked for",
+  { ignore: !isTensorFlow() },
+  async () => {
+    const low = await open("asked", { precision: "bfloat16" });
+    assertEquals([low.precision, low.headPrecision], ["bfloat16", "bfloat16"]);
+    closeEncoder(low);
+  },
+);
+
 Deno.test("encoderWarning() says NOT CLIP of the demo encoder beside all data but the demo's", async () => {
   const encoder = await bindEncoder(resolveConfig({ clip: "demo" }));
   assertEquals(encoderWarning(encoder, { demo: true }), undefined);
