@@ -132,7 +132,8 @@ async function* textOf(path: string, refuse: (text: string) => never): AsyncGene
   const chunk = new Uint8Array(1 << 16);
   let decoder: TextDecoder | undefined;
   let lines = 1;
-  const lineAt = (text: string, at: number) => lines + text.slice(0, Math.max(at, 0)).split("\n").length - 1;
+  const lineAt = (text: string, offset: number) =>
+    lines + text.slice(0, Math.max(offset, 0)).split("\n").length - 1;
   for (let count = await file.read(chunk); count !== null; count = await file.read(chunk)) {
     const bytes = chunk.subarray(0, count);
     decoder ??= new TextDecoder(encodingOf(bytes), { fatal: true });

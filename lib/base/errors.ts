@@ -19,6 +19,6 @@ export function reasonOf(error: unknown): string {
   const system = /^([^\n]+?) \(os error \d+\)/.exec(whole);
   if (system && !whole.includes(": expected ")) return system[1];
   const message = whole.split("\n")[0];
-  const at = message.lastIndexOf(": expected ");
-  return at < 0 ? message : message.slice(at + 2);
+  const colon = message.lastIndexOf(": expected ");
+  return colon < 0 ? message : message.slice(colon + 2);
 }

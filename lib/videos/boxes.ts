@@ -62,11 +62,11 @@ export async function readBoxes(
       unknown++;
       continue;
     }
-    const of = boxes.get(found[0]) ?? new Map<number, FaceBox>();
-    const before = of.get(frame);
+    const byFrame = boxes.get(found[0]) ?? new Map<number, FaceBox>();
+    const before = byFrame.get(frame);
     if (before) several.add(`${found[0]} ${frame}`);
-    if (!before || before.width * before.height < box.width * box.height) of.set(frame, box);
-    boxes.set(found[0], of);
+    if (!before || before.width * before.height < box.width * box.height) byFrame.set(frame, box);
+    boxes.set(found[0], byFrame);
   }
   return { boxes, unknown, several: several.size };
 }
@@ -180,7 +180,10 @@ export function landmarksFolder(video: Video): string {
   return join(base, "landmarks", name);
 }
 
-/** The boxes around the landmarks of a video's frames, `NNN.npy` each, and what is wrong with those that cannot be read; undefined where there is no such folder. */
+/**
+ * The boxes around the landmarks of a video's frames, `NNN.npy` each, and what is wrong with those that cannot be read;
+ * undefined where there is no such folder.
+ */
 export async function readLandmarks(
   folder: string,
 ): Promise<{ readonly boxes: VideoBoxes; readonly faults: readonly string[] } | undefined> {
@@ -232,12 +235,12 @@ export function readNpy(bytes: Uint8Array, path: string): Float64Array {
   if (shape === undefined || /'fortran_order':\s*True/.test(header)) {
     wrong(header.replace(/[^ -~]+/g, " ").trim().slice(0, 80));
   }
-  const readers: Readonly<Record<string, [number, (at: number) => number]>> = {
-    "<i2": [2, (at) => view.getInt16(at, true)],
-    "<i4": [4, (at) => view.getInt32(at, true)],
-    "<i8": [8, (at) => Number(view.getBigInt64(at, true))],
-    "<f4": [4, (at) => view.getFloat32(at, true)],
-    "<f8": [8, (at) => view.getFloat64(at, true)],
+  const readers: Readonly<Record<string, [number, (offset: number) => number]>> = {
+    "<i2": [2, (offset) => view.getInt16(offset, true)],
+    "<i4": [4, (offset) => view.getInt32(offset, true)],
+    "<i8": [8, (offset) => Number(view.getBigInt64(offset, true))],
+    "<f4": [4, (offset) => view.getFloat32(offset, true)],
+    "<f8": [8, (offset) => view.getFloat64(offset, true)],
   };
   const [size, read] = readers[type ?? ""] ?? wrong(`numbers of type ${type}`);
   const count = Number(shape) * 2;

@@ -116,7 +116,8 @@ export type Extraction = {
  * @param options.numbers frames to take, rising, from 0; those past the last are not there
  * @param options.into an empty folder
  * @param options.keep what {@link findFfmpeg} gave
- * @throws {OutputError} when frames cannot be written; with ffmpeg's reason when it ended before the video did.
+ * @throws {OutputError} when frames cannot be written.
+ * @throws {Error} with ffmpeg's reason when it ended before the video did.
  */
 export async function extractFrames(
   path: string,

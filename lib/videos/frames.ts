@@ -44,7 +44,7 @@ export function sourceOf(video: Video, options: Pick<FrameOptions, "landmarks">)
  * Makes the frames of one video in `folder`, which appears when they are complete and on the disk.
  *
  * @returns what became of it; what is wrong with the video is in `note`
- * @throws {OutputError} when frames cannot be written; the signal's reason when it fires
+ * @throws {OutputError} when frames cannot be written; the signal's reason when it fires.
  */
 export async function framesOf(video: Video, options: FrameOptions): Promise<Omit<Coverage, "folder">> {
   const { frames, folder, work, signal } = options;

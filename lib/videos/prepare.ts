@@ -16,7 +16,7 @@ import { unlockedNote } from "../base/owner.ts";
 import { claimFolder, openFolder, outFolders } from "./prepare_folder.ts";
 import { type FrameOptions, framesOf, sourceOf } from "./frames.ts";
 
-/** What `prepareVideos()` can be told. */
+/** What `prepareVideos()` takes. */
 export type PrepareOptions = {
   /** Where the frames go; not within the set. */
   readonly into: string;
@@ -43,7 +43,8 @@ export type PrepareOptions = {
  *
  * @returns what became of each video, and what to know
  * @throws {InputError} when there is no ffmpeg, one class has no boxes, the folder was prepared with other settings, or another
- * process prepares into it; OutputError when frames cannot be written.
+ * process prepares into it.
+ * @throws {OutputError} when frames cannot be written.
  */
 export async function prepareVideos(
   reading: SetReading,

@@ -8,6 +8,7 @@ import { writeAll } from "../base/files.ts";
 
 /** What is made cannot be written; whatever comes next could not be either. */
 export class OutputError extends Error {
+  /** Stands before the message where a runtime prints it. */
   override name = "OutputError";
 }
 
@@ -17,7 +18,7 @@ const END = [0, 0, 0, 0, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82];
 /**
  * Writes a frame and flushes it to the disk.
  *
- * @throws {OutputError}
+ * @throws {OutputError} when it cannot be written.
  */
 export async function writeFrame(path: string, bytes: Uint8Array): Promise<void> {
   await orOutputError(`Cannot write ${path}`, async () => {
@@ -50,7 +51,11 @@ export async function sealPng(path: string): Promise<void> {
   });
 }
 
-/** What `work` resolves to. @throws {OutputError} with `what` before its reason, but for bad input and a name that is too long. */
+/**
+ * What `work` resolves to.
+ *
+ * @throws {OutputError} with `what` before the reason of `work`'s error; bad input and a name that is too long stay what they are.
+ */
 export async function orOutputError<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
