@@ -8,9 +8,10 @@
  * @module
  */
 import { join } from "node:path";
-import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "./raw.ts";
-import { inTemporaryFolder } from "../base/temporary.ts";
 import type * as tf from "@tensorflow/tfjs";
+import { inTemporaryFolder } from "../base/temporary.ts";
+import { dtypeNamed } from "../weights/dtypes.ts";
+import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "./raw.ts";
 
 /** The value of a node's attribute. */
 export type GraphAttr = OpAttr | { readonly list: readonly OpAttr[] };
@@ -140,18 +141,9 @@ const TAG = "serve";
 const GRAPH_VERSION = 1087; // TF_GRAPH_DEF_VERSION of TensorFlow 2.9: older and newer ones read it
 
 function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
-  const typed = dtype === DTYPE.int32
-    ? Int32Array.from(values)
-    : dtype === DTYPE.bfloat16
-    ? toBfloat16(values)
-    : Float32Array.from(values);
-  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
-}
-
-/** Rounded to the nearest, ties to even. */
-function toBfloat16(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(Float32Array.from(values).buffer);
-  return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
+  if (dtype === DTYPE.int32) return new Uint8Array(Int32Array.from(values).buffer);
+  const name = dtype === DTYPE.bfloat16 ? "bfloat16" : "float32";
+  return dtypeNamed(name)!.encode(Float32Array.from(values));
 }
 
 // Protocol buffers: a message is its fields one after the other, each a key (number, wire type) and a value.

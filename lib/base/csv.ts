@@ -8,6 +8,7 @@ import { stringify } from "csv-stringify/sync";
 import { Readable } from "node:stream";
 import { InputError, reasonOf } from "./errors.ts";
 import { nothingAt } from "./files.ts";
+import { someOf } from "./printable.ts";
 
 /** One row by the header's names, and the line of the file that it ends on, from 1. */
 export type CsvRow = { readonly line: number; readonly values: Readonly<Record<string, string>> };
@@ -56,7 +57,7 @@ export async function* csvRows(
     if (missing.length > 0) {
       refuse(
         `expected a header with the columns ${wanted.join(", ")} but found ${
-          header === undefined ? "an empty file" : `only ${someOf(header)}`
+          header === undefined ? "an empty file" : `only ${someOf(header, { most: 8, longest: 40 })}`
         }`,
       );
     }
@@ -118,12 +119,6 @@ export async function* csvRows(
 function separatorOf(text: string): string {
   const [header] = text.split(/[\r\n]/, 1);
   return [",", ";", "\t"].find((separator) => header.includes(separator)) ?? ",";
-}
-
-/** The first names of a header, each cut, and how many more there are. */
-function someOf(names: readonly string[]): string {
-  const first = names.slice(0, 8).map((name) => name.length > 40 ? `${name.slice(0, 40)}…` : name).join(", ");
-  return names.length > 8 ? `${first} and ${names.length - 8} more` : first;
 }
 
 /** A file's text, piece by piece. */

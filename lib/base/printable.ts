@@ -17,3 +17,20 @@ export function printable(text: string): string {
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
+
+/**
+ * The first names of a list, and how many more there are: `a, b and 3 more`.
+ *
+ * @param options.most how many names
+ * @param options.longest characters of a name, which is cut behind them
+ */
+export function someOf(
+  names: readonly string[],
+  options: { readonly most: number; readonly longest: number },
+): string {
+  const { most, longest } = options;
+  const first = names.slice(0, most).map((name) =>
+    name.length > longest ? `${name.slice(0, longest)}…` : name
+  ).join(", ");
+  return names.length > most ? `${first} and ${names.length - most} more` : first;
+}

@@ -4,6 +4,7 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
+import { someOf } from "../base/printable.ts";
 import type { TensorData } from "./dtypes.ts";
 
 /** An array with its shape; `dtype` is PyTorch's name of what `data` holds. */
@@ -23,11 +24,8 @@ function commonPrefix(names: readonly string[]): string {
   return prefix.slice(0, prefix.lastIndexOf(".") + 1);
 }
 
-/** The first names of a list, each cut, and how many more there are. */
-function someOf(names: readonly string[]): string {
-  const first = names.slice(0, 4).map((name) => name.length > 80 ? `${name.slice(0, 80)}…` : name).join(", ");
-  return names.length > 4 ? `${first} and ${names.length - 4} more` : first;
-}
+/** How much of a list of keys stands in an error. */
+const SOME = { most: 4, longest: 80 };
 
 /**
  * Throws unless `dict` has exactly the expected tensors.
@@ -54,7 +52,7 @@ export function checkState(
     }
   }
   const lists = Object.entries({ missing, unexpected, misshaped }).filter(([, keys]) => keys.length > 0)
-    .map(([kind, keys]) => `${keys.length} ${kind}: ${someOf(keys)}`);
+    .map(([kind, keys]) => `${keys.length} ${kind}: ${someOf(keys, SOME)}`);
   if (lists.length === 0) return;
   const prefix = missing.length === expected.size ? commonPrefix([...dict.keys()]) : "";
   if (prefix !== "") {
@@ -72,7 +70,7 @@ export function checkState(
     throw new InputError(
       `Cannot bind ${what}: expected names such as ${missing[0]} but found them behind ${
         behind.slice(0, 80)
-      }, beside ${someOf(others)}; keep those that begin with it, without it`,
+      }, beside ${someOf(others, SOME)}; keep those that begin with it, without it`,
     );
   }
   throw new InputError(

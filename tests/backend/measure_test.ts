@@ -12,7 +12,7 @@ Deno.test("secondsInTurns() gives every body its turn in each round, and stops b
   const calls: string[] = [];
   const body = (name: string) => () => Promise.resolve(calls.push(name));
   const rounds = await secondsInTurns({ a: body("a"), b: body("b") });
-  assertEquals(calls.join(""), "ab".repeat(7));
+  assertEquals(calls.join(""), "ab".repeat(7)); // in turns: load that comes and goes falls on both alike
   assertEquals([rounds.a.length, rounds.b.length], [7, 7]);
   const more = await secondsInTurns({ a: body("a") }, { undecided: ({ a }) => a.length < 14 });
   const most = await secondsInTurns({ a: body("a") }, { undecided: () => true });
@@ -28,31 +28,6 @@ Deno.test("gainOf() takes the quartiles of each round's ratio", () => {
   const gain = gainOf([2, 4, 6, 8, 10], [1, 1, 2, 2, 2]); // ratios 2, 4, 3, 4, 5
   assertEquals(gain, { lowerQuartile: 3, median: 4, upperQuartile: 4 });
   assertAlmostEquals(gainOf([1, 2], [1, 1]).lowerQuartile, 1.25, 1e-12);
-});
-
-const alike = new Map<EncoderPrecision, number>([["bfloat16", 0.9999], ["int8", 0.9995]]);
-
-Deno.test("precisionFrom() takes a lower precision only where it is faster beyond the spread of the rounds", () => {
-  const even = (seconds: number) => Array.from({ length: 7 }, () => seconds);
-  assertEquals(precisionFrom({ float32: even(4), bfloat16: even(2), int8: even(1) }, alike), {
-    precision: "int8",
-    head: "bfloat16",
-  });
-  assertEquals(precisionFrom({ float32: even(4), bfloat16: even(3.9), int8: even(2) }, alike), {
-    precision: "int8",
-    head: "float32",
-  });
-  // Load that lasts for three rounds falls on all three alike, and changes nothing.
-  const loaded = (seconds: number) => even(seconds).map((each, i) => i < 3 ? 5 * each : each);
-  assertEquals(
-    precisionFrom({ float32: loaded(4), bfloat16: loaded(2), int8: loaded(1) }, alike).precision,
-    "int8",
-  );
-  // Faster by the median, in three rounds of seven not at all: noise may have said so.
-  const noisy = [2, 2, 2, 2, 4.5, 4.5, 4.5];
-  assertEquals(precisionFrom({ float32: even(4), bfloat16: noisy }, alike).precision, "float32");
-  const apart = new Map<EncoderPrecision, number>([["bfloat16", 0.99]]);
-  assertEquals(precisionFrom({ float32: even(4), bfloat16: even(1) }, apart).precision, "float32");
 });
 
 Deno.test("measuredOnce() measures once, and anew where the kept answer is damaged or another program's", async () => {

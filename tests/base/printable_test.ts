@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { printable, printableLines } from "../../lib/base/printable.ts";
+import { printable, printableLines, someOf } from "../../lib/base/printable.ts";
 
 Deno.test("printable() shows what would steer a terminal or turn a line around, and leaves the rest", () => {
   const cases: [string, string][] = [
@@ -20,4 +20,11 @@ Deno.test("printableLines() keeps line feeds, and JSON the same JSON", () => {
   assertEquals(printableLines("a\n\u001b[1mb\n"), "a\n\\u001b[1mb\n");
   const value = { path: "a\u001b[31m\u009b\u202e\n.png" };
   assertEquals(JSON.parse(printableLines(JSON.stringify(value, null, 2))), value);
+});
+
+Deno.test("someOf() gives the first names, each cut, and counts the rest", () => {
+  const some = (names: string[]) => someOf(names, { most: 2, longest: 3 });
+  assertEquals(some([]), "");
+  assertEquals(some(["abc", "abcd"]), "abc, abc…");
+  assertEquals(some(["a", "b", "c", "d"]), "a, b and 2 more");
 });
