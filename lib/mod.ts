@@ -76,10 +76,12 @@ export {
   type PaperModel,
 } from "./model/detectors/published.ts";
 export { dispose } from "./backend/tensors.ts";
-export { loadStateDict } from "./weights/load.ts";
+export type { CheckpointValue } from "./weights/checkpoint.ts";
+export type { TensorData } from "./weights/dtypes.ts";
+export { loadCheckpoint, loadStateDict } from "./weights/load.ts";
 export { savePth } from "./weights/pth.ts";
 export { saveSafetensors } from "./weights/safetensors.ts";
-export type { StateDict } from "./weights/state.ts";
+export type { StateDict, StateTensor } from "./weights/state.ts";
 
 export { bootstrapIntervals, type Interval, type Intervals } from "./metrics/bootstrap.ts";
 export { evaluateRun, scoreSamples } from "./runs/evaluate.ts";
