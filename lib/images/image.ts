@@ -7,6 +7,8 @@ import sharp, { type Metadata, type Sharp } from "sharp";
 import { createBudget } from "../base/pool.ts";
 import { withoutTransforms } from "./avif.ts";
 import { jpegFault } from "./jpeg_fault.ts";
+import { jpeg } from "./perturbations/jpeg.ts";
+import { drawFor, type Perturbation, perturbationName } from "./perturbations/perturbation.ts";
 import { resizeAside, type RgbImage } from "./resize.ts";
 import { foreignTiff, tiffLayout } from "./tiff.ts";
 
@@ -156,7 +158,13 @@ export async function withImage<T>(
   source: string | Uint8Array,
   use: (image: RgbImage) => T | Promise<T>,
 ): Promise<T> {
-  const { bytes, name } = await readBytes(source);
+  return await withDecoded(await readBytes(source), use);
+}
+
+async function withDecoded<T>(
+  { bytes, name }: { readonly bytes: Uint8Array; readonly name: string },
+  use: (image: RgbImage) => T | Promise<T>,
+): Promise<T> {
   const refusal = (error: unknown) => {
     const reason = (error as Error).message.trim().split("\n")[0];
     const found = error instanceof Foreign ? reason : describe(bytes, reason);
@@ -208,58 +216,52 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
 }
 
 /**
- * Encodes as JPEG in memory and decodes again, as Pillow's `save(…, "JPEG", quality=…)` and reopen do: 4:2:0
- * chroma, the standard Huffman tables.
- *
- * @param image RGB, any size up to 65,535 a side.
- * @param quality 1 to 100, in libjpeg's scale.
- * @returns A new image of the same size.
- * @throws When `quality` is not an integer from 1 to 100.
- */
-export async function jpegRoundTrip(image: RgbImage, quality: number): Promise<RgbImage> {
-  if (!Number.isInteger(quality) || quality < 1 || quality > 100) {
-    throw new Error(
-      `Cannot compress as JPEG: expected an integer quality from 1 to 100 but found ${quality}`,
-    );
-  }
-  const { data, width, height } = image;
-  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
-    .jpeg({ quality, chromaSubsampling: "4:2:0", mozjpeg: false, optimiseCoding: false })
-    .toBuffer();
-  const again = sharp(jpeg, { failOn: FAIL_ON, limitInputPixels: false });
-  const rgb = await again.raw().toBuffer();
-  return { data: new Uint8Array(rgb.buffer, rgb.byteOffset, rgb.length), width, height };
-}
-
-/**
  * Reads an image as the square RGB that a model is fed, byte for byte what Pillow gives for
  * `open → convert("RGB") → [save as JPEG and reopen] → resize((size, size), BILINEAR)`, which is torchvision's
  * `Resize((size, size))` too.
  *
  * @param source A path, or the file's bytes. JPEG, PNG, WebP, GIF and TIFF, by content and not by name.
  * @param options.size Side of the result in pixels, default 224.
- * @param options.jpegQuality 1 to 100: compress at the image's own size before resizing. Default: do not.
+ * @param options.perturbation What is done to the image at its own size before resizing. Default: nothing.
+ * @param options.jpegQuality 1 to 100: compress as JPEG; short for that perturbation.
+ * @param options.bytes What the file at the path `source` holds, where it has been read before.
  * @returns RGB [size, size, 3], row by row, values 0 to 255.
  * @throws `Cannot read image …` for a missing, empty, truncated or foreign file, and when an option is out of range.
  */
 export async function loadImage(
   source: string | Uint8Array,
-  options: { size?: number; jpegQuality?: number } = {},
+  options: { size?: number; perturbation?: Perturbation; jpegQuality?: number; bytes?: Uint8Array } = {},
 ): Promise<Uint8Array> {
-  const { size = 224, jpegQuality } = options;
+  const { size = 224, bytes } = options;
   if (!Number.isInteger(size) || size < 1) {
     throw new Error(`Cannot resize image: expected a positive integer size but found ${size}`);
   }
-  return await withImage(source, async (whole) => {
+  const perturbation = perturbationIn(options);
+  const read = bytes && typeof source === "string" ? { bytes, name: source } : await readBytes(source);
+  return await withDecoded(read, async (whole) => {
     let image = whole;
-    if (jpegQuality !== undefined) {
-      image = await jpegRoundTrip(whole, jpegQuality);
+    if (perturbation) {
+      image = await perturbation.kind.apply(whole, perturbation.level, drawFor(read.bytes));
       releaseBytes(whole.data);
     }
     const { data } = await resizeAside(image, { width: size, height: size });
     if (data !== image.data) releaseBytes(image.data);
     return data;
   });
+}
+
+function perturbationIn(
+  { perturbation, jpegQuality }: { perturbation?: Perturbation; jpegQuality?: number },
+): Perturbation | undefined {
+  if (jpegQuality === undefined) return perturbation;
+  if (perturbation) {
+    throw new Error(
+      `Cannot perturb image: expected one perturbation but found ${
+        perturbationName(perturbation)
+      } and JPEG quality ${jpegQuality}`,
+    );
+  }
+  return { kind: jpeg, level: jpegQuality };
 }
 
 /**

@@ -8,7 +8,8 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import sharp from "sharp";
-import { decodeImage, jpegRoundTrip, loadImage, releaseBytes } from "../../lib/images/image.ts";
+import { decodeImage, loadImage, releaseBytes } from "../../lib/images/image.ts";
+import { perturbations } from "../../lib/images/perturbations/mod.ts";
 import { resizeAside, resizeBilinear, resizeSymbols } from "../../lib/images/resize.ts";
 import { openNative } from "../../lib/backend/native.ts";
 import { createRandom } from "../../lib/base/random.ts";
@@ -61,6 +62,27 @@ Deno.test("decodeImage() removes alpha without blending", async () => {
     .png()
     .toBuffer();
   assertEquals((await decodeImage(pixel)).data, Uint8Array.of(200, 100, 50));
+});
+
+Deno.test("loadImage() takes a perturbation or the JPEG quality that is short for one, and not both", async () => {
+  const path = `${fixtures}images/up.png`;
+  const perturbation = { kind: perturbations.jpeg, level: 50 };
+  assertEquals(await loadImage(path, { perturbation }), await loadImage(path, { jpegQuality: 50 }));
+  assertEquals(
+    await messageOf(loadImage(path, { perturbation, jpegQuality: 30 })),
+    "Cannot perturb image: expected one perturbation but found jpeg-50 and JPEG quality 30",
+  );
+  assertStringIncludes(await messageOf(loadImage(path, { jpegQuality: 0 })), "quality from 1 to 100");
+});
+
+Deno.test("loadImage() names the file whose bytes it is given", async () => {
+  const path = `${fixtures}images/up.png`;
+  const bytes = await Deno.readFile(path);
+  assertEquals(await loadImage("elsewhere.png", { bytes }), await loadImage(path));
+  assertStringIncludes(
+    await messageOf(loadImage("elsewhere.png", { bytes: bytes.slice(0, 99) })),
+    "elsewhere.png",
+  );
 });
 
 Deno.test("loadImage() finds the format by content and takes any file name", async () => {
@@ -139,17 +161,6 @@ Deno.test("releaseBytes() empties bytes, and loadImage() leaves alone those that
   assertEquals(file, copy);
   releaseBytes(image);
   assertEquals(image.length, 0);
-});
-
-Deno.test("jpegRoundTrip() keeps the size and does not touch its input", async () => {
-  const image = await decodeImage(`${fixtures}images/up.png`);
-  const before = image.data.slice();
-  const result = await jpegRoundTrip(image, 30);
-  assertEquals([result.width, result.height], [image.width, image.height]);
-  assertEquals(image.data, before);
-  for (const quality of [0, 101, 50.5, NaN]) {
-    assertStringIncludes(await messageOf(jpegRoundTrip(image, quality)), "quality from 1 to 100");
-  }
 });
 
 Deno.test("loadImage() refuses what it cannot read, with the path, what it expected and what it found", async () => {

@@ -1,0 +1,47 @@
+/**
+ * Compression as JPEG.
+ *
+ * @module
+ */
+import sharp from "sharp";
+import type { RgbImage } from "../resize.ts";
+import type { PerturbationKind } from "./perturbation.ts";
+
+/** Compressed as JPEG in memory, and decoded again; levels are libjpeg's qualities, 1 to 100. */
+export const jpeg: PerturbationKind = {
+  family: "jpeg",
+  title: "JPEG",
+  measure: "quality",
+  without: "not compressed again",
+  levels: [100, 90, 75, 50, 30],
+  accepts: isQuality,
+  apply: jpegRoundTrip,
+};
+
+/**
+ * Encodes as JPEG in memory and decodes again, as Pillow's `save(…, "JPEG", quality=…)` and reopen do: 4:2:0
+ * chroma, the standard Huffman tables.
+ *
+ * @param image RGB, any size up to 65,535 a side.
+ * @param quality 1 to 100, in libjpeg's scale.
+ * @returns A new image of the same size.
+ * @throws When `quality` is not an integer from 1 to 100.
+ */
+export async function jpegRoundTrip(image: RgbImage, quality: number): Promise<RgbImage> {
+  if (!isQuality(quality)) {
+    throw new Error(
+      `Cannot compress as JPEG: expected an integer quality from 1 to 100 but found ${quality}`,
+    );
+  }
+  const { data, width, height } = image;
+  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality, chromaSubsampling: "4:2:0", mozjpeg: false, optimiseCoding: false })
+    .toBuffer();
+  const again = sharp(jpeg, { failOn: "error", limitInputPixels: false });
+  const rgb = await again.raw().toBuffer();
+  return { data: new Uint8Array(rgb.buffer, rgb.byteOffset, rgb.length), width, height };
+}
+
+function isQuality(level: number): boolean {
+  return Number.isInteger(level) && level >= 1 && level <= 100;
+}

@@ -1,0 +1,56 @@
+/**
+ * What a perturbation is: something that is done to an image before a detector sees it, at a level.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { RgbImage } from "../resize.ts";
+
+/** What a perturbation draws from, so that it does the same to an image whatever was perturbed before it. */
+export type Draw = {
+  /** A 32-bit signed whole number; a function of the image file's bytes. */
+  readonly seed: number;
+};
+
+/** A family of perturbations that differ in a level, such as JPEG compression at a quality. */
+export type PerturbationKind = {
+  /** What its perturbations' names begin with: `jpeg`. Small letters and dashes. */
+  readonly family: string;
+  /** What titles call it: `JPEG`. */
+  readonly title: string;
+  /** What a level is: `quality`. */
+  readonly measure: string;
+  /** What is said of an image that it was not done to: `not compressed again`. */
+  readonly without: string;
+  /** What the family's name alone stands for, the mildest first. */
+  readonly levels: readonly number[];
+  /** Whether there is such a level. */
+  accepts(level: number): boolean;
+  /**
+   * Perturbs an image at its own size, before it is resized for an encoder.
+   *
+   * @param image is left as it is
+   * @param level one that `accepts()`
+   * @returns a new image
+   * @throws for another level
+   */
+  apply(image: RgbImage, level: number, draw: Draw): Promise<RgbImage>;
+};
+
+/** What is done to the images of a test. */
+export type Perturbation = { readonly kind: PerturbationKind; readonly level: number };
+
+/** The name in files, tables and the command line: `jpeg-50`. */
+export function perturbationName({ kind, level }: Perturbation): string {
+  return `${kind.family}-${level}`;
+}
+
+/** What an image file's perturbation draws from; copies of a file under other names draw the same. */
+export function drawFor(bytes: Uint8Array): Draw {
+  let seed: number | undefined;
+  return {
+    get seed() { // few kinds ask for it
+      return seed ??= createHash("sha256").update(bytes).digest().readInt32LE();
+    },
+  };
+}

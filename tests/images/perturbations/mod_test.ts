@@ -1,0 +1,92 @@
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { decodeImage, loadImage } from "../../../lib/images/image.ts";
+import {
+  parsePerturbation,
+  parsePerturbations,
+  perturbationKinds,
+  perturbationNames,
+  perturbations,
+} from "../../../lib/images/perturbations/mod.ts";
+import { type PerturbationKind, perturbationName } from "../../../lib/images/perturbations/perturbation.ts";
+import { createRandom } from "../../../lib/base/random.ts";
+import { fixture } from "../../tensors.ts";
+
+for (const kind of perturbationKinds) {
+  Deno.test(`${kind.family}: its names say it back, and no two levels share one`, () => {
+    const all = parsePerturbations(kind.family)!;
+    assertEquals(all, kind.levels.map((level) => ({ kind, level })));
+    assertEquals(all.map((each) => parsePerturbation(perturbationName(each))), all);
+    assertEquals(new Set(all.map(perturbationName)).size, all.length);
+    assert(/^[a-z]+(-[a-z]+)*$/.test(kind.family), "a part of a flag, a file and a table");
+  });
+
+  Deno.test(`${kind.family}: a level gives an image of the same size, leaves its input alone, and refuses others`, async () => {
+    const image = await decodeImage(fixture("images/up.png"));
+    const before = image.data.slice();
+    for (const level of kind.levels) {
+      const { data, width, height } = await kind.apply(image, level, { seed: 7 });
+      assertEquals([width, height, data.length], [image.width, image.height, before.length]);
+      assertEquals(image.data, before);
+      assertNotEquals(data, before);
+      assertEquals((await kind.apply(image, level, { seed: 7 })).data, data);
+    }
+    for (const level of [-1, NaN, Infinity]) {
+      assert(!kind.accepts(level));
+      await assertRejects(() => kind.apply(image, level, { seed: 7 }), Error, "expected");
+    }
+  });
+}
+
+Deno.test("parsePerturbations() takes a family, or a name at any level of it, and nothing else", () => {
+  const { jpeg } = perturbations;
+  assertEquals(parsePerturbations("jpeg")!.map(perturbationName), [
+    ...["jpeg-100", "jpeg-90", "jpeg-75", "jpeg-50", "jpeg-30"],
+  ]);
+  assertEquals(parsePerturbations("jpeg-60"), [{ kind: jpeg, level: 60 }]);
+  for (
+    const text of ["", "none", "jpeg-", "jpeg-0", "jpeg-101", "jpeg-50.5", "jpeg--5", "jpeg-1e1", "png-5"]
+  ) {
+    assertEquals(parsePerturbations(text), undefined, text);
+  }
+  assertEquals(perturbationNames().slice(0, 3), ["jpeg", "jpeg-100", "jpeg-90"]);
+});
+
+/** One level of noise, drawn. */
+const noise: PerturbationKind = {
+  family: "noise",
+  title: "noise",
+  measure: "deviation",
+  without: "clean",
+  levels: [9],
+  accepts: (level) => level > 0,
+  apply: ({ data, width, height }, level, { seed }) => {
+    const random = createRandom(seed, "noise");
+    return Promise.resolve({
+      data: Uint8Array.from(
+        data,
+        (value) => Math.max(0, Math.min(255, Math.round(value + level * random.normal()))),
+      ),
+      width,
+      height,
+    });
+  },
+};
+
+Deno.test("what is drawn for an image is a function of its file's bytes, and not of its name or what came before", async () => {
+  const perturbation = { kind: noise, level: 9 };
+  const load = (path: string) => loadImage(path, { perturbation, size: 32 });
+  const folder = await Deno.makeTempDir();
+  try {
+    const [one, other, copy] = [fixture("images/up.png"), `${folder}/other.png`, `${folder}/copy.png`];
+    await Deno.copyFile(one, copy);
+    // The same picture in another file: a byte behind the picture's end, which decoders pass over.
+    await Deno.writeFile(other, Uint8Array.of(...await Deno.readFile(one), 0));
+    assertEquals(await loadImage(other, { size: 32 }), await loadImage(one, { size: 32 }));
+    const first = await load(one);
+    assertNotEquals(await load(other), first);
+    assertEquals(await load(copy), first);
+    assertNotEquals(first, await loadImage(one, { size: 32 }));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
