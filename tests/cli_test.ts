@@ -243,7 +243,7 @@ Deno.test("help lists every command, and every key of the configuration as a fla
   assertEquals(code, 0);
   for (const command of ["train", "evaluate", "demo-data"]) assertStringIncludes(out, command);
   const train = await cli(["help", "train"]);
-  for (const flag of ["--batch-size", "--no-balance", "--jpeg-qualities", "--resume"]) {
+  for (const flag of ["--batch-size", "--no-balance", "--jpeg-qualities", "--perturb", "--resume"]) {
     assertStringIncludes(train.out, flag);
   }
 });

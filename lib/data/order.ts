@@ -8,6 +8,7 @@ import { createRandom } from "../base/random.ts";
 import { byName, type Sample } from "./sample.ts";
 import { type Groups, groupSamples, nameOf } from "./split/groups.ts";
 import { loadImage } from "../images/image.ts";
+import type { Perturbation } from "../images/perturbations/perturbation.ts";
 
 /**
  * Deals samples into named parts, a video wholly in one of them, with about the wanted share of each class's videos.
@@ -142,12 +143,12 @@ export async function* imageBatches(
   options: {
     readonly batchSize: number;
     readonly size?: number;
-    readonly jpegQuality?: number;
+    readonly perturbation?: Perturbation;
     readonly ahead?: number;
   },
 ): AsyncGenerator<ImageBatch> {
-  const { batchSize, size = 224, jpegQuality, ahead } = options;
-  const load = ({ path }: Sample) => loadImage(path, { size, jpegQuality });
+  const { batchSize, size, perturbation, ahead } = options;
+  const load = ({ path }: Sample) => loadImage(path, { size, perturbation });
   for await (const { items, samples: batch } of batchesAhead(samples, { batchSize, ahead, load })) {
     yield { images: items, samples: batch };
   }

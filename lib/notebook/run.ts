@@ -239,7 +239,8 @@ function plain(error: unknown): Error {
   return shown;
 }
 
-function inOneLine<T>(work: () => T): T {
+/** Does `work`; what it throws of bad input is shown in a notebook without its stack. */
+export function inOneLine<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { Perturbation } from "../images/perturbations/perturbation.ts";
+import { perturbationsOf } from "../runs/config.ts";
 import { doubtsOf } from "../runs/detectors.ts";
 import { makeReport, testDetectors } from "../runs/evaluate.ts";
 import type { TestSet } from "../data/sample.ts";
@@ -40,7 +42,14 @@ export async function testValidation(
   return await runTests(loaded, { test, qualities: [undefined], ...options });
 }
 
-/** Tests within the data set that was trained on: its test folders, or the share that was held out. */
+/**
+ * Tests within the data set that was trained on: its test folders, or the share that was held out; under perturbations alone
+ * where any are named.
+ *
+ * @param options.jpegQualities 1 to 100, and
+ * @param options.perturb families or single perturbations, both as in the configuration
+ * @throws InputError for a perturbation that there is none of
+ */
 export async function testWithin(
   loaded: LoadedRun,
   options: { readonly jpegQualities?: readonly number[]; readonly display?: Display } = {},
@@ -88,7 +97,8 @@ async function runTests(
   loaded: LoadedRun,
   options: {
     readonly test: TestSet;
-    readonly qualities: readonly (number | undefined)[];
+    /** What is done to the images, a test each; one test of the images as they are unless given. */
+    readonly perturbed?: readonly Perturbation[];
     readonly display?: Display;
   },
 ): Promise<Tested> {
@@ -122,7 +132,7 @@ export function testView(tested: Tested, table: (results: readonly EvaluationRes
 
 /**
  * Writes the run's metrics.json, predictions.csv, history.csv and report.html, as the command line does, from tests in its
- * order: within, JPEG, across.
+ * order: within, perturbed, across.
  */
 export async function writeReport(loaded: LoadedRun, tested: readonly Tested[]): Promise<RunReport> {
   const { config, history, folder, detectors } = loaded;

@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { takeBreath } from "../base/breath.ts";
 import type { TopLevelSpec } from "vega-lite";
-import { jpegChart, metricsChart } from "./charts/metric_charts.ts";
+import { metricsChart, perturbationCharts } from "./charts/metric_charts.ts";
 import { confusionChart, prChart, rocChart, scoreChart } from "./charts/score_charts.ts";
 import { classBalanceChart, trainingChart } from "./charts/training_charts.ts";
 import { chartText, fontPath, renderSvg } from "./render.ts";
@@ -31,7 +31,7 @@ export function reportCharts(
     bothClasses && prChart(scored, options),
     unperturbed.length > 0 && confusionChart(results, options),
     scored.length > 0 && scoreChart(scored, { ...options, threshold }),
-    results.some((result) => result.perturbation.startsWith("jpeg-")) && jpegChart(results, options),
+    ...perturbationCharts(results, options),
     history.length > 0 && trainingChart(history, options),
     data.length > 0 && classBalanceChart(data, options),
   ].filter((spec) => spec !== false);

@@ -110,6 +110,11 @@ export const runSchema = z.strictObject({
   jpegQualities: z.array(z.int().min(1).max(100)).default([100, 90, 75, 50, 30]).describe(
     "JPEG qualities that the test set is compressed with in memory",
   ),
+  perturb: z.array(z.string().min(1)).default([]).describe(
+    `what else is done to the test set in memory, as a family (${
+      perturbationKinds.map(({ family }) => family).join(", ")
+    }) for all its levels or as one level, such as jpeg-50; several separated by commas`,
+  ),
   out: folder.default("checkpoints").describe("folder of runs"),
   run: z.string().regex(
     runName,
@@ -228,7 +233,40 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   }
   const set = dataSet(config)?.name ?? config.set;
   testSets({ ...config, set }); // refuses a malformed --test now, not after training
+  perturbationsOf(config);
   return { ...config, set };
+}
+
+/**
+ * The perturbations of the test that `jpegQualities` and then `perturb` name, in their order, each once.
+ *
+ * @throws InputError naming one that there is none of, and the nearest that there is.
+ */
+export function perturbationsOf(
+  { jpegQualities, perturb }: {
+    readonly jpegQualities: readonly number[];
+    readonly perturb: readonly string[];
+  },
+): Perturbation[] {
+  const all = new Map<string, Perturbation>();
+  const add = (each: Perturbation) => all.set(perturbationName(each), each);
+  for (const level of jpegQualities) add({ kind: perturbations.jpeg, level });
+  for (const text of perturb.flatMap((each) => each.split(","))) {
+    const name = text.trim().toLowerCase();
+    const named = parsePerturbations(name);
+    if (!named) {
+      const near = nearestName(name, perturbationNames());
+      throw new InputError(
+        `Cannot use --perturb: expected a perturbation (${
+          perturbationKinds.map(({ family }) => family).join(", ")
+        }) or one level of it, such as jpeg-50, but found "${text.trim()}"${
+          near ? `, did you mean "${near}"?` : ""
+        }`,
+      );
+    }
+    named.forEach(add);
+  }
+  return [...all.values()];
 }
 
 /** The set that `data` names; undefined without it. @throws InputError when it is of another form. */

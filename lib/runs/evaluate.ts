@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
+import { perturbationsOf, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Sample, TestSet } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";
@@ -48,7 +48,8 @@ export async function scoreSamples(
   options: TaskOptions & {
     readonly samples: readonly Sample[];
     readonly batchSize: number;
-    readonly jpegQuality?: number;
+    /** What is done to the images first. */
+    readonly perturbation?: Perturbation;
     readonly task?: string;
   },
 ): Promise<Float64Array[]> {
@@ -91,7 +92,7 @@ export type EvaluateOptions = {
 };
 
 /**
- * Reloads a run's weights and tests them: within the data set, under JPEG compression, and across data sets; writes
+ * Reloads a run's weights and tests them: within the data set, perturbed, and across data sets; writes
  * `metrics.json`, `predictions.csv`, `history.csv` and `report.html` and resolves to the report.
  *
  * What `given` leaves open is as the weights were trained, in the precision of their run. A run whose training is not finished
@@ -138,7 +139,7 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
       const tested = await testDetectors(detectors, session, {
         config,
         test,
-        jpegQuality,
+        perturbation,
         report,
         signal: stop.signal,
       });
@@ -173,7 +174,7 @@ function unfinished(state: TrainState | undefined, { epochs, runs }: RunConfig):
 }
 
 /**
- * Scores one test set, compressed as JPEG first where a quality is given, and measures.
+ * Scores one test set, perturbed first where that is asked for, and measures.
  *
  * @param detectors one for each training seed; the caller keeps them
  * @throws InputError when they were trained on another encoder's tokens than the session's
@@ -184,10 +185,10 @@ export async function testDetectors(
   options: TaskOptions & {
     readonly config: RunConfig;
     readonly test: TestSet;
-    readonly jpegQuality?: number;
+    readonly perturbation?: Perturbation;
   },
 ): Promise<{ result: EvaluationResult; predictions: Prediction[] }> {
-  const { config, test, jpegQuality } = options;
+  const { config, test } = options;
   const { experiment: { demo }, encoder } = session;
   checkTrunk(detectors, { config, encoder });
   const scored = await scoreRuns(detectors, trunkOf(config, encoder), options);
@@ -232,11 +233,15 @@ export function makeReport(
   };
 }
 
-/** Every test, the compressed ones after the one that they compress. */
-function plan(tests: readonly TestSet[], config: RunConfig): { test: TestSet; jpegQuality?: number }[] {
+/** Every test, the perturbed ones after the one that they perturb. */
+function plan(
+  tests: readonly TestSet[],
+  config: RunConfig,
+): { test: TestSet; perturbation?: Perturbation }[] {
+  const perturbed = perturbationsOf(config);
   return tests.flatMap((test) => [
     { test },
-    ...(test.kind === "within" ? config.jpegQualities.map((jpegQuality) => ({ test, jpegQuality })) : []),
+    ...(test.kind === "within" ? perturbed.map((perturbation) => ({ test, perturbation })) : []),
   ]);
 }
 
@@ -246,19 +251,19 @@ async function scoreRuns(
   trunk: Trunk,
   options: TaskOptions & {
     readonly test: TestSet;
-    readonly jpegQuality?: number;
+    readonly perturbation?: Perturbation;
     readonly config: RunConfig;
   },
 ): Promise<Float64Array[]> {
-  const { test, jpegQuality, config, report, signal } = options;
+  const { test, perturbation, config, report, signal } = options;
   const task = `Testing ${test.set} ${test.split}${
-    jpegQuality === undefined ? "" : ` at JPEG ${jpegQuality}`
+    perturbation ? ` at ${perturbation.kind.title} ${perturbation.level}` : ""
   }`;
   const score = () =>
     scoreSamples(detectors, trunk, {
       samples: test.samples,
       batchSize: config.batchSize,
-      jpegQuality,
+      perturbation,
       task,
       report,
       signal,

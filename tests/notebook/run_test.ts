@@ -28,7 +28,7 @@ globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: t
 
 const settings = {
   ...{ ...faces, testReal: test.real, testFake: test.fake, set: "FF++", clip: "demo" },
-  ...{ feedForward: 32, depth: 1, epochs: 2, batchSize: 4, jpegQualities: [50] },
+  ...{ feedForward: 32, depth: 1, epochs: 2, batchSize: 4, jpegQualities: [50], perturb: ["jpeg-30"] },
 };
 const config = configure({ ...settings, out: join(root, "notebook") });
 const data = await loadExperiment(config);
@@ -62,7 +62,7 @@ Deno.test("the notebook's steps give the metrics of the command line, and the sa
   const trained = await train(config, session, { display });
   const detector = await reload(trained, session);
   const within = await testWithin(detector, { display });
-  const jpeg = await testWithin(detector, { jpegQualities: [50], display });
+  const jpeg = await testWithin(detector, { jpegQualities: [50], perturb: ["jpeg-50,jpeg-30"], display });
   const across = await testAcross(detector, {
     ...test,
     set: "Celeb-DF",
@@ -92,7 +92,7 @@ Deno.test("the notebook's steps give the metrics of the command line, and the sa
     await read(trained.folder, "predictions.csv"),
     await read(join(root, "command", "same"), "predictions.csv"),
   );
-  assertEquals(parseMetricsJson(await read(trained.folder, "metrics.json")).results.length, 3);
+  assertEquals(parseMetricsJson(await read(trained.folder, "metrics.json")).results.length, 4);
   assertStringIncludes(await read(trained.folder, "report.html"), "Celeb-DF");
 
   const charts = outputs().filter((bundle) => bundle["application/vnd.vegalite.v5+json"]);

@@ -7,7 +7,8 @@ import type { RunEvent } from "../../lib/runs/events.ts";
 import { openSession } from "../../lib/runs/session.ts";
 import { featureBatches } from "../../lib/model/features/batches.ts";
 import { trainRun } from "../../lib/runs/train.ts";
-import { resolveConfig, type RunConfig } from "../../lib/runs/config.ts";
+import { perturbationName } from "../../lib/images/perturbations/perturbation.ts";
+import { perturbationsOf, resolveConfig, type RunConfig } from "../../lib/runs/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/encoders/clip.ts";
 import { bindForgeLens, logits } from "../../lib/model/detectors/notebook_head.ts";
@@ -131,8 +132,8 @@ async function testLists(config: RunConfig, folder: string): Promise<TestList[]>
   const head = bindForgeLens(await loadStateDict(join(folder, "model.safetensors")), { heads: config.heads });
   const [{ samples }] = session.experiment.tests;
   const lists: TestList[] = [];
-  for (const jpegQuality of [undefined, ...config.jpegQualities]) {
-    const name = jpegQuality === undefined ? "none" : `jpeg-${jpegQuality}`;
+  for (const perturbation of [undefined, ...perturbationsOf(config)]) {
+    const name = perturbation ? perturbationName(perturbation) : "none";
     const own = rows.filter(({ perturbation, run }) => perturbation === name && run === "0");
     const values: number[] = [];
     let batches = 0;
@@ -148,7 +149,7 @@ async function testLists(config: RunConfig, folder: string): Promise<TestList[]>
     }
     assertEquals([samples.length, batches], [8, 3], "the last batch is smaller");
     lists.push({
-      jpegQuality,
+      jpegQuality: perturbation?.level,
       paths: own.map(({ path }) => path),
       scores: own.map(({ score }) => Number(score)),
       logits: values,

@@ -14,7 +14,13 @@ import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { csvRows } from "../../lib/base/csv.ts";
 import { bootstrapIntervals } from "../../lib/metrics/bootstrap.ts";
-import { jpegChart, metricsChart } from "../../lib/report/charts/metric_charts.ts";
+import {
+  jpegChart,
+  metricsChart,
+  perturbationChart,
+  perturbationCharts,
+} from "../../lib/report/charts/metric_charts.ts";
+import { perturbations } from "../../lib/images/perturbations/mod.ts";
 import { confusionChart, rocChart, scoreChart } from "../../lib/report/charts/score_charts.ts";
 import { classBalanceChart, trainingChart } from "../../lib/report/charts/training_charts.ts";
 import { reportCharts, reportHtml } from "../../lib/report/page.ts";
@@ -211,6 +217,31 @@ Deno.test("a chart that has nothing to show says what it expected", () => {
   assertThrows(() => confusionChart([], options), Error, "expected an unperturbed test");
   assertThrows(() => jpegChart([], options), Error, "expected a test under jpeg-…");
   assertThrows(() => classBalanceChart([], options), Error, "expected at least one split");
+});
+
+Deno.test("perturbationCharts() draws each family of two levels or more, from the mildest on", () => {
+  const { jpeg } = perturbations;
+  const draw = (...names: string[]) => {
+    const { report: { results } } = makeReport({
+      sets: [{ set: "first", kind: "within", perturbations: names, real: 30, fake: 50 }],
+    });
+    return { results, charts: perturbationCharts(results, { demo: false }) };
+  };
+  const { results, charts } = draw("jpeg-9", "none", "jpeg-90", "jpeg-100", "other-3", "other-4");
+  assertEquals(charts, [jpegChart(results, { demo: false })]);
+  const text = JSON.stringify(charts[0]);
+  assertStringIncludes(
+    text,
+    '"sort":["none","100","90","9"],"title":"JPEG quality (none: not compressed again)"',
+  );
+  assert(!text.includes("other"), "a test under another perturbation is not in it");
+  // Which end is the mildest is what the kind says.
+  const rising = perturbationChart(results, { demo: false, kind: { ...jpeg, levels: [1, 2] } });
+  assertStringIncludes(JSON.stringify(rising), '"sort":["none","9","90","100"]');
+  assertEquals(draw("none", "jpeg-50").charts.length, 1);
+  for (const names of [["none"], ["jpeg-50"], ["none", "other-3"]]) {
+    assertEquals(draw(...names).charts, [], names.join());
+  }
 });
 
 Deno.test("renderSvg() refuses a spec in which Vega-Lite finds fault", async () => {

@@ -1,7 +1,16 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { flagName, nearestName, resolveConfig, runSchema, testSets } from "../../lib/runs/config.ts";
+import {
+  flagName,
+  nearestName,
+  perturbationsOf,
+  resolveConfig,
+  runSchema,
+  testSets,
+} from "../../lib/runs/config.ts";
 import { requestOf } from "../../lib/runs/data_request.ts";
 import { InputError } from "../../lib/base/errors.ts";
+import { perturbationKinds } from "../../lib/images/perturbations/mod.ts";
+import { perturbationName } from "../../lib/images/perturbations/perturbation.ts";
 import { newRunName } from "../../lib/runs/folder/folder.ts";
 
 const own = { real: "r", fake: "f" };
@@ -95,6 +104,37 @@ Deno.test("requestOf() refuses what would select nothing of the data that are na
   }
   requestOf(resolveConfig({ ...own, test: ["ff=F"], compression: "c23", root: "/a" }));
   requestOf(resolveConfig({ manifest: "m.csv", root: "/a" }));
+});
+
+Deno.test("perturbationsOf() gives each perturbation once: JPEG qualities first, then what is named, in that order", () => {
+  const names = (input: Record<string, unknown>) =>
+    perturbationsOf(resolveConfig({ ...own, ...input })).map(perturbationName);
+  const all = ["jpeg-100", "jpeg-90", "jpeg-75", "jpeg-50", "jpeg-30"];
+  assertEquals(names({}), all);
+  assertEquals(names({ perturb: ["jpeg"] }), all);
+  assertEquals(names({ jpegQualities: [50, 50], perturb: ["jpeg-60, JPEG-50", "jpeg-7"] }), [
+    ...["jpeg-50", "jpeg-60", "jpeg-7"],
+  ]);
+  assertEquals(names({ jpegQualities: [], perturb: ["jpeg-30,jpeg"] }), ["jpeg-30", ...all.slice(0, 4)]);
+  assertEquals(names({ jpegQualities: [] }), []);
+});
+
+Deno.test("resolveConfig() refuses a perturbation that there is none of, with the nearest that there is", () => {
+  const families = perturbationKinds.map(({ family }) => family).join(", ");
+  const cases = [["jpg", "jpeg"], ["jpeg_50", "jpeg-50"], ["jpeg,jpeg-900", "jpeg-100"], [
+    "jpeg-0",
+    "jpeg-90",
+  ]];
+  for (const [text, near] of cases) {
+    const error = assertThrows(() => resolveConfig({ ...own, perturb: [text] }), InputError);
+    assertEquals(
+      error.message,
+      `Cannot use --perturb: expected a perturbation (${families}) or one level of it, such as jpeg-50, but found "${
+        text.split(",").pop()
+      }", did you mean "${near}"?`,
+    );
+  }
+  assertThrows(() => resolveConfig({ ...own, perturb: ["jpeg,"] }), InputError, 'but found ""');
 });
 
 Deno.test("testSets() takes names and folders apart", () => {

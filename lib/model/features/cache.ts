@@ -42,6 +42,14 @@ const SHARD_BYTES = 64e6;
 const SUFFIX = ".safetensors";
 const OURS = /^[0-9a-f]{24}\.safetensors$/;
 
+/** How an image file's picture is prepared for an encoder: what is done to it, and the side of its square in pixels. */
+export type Preparation = { readonly size: number; readonly perturbation?: Perturbation };
+
+/** What is known of a file once it was read, from which `imageKey()` goes on for any preparation: some 650 bytes. */
+export function hashImage(bytes: Uint8Array): Hash {
+  return createHash("sha256").update(bytes);
+}
+
 /** The key of an image's tokens: of the file's bytes and how they are prepared. */
 export function imageKey(
   bytes: Uint8Array,

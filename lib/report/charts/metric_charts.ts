@@ -1,5 +1,5 @@
 /**
- * Metrics by data set and by JPEG quality → Vega-Lite (v5) specs.
+ * Metrics by data set and by the level of a perturbation → Vega-Lite (v5) specs.
  *
  * @module
  */
@@ -16,6 +16,8 @@ import {
   shapes,
   shortNames,
 } from "../style.ts";
+import { parsePerturbation, perturbationKinds, perturbations } from "../../images/perturbations/mod.ts";
+import type { PerturbationKind } from "../../images/perturbations/perturbation.ts";
 import { referenceFor } from "../reference.ts";
 import { estimate, type EvaluationResult, type MetricName } from "../report.ts";
 import { testName } from "../tables.ts";
@@ -68,34 +70,55 @@ export function metricsChart(
   };
 }
 
-/** The same metrics by JPEG quality, from uncompressed down, for each set that was tested under JPEG. */
-export function jpegChart(
+/** A chart for each family of perturbations that was tested at two levels or more, that of no perturbation among them. */
+export function perturbationCharts(
   results: readonly EvaluationResult[],
-  { demo, width = defaultWidth }: ChartOptions,
+  options: ChartOptions,
+): TopLevelSpec[] {
+  return perturbationKinds
+    .filter((kind) => new Set(levelsOf(results, kind).values()).size > 1)
+    .map((kind) => perturbationChart(results, { ...options, kind }));
+}
+
+/** `perturbationChart()` by JPEG quality, from uncompressed down. */
+export function jpegChart(results: readonly EvaluationResult[], options: ChartOptions): TopLevelSpec {
+  return perturbationChart(results, { ...options, kind: perturbations.jpeg });
+}
+
+/**
+ * The same metrics by the level of one kind of perturbation, from the mildest on, for each set that was tested under it.
+ *
+ * @throws when none was
+ */
+export function perturbationChart(
+  results: readonly EvaluationResult[],
+  { kind, demo, width = defaultWidth }: ChartOptions & { readonly kind: PerturbationKind },
 ): TopLevelSpec {
-  const test = (result: EvaluationResult) => testName({ ...result, perturbation: "none" });
-  const quality = (result: EvaluationResult) => Number(/^jpeg-(\d+)$/.exec(result.perturbation)?.[1] ?? NaN);
-  const tested = new Set(results.filter((result) => quality(result) >= 0).map(test));
-  const shown = results.filter((result) =>
-    tested.has(test(result)) && (result.perturbation === "none" || quality(result) >= 0)
-  );
-  const level = (result: EvaluationResult) =>
-    result.perturbation === "none" ? "none" : String(quality(result));
-  const levels = [...new Set(shown.map(level))].sort((a, b) =>
-    (b === "none" ? Infinity : Number(b)) - (a === "none" ? Infinity : Number(a))
-  );
+  const { family, measure, without } = kind;
+  const axis = `${kind.title} ${measure}`;
+  const level = levelsOf(results, kind);
+  const shown = [...level.keys()];
+  const tested = new Set(shown.map(unperturbedName));
+  const falling = kind.levels[0] > kind.levels[kind.levels.length - 1];
+  const place = (name: string) => name === "none" ? -Infinity : falling ? -Number(name) : Number(name);
+  const levels = [...new Set(level.values())].sort((a, b) => place(a) - place(b));
   const names = rankedMetrics.map(([, label]) => label);
   const perRow = tested.size > 1 && width >= 600 ? 2 : 1;
   const short = shortNames([...tested], width / perRow - 90);
   const values = shown.flatMap((result) =>
-    metricPoints(result, short(test(result))).map((point) => ({ ...point, quality: level(result) }))
+    metricPoints(result, short(unperturbedName(result))).map((point) => ({
+      ...point,
+      [measure]: level.get(result),
+    }))
   );
 
   if (shown.length === 0) {
-    throw new Error("Cannot draw the metrics by JPEG quality: expected a test under jpeg-… but found none");
+    throw new Error(
+      `Cannot draw the metrics by ${axis}: expected a test under ${family}-… but found none`,
+    );
   }
   return {
-    ...frame("Metrics by JPEG quality", { demo, subtitle: pointNotes(shown) }, describe(shown)),
+    ...frame(`Metrics by ${axis}`, { demo, subtitle: pointNotes(shown) }, describe(shown)),
     data: { values },
     columns: perRow,
     facet: bySet(values),
@@ -105,10 +128,10 @@ export function jpegChart(
       height: 240,
       encoding: {
         x: {
-          field: "quality",
+          field: measure,
           type: "ordinal",
           sort: levels,
-          title: "JPEG quality (none: not compressed again)",
+          title: `${axis} (none: ${without})`,
           axis: { labelAngle: 0, grid: false },
         },
         xOffset: { field: "metric", type: "nominal", sort: names },
@@ -123,6 +146,29 @@ export function jpegChart(
       layer: [...lineLayers(names), ...pointLayers("y", names, width)],
     },
   };
+}
+
+/** The tests of the sets that were tested under a kind of perturbation, each with its level or `none`; others are left out. */
+function levelsOf(
+  results: readonly EvaluationResult[],
+  kind: PerturbationKind,
+): Map<EvaluationResult, string> {
+  const levels = new Map<EvaluationResult, string>();
+  for (const result of results) {
+    const perturbation = parsePerturbation(result.perturbation);
+    if (perturbation?.kind.family === kind.family) levels.set(result, String(perturbation.level));
+  }
+  const tested = new Set([...levels.keys()].map(unperturbedName));
+  return new Map(results.flatMap((result) => {
+    const level = result.perturbation === "none" && tested.has(unperturbedName(result))
+      ? "none"
+      : levels.get(result);
+    return level === undefined ? [] : [[result, level]];
+  }));
+}
+
+function unperturbedName(result: EvaluationResult): string {
+  return testName({ ...result, perturbation: "none" });
 }
 
 type Layers = Extract<TopLevelSpec, { layer: unknown[] }>["layer"];

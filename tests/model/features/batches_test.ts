@@ -57,7 +57,7 @@ Deno.test("featureBatches() encodes an image once: a second pass reads what the 
     new Map([...first].reverse()),
   );
   assertEquals(calls.length, 0);
-  await tokensOf(watched, { jpegQuality: 30 });
+  await tokensOf(watched, { perturbation: parsePerturbation("jpeg-30") });
   assertGreater(calls.length, 0);
   encoder.close();
 });

@@ -5,7 +5,7 @@ import { loadStateDict } from "../../../lib/weights/load.ts";
 
 const shape = [3, 4] as const;
 const numbers = (seed: number) => Float16Array.from({ length: 12 }, (_, i) => seed + i / 8);
-const key = (seed: number) => imageKey(Uint8Array.of(seed), { size: 224 });
+const key = (seed: number) => imageKey(hashImage(Uint8Array.of(seed)), { size: 224 });
 
 async function withRoot(body: (root: string) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir();
@@ -33,16 +33,24 @@ async function writeOne(root: string, options: { encoder?: string; seed?: number
   return join(root, encoder, names[0]);
 }
 
-Deno.test("imageKey() is that of the bytes, the size and the JPEG quality", () => {
-  const bytes = Uint8Array.of(1, 2, 3);
+Deno.test("imageKey() is that of the bytes, the size and the perturbation, from one hash of the file", () => {
+  const { jpeg } = perturbations;
+  const file = hashImage(Uint8Array.of(1, 2, 3));
   const keys = [
-    imageKey(bytes, { size: 224 }),
-    imageKey(Uint8Array.of(1, 2, 4), { size: 224 }),
-    imageKey(bytes, { size: 336 }),
-    imageKey(bytes, { size: 224, jpegQuality: 50 }),
+    imageKey(file, { size: 224 }),
+    imageKey(file, { size: 224, perturbation: { kind: jpeg, level: 50 } }),
+    imageKey(file, { size: 224, perturbation: { kind: jpeg, level: 30 } }),
+    imageKey(file, { size: 224, perturbation: { kind: { ...jpeg, family: "other" }, level: 50 } }),
+    imageKey(file, { size: 336 }),
+    imageKey(hashImage(Uint8Array.of(1, 2, 4)), { size: 224 }),
   ];
-  assertEquals(new Set(keys).size, 4);
-  assertEquals(imageKey(bytes.slice(), { size: 224 }), keys[0]);
+  assertEquals(new Set(keys).size, keys.length);
+  assertEquals(imageKey(file, { size: 224 }), keys[0]);
+  // SHA-256 of the bytes and "[2,224,null]" or "[2,224,50]", by Python's hashlib: caches hold tokens under these.
+  assertEquals(keys.slice(0, 2), [
+    "2a90202256bb4d8d68a4c2fdce10ee35192cca24",
+    "6bc9fce92b44dca45c1b5e453d3595b9e3e09f8e",
+  ]);
 });
 
 Deno.test("a token cache gives back what was put in, at once and when opened again", async () => {
