@@ -34,7 +34,7 @@ export type PerturbationKind = {
    * @returns a new image
    * @throws for another level
    */
-  apply(image: RgbImage, level: number, draw: Draw): Promise<RgbImage>;
+  apply(image: RgbImage, level: number, draw: Draw): RgbImage | Promise<RgbImage>;
 };
 
 /** What is done to the images of a test. */

@@ -32,7 +32,7 @@ for (const kind of perturbationKinds) {
     }
     for (const level of [-1, NaN, Infinity]) {
       assert(!kind.accepts(level));
-      await assertRejects(() => kind.apply(image, level, { seed: 7 }), Error, "expected");
+      await assertRejects(async () => await kind.apply(image, level, { seed: 7 }), Error, "expected");
     }
   });
 }
@@ -61,14 +61,14 @@ const noise: PerturbationKind = {
   accepts: (level) => level > 0,
   apply: ({ data, width, height }, level, { seed }) => {
     const random = createRandom(seed, "noise");
-    return Promise.resolve({
+    return {
       data: Uint8Array.from(
         data,
         (value) => Math.max(0, Math.min(255, Math.round(value + level * random.normal()))),
       ),
       width,
       height,
-    });
+    };
   },
 };
 
