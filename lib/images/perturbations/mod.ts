@@ -4,11 +4,12 @@
  *
  * @module
  */
+import { gaussianBlur } from "./gaussian_blur.ts";
 import { jpeg } from "./jpeg.ts";
 import { type Perturbation, type PerturbationKind, perturbationName } from "./perturbation.ts";
 
 /** Every kind of perturbation. */
-export const perturbations = { jpeg } as const;
+export const perturbations = { jpeg, gaussianBlur } as const;
 
 /** Every kind, in the list's order. */
 export const perturbationKinds: readonly PerturbationKind[] = Object.values(perturbations);
