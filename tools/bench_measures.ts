@@ -15,7 +15,7 @@ import {
   isOnGpu,
   isTensorFlow,
   type RawTensor,
-} from "../lib/backend/start.ts";
+} from "../lib/backend/raw.ts";
 import { openTower } from "../lib/model/encoders/open.ts";
 import { clipTower } from "../lib/model/encoders/clip_tower.ts";
 import type { CompiledTower, EncoderPrecision, Precision, Tower } from "../lib/model/encoders/encoder.ts";

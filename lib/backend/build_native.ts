@@ -10,7 +10,10 @@ import { sha256 } from "../base/checksum.ts";
 import { exists, writeWhole } from "../base/files.ts";
 import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build_tensorflow.ts";
 
-const FOLDER = fileURLToPath(new URL("./native/", import.meta.url));
+/** A source that `buildNative()` compiles, without its `.cc`. */
+export type NativeSource = "int8" | "head_step" | "resize";
+
+const FOLDER = fileURLToPath(new URL("native/", import.meta.url));
 const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-shared", "-pthread", "-w"];
 // Instructions are named, not those of the machine at hand: a cache may be shared by machines of several kinds.
 const AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"];

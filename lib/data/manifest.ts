@@ -8,8 +8,7 @@ import { InputError, reasonOf } from "../base/errors.ts";
 import type { Sample, SampleList, SkippedFile } from "./sample.ts";
 import { nameVideos } from "./folders.ts";
 import { createPathMap, type PathMap, slashes } from "./list_paths.ts";
-import type { VideosChoice } from "./layouts/vocabulary.ts";
-import { labelNamed, type Split, splitNamed, splitWords } from "./layouts/vocabulary.ts";
+import { labelNamed, type Split, splitNamed, splitWords, type VideosChoice } from "./layouts/vocabulary.ts";
 
 /** One row, its words understood; `video`, `method` and `source` as they stand there. */
 type Row = {

@@ -17,7 +17,7 @@ import { ownResults } from "../runs/folder/results_folder.ts";
 import type { Session } from "../runs/session.ts";
 import { escapeMarkdown, type Table } from "../report/tables.ts";
 import type { Display, Showable } from "./display.ts";
-import { configure, type LoadedRun, watch } from "./run.ts";
+import { configure, inOneLine, type LoadedRun, watch } from "./run.ts";
 
 /** Results and predictions of the tests of one set; none where no folders are named for it. */
 export type Tested = {
@@ -39,7 +39,7 @@ export async function testValidation(
   const set = experiment.tests[0].set;
   if (experiment.val.length === 0) return { set, demo: experiment.demo, results: [], predictions: [] };
   const test: TestSet = { set, split: "val", kind: "within", samples: experiment.val };
-  return await runTests(loaded, { test, qualities: [undefined], ...options });
+  return await runTests(loaded, { test, ...options });
 }
 
 /**
@@ -52,11 +52,18 @@ export async function testValidation(
  */
 export async function testWithin(
   loaded: LoadedRun,
-  options: { readonly jpegQualities?: readonly number[]; readonly display?: Display } = {},
+  options: {
+    readonly jpegQualities?: readonly number[];
+    readonly perturb?: readonly string[];
+    readonly display?: Display;
+  } = {},
 ): Promise<Tested> {
-  const { jpegQualities, display } = options;
+  const { jpegQualities, perturb, display } = options;
   const test = loaded.session.experiment.tests.find(({ kind }) => kind === "within")!;
-  return await runTests(loaded, { test, qualities: jpegQualities ?? [undefined], display });
+  const perturbed = jpegQualities || perturb
+    ? inOneLine(() => perturbationsOf({ jpegQualities: jpegQualities ?? [], perturb: perturb ?? [] }))
+    : undefined;
+  return await runTests(loaded, { test, perturbed, display });
 }
 
 /**
@@ -78,7 +85,7 @@ export async function testAcross(
   if (real === "" && fake === "") {
     const test = experiment.demo ? experiment.tests.find((each) => each.set === demoSet) : undefined;
     if (!test) return { set, demo: experiment.demo, results: [], predictions: [] };
-    return await runTests(loaded, { test, qualities: [undefined], display });
+    return await runTests(loaded, { test, display });
   }
   const { set: own, ...config } = loaded.config;
   const named = configure({
@@ -90,7 +97,7 @@ export async function testAcross(
   });
   const read = await watch((options) => loadExperiment(named, { ...options, tests: true }), { display });
   const { tests: [test], data, warnings } = read;
-  return { ...await runTests(loaded, { test, qualities: [undefined], display }), read: { data, warnings } };
+  return { ...await runTests(loaded, { test, display }), read: { data, warnings } };
 }
 
 async function runTests(
@@ -102,13 +109,13 @@ async function runTests(
     readonly display?: Display;
   },
 ): Promise<Tested> {
-  const { test, qualities, display } = options;
+  const { test, perturbed = [undefined], display } = options;
   const { detectors, session, config } = loaded;
   return await watch(async ({ report, signal }) => {
     const results: EvaluationResult[] = [];
     const predictions: Prediction[] = [];
-    for (const jpegQuality of qualities) {
-      const tested = await testDetectors(detectors, session, { config, test, jpegQuality, report, signal });
+    for (const perturbation of perturbed) {
+      const tested = await testDetectors(detectors, session, { config, test, perturbation, report, signal });
       results.push(tested.result);
       predictions.push(...tested.predictions);
     }

@@ -5,6 +5,13 @@
  *
  * @module
  */
+import { type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
+import {
+  parsePerturbations,
+  perturbationKinds,
+  perturbationNames,
+  perturbations,
+} from "../images/perturbations/mod.ts";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { type LayoutSpec, type PairSpec, parseSpec } from "../data/spec.ts";

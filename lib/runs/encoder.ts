@@ -14,7 +14,7 @@ import type { Encoder, Tower } from "../model/encoders/encoder.ts";
 import { encoders } from "../model/encoders/mod.ts";
 import { openTower } from "../model/encoders/open.ts";
 import type { EncoderUse } from "../model/encoders/precisions.ts";
-import type { StateDict } from "../weights/load.ts";
+import type { StateDict } from "../weights/state.ts";
 import { withoutPrefix } from "../weights/prefix.ts";
 import { isDemo, type RunConfig } from "./config.ts";
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
 import { dirname, join } from "node:path";
 import { perturbationsOf, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 import type { TaskOptions } from "../base/task.ts";
@@ -53,10 +54,10 @@ export async function scoreSamples(
     readonly task?: string;
   },
 ): Promise<Float64Array[]> {
-  const { samples, batchSize, jpegQuality, task = "Scoring", report, signal } = options;
+  const { samples, batchSize, perturbation, task = "Scoring", report, signal } = options;
   const scores = detectors.map(() => new Float64Array(samples.length));
   let done = 0;
-  for await (const { features } of featureBatches(trunk, samples, { batchSize, jpegQuality })) {
+  for await (const { features } of featureBatches(trunk, samples, { batchSize, perturbation })) {
     signal?.throwIfAborted();
     for (const [i, detector] of detectors.entries()) scores[i].set(await detector.scores(features), done);
     done += features.shape[0];
@@ -135,7 +136,7 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     for (const message of doubts) report({ type: "warning", message });
     const results: EvaluationResult[] = [];
     const predictions: Prediction[] = [];
-    for (const { test, jpegQuality } of plan(session.experiment.tests, config)) {
+    for (const { test, perturbation } of plan(session.experiment.tests, config)) {
       const tested = await testDetectors(detectors, session, {
         config,
         test,
@@ -193,7 +194,7 @@ export async function testDetectors(
   checkTrunk(detectors, { config, encoder });
   const scored = await scoreRuns(detectors, trunkOf(config, encoder), options);
   await takeBreath(options.signal);
-  const perturbation = jpegQuality === undefined ? "none" : `jpeg-${jpegQuality}`;
+  const perturbation = options.perturbation ? perturbationName(options.perturbation) : "none";
   const prior = trainedPrior(detectors, { config, session });
   return {
     result: resultOf(test, { perturbation, scored, prior, demo }),

@@ -6,7 +6,7 @@
 import { type Backend, initBackend } from "../backend/start.ts";
 import type { RunConfig } from "./config.ts";
 import { clipWeights } from "../weights/download.ts";
-import type { StateDict } from "../weights/load.ts";
+import type { StateDict } from "../weights/state.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";
 import { describeEncoder } from "../model/encoders/open.ts";
 import { encoderWarning, openEncoder } from "./encoder.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { disposeRaw, fromRaw } from "../backend/start.ts";
+import { disposeRaw, fromRaw } from "../backend/raw.ts";
 import { type LoadedGraph, openGraph } from "../backend/graph.ts";
 import type { Precision } from "../model/encoders/encoder.ts";
 import type { ForgeLens } from "../model/detectors/notebook_head.ts";

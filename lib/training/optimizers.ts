@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { dispose, toVariable } from "../backend/tensors.ts";
-import type { StateDict } from "../weights/load.ts";
+import type { StateDict } from "../weights/state.ts";
 
 /** AdamW's settings; PyTorch's defaults, but the reference's learning rate. */
 export type AdamWConfig = {

@@ -13,12 +13,12 @@ import {
   roundsSchema,
   secondsInTurns,
 } from "../backend/measure.ts";
-import { isOnGpu, isTensorFlow } from "../backend/start.ts";
+import { isOnGpu, isTensorFlow } from "../backend/raw.ts";
 import { dispose } from "../backend/tensors.ts";
 import type { Detector } from "../model/detectors/detector.ts";
 import { type ForgeLens, headOf } from "../model/detectors/notebook_head.ts";
 import type { Precision } from "../model/encoders/encoder.ts";
-import type { StateDict } from "../weights/load.ts";
+import type { StateDict } from "../weights/state.ts";
 import { eagerEngine } from "./eager.ts";
 import type { Engine, EngineName } from "./engine.ts";
 import { graphEngine, type HeadOptions } from "./graph_engine.ts";

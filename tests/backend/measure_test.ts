@@ -3,8 +3,6 @@ import { join } from "node:path";
 import { z } from "zod";
 import { initBackend } from "../../lib/backend/start.ts";
 import { gainOf, measuredOnce, secondsInTurns } from "../../lib/backend/measure.ts";
-import type { EncoderPrecision } from "../../lib/model/encoders/encoder.ts";
-import { precisionFrom } from "../../lib/model/encoders/precision.ts";
 
 await initBackend();
 

@@ -140,7 +140,7 @@ async function testLists(config: RunConfig, folder: string): Promise<TestList[]>
     for await (
       const { features } of featureBatches(session.encoder.trunk("tokens"), samples, {
         batchSize: config.batchSize,
-        jpegQuality,
+        perturbation,
       })
     ) {
       values.push(...tf.tidy(() => logits(head, features as tf.Tensor3D).dataSync()));

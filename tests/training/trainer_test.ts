@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { isOnGpu, isTensorFlow } from "../../lib/backend/start.ts";
+import { isOnGpu, isTensorFlow } from "../../lib/backend/raw.ts";
 import { adamW, type AdamWConfig, optimizerState } from "../../lib/training/optimizers.ts";
 import { trainStep } from "../../lib/training/eager.ts";
 import type { EngineName } from "../../lib/training/engine.ts";

@@ -1,10 +1,9 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { dtypeNamed } from "../../lib/weights/dtypes.ts";
-import { readSafetensors } from "../../lib/weights/safetensors.ts";
+import { readSafetensors, saveSafetensors } from "../../lib/weights/safetensors.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { loadStateDict, loadWeights } from "../../lib/weights/load.ts";
-import { saveSafetensors } from "../../lib/weights/safetensors.ts";
 import type { StateDict } from "../../lib/weights/state.ts";
 import { withFolder } from "../folders.ts";
 

@@ -7,7 +7,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { z } from "zod";
-import type { StateDict } from "../../weights/load.ts";
+import type { StateDict } from "../../weights/state.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import type { Trunk } from "../features/trunk.ts";
 

@@ -24,7 +24,7 @@ import { withoutPrefix } from "../../weights/prefix.ts";
 import { dispose, toVariable } from "../../backend/tensors.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import { type Detector, type DetectorKind, fakeProbability } from "./detector.ts";
-import { checkState, type StateDict } from "../../weights/load.ts";
+import { checkState, type StateDict } from "../../weights/state.ts";
 
 /** The shape of a ForgeLens head. */
 export type ForgeLensConfig = {

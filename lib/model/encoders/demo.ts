@@ -13,7 +13,7 @@
  *
  * @module
  */
-import type { StateDict } from "../../weights/load.ts";
+import type { StateDict } from "../../weights/state.ts";
 import { bindClip, clipMean, clipStd } from "./clip.ts";
 import { clipTower } from "./clip_tower.ts";
 import type { EncoderKind, Tower, TowerSettings } from "./encoder.ts";

@@ -8,7 +8,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Rounds } from "../../backend/measure.ts";
 import type { TaskOptions } from "../../base/task.ts";
-import type { StateDict } from "../../weights/load.ts";
+import type { StateDict } from "../../weights/state.ts";
 import type { Tap, Trunk } from "../features/trunk.ts";
 
 /** What matrix products are computed in. */

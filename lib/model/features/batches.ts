@@ -3,12 +3,15 @@
  *
  * @module
  */
+import type { Hash } from "node:crypto";
 import type * as tf from "@tensorflow/tfjs";
-import { fromHalf, isOnGpu } from "../../backend/start.ts";
+import { fromHalf } from "../../backend/tensors.ts";
+import { isOnGpu } from "../../backend/raw.ts";
 import type { Sample } from "../../data/sample.ts";
 import { loadImage, releaseBytes } from "../../images/image.ts";
 import { batchesAhead } from "../../data/order.ts";
-import { type FeatureCache, imageKey } from "./cache.ts";
+import { type FeatureCache, hashImage, imageKey, type Preparation } from "./cache.ts";
+import type { Perturbation } from "../../images/perturbations/perturbation.ts";
 import type { Trunk } from "./trunk.ts";
 
 /** Features [B, ...shape], which whoever takes the batch disposes, and their samples. */
@@ -32,7 +35,8 @@ export async function* featureBatches(
   samples: readonly Sample[],
   options: {
     readonly batchSize: number;
-    readonly jpegQuality?: number;
+    /** What is done to the images first. */
+    readonly perturbation?: Perturbation;
     readonly ahead?: number;
     readonly together?: number;
     readonly before?: number;
@@ -40,7 +44,8 @@ export async function* featureBatches(
 ): AsyncGenerator<FeatureBatch> {
   const { batchSize: B, together = isOnGpu() ? TOGETHER_ON_GPU : B, before = 0 } = options;
   const cache = await trunk.cache();
-  const load = (sample: Sample) => prepare(sample, { ...options, size: trunk.imageSize, cache });
+  const { perturbation } = options;
+  const load = (sample: Sample) => prepare(sample, { size: trunk.imageSize, perturbation, cache });
   const groupSize = cache ? Math.ceil(together / B) * B : B;
   const ahead = Math.max(options.ahead ?? 2, groupSize / B);
   const group: { readonly items: readonly Prepared[]; readonly samples: readonly Sample[] }[] = [];
@@ -72,35 +77,34 @@ type Prepared = {
 
 async function prepare(
   { path }: Sample,
-  options: { readonly size: number; readonly jpegQuality?: number; readonly cache?: FeatureCache },
+  options: Preparation & { readonly cache?: FeatureCache },
 ): Promise<Prepared> {
-  const { size, jpegQuality, cache } = options;
-  const image = () => loadImage(path, { size, jpegQuality });
-  const key = cache && await keyOf(path, { size, jpegQuality });
-  const features = key === undefined ? undefined : await cache!.get(key);
-  if (features) return { key, features, image };
-  const loaded = await image();
+  const { cache, ...preparation } = options;
+  const { key, bytes } = cache ? await keyOf(path, preparation) : {};
+  const features = key === undefined ? undefined : await cache?.get(key);
+  if (features) return { key, features, image: () => loadImage(path, preparation) };
+  const loaded = await loadImage(path, { ...preparation, bytes });
   return { key, image: () => Promise.resolve(loaded) };
 }
 
-/** A file is read for its key once a process, unless it changes. */
-const keys = new Map<string, string>();
+/** A file is read for its keys once a process, however it is prepared, unless it changes. */
+const files = new Map<string, Hash>();
 
-/** The key of a file's features; undefined when it cannot be read, which loading it will say. */
+/** The key of a file's features, and the file's bytes where this read it; neither when it cannot be read, which loading it will say. */
 async function keyOf(
   path: string,
-  preparation: { readonly size: number; readonly jpegQuality?: number },
-): Promise<string | undefined> {
+  preparation: Preparation,
+): Promise<{ readonly key?: string; readonly bytes?: Uint8Array }> {
   const info = await Deno.stat(path).catch(() => undefined);
-  if (!info) return undefined;
-  const { size, jpegQuality = "" } = preparation;
-  const version = [path, info.size, info.mtime?.getTime(), info.ino, size, jpegQuality].join("\0");
-  let key = keys.get(version);
-  if (key === undefined) {
-    key = imageKey(await Deno.readFile(path), preparation);
-    keys.set(version, key);
-  }
-  return key;
+  if (!info) return {};
+  const version = [path, info.size, info.mtime?.getTime(), info.ino].join("\0");
+  const known = files.get(version);
+  if (known) return { key: imageKey(known, preparation) };
+  const bytes = await Deno.readFile(path).catch(() => undefined);
+  if (!bytes) return {};
+  const file = hashImage(bytes);
+  files.set(version, file);
+  return { key: imageKey(file, preparation), bytes };
 }
 
 async function encode(trunk: Trunk, batch: readonly Prepared[]): Promise<tf.Tensor> {

@@ -7,10 +7,13 @@
  *
  * @module
  */
+import { createHash, type Hash } from "node:crypto";
 import { basename, join } from "node:path";
 import { sha256 } from "../../base/checksum.ts";
 import { reasonOf } from "../../base/errors.ts";
 import { readAt, removeAbandoned, writeAtomically } from "../../base/files.ts";
+import { jpeg } from "../../images/perturbations/jpeg.ts";
+import { type Perturbation, perturbationName } from "../../images/perturbations/perturbation.ts";
 import { safetensorsHead } from "../../weights/safetensors.ts";
 
 /** The features of one trunk on disk; `close()` writes what waits. */
@@ -50,13 +53,19 @@ export function hashImage(bytes: Uint8Array): Hash {
   return createHash("sha256").update(bytes);
 }
 
-/** The key of an image's tokens: of the file's bytes and how they are prepared. */
-export function imageKey(
-  bytes: Uint8Array,
-  preparation: { readonly size: number; readonly jpegQuality?: number },
-): string {
-  const { size, jpegQuality } = preparation;
-  return sha256([bytes, JSON.stringify([PREPARATION_VERSION, size, jpegQuality ?? null])], { digits: 40 });
+/** The key of an image's features: of the file's bytes and how they are prepared. */
+export function imageKey(file: Hash, { size, perturbation }: Preparation): string {
+  const preparation = JSON.stringify([
+    PREPARATION_VERSION,
+    size,
+    perturbation ? keyPart(perturbation) : null,
+  ]);
+  return file.copy().update(preparation).digest("hex").slice(0, 40);
+}
+
+/** A perturbation's name; JPEG's is its quality, as in the caches from when it was the only kind. */
+function keyPart(perturbation: Perturbation): string | number {
+  return perturbation.kind === jpeg ? perturbation.level : perturbationName(perturbation);
 }
 
 type Place = { readonly shard: string; readonly offset: number; readonly sum: string };

@@ -20,7 +20,8 @@ import {
 } from "../../model/detectors/mod.ts";
 import type { Encoder } from "../../model/encoders/encoder.ts";
 import { type EncoderName, encoderNames } from "../../model/encoders/mod.ts";
-import { loadWeights, type StateDict } from "../../weights/load.ts";
+import { loadWeights } from "../../weights/load.ts";
+import { type StateDict } from "../../weights/state.ts";
 import { type Numerics, precisionSchema } from "./numerics.ts";
 
 const cardSchema = z.object({

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { EncoderPrecision } from "../../../lib/model/encoders/clip_graph.ts";
+import type { EncoderPrecision } from "../../../lib/model/encoders/encoder.ts";
 import { precisionFrom } from "../../../lib/model/encoders/precision.ts";
 
 const alike = new Map<EncoderPrecision, number>([["bfloat16", 0.9999], ["int8", 0.9995]]);

@@ -1,6 +1,9 @@
+import type { Perturbation } from "../../../lib/images/perturbations/perturbation.ts";
+import { parsePerturbation, parsePerturbations } from "../../../lib/images/perturbations/mod.ts";
 import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { initBackend, isTensorFlow } from "../../../lib/backend/start.ts";
+import { initBackend } from "../../../lib/backend/start.ts";
+import { isTensorFlow } from "../../../lib/backend/raw.ts";
 import type { Encoder } from "../../../lib/model/encoders/encoder.ts";
 import type { Tap, Trunk } from "../../../lib/model/features/trunk.ts";
 import { bindEncoder, encoderWarning, openEncoder } from "../../../lib/runs/encoder.ts";
@@ -27,11 +30,11 @@ async function open(cacheFolder: string, changes: RunInput = {}): Promise<Encode
 /** Each sample's tokens by path. */
 async function tokensOf(
   encoder: Pick<Encoder, "trunk">,
-  options: { samples?: readonly Sample[]; batchSize?: number; jpegQuality?: number } = {},
+  options: { samples?: readonly Sample[]; batchSize?: number; perturbation?: Perturbation } = {},
 ): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
-  const { samples: some = samples, batchSize = 4, jpegQuality } = options;
-  for await (const batch of featureBatches(encoder.trunk("tokens"), some, { batchSize, jpegQuality })) {
+  const { samples: some = samples, batchSize = 4, perturbation } = options;
+  for await (const batch of featureBatches(encoder.trunk("tokens"), some, { batchSize, perturbation })) {
     const values = batch.features.dataSync() as Float32Array;
     const length = values.length / batch.samples.length;
     batch.samples.forEach(({ path }, i) => found.set(path, values.slice(i * length, (i + 1) * length)));
@@ -62,6 +65,35 @@ Deno.test("featureBatches() encodes an image once: a second pass reads what the 
   encoder.close();
 });
 
+Deno.test("featureBatches() reads a file once for its keys under every perturbation, and once for each picture but the first", async () => {
+  const pictures = await writePictures(join(root, "counted"), { videos: 1, seed: 9 });
+  const { samples } = await readFolders(pictures, { set: "counted" });
+  const encoder = await open("counted-tokens");
+  const all = [undefined, ...parsePerturbations("jpeg")!];
+  const reads = await countReads(async () => {
+    for (const perturbation of all) await tokensOf(encoder, { samples, perturbation });
+  });
+  assertEquals(reads, samples.length * all.length);
+  const again = await countReads(async () => {
+    for (const perturbation of all) await tokensOf(encoder, { samples, perturbation });
+  });
+  assertEquals(again, 0);
+  encoder.close();
+});
+
+/** How many times `work` has a whole file read: what an evaluation waits for where images lie on a network's disk. */
+async function countReads(work: () => Promise<void>): Promise<number> {
+  const readFile = Deno.readFile;
+  let reads = 0;
+  Deno.readFile = (...args) => (reads++, readFile(...args));
+  try {
+    await work();
+  } finally {
+    Deno.readFile = readFile;
+  }
+  return reads;
+}
+
 Deno.test("openEncoder() takes float32 for the demo encoder, and another precision where it is asked for", async () => {
   const encoder = await open("unasked");
   assertEquals([encoder.precision, encoder.choice.head], ["float32", "float32"]);
@@ -77,8 +109,8 @@ Deno.test(
   { ignore: !isTensorFlow() },
   async () => {
     const low = await open("asked", { precision: "bfloat16" });
-    assertEquals([low.precision, low.headPrecision], ["bfloat16", "bfloat16"]);
-    closeEncoder(low);
+    assertEquals([low.precision, low.choice.head], ["bfloat16", "bfloat16"]);
+    low.close();
   },
 );
 

@@ -1,6 +1,13 @@
+import {
+  cacheUse,
+  hashImage,
+  imageKey,
+  openFeatureCache,
+  pruneCache,
+} from "../../../lib/model/features/cache.ts";
+import { perturbations } from "../../../lib/images/perturbations/mod.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { cacheUse, imageKey, openFeatureCache, pruneCache } from "../../../lib/model/features/cache.ts";
 import { loadStateDict } from "../../../lib/weights/load.ts";
 
 const shape = [3, 4] as const;
