@@ -27,7 +27,8 @@ import {
 } from "./detectors.ts";
 import { describeEncoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
-import { newRunName, progressOf, type TrainState } from "./folder/folder.ts";
+import { newRunName, progressOf } from "./folder/folder.ts";
+import { type TrainState } from "./folder/train_state.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { compareCalibration, evaluateScores } from "../metrics/metrics.ts";
 import { checkOwnData, runOfWeights, withDataOf } from "./folder/own_data.ts";

@@ -26,11 +26,11 @@ import {
   newRunName,
   ownRunFolder,
   readCheckpoint,
-  type TrainState,
   weightsPath,
   writeCheckpoint,
   writeWeights,
 } from "./folder/folder.ts";
+import { checkSameConfig, type TrainState } from "./folder/train_state.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "../metrics/metrics.ts";
 import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./folder/numerics.ts";
@@ -39,7 +39,6 @@ import type { EpochRecord } from "../report/report.ts";
 import { otherImages, writeRunData } from "./folder/run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { featureBatches } from "../model/features/batches.ts";
-import { checkSameConfig } from "./folder/train_state.ts";
 import { openTrainer, type Trainer } from "../training/trainer.ts";
 
 const SAVE_EVERY_MS = 5 * 60_000;

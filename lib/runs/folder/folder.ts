@@ -13,30 +13,7 @@ import { savePth } from "../../weights/pth.ts";
 import type { StateDict } from "../../weights/state.ts";
 import { cardTexts, type WeightsCard } from "./card.ts";
 import type { EpochRecord } from "../../report/report.ts";
-import { checkSameConfig, parseState, stateText } from "./train_state.ts";
-
-/** Where a run stands; together with weights and moments, all that resuming needs. */
-export type TrainState = {
-  readonly version: 1;
-  /** The training run (seed) in progress, from 0. */
-  run: number;
-  /** The epoch in progress, from 1. */
-  epoch: number;
-  /** Steps of that epoch done. */
-  step: number;
-  /** Sum of those steps' losses. */
-  lossSum: number;
-  /** Seconds that those steps took. */
-  seconds: number;
-  history: EpochRecord[];
-  /** The best epoch so far of the run in progress. */
-  best: { epoch: number; auc: number } | null;
-  /** Of the data that it is trained on. */
-  readonly digest: string;
-  /** What the run was started with; older versions did not keep it. */
-  readonly config?: RunConfig;
-  done: boolean;
-};
+import { checkSameConfig, parseState, stateText, type TrainState } from "./train_state.ts";
 
 /** A state with the weights and moments that go with it; none at the start of a seed. */
 export type Checkpoint = {

@@ -6,8 +6,31 @@
 import { z } from "zod";
 import { sealedJson, unsealed } from "../../base/checksum.ts";
 import { InputError } from "../../base/errors.ts";
+import type { EpochRecord } from "../../report/report.ts";
 import type { RunConfig } from "../config.ts";
-import type { TrainState } from "./folder.ts";
+
+/** Where a run stands; together with weights and moments, all that resuming needs. */
+export type TrainState = {
+  readonly version: 1;
+  /** The training run (seed) in progress, from 0. */
+  run: number;
+  /** The epoch in progress, from 1. */
+  epoch: number;
+  /** Steps of that epoch done. */
+  step: number;
+  /** Sum of those steps' losses. */
+  lossSum: number;
+  /** Seconds that those steps took. */
+  seconds: number;
+  history: EpochRecord[];
+  /** The best epoch so far of the run in progress. */
+  best: { epoch: number; auc: number } | null;
+  /** Of the data that it is trained on. */
+  readonly digest: string;
+  /** What the run was started with; older versions did not keep it. */
+  readonly config?: RunConfig;
+  done: boolean;
+};
 
 const count = z.int().min(0);
 const schema = z.looseObject({

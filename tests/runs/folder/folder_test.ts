@@ -7,10 +7,10 @@ import {
   readCheckpoint,
   readRunConfig,
   readState,
-  type TrainState,
   unfinishedRun,
   writeCheckpoint,
 } from "../../../lib/runs/folder/folder.ts";
+import { type TrainState } from "../../../lib/runs/folder/train_state.ts";
 import { resolveConfig, type RunConfig } from "../../../lib/runs/config.ts";
 import { withFolder } from "../../folders.ts";
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { finishSeed, type TrainState } from "../../../lib/runs/folder/folder.ts";
+import { finishSeed } from "../../../lib/runs/folder/folder.ts";
+import { type TrainState } from "../../../lib/runs/folder/train_state.ts";
 import { type Experiment, loadExperiment } from "../../../lib/runs/experiment.ts";
 import { loadRunData, writeRunData } from "../../../lib/runs/folder/run_data.ts";
 import { InputError } from "../../../lib/base/errors.ts";
