@@ -12,7 +12,6 @@ import { readSafetensors, saveSafetensors } from "../../weights/safetensors.ts";
 import { savePth } from "../../weights/pth.ts";
 import type { StateDict } from "../../weights/state.ts";
 import { cardTexts, type WeightsCard } from "./card.ts";
-import type { EpochRecord } from "../../report/report.ts";
 import { checkSameConfig, parseState, stateText, type TrainState } from "./train_state.ts";
 
 /** A state with the weights and moments that go with it; none at the start of a seed. */
