@@ -4,19 +4,17 @@
  * @module
  */
 import { createRandom } from "../base/random.ts";
-import { checkProbabilities, orderByScore } from "./metrics.ts";
+import { type IntervalName, type MetricName, metrics } from "./metrics/mod.ts";
+import { checkProbabilities, type Ranked, rankScores, recount } from "./ranking.ts";
 
 /** The two ends of an interval. */
 export type Interval = { readonly low: number; readonly high: number };
 
 /**
- * 95 % intervals of three metrics; null where there is none: a class with too few groups ({@link LEAST_GROUPS}), one class
- * only, or resamples that all give the same number, which says that the data are few and not that the number is sure.
+ * 95 % intervals of the metrics that get one; null where there is none: a class with too few groups ({@link LEAST_GROUPS}), one
+ * class only, or resamples that all give the same number, which says that the data are few and not that the number is sure.
  */
-export type Intervals = {
-  readonly auc: Interval | null;
-  readonly ap: Interval | null;
-  readonly accuracy: Interval | null;
+export type Intervals = { readonly [Name in IntervalName]: Interval | null } & {
   /** Number of resamples drawn. */
   readonly samples: number;
   /** Number of things resampled: groups where groups are given, else predictions. */
@@ -49,17 +47,17 @@ export function tooFewGroups(
 }
 
 /**
- * 95 % percentile bootstrap intervals of AUC, AP and accuracy (fake when the score is at least the threshold).
+ * 95 % percentile bootstrap intervals of AUC, AP, accuracy and every other metric that is listed with one.
  *
  * Frames of one video are not independent: with `groups` whole groups are drawn with replacement, otherwise single
  * predictions (Efron and Tibshirani 1993, chapters 13 and 8). A resample that happens to hold one class only says
- * nothing of AUC and AP and is left out of theirs. The ends are linearly interpolated, as `numpy.percentile` does. With fewer
- * than {@link LEAST_GROUPS} groups of a class there are no intervals.
+ * nothing of AUC and AP, and one in which a metric is undefined is left out of that metric's. The ends are linearly
+ * interpolated, as `numpy.percentile` does. With fewer than {@link LEAST_GROUPS} groups of a class there are no intervals.
  *
  * @param options.groups one per score, for instance its data set and video
  * @param options.samples number of resamples; 1000 unless given
  * @param options.seed the same seed gives the same intervals; 0 unless given
- * @param options.threshold 0.5 unless given
+ * @param options.threshold from which score on a prediction counts as fake; 0.5 unless given
  * @throws when labels or scores are malformed, `groups` has another length, or `samples` is not a positive integer
  */
 export function bootstrapIntervals(
@@ -85,68 +83,53 @@ export function bootstrapIntervals(
     );
   }
 
-  // Sorted once: a resample only changes how often each prediction counts.
-  const order = orderByScore(scores);
-  const sortedLabels = Uint8Array.from(order, (i) => labels[i]);
-  const isCorrect = Uint8Array.from(order, (i) => Number((scores[i] >= threshold) === (labels[i] === 1)));
-  const endsTie = Uint8Array.from(order, (i, rank) => Number(scores[order[rank + 1]] !== scores[i]));
-  const { unitOf, units } = groups ? numberGroups(groups, order) : { unitOf: order, units: n };
-  const ofClass = (label: number) => new Set(unitOf.filter((_, rank) => sortedLabels[rank] === label)).size;
+  const measured = (Object.keys(metrics) as MetricName[]).filter(hasInterval);
+  const ranked = rankScores(labels, scores);
+  const { unitOf, units } = numberUnits(ranked, groups);
+  const ofClass = (label: number) => new Set(unitOf.filter((_, rank) => ranked.labels[rank] === label)).size;
   const [real, fake] = [ofClass(0), ofClass(1)];
-  const counted = { samples, units, groups: { real, fake } };
-  if ([real, fake].some((count) => count > 0 && count < LEAST_GROUPS)) {
-    return { auc: null, ap: null, accuracy: null, ...counted };
-  }
-
-  const random = createRandom(seed, "bootstrap");
-  const counts = new Uint32Array(units);
-  const aucs: number[] = [];
-  const aps: number[] = [];
-  const accuracies: number[] = [];
-  for (let sample = 0; sample < samples; sample++) {
-    counts.fill(0);
-    for (let draw = 0; draw < units; draw++) counts[random.integer(units)]++;
-    let correct = 0;
-    let fp = 0;
-    let tp = 0;
-    let tieFp = 0;
-    let tieTp = 0;
-    let doubledArea = 0;
-    let precisionSum = 0;
-    for (let rank = 0; rank < n; rank++) {
-      const count = counts[unitOf[rank]];
-      correct += count * isCorrect[rank];
-      if (sortedLabels[rank] === 1) tp += count;
-      else fp += count;
-      if (endsTie[rank] === 0) continue;
-      doubledArea += (fp - tieFp) * (tp + tieTp);
-      if (tp > tieTp) precisionSum += (tp - tieTp) * (tp / (tp + fp));
-      tieFp = fp;
-      tieTp = tp;
+  const enough = [real, fake].every((count) => count === 0 || count >= LEAST_GROUPS);
+  const values = new Map(measured.map((name) => [name, [] as number[]]));
+  if (enough) {
+    // Sorted once: a resample only changes how often each prediction counts.
+    const random = createRandom(seed, "bootstrap");
+    const drawn = new Uint32Array(units);
+    for (let sample = 0; sample < samples; sample++) {
+      drawn.fill(0);
+      for (let draw = 0; draw < units; draw++) drawn[random.integer(units)]++;
+      for (let rank = 0; rank < n; rank++) ranked.counts[rank] = drawn[unitOf[rank]];
+      recount(ranked);
+      for (const [name, found] of values) {
+        const value = metrics[name].measure(ranked, { threshold });
+        if (value !== null) found.push(value);
+      }
     }
-    accuracies.push(correct / (fp + tp));
-    if (fp === 0 || tp === 0) continue;
-    aucs.push(doubledArea / (2 * fp * tp));
-    aps.push(precisionSum / tp);
   }
+  const intervals = Object.fromEntries(measured.map((name) => [name, middle95(values.get(name)!)]));
   return {
-    auc: middle95(aucs),
-    ap: middle95(aps),
-    accuracy: middle95(accuracies),
-    ...counted,
+    ...intervals as { readonly [Name in IntervalName]: Interval | null },
+    samples,
+    units,
+    groups: { real, fake },
   };
 }
 
-function numberGroups(groups: ArrayLike<string | number>, order: Uint32Array) {
+/** Whether a metric gets an interval. */
+export function hasInterval(name: MetricName): name is IntervalName {
+  return metrics[name].interval;
+}
+
+/** The number of each prediction's unit, by rank: its group's in the order in which groups are met, or its own. */
+function numberUnits({ ranks }: Ranked, groups?: ArrayLike<string | number>) {
+  const unitOf = new Uint32Array(ranks.length);
   const numbers = new Map<string | number, number>();
-  const byIndex = Uint32Array.from(groups as ArrayLike<unknown>, (group) => {
-    const key = group as string | number;
-    const known = numbers.get(key);
-    if (known !== undefined) return known;
-    numbers.set(key, numbers.size);
-    return numbers.size - 1;
-  });
-  return { unitOf: order.map((i) => byIndex[i]), units: numbers.size };
+  for (let i = 0; i < ranks.length; i++) {
+    const group = groups ? groups[i] : i;
+    const number = numbers.get(group) ?? numbers.size;
+    numbers.set(group, number);
+    unitOf[ranks[i]] = number;
+  }
+  return { unitOf, units: numbers.size };
 }
 
 function middle95(values: number[]): Interval | null {

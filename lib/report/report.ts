@@ -6,7 +6,8 @@
  */
 import { csvText } from "../base/csv.ts";
 import type { Intervals } from "../metrics/bootstrap.ts";
-import type { compareCalibration, Metrics } from "../metrics/metrics.ts";
+import type { compareCalibration } from "../metrics/calibration.ts";
+import type { Metrics } from "../metrics/evaluate.ts";
 
 /** One scored image. */
 export type Prediction = {

@@ -32,7 +32,7 @@ import {
 } from "./folder/folder.ts";
 import { checkSameConfig, type TrainState } from "./folder/train_state.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
-import { evaluateScores } from "../metrics/metrics.ts";
+import { evaluateScores } from "../metrics/evaluate.ts";
 import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./folder/numerics.ts";
 import { lossNamed } from "../training/losses/mod.ts";
 import type { EpochRecord } from "../report/report.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { TopLevelSpec } from "vega-lite";
-import { evaluateScores } from "../../lib/metrics/metrics.ts";
+import { evaluateScores } from "../../lib/metrics/evaluate.ts";
 import { chartText, renderChart } from "../../lib/report/render.ts";
 import type { EvaluationResult } from "../../lib/report/report.ts";
 import {

@@ -24,7 +24,8 @@ import { perturbations } from "../../lib/images/perturbations/mod.ts";
 import { confusionChart, rocChart, scoreChart } from "../../lib/report/charts/score_charts.ts";
 import { classBalanceChart, trainingChart } from "../../lib/report/charts/training_charts.ts";
 import { reportCharts, reportHtml } from "../../lib/report/page.ts";
-import { compareCalibration, evaluateScores } from "../../lib/metrics/metrics.ts";
+import { compareCalibration } from "../../lib/metrics/calibration.ts";
+import { evaluateScores } from "../../lib/metrics/evaluate.ts";
 import { referenceFigures, referenceFor } from "../../lib/report/reference.ts";
 import { displayable, displayBundle, renderChart, renderSvg } from "../../lib/report/render.ts";
 import {

@@ -7,7 +7,7 @@
 import type { Sample } from "../sample.ts";
 import type { ImageFacts } from "../../images/facts.ts";
 import { createRandom } from "../../base/random.ts";
-import { rocCurve } from "../../metrics/metrics.ts";
+import { rocCurve } from "../../metrics/curves.ts";
 
 /** The properties, each of which is tried alone. */
 export const shortcutNames = ["format", "dimensions", "file size", "quantisation", "mean colour"] as const;

@@ -15,7 +15,8 @@ import {
   lineLegend,
   shortNames,
 } from "../style.ts";
-import { evaluateScores, prCurve, rocCurve } from "../../metrics/metrics.ts";
+import { prCurve, rocCurve } from "../../metrics/curves.ts";
+import { evaluateScores } from "../../metrics/evaluate.ts";
 import { type EvaluationResult, meanAndSd, type Prediction } from "../report.ts";
 import { testName } from "../tables.ts";
 

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { join } from "node:path";
 import sharp from "sharp";
-import { evaluateScores } from "../../../lib/metrics/metrics.ts";
+import { evaluateScores } from "../../../lib/metrics/evaluate.ts";
 import { DEMO_VERSION, demoVideos, renderVideo, writeDemoData } from "../../../lib/data/demo/demo.ts";
 import { manipulate, type Method, photograph } from "../../../lib/data/demo/fakes.ts";
 import { drawPerson, drawView } from "../../../lib/data/demo/person.ts";

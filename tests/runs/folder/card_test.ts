@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { isTensorFlow } from "../../../lib/backend/raw.ts";
 import { initBackend } from "../../../lib/backend/start.ts";
 import { evaluateRun } from "../../../lib/runs/evaluate.ts";
-import { compareCalibration } from "../../../lib/metrics/metrics.ts";
+import { compareCalibration } from "../../../lib/metrics/calibration.ts";
 import { readNumerics } from "../../../lib/runs/folder/numerics.ts";
 import { trainRun } from "../../../lib/runs/train.ts";
 import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";

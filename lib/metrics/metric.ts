@@ -1,0 +1,31 @@
+/**
+ * What a metric is. Those that there are stand in `metrics/mod.ts`, under the names that metrics.json gives them.
+ *
+ * @module
+ */
+import type { Ranked } from "./ranking.ts";
+
+/** One number for a set of predictions, and where reports show it. */
+export type Metric = {
+  /** As it stands within a sentence or a legend: "AUC", "balanced accuracy". */
+  readonly title: string;
+  /** The head of its column; the title with a capital unless given. */
+  readonly column?: string;
+  /** Which of two values is the better one. */
+  readonly better: "higher" | "lower";
+  /** The table that shows it: the results, or the further metrics. */
+  readonly table: "results" | "further";
+  /** A sentence below that table. */
+  readonly note?: string;
+  /** Whether it gets a bootstrap interval, for which it is measured a thousand times. */
+  readonly interval: boolean;
+  /** Whether the charts of metrics show it: only for one in [0, 1] that is better when it is higher. */
+  readonly chart: boolean;
+  /**
+   * Its value; null where it is undefined, with one class only for instance.
+   *
+   * @param ranked the predictions, each of which counts as often as `counts` says
+   * @param options.threshold scores of at least this count as fake
+   */
+  readonly measure: (ranked: Ranked, options: { readonly threshold: number }) => number | null;
+};

@@ -1,0 +1,42 @@
+/**
+ * The metrics that there are. Each gets its value in metrics.json, and what it declares of an interval, tables and charts.
+ *
+ * @module
+ */
+import { accuracy } from "./accuracy.ts";
+import { auc } from "./auc.ts";
+import { averagePrecision } from "./average_precision.ts";
+import { balancedAccuracy } from "./balanced_accuracy.ts";
+import { brier } from "./brier.ts";
+import { equalErrorRate } from "./equal_error_rate.ts";
+import { f1 } from "./f1.ts";
+import { logLoss } from "./log_loss.ts";
+import { matthews } from "./matthews.ts";
+import { precision } from "./precision.ts";
+import { recall } from "./recall.ts";
+
+/** By their names in metrics.json, in the order of tables and charts. */
+export const metrics = {
+  auc,
+  ap: averagePrecision,
+  eer: equalErrorRate,
+  balancedAccuracy,
+  accuracy,
+  precision,
+  recall,
+  f1,
+  mcc: matthews,
+  brier,
+  logLoss,
+} as const;
+
+/** A metric's name in metrics.json. */
+export type MetricName = keyof typeof metrics;
+
+/** Those that get a bootstrap interval. */
+export type IntervalName = {
+  [Name in MetricName]: (typeof metrics)[Name]["interval"] extends true ? Name : never;
+}[MetricName];
+
+/** The value of every metric; null where the metric is undefined for the data. */
+export type MetricValues = { readonly [Name in MetricName]: ReturnType<(typeof metrics)[Name]["measure"]> };
