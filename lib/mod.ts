@@ -113,9 +113,13 @@ export type { Detector, DetectorKind, Output, Scorer } from "./model/detectors/d
 export { openEncoder } from "./runs/encoder.ts";
 export type { Experiment } from "./runs/experiment.ts";
 export { reportCharts, reportHtml } from "./report/page.ts";
-export { jpegChart, metricsChart } from "./report/charts/metric_charts.ts";
+export { jpegChart } from "./report/charts/jpeg.ts";
+export { metricsChart } from "./report/charts/metrics.ts";
 export { displayable, displayBundle, renderChart } from "./report/render.ts";
-export { confusionChart, prChart, rocChart, scoreChart } from "./report/charts/score_charts.ts";
+export { confusionChart } from "./report/charts/confusion.ts";
+export { prChart } from "./report/charts/precision_recall.ts";
+export { rocChart } from "./report/charts/roc.ts";
+export { scoreChart } from "./report/charts/scores.ts";
 export { openSession, type Session } from "./runs/session.ts";
 export {
   calibrationTable,
@@ -130,7 +134,8 @@ export {
   thresholdTable,
 } from "./report/tables.ts";
 export { trainRun } from "./runs/train.ts";
-export { classBalanceChart, trainingChart } from "./report/charts/training_charts.ts";
+export { classBalanceChart } from "./report/charts/class_balance.ts";
+export { trainingChart } from "./report/charts/training.ts";
 
 export {
   halfNormalised,

@@ -4,7 +4,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { jpegChart, metricsChart } from "../lib/report/charts/metric_charts.ts";
+import { jpegChart } from "../lib/report/charts/jpeg.ts";
+import { metricsChart } from "../lib/report/charts/metrics.ts";
 import { renderChart } from "../lib/report/render.ts";
 import { parseMetricsJson } from "../lib/report/report.ts";
 import sharp from "sharp";

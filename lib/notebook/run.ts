@@ -19,7 +19,7 @@ import { isOf, readNumerics } from "../runs/folder/numerics.ts";
 import type { EpochRecord } from "../report/report.ts";
 import { type Session, warningsOf } from "../runs/session.ts";
 import { trainRun } from "../runs/train.ts";
-import { type StepLoss, trainingChart } from "../report/charts/training_charts.ts";
+import { type StepLoss, trainingChart } from "../report/charts/training.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config.ts";
 import { InputError } from "../base/errors.ts";
 import { createScreen } from "../runs/screen.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import sharp from "sharp";
 import { type Bundle, bundleOf, type Display, liveOutput, show } from "../../lib/notebook/display.ts";
-import { trainingChart } from "../../lib/report/charts/training_charts.ts";
+import { trainingChart } from "../../lib/report/charts/training.ts";
 
 type Shown = { bundle: Bundle; id?: string; update?: boolean };
 

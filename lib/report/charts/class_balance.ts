@@ -1,0 +1,68 @@
+/**
+ * Images of each class → a Vega-Lite (v5) spec.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from "vega-lite";
+import {
+  type ChartOptions,
+  classScale,
+  defaultWidth,
+  frame,
+  grey,
+  labelSpace,
+  setRows,
+  shortNames,
+} from "../style.ts";
+import type { DataSummary } from "../report.ts";
+import { testName } from "../tables.ts";
+
+/** Images of each class by set and split. */
+export function classBalanceChart(
+  data: readonly DataSummary[],
+  { demo, width = defaultWidth }: ChartOptions,
+): TopLevelSpec {
+  const full = (each: DataSummary) => testName({ ...each, perturbation: "none" });
+  const short = shortNames(data.map(full), 0.4 * width);
+  const name = (each: DataSummary) => short(full(each));
+  const values = data.flatMap((each) => [
+    { set: name(each), label: "real", images: each.real },
+    { set: name(each), label: "fake", images: each.fake },
+  ]);
+  const most = Math.max(1, ...values.map((each) => each.images));
+  const x = {
+    field: "images",
+    type: "quantitative" as const,
+    title: "images",
+    axis: { format: ",d", tickMinStep: 1, tickCount: width < 480 ? 3 : 5 },
+    scale: { domain: [0, most * 1.15], nice: false },
+  };
+  if (data.length === 0) {
+    throw new Error("Cannot draw the class balance: expected at least one split but found none");
+  }
+  return {
+    ...frame(
+      "Class balance",
+      { demo },
+      data.map((each) => `${each.set} ${each.split}: ${each.real} real, ${each.fake} fake.`).join(" "),
+    ),
+    width: width - 20 - labelSpace(values.map((each) => each.set)),
+    height: { step: 17 },
+    data: { values },
+    encoding: {
+      y: setRows(),
+      yOffset: { field: "label", type: "nominal", sort: classScale.domain },
+      x,
+    },
+    layer: [
+      {
+        mark: { type: "bar" },
+        encoding: { color: { field: "label", type: "nominal", title: null, scale: classScale } },
+      },
+      {
+        mark: { type: "text", align: "left", dx: 4, fontSize: 11, color: grey },
+        encoding: { text: { field: "images", format: ",d" } },
+      },
+    ],
+  };
+}

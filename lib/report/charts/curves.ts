@@ -1,0 +1,116 @@
+/**
+ * What ROC and precision-recall curves share.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from "vega-lite";
+import { type ChartOptions, colours, dashes, frame, lineLegend, shortNames } from "../style.ts";
+import { evaluateScores } from "../../metrics/evaluate.ts";
+import { meanAndSd, type Prediction } from "../report.ts";
+import { testName } from "../tables.ts";
+
+type CurveOptions = Required<ChartOptions> & {
+  title: string;
+  subtitle: string;
+  x: string;
+  y: string;
+  metric: "auc" | "ap";
+  metricName: string;
+  curve(labels: number[], scores: number[]): { x: number; y: number }[];
+  /** The line of a detector that guesses, given the share of fakes. */
+  baselines(share: number): { x: number; y: number }[];
+};
+
+export function curveChart(predictions: readonly Prediction[], options: CurveOptions): TopLevelSpec {
+  const { demo, width, title, subtitle, metric, metricName, curve, baselines } = options;
+  const tests = groupTests(predictions).filter(({ all }) =>
+    new Set(all.map((each) => each.label)).size === 2
+  );
+  const short = shortNames(tests.map(({ name }) => name), width - 240);
+  const legends: string[] = [];
+  const points: Record<string, unknown>[] = [];
+  const chance: Record<string, unknown>[] = [];
+  for (const { name, all } of tests) {
+    const runs = [...new Set(all.map((each) => each.run))].map((run) => {
+      const of = all.filter((each) => each.run === run);
+      return { run, labels: of.map((each) => each.label), scores: of.map((each) => each.score) };
+    });
+    const value = meanAndSd(runs.map(({ labels, scores }) => evaluateScores(labels, scores)[metric]));
+    const number = value
+      ? value.mean.toFixed(3) + (value.sd === null ? "" : ` ± ${value.sd.toFixed(3)}`)
+      : "–";
+    const legend = `${short(name)} (${metricName} ${number})`;
+    legends.push(legend);
+    for (const { run, labels, scores } of runs) {
+      thin(curve(labels, scores)).forEach((point, order) => points.push({ ...point, order, run, legend }));
+    }
+    const share = all.filter((each) => each.label === 1).length / all.length;
+    for (const point of baselines(share)) chance.push({ ...point, legend });
+  }
+  const size = Math.min(400, width - 90);
+  const axis = { scale: { domain: [0, 1] }, axis: { tickCount: 5, format: ".1f" } };
+  const scale = (range: (string | number[])[]) => ({ domain: legends, range: cycle(range, legends.length) });
+  const legend = { ...lineLegend, columns: 1 };
+  if (tests.length === 0) {
+    throw new Error(
+      "Cannot draw the curves: expected an unperturbed test with real and fake images but found none",
+    );
+  }
+  return {
+    ...frame(title, { demo, subtitle }, legends.join("; ") + "."),
+    width: size,
+    height: size,
+    layer: [
+      {
+        data: { values: chance },
+        mark: { type: "line", color: "#9aa5b1", strokeWidth: 1 },
+        encoding: {
+          x: { field: "x", type: "quantitative", title: options.x, ...axis },
+          y: { field: "y", type: "quantitative", title: options.y, ...axis },
+          detail: { field: "legend" },
+        },
+      },
+      {
+        data: { values: points },
+        mark: { type: "line", interpolate: "linear" },
+        encoding: {
+          x: { field: "x", type: "quantitative" },
+          y: { field: "y", type: "quantitative" },
+          order: { field: "order", type: "quantitative" },
+          detail: { field: "run" },
+          color: { field: "legend", type: "nominal", title: null, scale: scale(colours), legend },
+          strokeDash: { field: "legend", type: "nominal", title: null, scale: scale(dashes), legend },
+        },
+      },
+    ],
+  };
+}
+
+/** At most some 300 points of a curve, evenly along its length, its ends kept. */
+function thin(points: { x: number; y: number }[], most = 300): { x: number; y: number }[] {
+  if (points.length <= most) return points;
+  const step = 2 / most;
+  const kept = [points[0]];
+  for (const point of points.slice(1, -1)) {
+    const { x, y } = kept[kept.length - 1];
+    if (Math.abs(point.x - x) + Math.abs(point.y - y) >= step) kept.push(point);
+  }
+  return [...kept, points[points.length - 1]];
+}
+
+function cycle<T>(range: readonly T[], length: number): T[] {
+  return Array.from({ length }, (_, i) => range[i % range.length]);
+}
+
+/** The predictions of each unperturbed test. */
+export function groupTests(predictions: readonly Prediction[]): { name: string; all: Prediction[] }[] {
+  const groups = new Map<string, Prediction[]>();
+  for (const each of predictions) {
+    if (each.perturbation !== "none") continue;
+    const name = testName(each);
+    const group = groups.get(name);
+    if (group) group.push(each);
+    else groups.set(name, [each]);
+  }
+  return [...groups].map(([name, all]) => ({ name, all }));
+}

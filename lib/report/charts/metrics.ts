@@ -1,0 +1,51 @@
+/**
+ * Metrics by data set → a Vega-Lite (v5) spec.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from "vega-lite";
+import { type ChartOptions, defaultWidth, frame, labelSpace, setRows, shortNames } from "../style.ts";
+import type { EvaluationResult } from "../report.ts";
+import { testName } from "../tables.ts";
+import { describe, metricPoints, pointLayers, pointNotes, rankedMetrics } from "./metric_points.ts";
+
+/**
+ * AUC, AP, balanced accuracy and accuracy of the unperturbed tests, within and across data sets, with the
+ * majority-class line beside accuracy, spread over runs (or 95 % intervals), and the reference's figures where allowed.
+ */
+export function metricsChart(
+  results: readonly EvaluationResult[],
+  { demo, width = defaultWidth }: ChartOptions,
+): TopLevelSpec {
+  const shown = results.filter((result) => result.perturbation === "none");
+  const full = (result: EvaluationResult) =>
+    `${testName(result)} (${result.kind === "cross" ? "across" : "within"})`;
+  const short = shortNames(shown.map(full), 0.4 * width);
+  const name = (result: EvaluationResult) => short(full(result));
+  const values = shown.flatMap((result) => metricPoints(result, name(result)));
+  const names = rankedMetrics.map(([, label]) => label);
+  if (shown.length === 0) {
+    throw new Error("Cannot draw the metrics by data set: expected an unperturbed test but found none");
+  }
+  return {
+    ...frame("Metrics by data set", { demo, subtitle: pointNotes(shown) }, describe(shown)),
+    width: width - 30 - labelSpace(shown.map(name)),
+    height: { step: 15 },
+    data: { values },
+    encoding: {
+      y: setRows(),
+      yOffset: { field: "metric", type: "nominal", sort: names },
+      x: {
+        field: "value",
+        type: "quantitative",
+        title: "value (higher is better)",
+        scale: { domain: [0, 1] },
+        axis: { tickCount: 6 },
+      },
+    },
+    layer: [{
+      transform: [{ filter: "datum.kind === 'majority'" }],
+      mark: { type: "tick", color: "black", thickness: 2, size: 13 },
+    }, ...pointLayers("x", names, width)],
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * The charts of a report.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from "vega-lite";
+import type { EvaluationResult, Prediction, RunReport } from "../report.ts";
+import type { ChartOptions } from "../style.ts";
+import { classBalanceChart } from "./class_balance.ts";
+import { confusionChart } from "./confusion.ts";
+import { jpegChart } from "./jpeg.ts";
+import { metricsChart } from "./metrics.ts";
+import { prChart } from "./precision_recall.ts";
+import { rocChart } from "./roc.ts";
+import { scoreChart } from "./scores.ts";
+import { trainingChart } from "./training.ts";
+
+/** What a report's charts are drawn from; the predictions may be none. */
+export type ChartSource = Pick<RunReport, "results" | "history" | "data"> & {
+  readonly predictions: readonly Prediction[];
+};
+
+/** A chart of a report; null where the report has nothing that it could show. */
+export type Chart = (source: ChartSource, options: ChartOptions) => TopLevelSpec | null;
+
+/** In reading order. */
+export const charts = {
+  metrics: ({ results }, options) => results.some(isUnperturbed) ? metricsChart(results, options) : null,
+  roc: (source, options) => hasCurves(source) ? rocChart(source.predictions, options) : null,
+  precisionRecall: (source, options) => hasCurves(source) ? prChart(source.predictions, options) : null,
+  confusion: ({ results }, options) => results.some(isUnperturbed) ? confusionChart(results, options) : null,
+  scores: ({ results, predictions }, options) =>
+    predictions.some(isUnperturbed)
+      ? scoreChart(predictions, { ...options, threshold: results[0]?.metrics.threshold })
+      : null,
+  jpeg: ({ results }, options) =>
+    results.some(({ perturbation }) => perturbation.startsWith("jpeg-")) ? jpegChart(results, options) : null,
+  training: ({ history }, options) => history.length > 0 ? trainingChart(history, options) : null,
+  classBalance: ({ data }, options) => data.length > 0 ? classBalanceChart(data, options) : null,
+} as const satisfies Readonly<Record<string, Chart>>;
+
+function isUnperturbed({ perturbation }: Pick<EvaluationResult, "perturbation">): boolean {
+  return perturbation === "none";
+}
+
+function hasCurves({ results, predictions }: ChartSource): boolean {
+  return predictions.some(isUnperturbed) &&
+    results.some((result) => isUnperturbed(result) && result.metrics.real > 0 && result.metrics.fake > 0);
+}

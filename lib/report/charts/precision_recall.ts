@@ -1,0 +1,32 @@
+/**
+ * Precision-recall curves → a Vega-Lite (v5) spec.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from "vega-lite";
+import { type ChartOptions, defaultWidth } from "../style.ts";
+import { prCurve } from "../../metrics/curves.ts";
+import type { Prediction } from "../report.ts";
+import { curveChart } from "./curves.ts";
+
+/** Precision-recall curves of the unperturbed tests, one per set (and run), with AP in the legend. */
+export function prChart(
+  predictions: readonly Prediction[],
+  { demo, width = defaultWidth }: ChartOptions,
+): TopLevelSpec {
+  return curveChart(predictions, {
+    demo,
+    width,
+    title: "Precision-recall curves",
+    subtitle: "Grey: chance, which is each set's share of fakes",
+    x: "recall (fakes found)",
+    y: "precision (share of fakes among those called fake)",
+    metric: "ap",
+    metricName: "AP",
+    curve: (labels, scores) => {
+      const { precision, recall } = prCurve(labels, scores);
+      return precision.map((y, i) => ({ x: recall[i], y }));
+    },
+    baselines: (share) => [{ x: 0, y: share }, { x: 1, y: share }],
+  });
+}

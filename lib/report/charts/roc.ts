@@ -1,0 +1,32 @@
+/**
+ * ROC curves → a Vega-Lite (v5) spec.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from "vega-lite";
+import { type ChartOptions, defaultWidth } from "../style.ts";
+import { rocCurve } from "../../metrics/curves.ts";
+import type { Prediction } from "../report.ts";
+import { curveChart } from "./curves.ts";
+
+/** ROC curves of the unperturbed tests, one per set (and run), with AUC in the legend. */
+export function rocChart(
+  predictions: readonly Prediction[],
+  { demo, width = defaultWidth }: ChartOptions,
+): TopLevelSpec {
+  return curveChart(predictions, {
+    demo,
+    width,
+    title: "ROC curves",
+    subtitle: "Grey: chance",
+    x: "false positive rate (reals called fake)",
+    y: "true positive rate (fakes called fake)",
+    metric: "auc",
+    metricName: "AUC",
+    curve: (labels, scores) => {
+      const { fpr, tpr } = rocCurve(labels, scores, { dropIntermediate: true });
+      return fpr.map((x, i) => ({ x, y: tpr[i] }));
+    },
+    baselines: () => [{ x: 0, y: 0 }, { x: 1, y: 1 }],
+  });
+}
