@@ -4,7 +4,7 @@
  * @module
  */
 import { createRandom } from "../base/random.ts";
-import { type IntervalName, type MetricName, metrics } from "./metrics/mod.ts";
+import { type IntervalName, type MetricName, metricNames, metrics } from "./metrics/mod.ts";
 import { checkProbabilities, type Ranked, rankScores, recount } from "./ranking.ts";
 
 /** The two ends of an interval. */
@@ -83,7 +83,7 @@ export function bootstrapIntervals(
     );
   }
 
-  const measured = (Object.keys(metrics) as MetricName[]).filter(hasInterval);
+  const measured = metricNames.filter(hasInterval);
   const ranked = rankScores(labels, scores);
   const { unitOf, units } = numberUnits(ranked, groups);
   const ofClass = (label: number) => new Set(unitOf.filter((_, rank) => ranked.labels[rank] === label)).size;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type MetricName, metrics, type MetricValues } from "./metrics/mod.ts";
+import { metricNames, metrics, type MetricValues } from "./metrics/mod.ts";
 import { checkProbabilities, classCounts, type Confusion, confusionAt, rankScores } from "./ranking.ts";
 
 /** The metrics of one set of predictions, and the counts behind them. */
@@ -38,9 +38,8 @@ export function evaluateScores(
   const ranked = rankScores(labels, scores);
   const { real, fake } = classCounts(ranked);
   const n = real + fake;
-  const names = Object.keys(metrics) as MetricName[];
   const values = Object.fromEntries(
-    names.map((name) => [name, metrics[name].measure(ranked, { threshold })]),
+    metricNames.map((name) => [name, metrics[name].measure(ranked, { threshold })]),
   );
   return {
     n,

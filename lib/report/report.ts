@@ -1,6 +1,6 @@
 /**
  * What a run leaves behind: the types of its report, and the files written from them (metrics.json, history.csv,
- * predictions.csv). Charts, tables and report.html are made from the same types in *_charts.ts, tables.ts and html.ts.
+ * predictions.csv). Charts, tables and report.html are made from the same types in charts/, tables.ts and page.ts.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { csvText } from "../base/csv.ts";
 import type { Intervals } from "../metrics/bootstrap.ts";
 import type { compareCalibration } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
+import { type MetricName, metricNames } from "../metrics/metrics/mod.ts";
 
 /** One scored image. */
 export type Prediction = {
@@ -99,17 +100,21 @@ export type RunReport = {
 /** Mean and standard deviation (n - 1) of a metric over runs; `sd` is null with a single run. */
 export type Estimate = { readonly mean: number; readonly sd: number | null };
 
-/** The metrics that are one number each. */
-export type MetricName = Exclude<keyof Metrics, "confusion">;
+/** The metrics that tables and charts can show: a report that is older than a metric has none of it. */
+export function metricsIn(results: readonly EvaluationResult[]): MetricName[] {
+  return metricNames.filter((name) =>
+    results.length === 0 || results.some((result) => name in result.metrics)
+  );
+}
 
 /**
  * A metric of a result over its runs.
  *
- * @returns null where the metric is undefined in any run
+ * @returns null where the metric is undefined in any run, or was not measured
  */
 export function estimate(result: EvaluationResult, metric: MetricName): Estimate | null {
   const runs = result.runs && result.runs.length > 0 ? result.runs : [result.metrics];
-  return meanAndSd(runs.map((run) => run[metric]));
+  return meanAndSd(runs.map((run) => run[metric] ?? null));
 }
 
 /** Mean and standard deviation (n - 1); null when a value is, or there is none. */

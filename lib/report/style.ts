@@ -15,8 +15,19 @@ export type ChartOptions = { readonly demo: boolean; readonly width?: number };
 export const defaultWidth = 620;
 /** Okabe and Ito 2008, "Color universal design"; without yellow, which is faint on white. */
 export const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+/** A dash for each of the colours: the lengths drawn and left out, in turn. */
 export const dashes = [[1, 0], [8, 3], [2, 2], [8, 3, 2, 3], [12, 3], [4, 4], [5, 2, 1, 2]];
-export const shapes = ["circle", "square", "triangle-up", "cross"];
+/** A shape for each of the colours; the diamond is left for what stands beside the data. */
+export const shapes = [
+  "circle",
+  "square",
+  "triangle-up",
+  "cross",
+  "triangle-down",
+  "triangle-right",
+  "stroke",
+];
+/** The colours of the two classes. */
 export const classScale = { domain: ["real", "fake"], range: ["#0072b2", "#d55e00"] };
 const ink = "#1b1f23";
 /** For what stands behind the data: subtitles, axis titles, counts. */
@@ -132,4 +143,9 @@ export function scaleOver(values: readonly (number | undefined)[]): { domain: [n
   if (known.length === 0) return { domain: [0, 1], nice: true };
   const [low, high] = [Math.min(...known), Math.max(...known)];
   return { domain: low < high ? [low, high] : [low - 0.05, high + 0.05], nice: true };
+}
+
+/** So many colours, dashes or shapes, from the first again where there are more series than those. */
+export function cycle<T>(range: readonly T[], length: number): T[] {
+  return Array.from({ length }, (_, i) => range[i % range.length]);
 }

@@ -6,9 +6,11 @@
 import { markdownTable } from "markdown-table";
 import stringWidth from "string-width";
 import { printable, printableLines } from "../base/printable.ts";
-import { LEAST_GROUPS } from "../metrics/bootstrap.ts";
+import { hasInterval, type Interval, LEAST_GROUPS } from "../metrics/bootstrap.ts";
+import type { Metric } from "../metrics/metric.ts";
+import { type MetricName, metricNames, metrics } from "../metrics/metrics/mod.ts";
 import { referenceFor } from "./reference.ts";
-import { demoTitle, estimate, type EvaluationResult, type MetricName, type RunReport } from "./report.ts";
+import { demoTitle, estimate, type EvaluationResult, metricsIn, type RunReport } from "./report.ts";
 
 /** A titled table of texts; the first row names the columns. */
 export type Table = {
@@ -21,47 +23,47 @@ export type Table = {
 
 /** The main table: one row per test, ranking metrics first, the majority-class line beside accuracy. */
 export function resultsTable(results: readonly EvaluationResult[]): Table {
-  return metricTable("Results", results, [
-    ["Real", "real"],
-    ["Fake", "fake"],
-    ["AUC", "auc"],
-    ["AP", "ap"],
-    ["EER", "eer"],
-    ["Bal. acc.", "balancedAccuracy"],
-    ["Accuracy", "accuracy"],
-    ["Majority", "majorityAccuracy"],
-  ], ["Majority: the accuracy of always answering the larger class. EER: lower is better."]);
+  return metricTable("Results", results, {
+    table: "results",
+    before: [["Real", ({ metrics }) => count(metrics.real)], ["Fake", ({ metrics }) => count(metrics.fake)]],
+    after: [["Majority", ({ metrics }) => decimals(metrics.majorityAccuracy)]],
+    note: "Majority: the accuracy of always answering the larger class.",
+  });
 }
 
-/** What the main table leaves out: precision, recall, F1, MCC, Brier score and log loss. */
+/** What the main table leaves out: precision, recall, F1, MCC, Brier score, log loss and what else is listed as further. */
 export function thresholdTable(results: readonly EvaluationResult[]): Table {
   const thresholds = [...new Set(results.map((result) => result.metrics.threshold))].join(", ");
-  return metricTable("Further metrics", results, [
-    ["Precision", "precision"],
-    ["Recall", "recall"],
-    ["F1", "f1"],
-    ["MCC", "mcc"],
-    ["Brier", "brier"],
-    ["Log loss", "logLoss"],
-  ], [`Fake from a score of ${thresholds}. Log loss in nats. Brier and log loss: lower is better.`]);
+  return metricTable("Further metrics", results, {
+    table: "further",
+    note: `Fake from a score of ${thresholds}.`,
+  });
 }
 
 /** 95 % bootstrap intervals, or null where no result has any. */
 export function intervalTable(results: readonly EvaluationResult[]): Table | null {
   const measured = results.filter((result) => result.intervals);
   if (measured.length === 0) return null;
-  const range = (interval: { low: number; high: number } | null) =>
+  const names = metricNames.filter(hasInterval).filter((name) =>
+    measured.some(({ intervals }) => name in intervals!)
+  );
+  const range = (interval: Interval | null = null) =>
     interval ? `${decimals(interval.low)} to ${decimals(interval.high)}` : "–";
   return {
     title: demoTitle("95 % intervals", results.some((result) => result.demo)),
-    columns: [...testColumns, ...right("AUC", "AP", "Accuracy", "Units", "Resamples")],
+    columns: [...testColumns, ...right(...names.map(columnName), "Units", "Resamples")],
     rows: measured.map((result) => {
-      const { auc, ap, accuracy, units, samples } = result.intervals!;
-      return [...testCells(result), range(auc), range(ap), range(accuracy), count(units), count(samples)];
+      const { units, samples, ...intervals } = result.intervals!;
+      return [
+        ...testCells(result),
+        ...names.map((name) => range(intervals[name])),
+        count(units),
+        count(samples),
+      ];
     }),
     notes: [
       "Percentile bootstrap of the first run. Units: what was resampled, videos where they are known.",
-      ...(measured.some(({ intervals }) => intervals!.auc === null || intervals!.accuracy === null)
+      ...(measured.some(({ intervals }) => names.some((name) => !intervals![name]))
         ? [
           `–: too few for an interval (fewer than ${LEAST_GROUPS} units of a class), or every resample gave the same.`,
         ]
@@ -103,13 +105,13 @@ export function referenceTable(results: readonly EvaluationResult[]): Table | nu
         ...testCells(result),
         "ours",
         ...referenceMetrics.map((name) => cell(result, name)),
-        cell(result, "majorityAccuracy"),
+        decimals(result.metrics.majorityAccuracy),
       ],
       [
         ...testCells(result),
         "reference",
         ...referenceMetrics.map((name) => decimals(figure[name])),
-        cell(result, "majorityAccuracy"),
+        decimals(result.metrics.majorityAccuracy),
       ],
     ];
   });
@@ -119,7 +121,7 @@ export function referenceTable(results: readonly EvaluationResult[]): Table | nu
     columns: [
       ...testColumns,
       { name: "Whose", align: "left" },
-      ...right("AUC", "Accuracy", "Precision", "Recall", "F1", "Majority"),
+      ...right(...referenceMetrics.map(columnName), "Majority"),
     ],
     rows,
     notes: ["Only tests with the reference's own class counts. The images themselves may still differ."],
@@ -256,30 +258,58 @@ function testCells(result: EvaluationResult): string[] {
   return [testName(result), result.kind];
 }
 
-function metricTable(
-  title: string,
-  results: readonly EvaluationResult[],
-  metrics: readonly (readonly [string, MetricName])[],
-  notes: readonly string[],
-): Table {
+type Cell = (result: EvaluationResult) => string;
+
+function metricTable(title: string, results: readonly EvaluationResult[], options: {
+  table: Metric["table"];
+  /** Columns beside those of the metrics. */
+  before?: readonly (readonly [string, Cell])[];
+  after?: readonly (readonly [string, Cell])[];
+  note: string;
+}): Table {
+  const { table, before = [], after = [], note } = options;
+  const names = metricsIn(results).filter((name) => metrics[name].table === table);
+  const columns = [
+    ...before,
+    ...names.map((name) => [columnName(name), (result: EvaluationResult) => cell(result, name)] as const),
+    ...after,
+  ];
   const runs = Math.max(0, ...results.map((result) => result.runs?.length ?? 1));
+  const spread = runs > 1 ? [`Mean ± standard deviation over ${runs} runs.`] : [];
   return {
     title: demoTitle(title, results.some((result) => result.demo)),
-    columns: [...testColumns, ...right(...metrics.map(([name]) => name))],
-    rows: results.map((
-      result,
-    ) => [...testCells(result), ...metrics.map(([, metric]) => cell(result, metric))]),
-    notes: runs > 1 ? [...notes, `Mean ± standard deviation over ${runs} runs.`] : notes,
+    columns: [...testColumns, ...right(...columns.map(([name]) => name))],
+    rows: results.map((result) => [...testCells(result), ...columns.map(([, text]) => text(result))]),
+    notes: [[note, ...metricNotes(names)].join(" "), ...spread],
   };
 }
 
-function cell(result: EvaluationResult, metric: MetricName): string {
-  if (metric === "n" || metric === "real" || metric === "fake") return count(result.metrics[metric]);
-  const value = estimate(result, metric);
+/** What is to be known of metrics, in sentences: "Log loss in nats.", "Brier and log loss: lower is better." */
+function metricNotes(names: readonly MetricName[]): string[] {
+  const listed = names.map((name): Metric => metrics[name]);
+  const lower = listed.filter(({ better }) => better === "lower").map(({ title }) => title);
+  return [
+    ...listed.flatMap(({ note }) => note ?? []),
+    ...(lower.length > 0 ? [`${capitalised(and.format(lower))}: lower is better.`] : []),
+  ];
+}
+
+const and = new Intl.ListFormat("en-GB");
+
+/** How the column of a metric is headed. */
+function columnName(name: MetricName): string {
+  const { title, column = capitalised(title) }: Metric = metrics[name];
+  return column;
+}
+
+function capitalised(text: string): string {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+function cell(result: EvaluationResult, name: MetricName): string {
+  const value = estimate(result, name);
   if (!value) return "–";
-  // Class counts do not vary with the seed, and neither does the majority line.
-  if (value.sd === null || metric === "majorityAccuracy") return decimals(value.mean);
-  return `${decimals(value.mean)} ± ${decimals(value.sd)}`;
+  return value.sd === null ? decimals(value.mean) : `${decimals(value.mean)} ± ${decimals(value.sd)}`;
 }
 
 function right(...names: string[]): { name: string; align: "right" }[] {

@@ -1,10 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { evaluateScores } from "../../lib/metrics/evaluate.ts";
-import { type MetricName, metrics } from "../../lib/metrics/metrics/mod.ts";
+import { metricNames, metrics } from "../../lib/metrics/metrics/mod.ts";
 import { rankScores, recount } from "../../lib/metrics/ranking.ts";
-
-const names = Object.keys(metrics) as MetricName[];
 
 /** Predictions, full of ties, and how often each of them counts: some never. */
 const resamples = fc.array(
@@ -12,7 +10,7 @@ const resamples = fc.array(
   { minLength: 1 },
 ).filter((all) => all.some(({ count }) => count > 0));
 
-for (const name of names) {
+for (const name of metricNames) {
   Deno.test(`${name} of a resample is that of predictions that stand there as often as they count`, () => {
     fc.assert(fc.property(resamples, fc.constantFrom(0.2, 0.5, 1), (all, threshold) => {
       const ranked = rankScores(all.map(({ label }) => label), all.map(({ score }) => score / 6));

@@ -33,6 +33,9 @@ export const metrics = {
 /** A metric's name in metrics.json. */
 export type MetricName = keyof typeof metrics;
 
+/** All of them, in that order. */
+export const metricNames: readonly MetricName[] = Object.keys(metrics) as MetricName[];
+
 /** Those that get a bootstrap interval. */
 export type IntervalName = {
   [Name in MetricName]: (typeof metrics)[Name]["interval"] extends true ? Name : never;

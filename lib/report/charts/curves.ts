@@ -4,8 +4,9 @@
  * @module
  */
 import type { TopLevelSpec } from "vega-lite";
-import { type ChartOptions, colours, dashes, frame, lineLegend, shortNames } from "../style.ts";
+import { type ChartOptions, colours, cycle, dashes, frame, lineLegend, shortNames } from "../style.ts";
 import { evaluateScores } from "../../metrics/evaluate.ts";
+import { type MetricName, metrics } from "../../metrics/metrics/mod.ts";
 import { meanAndSd, type Prediction } from "../report.ts";
 import { testName } from "../tables.ts";
 
@@ -14,15 +15,16 @@ type CurveOptions = Required<ChartOptions> & {
   subtitle: string;
   x: string;
   y: string;
-  metric: "auc" | "ap";
-  metricName: string;
+  /** In the legend. */
+  metric: MetricName;
   curve(labels: number[], scores: number[]): { x: number; y: number }[];
   /** The line of a detector that guesses, given the share of fakes. */
   baselines(share: number): { x: number; y: number }[];
 };
 
+/** A curve per test and run, over the line of a detector that guesses. */
 export function curveChart(predictions: readonly Prediction[], options: CurveOptions): TopLevelSpec {
-  const { demo, width, title, subtitle, metric, metricName, curve, baselines } = options;
+  const { demo, width, title, subtitle, metric, curve, baselines } = options;
   const tests = groupTests(predictions).filter(({ all }) =>
     new Set(all.map((each) => each.label)).size === 2
   );
@@ -32,14 +34,14 @@ export function curveChart(predictions: readonly Prediction[], options: CurveOpt
   const chance: Record<string, unknown>[] = [];
   for (const { name, all } of tests) {
     const runs = [...new Set(all.map((each) => each.run))].map((run) => {
-      const of = all.filter((each) => each.run === run);
-      return { run, labels: of.map((each) => each.label), scores: of.map((each) => each.score) };
+      const scored = all.filter((each) => each.run === run);
+      return { run, labels: scored.map((each) => each.label), scores: scored.map((each) => each.score) };
     });
     const value = meanAndSd(runs.map(({ labels, scores }) => evaluateScores(labels, scores)[metric]));
     const number = value
       ? value.mean.toFixed(3) + (value.sd === null ? "" : ` ± ${value.sd.toFixed(3)}`)
       : "–";
-    const legend = `${short(name)} (${metricName} ${number})`;
+    const legend = `${short(name)} (${metrics[metric].title} ${number})`;
     legends.push(legend);
     for (const { run, labels, scores } of runs) {
       thin(curve(labels, scores)).forEach((point, order) => points.push({ ...point, order, run, legend }));
@@ -96,10 +98,6 @@ function thin(points: { x: number; y: number }[], most = 300): { x: number; y: n
     if (Math.abs(point.x - x) + Math.abs(point.y - y) >= step) kept.push(point);
   }
   return [...kept, points[points.length - 1]];
-}
-
-function cycle<T>(range: readonly T[], length: number): T[] {
-  return Array.from({ length }, (_, i) => range[i % range.length]);
 }
 
 /** The predictions of each unperturbed test. */

@@ -8,12 +8,12 @@ import { bySet, type ChartOptions, defaultWidth, frame, scaleOver, shortNames } 
 import type { EvaluationResult } from "../report.ts";
 import { testName } from "../tables.ts";
 import {
+  chartedMetrics,
   describe,
   lineLayers,
   metricPoints,
   pointLayers,
   pointNotes,
-  rankedMetrics,
 } from "./metric_points.ts";
 
 /** The same metrics by JPEG quality, from uncompressed down, for each set that was tested under JPEG. */
@@ -32,7 +32,7 @@ export function jpegChart(
   const levels = [...new Set(shown.map(level))].sort((a, b) =>
     (b === "none" ? Infinity : Number(b)) - (a === "none" ? Infinity : Number(a))
   );
-  const names = rankedMetrics.map(([, label]) => label);
+  const names = chartedMetrics(shown).map(({ title }) => title);
   const perRow = tested.size > 1 && width >= 600 ? 2 : 1;
   const short = shortNames([...tested], width / perRow - 90);
   const values = shown.flatMap((result) =>

@@ -4,17 +4,20 @@
  * @module
  */
 import type { TopLevelSpec } from "vega-lite";
-import { colours, shapes } from "../style.ts";
+import { colours, cycle, shapes } from "../style.ts";
 import { referenceFor } from "../reference.ts";
-import { estimate, type EvaluationResult, type MetricName } from "../report.ts";
+import { hasInterval } from "../../metrics/bootstrap.ts";
+import { type MetricName, metricNames, metrics } from "../../metrics/metrics/mod.ts";
+import { estimate, type EvaluationResult, metricsIn } from "../report.ts";
 import { testName } from "../tables.ts";
 
-export const rankedMetrics = [
-  ["auc", "AUC"],
-  ["ap", "AP"],
-  ["balancedAccuracy", "balanced accuracy"],
-  ["accuracy", "accuracy"],
-] as const;
+/** The metrics that the charts show, as their legends call them. */
+export function chartedMetrics(results: readonly EvaluationResult[]): { name: MetricName; title: string }[] {
+  return metricsIn(results).filter((name) => metrics[name].chart).map((name) => ({
+    name,
+    title: metrics[name].title,
+  }));
+}
 
 type Layers = Extract<TopLevelSpec, { layer: unknown[] }>["layer"];
 
@@ -27,28 +30,30 @@ type MetricPoint = {
   high?: number;
 };
 
+/** A result's metrics with their spread over runs or their intervals, and what they are to be held against. */
 export function metricPoints(result: EvaluationResult, set: string): MetricPoint[] {
   const figure = referenceFor(result);
-  return rankedMetrics.flatMap(([key, metric]) => {
-    const value = estimate(result, key as MetricName);
+  return chartedMetrics([result]).flatMap(({ name, title }) => {
+    const value = estimate(result, name);
     if (!value) return [];
-    const interval = key === "balancedAccuracy" ? null : result.intervals?.[key] ?? null;
+    const interval = hasInterval(name) ? result.intervals?.[name] ?? null : null;
     const { mean, sd } = value;
     // Cut where no metric can be.
     const spread = sd !== null ? { low: Math.max(mean - sd, 0), high: Math.min(mean + sd, 1) } : interval;
-    const points: MetricPoint[] = [{ set, metric, kind: "ours", value: mean, ...spread }];
-    if (key === "accuracy") {
-      points.push({ set, metric, kind: "majority", value: result.metrics.majorityAccuracy });
+    const points: MetricPoint[] = [{ set, metric: title, kind: "ours", value: mean, ...spread }];
+    if (name === "accuracy") {
+      points.push({ set, metric: title, kind: "majority", value: result.metrics.majorityAccuracy });
     }
-    if (figure && (key === "accuracy" || key === "auc")) {
-      points.push({ set, metric, kind: "reference", value: figure[key] });
+    if (figure && (name === "accuracy" || name === "auc")) {
+      points.push({ set, metric: title, kind: "reference", value: figure[name] });
     }
     return points;
   });
 }
 
+/** The bars and points of metrics along an axis. */
 export function pointLayers(along: "x" | "y", names: string[], width: number): Layers {
-  const scale = (range: string[]) => ({ domain: names, range: range.slice(0, names.length) });
+  const scale = (range: string[]) => ({ domain: names, range: cycle(range, names.length) });
   const legend = { columns: width < 480 ? 2 : 4 };
   const color = { field: "metric", type: "nominal" as const, title: null, scale: scale(colours), legend };
   const shape = { ...color, scale: scale(shapes) };
@@ -83,7 +88,7 @@ export function lineLayers(names: string[]): Layers {
     field: "metric",
     type: "nominal" as const,
     title: null,
-    scale: { domain: names, range: colours.slice(0, names.length) },
+    scale: { domain: names, range: cycle(colours, names.length) },
   };
   const mark = { type: "line" as const, strokeWidth: 1.2 };
   return [
@@ -100,11 +105,12 @@ export function lineLayers(names: string[]): Layers {
   ];
 }
 
+/** How the marks of such a chart are to be read. */
 export function pointNotes(results: readonly EvaluationResult[]): string[] {
   const runs = Math.max(1, ...results.map((result) => result.runs?.length ?? 1));
   const spread = runs > 1
     ? [`Bars: ± standard deviation over ${runs} runs`]
-    : results.some(({ intervals }) => intervals?.auc || intervals?.ap || intervals?.accuracy)
+    : results.some(({ intervals }) => metricNames.filter(hasInterval).some((name) => intervals?.[name]))
     ? ["Bars: 95 % bootstrap intervals"]
     : [];
   const reference = results.some((result) => referenceFor(result))
@@ -113,11 +119,12 @@ export function pointNotes(results: readonly EvaluationResult[]): string[] {
   return [...spread, "Black line: accuracy of always answering the larger class", ...reference];
 }
 
+/** The results in a sentence each. */
 export function describe(results: readonly EvaluationResult[]): string {
   return results.map((result) => {
-    const values = rankedMetrics.map(([key, label]) => {
-      const value = estimate(result, key);
-      return `${label} ${value ? value.mean.toFixed(3) : "undefined"}`;
+    const values = chartedMetrics([result]).map(({ name, title }) => {
+      const value = estimate(result, name);
+      return `${title} ${value ? value.mean.toFixed(3) : "undefined"}`;
     });
     return `${testName(result)}: ${values.join(", ")}, majority class ${
       result.metrics.majorityAccuracy.toFixed(3)

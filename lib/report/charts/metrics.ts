@@ -7,7 +7,7 @@ import type { TopLevelSpec } from "vega-lite";
 import { type ChartOptions, defaultWidth, frame, labelSpace, setRows, shortNames } from "../style.ts";
 import type { EvaluationResult } from "../report.ts";
 import { testName } from "../tables.ts";
-import { describe, metricPoints, pointLayers, pointNotes, rankedMetrics } from "./metric_points.ts";
+import { chartedMetrics, describe, metricPoints, pointLayers, pointNotes } from "./metric_points.ts";
 
 /**
  * AUC, AP, balanced accuracy and accuracy of the unperturbed tests, within and across data sets, with the
@@ -23,7 +23,7 @@ export function metricsChart(
   const short = shortNames(shown.map(full), 0.4 * width);
   const name = (result: EvaluationResult) => short(full(result));
   const values = shown.flatMap((result) => metricPoints(result, name(result)));
-  const names = rankedMetrics.map(([, label]) => label);
+  const names = chartedMetrics(shown).map(({ title }) => title);
   if (shown.length === 0) {
     throw new Error("Cannot draw the metrics by data set: expected an unperturbed test but found none");
   }

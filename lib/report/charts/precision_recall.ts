@@ -22,7 +22,6 @@ export function prChart(
     x: "recall (fakes found)",
     y: "precision (share of fakes among those called fake)",
     metric: "ap",
-    metricName: "AP",
     curve: (labels, scores) => {
       const { precision, recall } = prCurve(labels, scores);
       return precision.map((y, i) => ({ x: recall[i], y }));

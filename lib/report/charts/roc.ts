@@ -22,7 +22,6 @@ export function rocChart(
     x: "false positive rate (reals called fake)",
     y: "true positive rate (fakes called fake)",
     metric: "auc",
-    metricName: "AUC",
     curve: (labels, scores) => {
       const { fpr, tpr } = rocCurve(labels, scores, { dropIntermediate: true });
       return fpr.map((x, i) => ({ x, y: tpr[i] }));
