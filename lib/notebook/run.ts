@@ -131,7 +131,7 @@ export async function train(
         const every = Math.max(1, Math.round(epochs * perEpoch / 120));
         if (window.length >= every || step === perEpoch) {
           const mean = window.reduce((sum, each) => sum + each, 0) / window.length;
-          steps.push({ run, at: epoch - 1 + step / perEpoch, loss: mean });
+          steps.push({ run, epoch: epoch - 1 + step / perEpoch, loss: mean });
           window = [];
           if (drawn) chart.set(() => specOnly(spec()));
         }

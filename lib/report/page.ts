@@ -12,6 +12,7 @@ import { classBalanceChart, trainingChart } from "./charts/training_charts.ts";
 import { chartText, fontPath, renderSvg } from "./render.ts";
 import { demoTitle, type Prediction, type RunReport } from "./report.ts";
 import { escapeHtml, reportTables, tableHtml } from "./tables.ts";
+import type { ChartSpec } from "./style.ts";
 
 /** The charts of a report that have something to show, in reading order. */
 export function reportCharts(

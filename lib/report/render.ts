@@ -8,14 +8,14 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 // @ts-types="@types/opentype.js"
 import * as opentype from "opentype.js";
-import type { TopLevelSpec } from "vega-lite";
+import type { ChartSpec } from "./style.ts";
 
 /** A chart as pictures and as text. */
 export type RenderedChart = { readonly svg: string; readonly png: Uint8Array; readonly text: string };
 
 /** A MIME bundle, of which a Jupyter front end shows the richest form that it knows. */
 export type DisplayBundle = {
-  readonly "application/vnd.vegalite.v5+json": TopLevelSpec;
+  readonly "application/vnd.vegalite.v5+json": ChartSpec;
   readonly "image/png": string;
   readonly "text/plain": string;
 };
@@ -33,7 +33,7 @@ const fontFiles = { regular: "OpenSans-Regular.ttf", semiBold: "OpenSans-SemiBol
  * @throws when Vega-Lite finds fault with the spec, in a warning or an error
  */
 export async function renderChart(
-  spec: TopLevelSpec,
+  spec: ChartSpec,
   { scale = chartScale }: { scale?: number } = {},
 ): Promise<RenderedChart> {
   const svg = await renderSvg(spec);
@@ -61,7 +61,7 @@ export async function rasterise(svg: string, { scale }: { readonly scale: number
  *
  * @throws when Vega-Lite finds fault with the spec, in a warning or an error
  */
-export async function renderSvg(spec: TopLevelSpec): Promise<string> {
+export async function renderSvg(spec: ChartSpec): Promise<string> {
   const { vega, vegaLite } = await loadVega();
   const faults: string[] = [];
   const logger = vega.logger(vega.Warn);
@@ -90,7 +90,7 @@ export async function renderSvg(spec: TopLevelSpec): Promise<string> {
  *
  * @throws as {@link renderChart} does
  */
-export async function displayBundle(spec: TopLevelSpec): Promise<DisplayBundle> {
+export async function displayBundle(spec: ChartSpec): Promise<DisplayBundle> {
   const { png, text } = await renderChart(spec);
   return {
     "application/vnd.vegalite.v5+json": spec,
@@ -109,13 +109,13 @@ async function inFewColours(png: Uint8Array): Promise<Uint8Array> {
 
 /** A chart that Deno's Jupyter kernel displays when it is the last value of a cell. */
 export function displayable(
-  spec: TopLevelSpec,
-): { readonly spec: TopLevelSpec; [key: symbol]: () => Promise<DisplayBundle> } {
+  spec: ChartSpec,
+): { readonly spec: ChartSpec; [key: symbol]: () => Promise<DisplayBundle> } {
   return { spec, [Symbol.for("Jupyter.display")]: () => displayBundle(spec) };
 }
 
 /** The title and the description of a chart, for those who do not see it. */
-export function chartText(spec: TopLevelSpec): string {
+export function chartText(spec: ChartSpec): string {
   const title = typeof spec.title === "object" && "text" in spec.title ? spec.title.text : spec.title;
   return [title, spec.description].filter((line) => line).join("\n");
 }

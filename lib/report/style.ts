@@ -2,16 +2,26 @@
  * The house style of the charts: colours, fonts, titles, and the names of data sets at a length that fits.
  *
  * Real is blue, fake is vermilion, and further series take Okabe and Ito's colours, which the colour-blind can tell
- * apart; a series is also told by its dash or shape.
+ * apart; a series is also known by its dash or shape.
  *
  * @module
  */
+import type { TopLevelSpec } from "vega-lite";
 import { demoTitle } from "./report.ts";
 
-/** What every chart is told: whether its data is the procedural set, and how wide to be (620 unless given). */
+/** A chart as Vega-Lite (v5) draws it, its data within. */
+export type ChartSpec = TopLevelSpec;
+
+/** What every chart has beside its data and marks. */
+export type ChartFrame = Pick<
+  ChartSpec,
+  "$schema" | "title" | "description" | "background" | "padding" | "config"
+>;
+
+/** What every chart can be given: whether its data is the procedural set, and how wide to be (620 unless given). */
 export type ChartOptions = { readonly demo: boolean; readonly width?: number };
 
-/** How wide a chart is unless told, in pixels: what a notebook in JupyterLab shows beside a file browser. */
+/** How wide a chart is unless given, in pixels: what a notebook in JupyterLab shows beside a file browser. */
 export const defaultWidth = 620;
 /** Okabe and Ito 2008, "Color universal design"; without yellow, which is faint on white. */
 export const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
@@ -40,7 +50,7 @@ export function frame(
   title: string,
   { demo, subtitle = "" }: { demo: boolean; subtitle?: string | string[] },
   description: string,
-) {
+): ChartFrame {
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v5.json",
     title: { text: demoTitle(title, demo), ...(subtitle.length > 0 ? { subtitle } : {}) },
@@ -88,7 +98,7 @@ export function frame(
       },
       line: { strokeWidth: 2 },
     },
-  } as const;
+  };
 }
 
 /** Names in at most so many pixels, the middle left out of longer ones; different names stay different. */
@@ -111,17 +121,21 @@ export function shortNames(names: readonly string[], width: number): (name: stri
 }
 
 /** One small chart per set, in the order of the data. */
-export function bySet(values: readonly { set: string }[]) {
-  return {
-    field: "set",
-    type: "nominal" as const,
-    title: null,
-    sort: [...new Set(values.map((each) => each.set))],
-  };
+export function bySet(
+  values: readonly { set: string }[],
+): { field: "set"; type: "nominal"; title: null; sort: string[] } {
+  return { field: "set", type: "nominal", title: null, sort: [...new Set(values.map((each) => each.set))] };
 }
 
 /** A band of rows per set, one below the other in the order of the data, with a gap between them. */
-export function setRows() {
+export function setRows(): {
+  field: "set";
+  type: "nominal";
+  title: null;
+  sort: null;
+  axis: { grid: false; ticks: false; domain: false; labelPadding: number };
+  scale: { paddingInner: number };
+} {
   return {
     field: "set",
     type: "nominal",
@@ -129,7 +143,7 @@ export function setRows() {
     sort: null,
     axis: { grid: false, ticks: false, domain: false, labelPadding: 8 },
     scale: { paddingInner: 0.3 },
-  } as const;
+  };
 }
 
 /** The space that axis labels need, at about 6.6 pixels a character. */

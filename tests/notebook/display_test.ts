@@ -46,7 +46,7 @@ Deno.test("liveOutput() tells at its close what drawing threw", async () => {
 
 Deno.test("bundleOf() gives a chart as Vega-Lite, PNG and text, and nothing that would win over them", async () => {
   const { data: bundle, metadata } = await bundleOf(
-    trainingChart([], { demo: true, steps: [{ run: 0, at: 0.5, loss: 1 }] }),
+    trainingChart([], { demo: true, steps: [{ run: 0, epoch: 0.5, loss: 1 }] }),
   );
   assertEquals(Object.keys(bundle).sort(), [
     "application/vnd.vegalite.v5+json",

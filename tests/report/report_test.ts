@@ -41,6 +41,7 @@ import {
 } from "../../lib/report/report.ts";
 import {
   calibrationTable,
+  intervalTable,
   referenceTable,
   reportTables,
   resultsTable,
@@ -353,6 +354,23 @@ Deno.test("an undefined metric is a dash, not a number", () => {
   });
   assertEquals(column(resultsTable(report.results), "AUC"), ["–"]);
   assertEquals(column(resultsTable(report.results), "Bal. acc."), ["–"]);
+});
+
+Deno.test("a report that is older than a metric has no column, no interval and no point of it", () => {
+  const { report: { results } } = makeReport();
+  const older = results.map(({ metrics: { ap: _, ...metrics }, intervals, ...result }) => {
+    const { ap: __, ...others } = intervals!;
+    return { ...result, metrics, intervals: others } as EvaluationResult;
+  });
+  const heads = (table: Table | null) => table!.columns.map(({ name }) => name);
+  const without = (names: string[]) => names.filter((name) => name !== "AP");
+  assertEquals(heads(resultsTable(older)), without(heads(resultsTable(results))));
+  assertEquals(heads(intervalTable(older)), without(heads(intervalTable(results))));
+  const chart = JSON.stringify(metricsChart(older, { demo: false }));
+  assert(chart.includes('"AUC"') && !chart.includes('"AP"'));
+  // Beside a result that has it, there is a dash.
+  assertEquals(column(resultsTable([results[0], older[1]]), "AP")[1], "–");
+  assertEquals(column(intervalTable([results[0], older[1]])!, "AP")[1], "–");
 });
 
 Deno.test("the reference's figures and class counts agree with each other", () => {

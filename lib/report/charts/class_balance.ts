@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
 import {
   type ChartOptions,
+  type ChartSpec,
   classScale,
   defaultWidth,
   frame,
@@ -21,7 +21,7 @@ import { testName } from "../tables.ts";
 export function classBalanceChart(
   data: readonly DataSummary[],
   { demo, width = defaultWidth }: ChartOptions,
-): TopLevelSpec {
+): ChartSpec {
   const full = (each: DataSummary) => testName({ ...each, perturbation: "none" });
   const short = shortNames(data.map(full), 0.4 * width);
   const name = (each: DataSummary) => short(full(each));

@@ -3,8 +3,15 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
-import { bySet, type ChartOptions, classScale, defaultWidth, frame, shortNames } from "../style.ts";
+import {
+  bySet,
+  type ChartOptions,
+  type ChartSpec,
+  classScale,
+  defaultWidth,
+  frame,
+  shortNames,
+} from "../style.ts";
 import type { EvaluationResult } from "../report.ts";
 import { testName } from "../tables.ts";
 
@@ -12,7 +19,7 @@ import { testName } from "../tables.ts";
 export function confusionChart(
   results: readonly EvaluationResult[],
   { demo, width = defaultWidth }: ChartOptions,
-): TopLevelSpec {
+): ChartSpec {
   const shown = results.filter((result) => result.perturbation === "none");
   if (shown.length === 0) {
     throw new Error("Cannot draw the confusion matrices: expected an unperturbed test but found none");

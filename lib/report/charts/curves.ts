@@ -3,14 +3,23 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
-import { type ChartOptions, colours, cycle, dashes, frame, lineLegend, shortNames } from "../style.ts";
+import {
+  type ChartOptions,
+  type ChartSpec,
+  colours,
+  cycle,
+  dashes,
+  frame,
+  lineLegend,
+  shortNames,
+} from "../style.ts";
 import { evaluateScores } from "../../metrics/evaluate.ts";
 import { type MetricName, metrics } from "../../metrics/metrics/mod.ts";
 import { meanAndSd, type Prediction } from "../report.ts";
 import { testName } from "../tables.ts";
 
-type CurveOptions = Required<ChartOptions> & {
+/** What tells one kind of curve from the other. */
+export type CurveOptions = Required<ChartOptions> & {
   title: string;
   subtitle: string;
   x: string;
@@ -23,7 +32,7 @@ type CurveOptions = Required<ChartOptions> & {
 };
 
 /** A curve per test and run, over the line of a detector that guesses. */
-export function curveChart(predictions: readonly Prediction[], options: CurveOptions): TopLevelSpec {
+export function curveChart(predictions: readonly Prediction[], options: CurveOptions): ChartSpec {
   const { demo, width, title, subtitle, metric, curve, baselines } = options;
   const tests = groupTests(predictions).filter(({ all }) =>
     new Set(all.map((each) => each.label)).size === 2

@@ -3,8 +3,15 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
-import { bySet, type ChartOptions, defaultWidth, frame, scaleOver, shortNames } from "../style.ts";
+import {
+  bySet,
+  type ChartOptions,
+  type ChartSpec,
+  defaultWidth,
+  frame,
+  scaleOver,
+  shortNames,
+} from "../style.ts";
 import type { EvaluationResult } from "../report.ts";
 import { testName } from "../tables.ts";
 import {
@@ -20,7 +27,7 @@ import {
 export function jpegChart(
   results: readonly EvaluationResult[],
   { demo, width = defaultWidth }: ChartOptions,
-): TopLevelSpec {
+): ChartSpec {
   const test = (result: EvaluationResult) => testName({ ...result, perturbation: "none" });
   const quality = (result: EvaluationResult) => Number(/^jpeg-(\d+)$/.exec(result.perturbation)?.[1] ?? NaN);
   const tested = new Set(results.filter((result) => quality(result) >= 0).map(test));

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
-import { colours, cycle, shapes } from "../style.ts";
+import { type ChartSpec, colours, cycle, shapes } from "../style.ts";
 import { referenceFor } from "../reference.ts";
 import { hasInterval } from "../../metrics/bootstrap.ts";
 import { type MetricName, metricNames, metrics } from "../../metrics/metrics/mod.ts";
@@ -19,9 +18,11 @@ export function chartedMetrics(results: readonly EvaluationResult[]): { name: Me
   }));
 }
 
-type Layers = Extract<TopLevelSpec, { layer: unknown[] }>["layer"];
+/** The layers of a chart. */
+export type Layers = Extract<ChartSpec, { layer: unknown[] }>["layer"];
 
-type MetricPoint = {
+/** A value of a metric in a chart, and the ends of its bar. */
+export type MetricPoint = {
   set: string;
   metric: string;
   kind: "ours" | "reference" | "majority";

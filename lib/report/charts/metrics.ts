@@ -3,8 +3,15 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
-import { type ChartOptions, defaultWidth, frame, labelSpace, setRows, shortNames } from "../style.ts";
+import {
+  type ChartOptions,
+  type ChartSpec,
+  defaultWidth,
+  frame,
+  labelSpace,
+  setRows,
+  shortNames,
+} from "../style.ts";
 import type { EvaluationResult } from "../report.ts";
 import { testName } from "../tables.ts";
 import { chartedMetrics, describe, metricPoints, pointLayers, pointNotes } from "./metric_points.ts";
@@ -16,7 +23,7 @@ import { chartedMetrics, describe, metricPoints, pointLayers, pointNotes } from 
 export function metricsChart(
   results: readonly EvaluationResult[],
   { demo, width = defaultWidth }: ChartOptions,
-): TopLevelSpec {
+): ChartSpec {
   const shown = results.filter((result) => result.perturbation === "none");
   const full = (result: EvaluationResult) =>
     `${testName(result)} (${result.kind === "cross" ? "across" : "within"})`;

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
 import type { EvaluationResult, Prediction, RunReport } from "../report.ts";
-import type { ChartOptions } from "../style.ts";
+import type { ChartOptions, ChartSpec } from "../style.ts";
 import { classBalanceChart } from "./class_balance.ts";
 import { confusionChart } from "./confusion.ts";
 import { jpegChart } from "./jpeg.ts";
@@ -21,7 +20,7 @@ export type ChartSource = Pick<RunReport, "results" | "history" | "data"> & {
 };
 
 /** A chart of a report; null where the report has nothing that it could show. */
-export type Chart = (source: ChartSource, options: ChartOptions) => TopLevelSpec | null;
+export type Chart = (source: ChartSource, options: ChartOptions) => ChartSpec | null;
 
 /** In reading order. */
 export const charts = {

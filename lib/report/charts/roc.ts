@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
-import { type ChartOptions, defaultWidth } from "../style.ts";
+import { type ChartOptions, type ChartSpec, defaultWidth } from "../style.ts";
 import { rocCurve } from "../../metrics/curves.ts";
 import type { Prediction } from "../report.ts";
 import { curveChart } from "./curves.ts";
@@ -13,7 +12,7 @@ import { curveChart } from "./curves.ts";
 export function rocChart(
   predictions: readonly Prediction[],
   { demo, width = defaultWidth }: ChartOptions,
-): TopLevelSpec {
+): ChartSpec {
   return curveChart(predictions, {
     demo,
     width,

@@ -3,8 +3,15 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
-import { bySet, type ChartOptions, classScale, defaultWidth, frame, shortNames } from "../style.ts";
+import {
+  bySet,
+  type ChartOptions,
+  type ChartSpec,
+  classScale,
+  defaultWidth,
+  frame,
+  shortNames,
+} from "../style.ts";
 import { meanAndSd, type Prediction } from "../report.ts";
 import { groupTests } from "./curves.ts";
 
@@ -12,7 +19,7 @@ import { groupTests } from "./curves.ts";
 export function scoreChart(
   predictions: readonly Prediction[],
   { demo, width = defaultWidth, threshold = 0.5 }: ChartOptions & { threshold?: number },
-): TopLevelSpec {
+): ChartSpec {
   const bins = 20;
   const tests = groupTests(predictions);
   const perRow = Math.max(1, Math.min(tests.length, Math.floor(width / 280)));

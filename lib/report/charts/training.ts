@@ -3,12 +3,25 @@
  *
  * @module
  */
-import type { TopLevelSpec } from "vega-lite";
-import { type ChartOptions, colours, dashes, defaultWidth, frame, lineLegend, scaleOver } from "../style.ts";
+import {
+  type ChartOptions,
+  type ChartSpec,
+  colours,
+  dashes,
+  defaultWidth,
+  frame,
+  lineLegend,
+  scaleOver,
+} from "../style.ts";
 import type { EpochRecord } from "../report.ts";
 
 /** The loss around one point of training. */
-export type StepLoss = { readonly run: number; readonly at: number; readonly loss: number };
+export type StepLoss = {
+  readonly run: number;
+  /** Epochs since the start: 0.5 is the middle of the first. */
+  readonly epoch: number;
+  readonly loss: number;
+};
 
 /**
  * Training and validation loss by epoch, and validation AUC below where it was measured; one line per run.
@@ -16,7 +29,7 @@ export type StepLoss = { readonly run: number; readonly at: number; readonly los
  * May be drawn before the first epoch is finished, and again after each.
  *
  * @param options.epochs how many there will be, for an axis that stays the same while training
- * @param options.steps the loss within the epochs, as a thin line; `at` counts epochs, so 0.5 is the middle of the first
+ * @param options.steps the loss within the epochs, as a thin line
  */
 export function trainingChart(
   history: readonly EpochRecord[],
@@ -24,7 +37,7 @@ export function trainingChart(
     epochs?: number;
     steps?: readonly StepLoss[];
   },
-): TopLevelSpec {
+): ChartSpec {
   const losses = history.flatMap(({ run, epoch, loss, valLoss }) => [
     { run, epoch, series: "training", value: loss },
     ...(valLoss === undefined ? [] : [{ run, epoch, series: "validation", value: valLoss }]),
@@ -91,7 +104,7 @@ export function trainingChart(
         },
         layer: [
           ...(steps.length === 0 ? [] : [{
-            data: { values: steps.map(({ run, at, loss }) => ({ run, epoch: at, value: loss })) },
+            data: { values: steps.map(({ run, epoch, loss }) => ({ run, epoch, value: loss })) },
             mark: { type: "line" as const, color: colours[0], strokeWidth: 1, opacity: 0.4 },
           }]),
           {
