@@ -8,8 +8,9 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { createRandom } from "../../lib/base/random.ts";
-import { bootstrapIntervals } from "../../lib/metrics/bootstrap.ts";
+import { bootstrapIntervals, hasInterval } from "../../lib/metrics/bootstrap.ts";
 import { evaluateScores } from "../../lib/metrics/evaluate.ts";
+import { type IntervalName, metricNames } from "../../lib/metrics/metrics/mod.ts";
 import reference from "../fixtures/metrics.json" with { type: "json" };
 
 // Both sides add the same float64 numbers in another order.
@@ -71,7 +72,8 @@ Deno.test("bootstrapIntervals() agrees with evaluateScores() on every resample, 
 });
 
 Deno.test("bootstrapIntervals() has no interval with fewer than ten groups of a class, nor where no resample differs", () => {
-  const none = { auc: null, ap: null, accuracy: null };
+  const intervals = metricNames.filter(hasInterval).map((name) => [name, null]);
+  const none = Object.fromEntries(intervals) as Record<IntervalName, null>;
   assertEquals(bootstrapIntervals([0, 1], [0.9, 0.1]), {
     ...none,
     samples: 1000,
