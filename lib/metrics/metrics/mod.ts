@@ -12,6 +12,7 @@ import { equalErrorRate } from "./equal_error_rate.ts";
 import { f1 } from "./f1.ts";
 import { logLoss } from "./log_loss.ts";
 import { matthews } from "./matthews.ts";
+import { partialAuc } from "./partial_auc.ts";
 import { precision } from "./precision.ts";
 import { recall } from "./recall.ts";
 
@@ -22,6 +23,7 @@ export const metrics = {
   eer: equalErrorRate,
   balancedAccuracy,
   accuracy,
+  partialAuc,
   precision,
   recall,
   f1,
