@@ -86,15 +86,9 @@ export type { StateDict, StateTensor } from "./weights/state.ts";
 export { bootstrapIntervals, type Interval, type Intervals } from "./metrics/bootstrap.ts";
 export { evaluateRun, scoreSamples } from "./runs/evaluate.ts";
 export type { RunEvent, RunEvent as TrainEvent } from "./runs/events.ts";
-export {
-  calibrationError,
-  compareCalibration,
-  evaluateScores,
-  type Metrics,
-  prCurve,
-  rocCurve,
-  shiftPrior,
-} from "./metrics/metrics.ts";
+export { calibrationError, compareCalibration, shiftPrior } from "./metrics/calibration.ts";
+export { evaluateScores, type Metrics } from "./metrics/evaluate.ts";
+export { prCurve, rocCurve } from "./metrics/curves.ts";
 export { adamW, type Optimizer, optimizerState } from "./training/optimizers.ts";
 export { gradients, gradientsOf, trainStep } from "./training/eager.ts";
 export { losses } from "./training/losses/mod.ts";
@@ -113,7 +107,7 @@ export type { Detector, DetectorKind, Output, Scorer } from "./model/detectors/d
 export { openEncoder } from "./runs/encoder.ts";
 export type { Experiment } from "./runs/experiment.ts";
 export { reportCharts, reportHtml } from "./report/page.ts";
-export { jpegChart } from "./report/charts/jpeg.ts";
+export { jpegChart } from "./report/charts/perturbation.ts";
 export { metricsChart } from "./report/charts/metrics.ts";
 export { displayable, displayBundle, renderChart } from "./report/render.ts";
 export { confusionChart } from "./report/charts/confusion.ts";

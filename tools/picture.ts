@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { jpegChart } from "../lib/report/charts/jpeg.ts";
+import { jpegChart } from "../lib/report/charts/perturbation.ts";
 import { metricsChart } from "../lib/report/charts/metrics.ts";
 import { renderChart } from "../lib/report/render.ts";
 import { parseMetricsJson } from "../lib/report/report.ts";

@@ -10,7 +10,7 @@ import { encodeImages } from "../model/encoders/open.ts";
 import { trunkOf } from "../runs/detectors.ts";
 import { openEncoder } from "../runs/encoder.ts";
 import { resultOf, scoreSamples, testDetectors } from "../runs/evaluate.ts";
-import { evaluateScores } from "../metrics/metrics.ts";
+import { evaluateScores } from "../metrics/evaluate.ts";
 import type { EvaluationResult } from "../report/report.ts";
 import type { Session } from "../runs/session.ts";
 import type { RunConfig } from "../runs/config.ts";

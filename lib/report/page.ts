@@ -5,10 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { takeBreath } from "../base/breath.ts";
-import type { TopLevelSpec } from "vega-lite";
-import { metricsChart, perturbationCharts } from "./charts/metric_charts.ts";
-import { confusionChart, prChart, rocChart, scoreChart } from "./charts/score_charts.ts";
-import { classBalanceChart, trainingChart } from "./charts/training_charts.ts";
+import { charts } from "./charts/mod.ts";
 import { chartText, fontPath, renderSvg } from "./render.ts";
 import { demoTitle, type Prediction, type RunReport } from "./report.ts";
 import { escapeHtml, reportTables, tableHtml } from "./tables.ts";
@@ -18,24 +15,9 @@ import type { ChartSpec } from "./style.ts";
 export function reportCharts(
   report: RunReport,
   { predictions = [], width }: { predictions?: readonly Prediction[]; width?: number } = {},
-): TopLevelSpec[] {
-  const { demo, results, history, data } = report;
-  const options = { demo: demo || results.some((result) => result.demo), width };
-  const unperturbed = results.filter((result) => result.perturbation === "none");
-  const scored = predictions.filter((each) => each.perturbation === "none");
-  const bothClasses = scored.length > 0 &&
-    unperturbed.some(({ metrics }) => metrics.real > 0 && metrics.fake > 0);
-  const threshold = results[0]?.metrics.threshold;
-  return [
-    unperturbed.length > 0 && metricsChart(results, options),
-    bothClasses && rocChart(scored, options),
-    bothClasses && prChart(scored, options),
-    unperturbed.length > 0 && confusionChart(results, options),
-    scored.length > 0 && scoreChart(scored, { ...options, threshold }),
-    ...perturbationCharts(results, options),
-    history.length > 0 && trainingChart(history, options),
-    data.length > 0 && classBalanceChart(data, options),
-  ].filter((spec) => spec !== false);
+): ChartSpec[] {
+  const demo = report.demo || report.results.some((result) => result.demo);
+  return Object.values(charts).flatMap((draw) => draw({ ...report, predictions }, { demo, width }) ?? []);
 }
 
 /**

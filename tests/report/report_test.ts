@@ -14,15 +14,14 @@ import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { csvRows } from "../../lib/base/csv.ts";
 import { bootstrapIntervals } from "../../lib/metrics/bootstrap.ts";
-import {
-  jpegChart,
-  metricsChart,
-  perturbationChart,
-  perturbationCharts,
-} from "../../lib/report/charts/metric_charts.ts";
+import { jpegChart, perturbationChart, perturbationCharts } from "../../lib/report/charts/perturbation.ts";
+import { metricsChart } from "../../lib/report/charts/metrics.ts";
 import { perturbations } from "../../lib/images/perturbations/mod.ts";
-import { confusionChart, rocChart, scoreChart } from "../../lib/report/charts/score_charts.ts";
-import { classBalanceChart, trainingChart } from "../../lib/report/charts/training_charts.ts";
+import { confusionChart } from "../../lib/report/charts/confusion.ts";
+import { rocChart } from "../../lib/report/charts/roc.ts";
+import { scoreChart } from "../../lib/report/charts/scores.ts";
+import { classBalanceChart } from "../../lib/report/charts/class_balance.ts";
+import { trainingChart } from "../../lib/report/charts/training.ts";
 import { reportCharts, reportHtml } from "../../lib/report/page.ts";
 import { compareCalibration } from "../../lib/metrics/calibration.ts";
 import { evaluateScores } from "../../lib/metrics/evaluate.ts";

@@ -7,8 +7,8 @@ import type { EvaluationResult, Prediction, RunReport } from "../report.ts";
 import type { ChartOptions, ChartSpec } from "../style.ts";
 import { classBalanceChart } from "./class_balance.ts";
 import { confusionChart } from "./confusion.ts";
-import { jpegChart } from "./jpeg.ts";
 import { metricsChart } from "./metrics.ts";
+import { perturbationCharts } from "./perturbation.ts";
 import { prChart } from "./precision_recall.ts";
 import { rocChart } from "./roc.ts";
 import { scoreChart } from "./scores.ts";
@@ -19,8 +19,8 @@ export type ChartSource = Pick<RunReport, "results" | "history" | "data"> & {
   readonly predictions: readonly Prediction[];
 };
 
-/** A chart of a report; null where the report has nothing that it could show. */
-export type Chart = (source: ChartSource, options: ChartOptions) => ChartSpec | null;
+/** A chart of a report, or several of one kind; null where the report has nothing that it could show. */
+export type Chart = (source: ChartSource, options: ChartOptions) => ChartSpec | readonly ChartSpec[] | null;
 
 /** In reading order. */
 export const charts = {
@@ -32,8 +32,7 @@ export const charts = {
     predictions.some(isUnperturbed)
       ? scoreChart(predictions, { ...options, threshold: results[0]?.metrics.threshold })
       : null,
-  jpeg: ({ results }, options) =>
-    results.some(({ perturbation }) => perturbation.startsWith("jpeg-")) ? jpegChart(results, options) : null,
+  perturbations: ({ results }, options) => perturbationCharts(results, options),
   training: ({ history }, options) => history.length > 0 ? trainingChart(history, options) : null,
   classBalance: ({ data }, options) => data.length > 0 ? classBalanceChart(data, options) : null,
 } as const satisfies Readonly<Record<string, Chart>>;

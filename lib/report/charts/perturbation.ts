@@ -1,0 +1,127 @@
+/**
+ * Metrics by the level of a perturbation → Vega-Lite (v5) specs.
+ *
+ * @module
+ */
+import { parsePerturbation, perturbationKinds, perturbations } from "../../images/perturbations/mod.ts";
+import type { PerturbationKind } from "../../images/perturbations/perturbation.ts";
+import {
+  bySet,
+  type ChartOptions,
+  type ChartSpec,
+  defaultWidth,
+  frame,
+  scaleOver,
+  shortNames,
+} from "../style.ts";
+import type { EvaluationResult } from "../report.ts";
+import { testName } from "../tables.ts";
+import {
+  chartedMetrics,
+  describe,
+  lineLayers,
+  metricPoints,
+  pointLayers,
+  pointNotes,
+} from "./metric_points.ts";
+
+/** A chart for each family of perturbations that was tested at two levels or more, that of no perturbation among them. */
+export function perturbationCharts(
+  results: readonly EvaluationResult[],
+  options: ChartOptions,
+): ChartSpec[] {
+  return perturbationKinds
+    .filter((kind) => new Set(levelsOf(results, kind).values()).size > 1)
+    .map((kind) => perturbationChart(results, { ...options, kind }));
+}
+
+/** `perturbationChart()` by JPEG quality, from uncompressed down. */
+export function jpegChart(results: readonly EvaluationResult[], options: ChartOptions): ChartSpec {
+  return perturbationChart(results, { ...options, kind: perturbations.jpeg });
+}
+
+/**
+ * The same metrics by the level of one kind of perturbation, from the mildest on, for each set that was tested under it.
+ *
+ * @throws when none was
+ */
+export function perturbationChart(
+  results: readonly EvaluationResult[],
+  { kind, demo, width = defaultWidth }: ChartOptions & { readonly kind: PerturbationKind },
+): ChartSpec {
+  const { family, measure, without } = kind;
+  const axis = `${kind.title} ${measure}`;
+  const level = levelsOf(results, kind);
+  const shown = [...level.keys()];
+  const tested = new Set(shown.map(unperturbedName));
+  const falling = kind.levels[0] > kind.levels[kind.levels.length - 1];
+  const place = (name: string) => name === "none" ? -Infinity : falling ? -Number(name) : Number(name);
+  const levels = [...new Set(level.values())].sort((a, b) => place(a) - place(b));
+  const names = chartedMetrics(shown).map(({ title }) => title);
+  const perRow = tested.size > 1 && width >= 600 ? 2 : 1;
+  const short = shortNames([...tested], width / perRow - 90);
+  const values = shown.flatMap((result) =>
+    metricPoints(result, short(unperturbedName(result))).map((point) => ({
+      ...point,
+      [measure]: level.get(result),
+    }))
+  );
+
+  if (shown.length === 0) {
+    throw new Error(
+      `Cannot draw the metrics by ${axis}: expected a test under ${family}-… but found none`,
+    );
+  }
+  return {
+    ...frame(`Metrics by ${axis}`, { demo, subtitle: pointNotes(shown) }, describe(shown)),
+    data: { values },
+    columns: perRow,
+    facet: bySet(values),
+    resolve: { axis: { x: "independent", y: "independent" } },
+    spec: {
+      width: Math.floor((width - 20) / perRow) - 75,
+      height: 240,
+      encoding: {
+        x: {
+          field: measure,
+          type: "ordinal",
+          sort: levels,
+          title: `${axis} (none: ${without})`,
+          axis: { labelAngle: 0, grid: false },
+        },
+        xOffset: { field: "metric", type: "nominal", sort: names },
+        y: {
+          field: "value",
+          type: "quantitative",
+          title: "value",
+          // A little room below, so that no line hides in the axis.
+          scale: scaleOver(values.flatMap((each) => [each.value, each.value - 0.02, each.low, each.high])),
+        },
+      },
+      layer: [...lineLayers(names), ...pointLayers("y", names, width)],
+    },
+  };
+}
+
+/** The tests of the sets that were tested under a kind of perturbation, each with its level or `none`; others are left out. */
+function levelsOf(
+  results: readonly EvaluationResult[],
+  kind: PerturbationKind,
+): Map<EvaluationResult, string> {
+  const levels = new Map<EvaluationResult, string>();
+  for (const result of results) {
+    const perturbation = parsePerturbation(result.perturbation);
+    if (perturbation?.kind.family === kind.family) levels.set(result, String(perturbation.level));
+  }
+  const tested = new Set([...levels.keys()].map(unperturbedName));
+  return new Map(results.flatMap((result) => {
+    const level = result.perturbation === "none" && tested.has(unperturbedName(result))
+      ? "none"
+      : levels.get(result);
+    return level === undefined ? [] : [[result, level]];
+  }));
+}
+
+function unperturbedName(result: EvaluationResult): string {
+  return testName({ ...result, perturbation: "none" });
+}
