@@ -11,6 +11,8 @@ import { classScale, defaultWidth, frame, labelSpace } from "../report/style.ts"
 import { encodeImages } from "../model/encoders/open.ts";
 import { escapeMarkdown } from "../report/tables.ts";
 import { dispose } from "../backend/tensors.ts";
+import { detectorTitle } from "../model/detectors/mod.ts";
+import { trunkOf } from "../runs/detectors.ts";
 import { photoGrid, type Picture, type Tile } from "./pictures.ts";
 import { type LoadedRun, watch } from "./run.ts";
 import type { Tested } from "./testing.ts";
@@ -62,22 +64,26 @@ export async function mistakesGrid(
     const video = `${test.samples[i].label} ${test.samples[i].video ?? i}`;
     return !videos.has(video) && videos.add(video);
   }).slice(0, most);
-  const maps = await mapsOf(loaded, shown.map(({ i }) => test.samples[i]));
-  const photos = shown.map(({ i, label, score }, at): Tile => ({
-    image: maps[at].image,
+  const samples = shown.map(({ i }) => test.samples[i]);
+  const maps = seesTokens(loaded) ? await mapsOf(loaded, samples) : [];
+  const { size } = loaded.session.encoder.input;
+  const images = await Promise.all(samples.map(({ path }) => loadImage(path, { size })));
+  const photos = shown.map(({ i, label, score }, place): Tile => ({
+    image: images[place],
     label,
     caption: [
       `${classScale.domain[label]}, scored ${score.toFixed(3)}`,
       ...(namesMethod(test.samples[i]) ? [test.samples[i].method!] : []),
     ],
   }));
-  const mapped = shown.map(({ label }, at) => mapTile(maps[at], label));
+  const mapped = maps.map((map, place) => mapTile(map, shown[place].label));
   return await photoGrid([...photos, ...mapped], {
     title: `Most confident mistakes on ${set}`,
     demo,
-    subtitle: `${wrong.length} of ${scores.length} images. Below, what each patch adds to the logit` +
+    subtitle: `${wrong.length} of ${scores.length} images.` +
+      (maps.length > 0 ? " Below, what each patch adds to the logit" : "") +
       (maps.some(({ mask }) => mask) ? "; outlined: what was manipulated" : ""),
-    scale: scaleTitle,
+    scale: maps.length > 0 ? scaleTitle : undefined,
     columns: shown.length,
   });
 }
@@ -91,6 +97,11 @@ export async function pointingView(
   tested: Tested,
 ): Promise<(TopLevelSpec | Picture | string)[]> {
   const { test, demo, set } = tested;
+  if (!seesTokens(loaded)) {
+    return [
+      `**No maps:** a ${detectorTitle(loaded.config.detector)} sees one vector an image, not its patches.`,
+    ];
+  }
   const fakes = test?.samples.filter(({ label }) => label === 1) ?? [];
   if (fakes.length === 0 || !(await patchMask(fakes[0], 1))) {
     return [`**No masks:** where the fakes of ${escapeMarkdown(set)} were manipulated is not known.`];
@@ -196,6 +207,11 @@ function mapTile({ image, map, mask, classToken, logit }: Mapped, label: 0 | 1):
 
 function signed(value: number): string {
   return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+}
+
+/** Whether a run's detectors stand on all tokens, so that patches have shares of their logit. */
+function seesTokens({ config, session }: LoadedRun): boolean {
+  return trunkOf(config, session.encoder).shape.length === 2;
 }
 
 /** Images with their maps under the first model, and their masks where they are known. */

@@ -5,7 +5,9 @@
  */
 import { join } from "node:path";
 import type { Detector } from "../model/detectors/detector.ts";
-import type { Tower } from "../model/encoders/encoder.ts";
+import { detectors, detectorTitle } from "../model/detectors/mod.ts";
+import type { Encoder, Tower } from "../model/encoders/encoder.ts";
+import { createDetector } from "../runs/detectors.ts";
 import type { Experiment } from "../runs/experiment.ts";
 import type { Table } from "../report/tables.ts";
 import { isDemo, type RunConfig } from "../runs/config.ts";
@@ -20,6 +22,7 @@ export function settingsTable(config: RunConfig): Table {
   return facts("Settings", [
     ["images", images],
     ["preset", config.preset],
+    ["detector", detectors[config.detector].about],
     ["epochs", `${config.epochs}`],
     ["batch size", `${config.batchSize}`],
     ["learning rate", `${config.learningRate}`],
@@ -82,12 +85,15 @@ export function factsTable(title: string, values: Readonly<Record<string, string
 /** What training will do. */
 export function planTable(
   config: RunConfig,
-  parts: { readonly data: Experiment; readonly model: Pick<Detector, "weights"> },
+  parts: { readonly data: Experiment; readonly encoder: Encoder },
 ): Table {
-  const { data, model } = parts;
+  const { data, encoder } = parts;
   const steps = Math.ceil(data.train.length / config.batchSize);
-  const weights = [...model.weights.values()].reduce((sum, { size }) => sum + size, 0);
+  const detector = createDetector(config, encoder, config.seed);
+  const weights = [...detector.weights.values()].reduce((sum, { size }) => sum + size, 0);
+  detector.close();
   return facts("Training plan", [
+    ["detector", detectorTitle(config.detector)],
     ["trainable numbers", weights.toLocaleString("en-US")],
     ["optimizer", `AdamW, learning rate ${config.learningRate}, weight decay ${config.weightDecay}`],
     ["loss", config.loss],

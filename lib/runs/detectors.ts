@@ -75,6 +75,12 @@ export async function loadDetectors(
   return weights.map((each) => bindDetector(each, config));
 }
 
+/** A run's untrained detector; the caller closes it. */
+export function createDetector(config: RunConfig, encoder: Encoder, seed: number): Detector {
+  const { shape } = trunkOf(config, encoder);
+  return detectorKind(config.detector).create(config, { shape, seed });
+}
+
 /** What a run's detector stands on. */
 export function trunkOf(config: RunConfig, encoder: Encoder): Trunk {
   return detectorKind(config.detector).trunk(encoder, config);

@@ -15,7 +15,7 @@ import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./folder/card.ts";
 import type { Trunk } from "../model/features/trunk.ts";
-import { trunkOf } from "./detectors.ts";
+import { createDetector, trunkOf } from "./detectors.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { exportFull } from "../model/detectors/export.ts";
@@ -117,10 +117,9 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   while (!state.done) {
     const seed = config.seed + state.run;
     const trunk = trunkOf(config, encoder);
-    const kind = detectorKind(config.detector);
     const detector = weights
-      ? kind.bind(weights.model, config)
-      : kind.create(config, { shape: trunk.shape, seed });
+      ? detectorKind(config.detector).bind(weights.model, config)
+      : createDetector(config, encoder, seed);
     let trainer: Trainer | undefined;
     try {
       trainer = await openTrainer(detector, {

@@ -196,7 +196,7 @@ function fixedOf(weights: CardedWeights | Pick<CardedWeights, "path" | "card">):
   const { head, activation, attendAcross, config } = weights.card ?? {};
   const preset = config?.preset === "reference" || config?.preset === "corrected" ? config.preset : undefined;
   const detector = detectorOf(weights);
-  const own = detectorKind(detector).fixed.map((key) => [key, head?.[key]] as const);
+  const own = detectorKind(detector).fixed.map((key) => [key, head?.[key] ?? config?.[key]] as const);
   return { detector, ...Object.fromEntries(own), activation, attendAcross, preset };
 }
 
