@@ -8,6 +8,7 @@ import type { RunEvent } from "../../lib/runs/events.ts";
 import { parseMetricsJson } from "../../lib/report/report.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../../lib/runs/config.ts";
+import { detectorNames, detectorTitle } from "../../lib/model/detectors/mod.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { loadStateDict } from "../../lib/weights/load.ts";
 import { picture, writeFiles, writePictures } from "../folders.ts";
@@ -65,6 +66,39 @@ Deno.test("trainRun() gives the same losses and weights twice from one seed, and
   assert(losses(first).every(Number.isFinite));
   assertEquals(first.at(-1)?.type, "trained");
 });
+
+for (const detector of detectorNames) {
+  Deno.test(`a ${detector} trains, goes on after an interrupt, is saved, and tests alike from its run and its file`, async () => {
+    const changes = { detector, learningRate: 1e-3 };
+    const straight = await runAll(configure(`${detector}-straight`, changes));
+    const config = configure(`${detector}-stopped`, changes);
+    const before = losses(await runAll(config, { stopAfter: 5 }));
+    const after = losses(await runAll(config, { resume: true }));
+    assertEquals([...before, ...after], losses(straight));
+    assertEquals(await weights(`${detector}-stopped`), await weights(`${detector}-straight`));
+    const ofRun = await evaluateRun(config);
+    assertEquals(ofRun.head, detectorTitle(detector));
+    const file = join(config.out, config.run!, "model.safetensors");
+    const { results } = await evaluateRun(
+      { out: config.out, cacheFolder: config.cacheFolder, batchSize: 4 },
+      {
+        checkpoint: file,
+        into: join(root, `${detector}-file`),
+      },
+    );
+    assertEquals(
+      results.filter(({ perturbation }) => perturbation === "none"),
+      ofRun.results.filter(({ perturbation }) => perturbation === "none"),
+    );
+    const other = detectorNames.find((name) => name !== detector);
+    if (other === undefined) return;
+    await assertRejects(
+      () => evaluateRun({ ...config, detector: other }),
+      InputError,
+      `expected --detector ${detector}, which it was trained with, but found --detector ${other}`,
+    );
+  });
+}
 
 Deno.test("trainRun() resumed in the middle of an epoch goes on with the numbers of a run that was never stopped", async () => {
   const whole = await runAll(configure("whole"));
