@@ -5,11 +5,13 @@
  */
 import { z } from "zod";
 import type { DetectorKind } from "./detector.ts";
+import { linearProbe } from "./linear_probe.ts";
 import { notebookHead } from "./notebook_head.ts";
 
 /** The kinds of detector by name. */
 export const detectors = {
   "notebook-head": notebookHead,
+  "linear-probe": linearProbe,
 } as const;
 
 /** The name of a kind of detector. */
