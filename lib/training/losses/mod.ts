@@ -4,11 +4,13 @@
  * @module
  */
 import { crossEntropy } from "./cross_entropy.ts";
+import { focal } from "./focal.ts";
 import type { Loss } from "./loss.ts";
 
 /** The losses by name. */
 export const losses = {
   crossEntropy,
+  focal,
 } as const satisfies Readonly<Record<string, Loss>>;
 
 /** The name of a loss as flags have it: `cross-entropy`. */
