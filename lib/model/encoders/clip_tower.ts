@@ -83,7 +83,7 @@ export const vitB32: EncoderKind = published("ViT-B-32");
 export const vitL14: EncoderKind = published("ViT-L-14");
 
 /** OpenAI's name for a tower of this shape, else the shape. */
-function modelName({ config }: Clip): string {
+export function modelName({ config }: Clip): string {
   const keys = ["width", "layers", "patchSize"] as const;
   const known = Object.entries(clipModels).find(([, model]) =>
     keys.every((key) => model[key] === config[key])
