@@ -6,6 +6,7 @@
 import { vitB16, vitB32, vitL14 } from "./clip_tower.ts";
 import { demo } from "./demo.ts";
 import type { EncoderKind } from "./encoder.ts";
+import { huggingFaceClip } from "./hugging_face_clip.ts";
 
 /** The kinds of encoder by name. */
 export const encoders = {
@@ -13,6 +14,7 @@ export const encoders = {
   "ViT-B-16": vitB16,
   "ViT-B-32": vitB32,
   "ViT-L-14": vitL14,
+  "hf-clip-vit-base-patch16": huggingFaceClip,
 } as const satisfies Readonly<Record<string, EncoderKind>>;
 
 /** The name of a kind of encoder. */
