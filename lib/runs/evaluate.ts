@@ -232,8 +232,14 @@ export function makeReport(
     data: experiment.data,
     history,
     results,
-    warnings: [...new Set([...warnings, ...doubts, ...few])],
+    warnings: [...new Set([...warnings, ...doubts, ...few, ...otherLoss(config, history)])],
   };
+}
+
+/** That training and validation losses are of two kinds, where they are. */
+export function otherLoss({ loss }: RunConfig, history: readonly EpochRecord[]): string[] {
+  if (loss === "cross-entropy" || !history.some(({ valLoss }) => valLoss !== undefined)) return [];
+  return [`The training loss is ${loss}, the validation loss cross-entropy: they are not to be compared.`];
 }
 
 /** Every test, the perturbed ones after the one that they perturb. */

@@ -16,7 +16,7 @@ import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./folder/card.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import { createDetector, trunkOf } from "./detectors.ts";
-import { scoreSamples } from "./evaluate.ts";
+import { otherLoss, scoreSamples } from "./evaluate.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { exportFull } from "../model/detectors/export.ts";
 import {
@@ -281,6 +281,9 @@ async function* trainEpochs(
       best,
     };
     state.history.push(record);
+    if (state.history.length === 1) {
+      for (const message of otherLoss(config, state.history)) yield { type: "warning", message };
+    }
     Object.assign(state, { epoch: epoch + 1, step: 0, lossSum: 0, seconds: 0 });
     await save();
     yield { type: "epoch", record };
