@@ -7,10 +7,22 @@ import { tokenFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { cacheUse, pruneCache } from "../model/features/cache.ts";
+import { type Flags, numberOf, textOf } from "./flags.ts";
 
-/** Prints what each encoder's tokens take; resolves to the exit code. */
-export async function showCache(flags: { readonly cacheFolder?: string }): Promise<number> {
-  const root = flags.cacheFolder ?? tokenFolder();
+/**
+ * Prints what each encoder's tokens take, or with `prune` removes those not used for longest until at most `--to` gigabytes are
+ * left; resolves to the exit code.
+ *
+ * @throws {InputError} where `--to` is no size, or is given without `prune`
+ */
+export async function cache(what: "show" | "prune", flags: Flags): Promise<number> {
+  const root = textOf(flags.cacheFolder) ?? tokenFolder();
+  if (what === "prune") return await prune(root, numberOf(flags.to) ?? 0);
+  if (flags.to !== undefined) {
+    throw new InputError(
+      "Cannot show the cache: expected no --to but found one; cache prune --to removes tokens",
+    );
+  }
   const uses = await cacheUse(root);
   for (const { encoder, images, bytes, used } of uses) {
     console.log(
@@ -23,13 +35,10 @@ export async function showCache(flags: { readonly cacheFolder?: string }): Promi
   return 0;
 }
 
-/** Removes tokens until at most `to` gigabytes are left; resolves to the exit code. */
-export async function prune(flags: { readonly cacheFolder?: string; readonly to?: number }): Promise<number> {
-  const { to = 0 } = flags;
+async function prune(root: string, to: number): Promise<number> {
   if (!Number.isFinite(to) || to < 0) {
     throw new InputError(`Cannot prune the cache: expected a number of gigabytes for --to but found ${to}`);
   }
-  const root = flags.cacheFolder ?? tokenFolder();
   console.log(`Removed ${inGigabytes(await pruneCache(root, to * 1e9))} from ${printable(root)}`);
   return 0;
 }

@@ -5,9 +5,12 @@
  */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import { flagName, runSchema } from "../runs/config.ts";
 import { InputError } from "../base/errors.ts";
 import { readJson } from "../base/files.ts";
+import { flagName, keyGroups, runSchema } from "../runs/config.ts";
+
+/** A command's flags by camelCase name: only those that were given, and defaults of its own. */
+export type Flags = Readonly<Record<string, unknown>>;
 
 type Property = {
   readonly type?: string;
@@ -21,21 +24,26 @@ const properties = z.toJSONSchema(runSchema, { io: "input" }).properties as Read
   Record<string, Property>
 >;
 
-/** Adds a flag for each key of the configuration, or of the `keys` given; only those that are used get a value. */
+/** Adds a flag for each key of the configuration, or of the `keys` given, in their groups; only those that are used get a value. */
 export function addConfigFlags(command: Command, keys: readonly string[] = Object.keys(properties)): Command {
-  for (const key of keys) for (const option of flagsOf(key, properties[key])) command.addOption(option);
+  for (const [group, { keys: own, example }] of Object.entries(keyGroups)) {
+    const title = `${group[0].toUpperCase()}${group.slice(1)}, for example ${example}:`;
+    for (const key of Object.keys(own).filter((each) => keys.includes(each))) {
+      for (const option of flagsOf(key, properties[key])) command.addOption(option.helpGroup(title));
+    }
+  }
   return command;
 }
 
 /** The configuration keys among a command's flags. */
-export function configFlags(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function configFlags(flags: Flags): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(flags).filter(([key, value]) => key in properties && value !== undefined),
   );
 }
 
 /** The settings of `--config`; none without it. */
-export async function fromFile(flags: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+export async function fromFile(flags: Flags): Promise<Record<string, unknown>> {
   if (flags.config === undefined) return {};
   const path = `${flags.config}`;
   const expected = "a JSON object of settings";
@@ -118,6 +126,16 @@ function describe({ description = "", default: value }: Property): string {
     return description;
   }
   return `${description} (default: ${Array.isArray(value) ? value.join(",") : value})`;
+}
+
+/** A flag's text; undefined where it was not given. */
+export function textOf(value: unknown): string | undefined {
+  return value === undefined ? undefined : `${value}`;
+}
+
+/** A flag's number; undefined where it was not given. */
+export function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
 }
 
 /** A flag's number. @throws commander's error for another text. */

@@ -28,12 +28,31 @@ const share = z.number().min(0).max(0.9);
 /** A folder's name on every system: Windows has names that it keeps for devices, and takes no dot at the end. */
 const runName = /^(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))(?=\w)[\w.-]{0,149}[\w-]$/i;
 
-/** The schema of a run; defaults are the `corrected` preset's. */
-export const runSchema = z.strictObject({
+/** How the whole run is done. */
+const run = {
   preset: z.enum(["corrected", "reference"]).default("corrected").describe(
     "corrected: the bench's protocol; reference: the notebook's, mistakes included",
   ),
+  seed: z.int().min(0).default(0).describe("seed of initial weights, order, dropout and splits"),
+  runs: z.int().min(1).max(100).default(1).describe(
+    "corrected: training runs with the seeds seed, seed+1, …; reference: repeats of the same evaluation",
+  ),
+  precision: z.enum(["auto", "float32", "bfloat16", "int8"]).default("auto").describe(
+    "of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 for the demo encoder and with attention across the batch)",
+  ),
+  backend: z.enum(["auto", "tensorflow", "wasm"]).default("auto").describe(
+    "tensor backend; auto: TensorFlow where it can be set up, else WebAssembly",
+  ),
+};
 
+/** The images that are trained, validated and tested on. */
+const data = {
+  data: z.string().min(1).optional().describe(
+    `a data set as it is distributed (${layoutTitles}), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME]`,
+  ),
+  test: z.array(z.string().min(1)).default([]).describe(
+    "a further data set to test on, as NAME=FOLDER[,options as for --data] or NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times",
+  ),
   real: folder.optional().describe(
     "folder of real training images (sub-folders too); none means the demo data",
   ),
@@ -46,12 +65,10 @@ export const runSchema = z.strictObject({
     "folder of real test images, instead of a share of the training videos",
   ),
   testFake: folder.optional().describe("folder of fake test images"),
-  data: z.string().min(1).optional().describe(
-    `a data set as it is distributed (${layoutTitles}), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME]`,
+  manifest: folder.optional().describe(
+    "CSV file with the columns path,label[,split,set,video,method,source], instead of folders",
   ),
-  test: z.array(z.string().min(1)).default([]).describe(
-    "a further data set to test on, as NAME=FOLDER[,options as for --data] or NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times",
-  ),
+  set: z.string().min(1).default("data").describe("name of the training data set in tables and files"),
   compression: z.enum(compressions).optional().describe(
     "compression of FaceForensics++ and DFD, where --data or --test names none",
   ),
@@ -67,20 +84,18 @@ export const runSchema = z.strictObject({
   root: z.string().min(1).optional().describe(
     "where the paths of a list or manifest lie on this machine: FOLDER, or OLD=NEW",
   ),
-  allowLeak: z.boolean().default(false).describe(
-    "go on although a video, a person or a file is in two splits, with a warning",
-  ),
-  manifest: folder.optional().describe(
-    "CSV file with the columns path,label[,split,set,video,method,source], instead of folders",
-  ),
-  set: z.string().min(1).default("data").describe("name of the training data set in tables and files"),
-  demoRoot: folder.default("data/demo").describe("where the demo data is written once"),
   valShare: share.default(0.15).describe("share of the training videos held out for validation"),
   testShare: share.default(0.15).describe(
     "share of the training videos held out for the test, when no test set is given",
   ),
   strict: z.boolean().default(false).describe("refuse to start when any file is not a readable image"),
+  allowLeak: z.boolean().default(false).describe(
+    "go on although a video, a person or a file is in two splits, with a warning",
+  ),
+};
 
+/** What turns pixels into features. */
+const encoder = {
   clip: z.enum(["auto", ...encoderNames]).default("auto").describe(
     "image encoder; auto: ViT-B-16 for your data where its weights can be had, else the built-in demo encoder with a warning",
   ),
@@ -92,12 +107,21 @@ export const runSchema = z.strictObject({
   attendAcross: z.enum(["tokens", "batch"]).default("tokens").describe(
     "what CLIP's attention runs across; batch is the reference's mistake",
   ),
+  cache: z.boolean().default(true).describe("keep tokens on disk, so that an image is encoded once"),
+  cacheFolder: folder.optional().describe("where tokens are kept; by default in the user's cache folder"),
+  cacheLimit: z.number().min(0).default(50).describe("most gigabytes that kept tokens may take"),
+};
 
+/** What turns features into logits. */
+const detector = {
   detector: z.enum(detectorNames).default("notebook-head").describe(
     "what is trained on the frozen encoder's features",
   ),
   ...detectorSettings,
+};
 
+/** How the detector learns. */
+const training = {
   loss: z.enum(lossNames).default("cross-entropy").describe("what training makes small"),
   epochs: z.int().min(1).max(1000).default(5).describe("passes over the training images"),
   batchSize: z.int().min(1).max(1024).default(8).describe("images per training step"),
@@ -109,11 +133,10 @@ export const runSchema = z.strictObject({
   select: z.enum(["best", "last"]).default("best").describe(
     "keep the epoch with the best validation AUC, or the last",
   ),
-  seed: z.int().min(0).default(0).describe("seed of initial weights, order, dropout and splits"),
-  runs: z.int().min(1).max(100).default(1).describe(
-    "corrected: training runs with the seeds seed, seed+1, …; reference: repeats of the same evaluation",
-  ),
+};
 
+/** What the test images go through. */
+const tests = {
   jpegQualities: z.array(z.int().min(1).max(100)).default([100, 90, 75, 50, 30]).describe(
     "JPEG qualities that the test set is compressed with in memory",
   ),
@@ -122,7 +145,10 @@ export const runSchema = z.strictObject({
       perturbationKinds.map(({ family }) => family).join(", ")
     }) for all its levels or as one level, such as jpeg-50; several separated by commas`,
   ),
-  out: folder.default("checkpoints").describe("folder of runs"),
+};
+
+/** What is written, and where. */
+const output = {
   run: z.string().regex(
     runName,
     "expected up to 150 letters, digits, dots, dashes and underscores that begin with a letter, digit or underscore, do not end with a dot, and are no device of Windows",
@@ -130,19 +156,38 @@ export const runSchema = z.strictObject({
     .describe(
       "name of this run's folder; by default made from data, preset and time",
     ),
+  out: folder.default("checkpoints").describe("folder of runs"),
   pth: z.boolean().default(false).describe("also write the weights as the reference's own .pth file"),
   exportFull: z.boolean().default(false).describe(
     "also write the head together with CLIP, as the reference's whole ForgeLens class loads it",
   ),
-  precision: z.enum(["auto", "float32", "bfloat16", "int8"]).default("auto").describe(
-    "of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 for the demo encoder and with attention across the batch)",
-  ),
-  cache: z.boolean().default(true).describe("keep tokens on disk, so that an image is encoded once"),
-  cacheFolder: folder.optional().describe("where tokens are kept; by default in the user's cache folder"),
-  cacheLimit: z.number().min(0).default(50).describe("most gigabytes that kept tokens may take"),
-  backend: z.enum(["auto", "tensorflow", "wasm"]).default("auto").describe(
-    "tensor backend; auto: TensorFlow where it can be set up, else WebAssembly",
-  ),
+  demoRoot: folder.default("data/demo").describe("where the demo data is written once"),
+};
+
+/**
+ * The keys of the configuration in the groups that help and README show them in, each group with an example of its flags.
+ *
+ * A further key is one line in its group.
+ */
+export const keyGroups = {
+  run: { keys: run, example: "--seed 1" },
+  data: { keys: data, example: "--data ffpp=DIR,c23" },
+  encoder: { keys: encoder, example: "--clip ViT-L-14 --clip-weights FILE.pt" },
+  detector: { keys: detector, example: "--depth 1 --dropout 0.2" },
+  training: { keys: training, example: "--epochs 10 --learning-rate 5e-5" },
+  tests: { keys: tests, example: "--jpeg-qualities 90,50" },
+  output: { keys: output, example: "--run first --out runs" },
+} as const;
+
+/** The schema of a run; defaults are the `corrected` preset's. */
+export const runSchema = z.strictObject({
+  ...run,
+  ...data,
+  ...encoder,
+  ...detector,
+  ...training,
+  ...tests,
+  ...output,
 });
 
 /** A whole, valid run configuration. */

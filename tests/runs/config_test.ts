@@ -56,7 +56,7 @@ Deno.test("resolveConfig() lists every bad key at once, with what it found and t
   const error = assertThrows(() => resolveConfig({ epohcs: 3, batchSize: 0, seed: "x" }), InputError);
   assertEquals(
     error.message,
-    'Cannot use the configuration: batchSize: expected number to be >=1 but found 0; seed: expected number but found "x"; ' +
+    'Cannot use the configuration: seed: expected number but found "x"; batchSize: expected number to be >=1 but found 0; ' +
       'unknown key "epohcs", did you mean "epochs"?',
   );
 });

@@ -1,66 +1,19 @@
 /**
- * What the commands about data do: `inspect` and `prepare`. Loaded only when one is run.
+ * The command that makes frames of videos.
  *
  * @module
  */
-import { extname, join } from "node:path";
-import { inspectData } from "../runs/experiment.ts";
-import { inspectionChart, inspectionTables } from "../report/inspection.ts";
-import { type Table, tableText } from "../report/tables.ts";
-import { isDemo, resolveConfig } from "../runs/config.ts";
-import { requestOf } from "../runs/data_request.ts";
-import { readSet } from "../data/layouts/mod.ts";
-import { prepareVideos } from "../videos/prepare.ts";
-import type { Coverage } from "../videos/coverage.ts";
+import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { writeWhole } from "../base/files.ts";
-import { printable, printableLines } from "../base/printable.ts";
-import { configFlags, fromFile } from "./flags.ts";
+import { printable } from "../base/printable.ts";
+import { readSet } from "../data/layouts/mod.ts";
+import { type Table, tableText } from "../report/tables.ts";
+import { resolveConfig } from "../runs/config.ts";
+import { requestOf } from "../runs/data_request.ts";
+import type { Coverage } from "../videos/coverage.ts";
+import { prepareVideos } from "../videos/prepare.ts";
+import { configFlags, type Flags, numberOf, textOf } from "./flags.ts";
 import { onScreen } from "../runs/screen.ts";
-
-type Flags = Readonly<Record<string, unknown>>;
-
-/** Prints what a run's data are; resolves to 2 when they could not be used. */
-export async function inspect(flags: Flags): Promise<number> {
-  const config = resolveConfig(await fromFile(flags), configFlags(flags));
-  const tests = isDemo(config);
-  if (tests && config.test.length === 0) {
-    throw new InputError(
-      "Cannot inspect data: expected --data NAME=FOLDER, --test, --manifest, or --real and --fake but found none",
-    );
-  }
-  const chart = flags.chart === undefined ? undefined : `${flags.chart}`;
-  const form = chart && extname(chart).toLowerCase();
-  if (form !== undefined && ![".svg", ".png", ".json"].includes(form)) {
-    throw new InputError(`Cannot draw ${chart}: expected a .svg, .png or .json file but found "${form}"`);
-  }
-  return await onScreen(async ({ screen, signal }) => {
-    const inspection = await inspectData(config, {
-      report: screen.show,
-      signal,
-      quick: flags.quick === true,
-      tests,
-    });
-    screen.close();
-    if (flags.json) console.log(printableLines(JSON.stringify(inspection, null, 2)));
-    else {
-      for (const table of inspectionTables(inspection)) console.log(tableText(table));
-      for (const message of inspection.warnings) console.log(`Warning: ${printable(message)}`);
-    }
-    if (chart) {
-      const spec = inspectionChart(inspection, { demo: false });
-      if (form === ".json") await writeWhole(chart, `${JSON.stringify(spec, null, 2)}\n`);
-      else {
-        const { renderChart } = await import("../report/render.ts");
-        const { svg, png } = await renderChart(spec);
-        await writeWhole(chart, form === ".svg" ? svg : png);
-      }
-      console.error(`Chart: ${printable(chart)}`);
-    }
-    for (const message of inspection.problems) console.error(printable(message));
-    return inspection.problems.length > 0 ? 2 : 0;
-  }, { print: console.error });
-}
 
 /** Makes frames of a set's videos; resolves to 1 when no video gave any. */
 export async function prepare(flags: Flags): Promise<number> {
@@ -78,11 +31,11 @@ export async function prepare(flags: Flags): Promise<number> {
     const into = `${flags.into}`;
     const { coverage, warnings } = await prepareVideos({ ...reading, videos }, {
       into,
-      frames: spec.framesPerVideo ?? number(flags.frames),
-      boxes: flags.boxes === undefined ? undefined : `${flags.boxes}`,
+      frames: spec.framesPerVideo ?? numberOf(flags.frames),
+      boxes: textOf(flags.boxes),
       landmarks: flags.landmarks === true,
-      margin: number(flags.margin),
-      workers: number(flags.workers),
+      margin: numberOf(flags.margin),
+      workers: numberOf(flags.workers),
       signal,
       onProgress: (done, total) =>
         screen.show({ type: "progress", task: "Extracting frames", unit: "videos", done, total }),
@@ -103,10 +56,6 @@ export async function prepare(flags: Flags): Promise<number> {
       );}
     return got ? 0 : 1;
   }, { interrupted: () => "Interrupted. The same command goes on." });
-}
-
-function number(value: unknown): number | undefined {
-  return typeof value === "number" ? value : undefined;
 }
 
 function coverageTable(coverage: readonly Coverage[]): Table {

@@ -1,0 +1,116 @@
+/**
+ * The commands of the command line.
+ *
+ * A further command is a file that does its work, and an entry here. The work is loaded only when it is run, so that help
+ * needs nothing of it.
+ *
+ * @module
+ */
+import { Argument, type Command } from "commander";
+import { keyGroups } from "../runs/config.ts";
+import { addConfigFlags, type Flags, toNumber, toWhole } from "./flags.ts";
+
+/** One command: what help says of it, the flags it takes, and its work. */
+export type CommandKind = {
+  /** What help lists it under. */
+  readonly group: "Runs" | "Data";
+  /** What it does, in one sentence without a full stop. */
+  readonly about: string;
+  /** Arguments and flags of a call that works. */
+  readonly example: string;
+  /** Adds its arguments and flags. */
+  readonly flags: (command: Command) => Command;
+  /** Does it; resolves to the exit code. */
+  readonly run: (flags: Flags, args: readonly string[]) => Promise<number>;
+};
+
+const withConfig = (command: Command) =>
+  command.option("--config <file>", "JSON file with any of the keys below, in camelCase; flags win over it");
+
+/** The commands by name, in the order of help. */
+export const commands = {
+  train: {
+    group: "Runs",
+    about: "train a detector, test it within and across data sets and under JPEG, and write a report",
+    example: "--real faces/real --fake faces/fake",
+    flags: (command) =>
+      addConfigFlags(
+        withConfig(command)
+          .option("--resume", "go on with an interrupted run: the one --run names, or the newest"),
+      ),
+    run: async (flags) => (await import("./train.ts")).train(flags),
+  },
+  evaluate: {
+    group: "Runs",
+    about: "test trained weights again, or on other data sets",
+    example: "checkpoints/first --test celebdf=DIR",
+    flags: (command) =>
+      addConfigFlags(withConfig(
+        command.argument("<checkpoint>", "a run's folder, or a .safetensors or .pth file of weights"),
+      )),
+    run: async (flags, [checkpoint]) => (await import("./evaluate.ts")).evaluate(checkpoint, flags),
+  },
+  inspect: {
+    group: "Data",
+    about: "say what of your data is there, missing, skipped and leaking; trains nothing",
+    example: "--data ffpp=DIR,c23 --test celebdf=DIR",
+    flags: (command) =>
+      addConfigFlags(
+        withConfig(command)
+          .option("--json", "print JSON")
+          .option("--chart <file>", "also draw a chart, as .svg, .png or Vega-Lite .json")
+          .option(
+            "--quick",
+            "do not open the images: no unreadable ones, duplicates and shortcuts are found",
+          ),
+        [...Object.keys(keyGroups.data.keys), "seed"],
+      ),
+    run: async (flags) => (await import("./inspect.ts")).inspect(flags),
+  },
+  prepare: {
+    group: "Data",
+    about: "extract evenly spaced frames from the videos of a data set, and crop the faces",
+    example: "--data ffpp=DIR,c23 --into faces --boxes boxes.csv",
+    flags: (command) =>
+      addConfigFlags(
+        command
+          .requiredOption("--into <folder>", "where the frames go; the set itself is never written to")
+          .option("--frames <number>", "frames of each video", toWhole(1), 32)
+          .option("--boxes <file>", "CSV of face boxes: video,frame,x,y,w,h; frame counts from 0")
+          .option("--landmarks", "take boxes around the .npy landmarks beside the videos or frames")
+          .option("--margin <number>", "side of the crop over the longer side of the box", toNumber, 1.3)
+          .option(
+            "--workers <number>",
+            "videos at a time; as many as there are cores unless given",
+            toWhole(1),
+          ),
+        ["data", "set", "compression", "methods", "videos", "root"],
+      ),
+    run: async (flags) => (await import("./prepare.ts")).prepare(flags),
+  },
+  "demo-data": {
+    group: "Data",
+    about: "write the procedural demo data set",
+    example: "--root data/others --seed 1",
+    flags: (command) =>
+      command
+        .option("--root <folder>", "where to", "data/demo")
+        .option("--seed <number>", "another seed gives other faces", toWhole(0), 0),
+    run: async (flags) => (await import("./demo_data.ts")).demoData(flags),
+  },
+  cache: {
+    group: "Data",
+    about: "show or prune the tokens that are kept on disk, so that an image is encoded once",
+    example: "prune --to 10",
+    flags: (command) =>
+      command
+        .addArgument(
+          new Argument("[what]", "what each encoder's tokens take, or remove what was not used for longest")
+            .choices(["show", "prune"]).default("show"),
+        )
+        .option("--cache-folder <folder>", "where they are kept; by default in the user's cache folder")
+        .option("--to <gigabytes>", "how much may stay with prune; nothing unless given", toNumber),
+    run: async (flags, [what]) =>
+      (await import("./cache.ts")).cache(what === "prune" ? "prune" : "show", flags),
+  },
+} as const satisfies Readonly<Record<string, CommandKind>>;

@@ -1,0 +1,44 @@
+/**
+ * What a test found, printed as tables.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { printable } from "../base/printable.ts";
+import type { EvaluationResult, RunReport } from "../report/report.ts";
+import { referenceTable, resultsTable, tableText, thresholdTable } from "../report/tables.ts";
+import type { RunEvent } from "../runs/events.ts";
+import type { Screen } from "../runs/screen.ts";
+
+/** Tests on a screen and prints the report; where it fails at the end, what it had computed by then. */
+export async function printResults(
+  screen: Screen,
+  test: (onEvent: (event: RunEvent) => void) => Promise<RunReport>,
+): Promise<void> {
+  const finished: EvaluationResult[] = [];
+  let folder = "";
+  try {
+    const { results, warnings } = await test((event) => {
+      if (event.type === "result") finished.push(event.result);
+      if (event.type === "written") folder = event.folder;
+      screen.show(event);
+    });
+    printTables(results);
+    for (const message of warnings) screen.show({ type: "warning", message });
+    if (warnings.length > 0) console.log(`Warnings: ${warnings.length}, said above and in the report`);
+    console.log(`\nReport: ${printable(join(folder, "report.html"))}`);
+  } catch (error) {
+    screen.close();
+    if (finished.length > 0) {
+      printTables(finished);
+      console.log("\nNot written to a file: what was tested before it ended with an error or was stopped.");
+    }
+    throw error;
+  }
+}
+
+function printTables(results: readonly EvaluationResult[]): void {
+  for (const table of [resultsTable(results), thresholdTable(results), referenceTable(results)]) {
+    if (table) console.log(`\n${tableText(table)}`);
+  }
+}

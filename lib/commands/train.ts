@@ -1,0 +1,84 @@
+/**
+ * The command that trains a detector and tests it.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { InputError } from "../base/errors.ts";
+import { exists } from "../base/files.ts";
+import { unlockedNote } from "../base/owner.ts";
+import { isDemo, resolveConfig, type RunConfig } from "../runs/config.ts";
+import { evaluateRun } from "../runs/evaluate.ts";
+import {
+  checkRunFolder,
+  newRunName,
+  ownRunFolder,
+  readRunConfig,
+  unfinishedRun,
+} from "../runs/folder/folder.ts";
+import { readNumerics } from "../runs/folder/numerics.ts";
+import { openSession } from "../runs/session.ts";
+import { trainRun } from "../runs/train.ts";
+import { configFlags, type Flags, fromFile } from "./flags.ts";
+import { printResults } from "./results.ts";
+import { onScreen } from "../runs/screen.ts";
+
+const demoNotice = "DEMO: no data is named, so this run takes procedural faces and a built-in encoder. " +
+  "Its numbers say nothing about real faces or CLIP.\n" +
+  "For your own: deno task train --real FOLDER --fake FOLDER";
+
+/** Trains, tests and reports; resolves to the exit code. */
+export async function train(flags: Flags): Promise<number> {
+  const { config, resume } = flags.resume
+    ? { config: await resumedConfig(flags), resume: true }
+    : { config: resolveConfig(await fromFile(flags), configFlags(flags)), resume: false };
+  const named = { ...config, run: config.run ?? newRunName(config) };
+  await checkRunFolder(named, { resume });
+  const folder = join(named.out, named.run);
+  return await onScreen(async ({ screen, signal }) => {
+    // From the first reading to the last result, so that whoever is refused has not worked in vain.
+    await using owner = await ownRunFolder(folder);
+    const unlocked = unlockedNote(folder, owner);
+    if (unlocked) screen.show({ type: "warning", message: unlocked });
+    if (isDemo(named)) console.log(demoNotice);
+    const kept = (await readNumerics(folder))?.precision;
+    const runFolder = resume ? { folder } : undefined;
+    const session = await openSession(named, { report: screen.show, signal, runFolder, kept });
+    try {
+      for await (const event of trainRun(named, { resume, session, owner, signal })) screen.show(event);
+      signal.throwIfAborted();
+      await printResults(screen, (onEvent) => evaluateRun(named, { session, owner, onEvent, signal }));
+    } finally {
+      session.close();
+    }
+    return 0;
+  }, {
+    interrupted: async () => {
+      const started = await exists(join(folder, "config.json"));
+      const out = named.out === "checkpoints" ? "" : ` --out ${named.out}`;
+      return started
+        ? `Interrupted. To go on: deno task train --resume --run ${named.run}${out}`
+        : "Interrupted before training began.";
+    },
+  });
+}
+
+async function resumedConfig(flags: Flags): Promise<RunConfig> {
+  const given = configFlags(flags);
+  const { run, out = "checkpoints", backend, root, ...others } = given;
+  if (Object.keys(others).length > 0 || flags.config !== undefined) {
+    const names = [...Object.keys(others), ...(flags.config === undefined ? [] : ["config"])];
+    throw new InputError(
+      `Cannot resume with other settings: expected at most --run, --out, --backend and --root beside --resume but found ${
+        names.join(", ")
+      }`,
+    );
+  }
+  const name = run === undefined ? await unfinishedRun(`${out}`, { onNote: console.log }) : `${run}`;
+  return resolveConfig(await readRunConfig(join(`${out}`, name)), {
+    out: `${out}`,
+    run: name,
+    backend,
+    root,
+  });
+}
