@@ -11,11 +11,17 @@ type StopSignal = keyof typeof numbers;
 
 /** Why a stopped task ended: the user asked. Each signal of `stopOnSignals()` has one of its own as its reason. */
 export class Interrupted extends Error {
-  override name = "Interrupted";
+  /** What the error is called in a stack trace. */
+  override readonly name = "Interrupted";
   /** What a program that is ended by the signal exits with: 130 for Ctrl-C. */
   readonly exitCode: number;
 
-  constructor(signal: StopSignal = "SIGINT") {
+  /**
+   * What a task throws that a signal stopped.
+   *
+   * @param signal what the process was sent: SIGINT is Ctrl-C, SIGHUP a terminal that was closed
+   */
+  constructor(signal: "SIGHUP" | "SIGINT" | "SIGTERM" = "SIGINT") {
     super("Interrupted");
     this.exitCode = 128 + numbers[signal];
   }
