@@ -14,11 +14,14 @@ import type { Picture } from "./pictures.ts";
 export type Bundle = {
   readonly data: Readonly<Record<string, string | object>>;
   /** By MIME type, how it is shown: a picture's width, as it has more pixels than that, for sharp screens; a chart's style. */
-  readonly metadata?: Readonly<Record<string, { readonly width: number } | typeof fitting>>;
+  readonly metadata?: Readonly<Record<string, { readonly width: number } | Fitting>>;
 };
 
-/** How JupyterLab embeds a chart: no wider than its pane. This style stands in for that of vega-embed and its menu. */
-const fitting = {
+/** How JupyterLab embeds a chart. */
+export type Fitting = { readonly embed_options: { readonly defaultStyle: string } };
+
+/** No wider than the pane. This style stands in for that of vega-embed and its menu. */
+const fitting: Fitting = {
   embed_options: {
     defaultStyle: [
       ".vega-embed { position: relative; width: fit-content; max-width: 100%; }",
@@ -30,7 +33,7 @@ const fitting = {
       ".vega-embed .vega-actions a { display: block; padding: 4px 12px; color: #1b1f23; font: 13px sans-serif; white-space: nowrap; }",
     ].join("\n"),
   },
-} as const;
+};
 
 /** Puts a bundle below the running cell; with `update`, in place of the one that has the same id. */
 export type Display = (
