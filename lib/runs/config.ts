@@ -21,6 +21,9 @@ import { InputError } from "../base/errors.ts";
 import { detectorNames, detectorSettings } from "../model/detectors/mod.ts";
 import { encoderNames } from "../model/encoders/mod.ts";
 import { lossNames } from "../training/losses/mod.ts";
+import type { RunConfig, RunInput } from "./run_config.ts";
+
+export type { RunConfig, RunInput } from "./run_config.ts";
 
 const folder = z.string().min(1);
 const share = z.number().min(0).max(0.9);
@@ -179,7 +182,7 @@ export const keyGroups = {
   output: { keys: output, example: "--run first --out runs" },
 } as const;
 
-/** The schema of a run; defaults are the `corrected` preset's. */
+/** The schema of a run; defaults are the `corrected` preset's. Its types are written by `deno run -A tools/run_config.ts`. */
 export const runSchema = z.strictObject({
   ...run,
   ...data,
@@ -188,13 +191,7 @@ export const runSchema = z.strictObject({
   ...training,
   ...tests,
   ...output,
-});
-
-/** A whole, valid run configuration. */
-export type RunConfig = z.output<typeof runSchema>;
-
-/** What a user gives: any part of a configuration. */
-export type RunInput = z.input<typeof runSchema>;
+}) satisfies z.ZodType<RunConfig, RunInput>;
 
 /** What each preset changes of the defaults. */
 export const presets: Readonly<Record<RunConfig["preset"], RunInput>> = {

@@ -1,0 +1,116 @@
+/**
+ * The type of a run's configuration. Written by tools/run_config.ts from the schema in config.ts; edit that.
+ *
+ * @module
+ */
+
+/** A whole, valid run configuration. */
+export type RunConfig = {
+  /** corrected: the bench's protocol; reference: the notebook's, mistakes included (default: "corrected") */
+  preset: "corrected" | "reference";
+  /** seed of initial weights, order, dropout and splits (default: 0) */
+  seed: number;
+  /** corrected: training runs with the seeds seed, seed+1, …; reference: repeats of the same evaluation (default: 1) */
+  runs: number;
+  /** of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 for the demo encoder and with attention across the batch) (default: "auto") */
+  precision: "auto" | "float32" | "bfloat16" | "int8";
+  /** tensor backend; auto: TensorFlow where it can be set up, else WebAssembly (default: "auto") */
+  backend: "auto" | "tensorflow" | "wasm";
+  /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME] */
+  data?: string;
+  /** a further data set to test on, as NAME=FOLDER[,options as for --data] or NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times (default: []) */
+  test: string[];
+  /** folder of real training images (sub-folders too); none means the demo data */
+  real?: string;
+  /** folder of fake training images */
+  fake?: string;
+  /** folder of real validation images, instead of a share of the training videos */
+  valReal?: string;
+  /** folder of fake validation images */
+  valFake?: string;
+  /** folder of real test images, instead of a share of the training videos */
+  testReal?: string;
+  /** folder of fake test images */
+  testFake?: string;
+  /** CSV file with the columns path,label[,split,set,video,method,source], instead of folders */
+  manifest?: string;
+  /** name of the training data set in tables and files (default: "data") */
+  set: string;
+  /** compression of FaceForensics++ and DFD, where --data or --test names none */
+  compression?: "raw" | "c0" | "c23" | "c40";
+  /** a method of the --data set's fakes to train on, or several separated by commas; all unless given (default: []) */
+  methods: string[];
+  /** so many evenly spaced frames of each video; all unless given */
+  framesPerVideo?: number;
+  /** what names a video in --real and --fake, in folders of --data and --test, and in manifests without a video column: the folder, the file's name without the frame's number, or each file; auto: what names and the look of a few images say (default: "auto") */
+  videos: "auto" | "folder" | "name" | "file";
+  /** where the paths of a list or manifest lie on this machine: FOLDER, or OLD=NEW */
+  root?: string;
+  /** share of the training videos held out for validation (default: 0.15) */
+  valShare: number;
+  /** share of the training videos held out for the test, when no test set is given (default: 0.15) */
+  testShare: number;
+  /** refuse to start when any file is not a readable image (default: false) */
+  strict: boolean;
+  /** go on although a video, a person or a file is in two splits, with a warning (default: false) */
+  allowLeak: boolean;
+  /** image encoder; auto: ViT-B-16 for your data where its weights can be had, else the built-in demo encoder with a warning (default: "auto") */
+  clip: "auto" | "demo" | "ViT-B-16" | "ViT-B-32" | "ViT-L-14" | "hf-clip-vit-base-patch16";
+  /** CLIP's weights: open_clip's .safetensors or OpenAI's .pt */
+  clipWeights?: string;
+  /** full-size CLIP with seeded random weights, for plumbing and timing (default: false) */
+  randomClip: boolean;
+  /** activation inside CLIP (default: "quickgelu") */
+  activation: "quickgelu" | "gelu";
+  /** what CLIP's attention runs across; batch is the reference's mistake (default: "tokens") */
+  attendAcross: "tokens" | "batch";
+  /** keep tokens on disk, so that an image is encoded once (default: true) */
+  cache: boolean;
+  /** where tokens are kept; by default in the user's cache folder */
+  cacheFolder?: string;
+  /** most gigabytes that kept tokens may take (default: 50) */
+  cacheLimit: number;
+  /** what is trained on the frozen encoder's features (default: "notebook-head") */
+  detector: "notebook-head" | "linear-probe";
+  /** attention heads of a FAFormer layer (default: 8) */
+  heads: number;
+  /** FAFormer layers (default: 2) */
+  depth: number;
+  /** feed-forward width of a FAFormer layer (default: 2048) */
+  feedForward: number;
+  /** dropout rate in training (default: 0.1) */
+  dropout: number;
+  /** what a linear probe stands on: the class token after the last layer norm, or its projection (default: "clsToken") */
+  tap: "clsToken" | "embedding";
+  /** what training makes small (default: "cross-entropy") */
+  loss: "cross-entropy" | "focal";
+  /** passes over the training images (default: 5) */
+  epochs: number;
+  /** images per training step (default: 8) */
+  batchSize: number;
+  /** AdamW's learning rate (default: 0.0001) */
+  learningRate: number;
+  /** AdamW's decoupled weight decay (default: 0.01) */
+  weightDecay: number;
+  /** draw real and fake, and each method within the fakes, equally often (default: true) */
+  balance: boolean;
+  /** keep the epoch with the best validation AUC, or the last (default: "best") */
+  select: "best" | "last";
+  /** JPEG qualities that the test set is compressed with in memory (default: [100,90,75,50,30]) */
+  jpegQualities: number[];
+  /** what else is done to the test set in memory, as a family (jpeg, gaussian-blur) for all its levels or as one level, such as jpeg-50; several separated by commas (default: []) */
+  perturb: string[];
+  /** name of this run's folder; by default made from data, preset and time */
+  run?: string;
+  /** folder of runs (default: "checkpoints") */
+  out: string;
+  /** also write the weights as the reference's own .pth file (default: false) */
+  pth: boolean;
+  /** also write the head together with CLIP, as the reference's whole ForgeLens class loads it (default: false) */
+  exportFull: boolean;
+  /** where the demo data is written once (default: "data/demo") */
+  demoRoot: string;
+};
+
+/** What a user gives: any part of a configuration. */
+export type RunInput = Partial<RunConfig>;
