@@ -32,7 +32,7 @@ export const RECORD = "setup.json";
 export const ADDON = "tfjs_binding.node";
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"];
 const CLEAR_LINE = "\r\x1b[K"; // of a terminal
-const require = createRequire(import.meta.url);
+const nodeRequire = createRequire(import.meta.url);
 
 /** Downloads, compiles, measures in a folder beside `home`, and renames it to `home` as the last step. */
 export async function buildTensorFlow(
@@ -151,7 +151,7 @@ async function compile(
   const fault = await compilerFault([
     ...compiler,
     ...["-std=c++17", "-O2", "-fPIC", "-shared", "-w", "-DNAPI_VERSION=8"],
-    ...[binding, include, dirname(require.resolve("node-api-headers/include/node_api.h"))].map((dir) =>
+    ...[binding, include, dirname(nodeRequire.resolve("node-api-headers/include/node_api.h"))].map((dir) =>
       `-I${dir}`
     ),
     ...sources.sort(),
@@ -193,7 +193,7 @@ async function measureInChild(addon: string): Promise<{ version: string; gpu: bo
 /** Times float32 matmul, 1576×768 by 768×3072 (eight images through ViT-B/16's MLP), on the bare addon. */
 function measure(addon: string): { version: string; gpu: boolean; gflops: number } {
   const [rows, inner, columns] = [1576, 768, 3072];
-  const binding = require(addon);
+  const binding = nodeRequire(addon);
   const gpu: boolean = binding.isUsingGpuDevice();
   const matrix = (height: number, width: number) =>
     binding.createTensor([height, width], binding.TF_FLOAT, new Float32Array(height * width).fill(0.5));

@@ -48,7 +48,7 @@ export type SetupResult =
 
 const PIP = [["python3", "-m", "pip"], ["python", "-m", "pip"], ["pip3"], ["pip"]];
 const INSTALL = "On Debian and Ubuntu: apt install python3-pip g++";
-const require = createRequire(import.meta.url);
+const nodeRequire = createRequire(import.meta.url);
 
 /**
  * Makes the TensorFlow backend usable from this checkout, doing only what is missing.
@@ -134,12 +134,12 @@ function homeOf(variant: Variant): string {
 
 /** Where this checkout's tfjs-node-gpu is, which must not be Deno's global cache. */
 function tfjsPackage(): { folder: string; version: string } {
-  const manifest = require.resolve("@tensorflow/tfjs-node-gpu/package.json");
+  const manifest = nodeRequire.resolve("@tensorflow/tfjs-node-gpu/package.json");
   const folder = dirname(manifest);
   if (!folder.includes("node_modules")) {
     throw new Error(`this checkout has no node_modules (found ${folder}); run it with its own deno.json`);
   }
-  return { folder, version: require(manifest).version };
+  return { folder, version: nodeRequire(manifest).version };
 }
 
 /** The machine's record if its cache is whole, else undefined. */
