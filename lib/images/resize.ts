@@ -119,10 +119,13 @@ function resizeColumns(source: Uint8Array, inHeight: number, width: number, outH
   return target;
 }
 
-/** An 8-bit RGB image, row by row: `data` is [height, width, 3]. */
+/** An 8-bit RGB image. */
 export interface RgbImage {
+  /** [height, width, 3], row by row. */
   data: Uint8Array;
+  /** In pixels. */
   width: number;
+  /** In pixels. */
   height: number;
 }
 

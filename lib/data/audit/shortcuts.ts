@@ -11,6 +11,7 @@ import { rocCurve } from "../../metrics/curves.ts";
 
 /** The properties, each of which is tried alone. */
 export const shortcutNames = ["format", "dimensions", "file size", "quantisation", "mean colour"] as const;
+/** The name of a property. */
 export type ShortcutName = typeof shortcutNames[number];
 
 /** How far one property gets. */

@@ -24,10 +24,10 @@ import { tensorsOf } from "../../backend/tensors.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
 
 /** Weight-shared guidance module: a bottleneck of three linear layers, D → D/4 → D/4 → D. */
-type Wsgm = { readonly down: Linear; readonly middle: Linear; readonly up: Linear };
+export type Wsgm = { readonly down: Linear; readonly middle: Linear; readonly up: Linear };
 
 /** One pre-norm block of FAFormer over [B, 1 + L, E]. */
-type FaformerBlock = {
+export type FaformerBlock = {
   readonly ln1: Norm;
   readonly attn: Attention;
   readonly ln2: Norm;
