@@ -69,6 +69,16 @@ export function shiftPrior(
 /** How well scores serve as probabilities. */
 export type Calibration = { readonly brier: number; readonly logLoss: number; readonly ece: number };
 
+/** The same with the prior of the data put back, beside the scores as they are. */
+export type CalibrationComparison = {
+  /** The share of fakes that is put back. */
+  readonly prior: number;
+  /** As the scores are. */
+  readonly raw: Calibration;
+  /** With the prior put back; null with one class only. */
+  readonly shifted: Calibration | null;
+};
+
 /**
  * Brier score, log loss and expected calibration error, as the scores are and with the prior of the data put back.
  *
@@ -82,7 +92,7 @@ export function compareCalibration(
   labels: ArrayLike<number>,
   scores: ArrayLike<number>,
   { from = 0.5 }: { from?: number } = {},
-): { readonly prior: number; readonly raw: Calibration; readonly shifted: Calibration | null } {
+): CalibrationComparison {
   const measure = (probabilities: ArrayLike<number>): Calibration => {
     const { brier, logLoss } = evaluateScores(labels, probabilities);
     return { brier, logLoss, ece: calibrationError(labels, probabilities) };

@@ -6,7 +6,7 @@
  */
 import { csvText } from "../base/csv.ts";
 import type { Intervals } from "../metrics/bootstrap.ts";
-import type { compareCalibration } from "../metrics/calibration.ts";
+import type { CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
 import { type MetricName, metricNames } from "../metrics/metrics/mod.ts";
 
@@ -43,7 +43,7 @@ export type EvaluationResult = {
   /** Of the first run. */
   readonly metrics: Metrics;
   readonly intervals?: Intervals;
-  readonly calibration?: ReturnType<typeof compareCalibration>;
+  readonly calibration?: CalibrationComparison;
   /** One per training seed or repeat, `metrics` first; tables and charts then show mean ± sd. */
   readonly runs?: readonly Metrics[];
 };

@@ -14,7 +14,7 @@
  * @module
  */
 import type { StateDict } from "../../weights/state.ts";
-import { bindClip, clipMean, clipStd } from "./clip.ts";
+import { bindClip, type ClipConfig, clipMean, clipStd } from "./clip.ts";
 import { clipTower } from "./clip_tower.ts";
 import type { EncoderKind, Tower, TowerSettings } from "./encoder.ts";
 
@@ -94,7 +94,7 @@ export function demoTower({ warning, ...settings }: TowerSettings & Pick<Tower, 
 }
 
 /** The sizes of the demo encoder and its weights under open_clip's names; bind with `activation: "quickgelu"` and `heads: 3`. */
-export function demoEncoder(): { dict: StateDict; config: typeof demoEncoderConfig } {
+export function demoEncoder(): { dict: StateDict; config: Omit<ClipConfig, keyof TowerSettings> } {
   const dict: StateDict = new Map();
   const put = (
     key: string,

@@ -22,20 +22,51 @@ import type { Encoder } from "../../model/encoders/encoder.ts";
 import { type EncoderName, encoderNames } from "../../model/encoders/mod.ts";
 import { loadWeights } from "../../weights/load.ts";
 import { type StateDict } from "../../weights/state.ts";
-import { type Numerics, precisionSchema } from "./numerics.ts";
+import { type Numerics, type NumericsPrecision, precisionSchema } from "./numerics.ts";
+
+/** What a file of weights says of itself; older files say less. */
+export type WeightsCard = {
+  /** What kind of detector it is, in words. */
+  detector?: string;
+  /** Its sizes. */
+  head?: { dim: number; [size: string]: number };
+  /** Inside the encoder. */
+  activation?: "quickgelu" | "gelu";
+  /** What the encoder's attention runs across. */
+  attendAcross?: "tokens" | "batch";
+  /** The encoder's name for a reader, for example `CLIP ViT-B-16`. */
+  encoder?: string;
+  /** `weightsDigest()` of the encoder. */
+  encoderDigest?: string;
+  /** What `--clip` opens this encoder. */
+  clip?: "auto" | EncoderName;
+  /** How images became the encoder's pixels. */
+  preprocessing?: { size: number; mean: number[]; std: number[]; resize: string };
+  /** The share of fakes among the images that training saw. */
+  prior?: number;
+  /** What training computed in. */
+  precision?: NumericsPrecision;
+  /** What the training steps ran on. */
+  engine?: string;
+  /** Whose weights these are, from 1. */
+  epoch?: number;
+  /** Of initial weights, order and dropout. */
+  seed?: number;
+  /** The data set that it was trained on. */
+  set?: string;
+  /** What else a reader of its scores must know. */
+  notes?: string[];
+  /** The whole configuration of the run, of this version or an older one. */
+  config?: Record<string, unknown>;
+};
 
 const cardSchema = z.object({
-  /** What kind of detector it is, in words. */
   detector: z.string().optional(),
-  /** Its sizes. */
   head: z.looseObject({ dim: z.int().min(1) }).catchall(z.number()).optional(),
   activation: z.enum(["quickgelu", "gelu"]).optional(),
   attendAcross: z.enum(["tokens", "batch"]).optional(),
-  /** The encoder's name for a reader, for example `CLIP ViT-B-16`. */
   encoder: z.string().optional(),
-  /** `weightsDigest()` of the encoder. */
   encoderDigest: z.string().optional(),
-  /** What `--clip` opens this encoder. */
   clip: z.enum(["auto", ...encoderNames]).optional(),
   preprocessing: z.object({
     size: z.int().min(1),
@@ -43,22 +74,15 @@ const cardSchema = z.object({
     std: z.array(z.number()),
     resize: z.string(),
   }).optional(),
-  /** The share of fakes among the images that training saw. */
   prior: z.number().min(0).max(1).optional(),
   precision: precisionSchema.optional(),
   engine: z.string().optional(),
   epoch: z.coerce.number().optional(),
   seed: z.coerce.number().optional(),
-  /** The data set that it was trained on. */
   set: z.string().optional(),
-  /** What else a reader of its scores must know. */
   notes: z.array(z.string()).optional(),
-  /** The whole configuration of the run, of this version or an older one. */
   config: z.record(z.string(), z.unknown()).optional(),
-});
-
-/** What a file of weights says of itself; older files say less. */
-export type WeightsCard = z.output<typeof cardSchema>;
+}) satisfies z.ZodType<WeightsCard>;
 
 /** Those of its texts that are JSON. */
 const jsonKeys: readonly string[] = ["head", "preprocessing", "prior", "precision", "notes", "config"];

@@ -10,35 +10,56 @@ import { z } from "zod";
 import { sealedJson, unsealed } from "../../base/checksum.ts";
 import { InputError } from "../../base/errors.ts";
 import { exists, readJson, writeWhole } from "../../base/files.ts";
-import { roundsSchema } from "../../backend/measure.ts";
+import { type Rounds, roundsSchema } from "../../backend/measure.ts";
 import type { Encoder } from "../../model/encoders/encoder.ts";
 
 /** What matrix products are computed in, and why. */
-export const precisionSchema = z.object({
+export type NumericsPrecision = {
   /** The encoder's. */
-  encoder: z.enum(["float32", "bfloat16", "int8"]),
+  encoder: "float32" | "bfloat16" | "int8";
   /** The head's, in training. */
+  head: "float32" | "bfloat16";
+  /** Why. */
+  reason?: string;
+  /** What a measurement has against it. */
+  doubt?: string;
+  /** By precision, what each round of the measurement took. */
+  seconds?: Rounds;
+};
+
+/** The choices of a run. */
+export type Numerics = {
+  /** Of the file. */
+  version: 1;
+  /** Its name, and `digestIn()` its precision. */
+  encoder: { name: string; digest: string };
+  /** What it computes in. */
+  precision: NumericsPrecision;
+  /** What the training steps ran on. */
+  engine?: "graph" | "native" | "eager";
+  /** By engine, what each round of the measurement took. */
+  engineSeconds?: Rounds;
+  /** Where the run did not go on as it began, in words for a reader of its scores. */
+  notes: string[];
+};
+
+/** Checks a {@link NumericsPrecision}. */
+export const precisionSchema: z.ZodType<NumericsPrecision> = z.object({
+  encoder: z.enum(["float32", "bfloat16", "int8"]),
   head: z.enum(["float32", "bfloat16"]),
   reason: z.string().optional(),
-  /** What a measurement has against it. */
   doubt: z.string().optional(),
-  /** By precision, what each round of the measurement took. */
   seconds: roundsSchema.optional(),
 });
 
-const numericsSchema = z.object({
+const numericsSchema: z.ZodType<Numerics> = z.object({
   version: z.literal(1),
   encoder: z.object({ name: z.string(), digest: z.string() }),
   precision: precisionSchema,
   engine: z.enum(["graph", "native", "eager"]).optional(),
-  /** By engine, what each round of the measurement took. */
   engineSeconds: roundsSchema.optional(),
-  /** Where the run did not go on as it began, in words for a reader of its scores. */
   notes: z.array(z.string()),
 });
-
-/** The choices of a run. */
-export type Numerics = z.output<typeof numericsSchema>;
 
 const numericsFile = "numerics.json";
 
