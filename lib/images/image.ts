@@ -3,19 +3,17 @@
  *
  * @module
  */
-import sharp, { type Metadata, type Sharp } from "sharp";
+import type { Metadata, Sharp } from "sharp";
 import { createBudget } from "../base/pool.ts";
 import { withoutTransforms } from "./avif.ts";
 import { jpegFault } from "./jpeg_fault.ts";
 import { jpeg } from "./perturbations/jpeg.ts";
 import { drawFor, type Perturbation, perturbationName } from "./perturbations/perturbation.ts";
 import { resizeAside, type RgbImage } from "./resize.ts";
+import { loadSharp } from "./sharp.ts";
 import { foreignTiff, tiffLayout } from "./tiff.ts";
 
 export type { RgbImage } from "./resize.ts";
-
-// Every file is read once, so that libvips' cache of results would only hold memory.
-sharp.cache(false);
 
 /** What cannot be decoded is an error, and not grey or black; libjpeg's warnings are none, for Pillow. */
 const FAIL_ON = "error";
@@ -176,6 +174,7 @@ async function withDecoded<T>(
 }
 
 async function header(bytes: Uint8Array) {
+  const sharp = await loadSharp();
   const stored = asPillow(bytes);
   const image = sharp(stored, { failOn: FAIL_ON, ignoreIcc: true, limitInputPixels: false });
   const meta = await image.metadata();

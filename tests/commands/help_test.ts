@@ -88,6 +88,20 @@ Deno.test("the examples in help can be used as they are", () => {
   }
 });
 
+Deno.test("help and cache need no more than their tasks' own permissions", async () => {
+  const folder = await Deno.makeTempDir();
+  for (const [set, ...args] of [["help", "help"], ["files", "cache", "--cache-folder", folder]]) {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--no-prompt", `-P=${set}`, "lib/cli.ts", ...args],
+      cwd: new URL("../../", import.meta.url),
+      env: { NO_COLOR: "1" },
+      stderr: "piped",
+      stdout: "null",
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  }
+});
+
 Deno.test("the command line prints help with exit code 0, whichever way it is asked", async () => {
   const cache = await Deno.makeTempDir();
   const asked = [["help"], [], ["--help"]];

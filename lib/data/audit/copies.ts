@@ -4,9 +4,9 @@
  *
  * @module
  */
-import sharp from "sharp";
 import { takeBreath } from "../../base/breath.ts";
 import type { ImageFacts } from "../../images/facts.ts";
+import { loadSharp } from "../../images/sharp.ts";
 import type { Groups } from "../split/groups.ts";
 import { holdPixels } from "../../images/image.ts";
 
@@ -191,6 +191,7 @@ export function correlateDetail(first: Float32Array, second: Float32Array): numb
 /** A picture's fine detail, [4096]: grey at 64 × 64, less the mean of the 7 × 7 around each pixel. */
 export async function detailOf(path: string): Promise<Float32Array> {
   const [size, reach] = [64, 3];
+  const sharp = await loadSharp();
   using _held = await holdPixels(await sharp(path).metadata());
   const { data } = await sharp(path).removeAlpha().greyscale().resize(size, size, { fit: "fill" })
     .raw().toBuffer({ resolveWithObject: true });

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import sharp from "sharp";
 import type { RgbImage } from "../resize.ts";
+import { loadSharp } from "../sharp.ts";
 import type { PerturbationKind } from "./perturbation.ts";
 
 /** Compressed as JPEG in memory, and decoded again; levels are libjpeg's qualities, 1 to 100. */
@@ -33,6 +33,7 @@ export async function jpegRoundTrip(image: RgbImage, quality: number): Promise<R
       `Cannot compress as JPEG: expected an integer quality from 1 to 100 but found ${quality}`,
     );
   }
+  const sharp = await loadSharp();
   const { data, width, height } = image;
   const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: "4:2:0", mozjpeg: false, optimiseCoding: false })
