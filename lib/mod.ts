@@ -6,7 +6,7 @@
  *
  * @example
  * ```ts
- * import { evaluateRun, resolveConfig, trainRun } from "./lib/mod.ts";
+ * import { evaluateRun, resolveConfig, trainRun } from "@forgelens/bench";
  *
  * const config = resolveConfig({ real: "faces/real", fake: "faces/fake", run: "first" });
  * for await (const event of trainRun(config)) if (event.type === "epoch") console.log(event.record);
@@ -16,133 +16,38 @@
  *
  * @module
  */
-export { type Backend, type BackendName, initBackend } from "./backend/start.ts";
-export {
-  demoDefaults,
-  isDemo,
-  presets,
-  resolveConfig,
-  type RunConfig,
-  type RunInput,
-} from "./runs/config.ts";
+export * from "./data/mod.ts";
+export * from "./model/mod.ts";
+export * from "./metrics/mod.ts";
+export * from "./report/mod.ts";
 export { InputError } from "./base/errors.ts";
-
-export { readSet } from "./data/layouts/mod.ts";
-export type { SetReading, Video } from "./data/layouts/layout.ts";
-export { findLeaks, type Leak } from "./data/audit/leaks.ts";
-export { prepareVideos } from "./videos/prepare.ts";
-export type { Coverage } from "./videos/coverage.ts";
-export { inspectData, loadExperiment } from "./runs/experiment.ts";
-export type { Inspection } from "./data/audit/inspect.ts";
-export { inspectionChart, inspectionTables } from "./report/inspection.ts";
-export { auditShortcuts, type Shortcut } from "./data/audit/shortcuts.ts";
-export type { Sample, SampleList, SkippedFile, TestSet } from "./data/sample.ts";
-export { readFolders } from "./data/folders.ts";
-export { readManifest } from "./data/manifest.ts";
-export { demoSets, writeDemoData } from "./data/demo/demo.ts";
-export { decodeImage, loadImage } from "./images/image.ts";
-export { epochOrder, imageBatches, splitByVideo } from "./data/order.ts";
-
-export {
-  bindClip,
-  type Clip,
-  type ClipConfig,
-  clipMean,
-  clipModels,
-  clipStd,
-  embed,
-  encodeTokens,
-  randomClip,
-  toPixels,
-} from "./model/encoders/clip.ts";
-export { compileClip } from "./model/encoders/clip_graph.ts";
-export type { CompiledTower, Encoder, EncoderPrecision, Precision, Tower } from "./model/encoders/encoder.ts";
-export { choosePrecision, type PrecisionChoice } from "./model/encoders/precision.ts";
-export { demoEncoder } from "./model/encoders/demo.ts";
-export { clipWeights } from "./weights/download.ts";
-export {
-  bindForgeLens,
-  createForgeLens,
-  type ForgeLens,
-  type ForgeLensConfig,
-  forgeLensState,
-  logits,
-} from "./model/detectors/notebook_head.ts";
-export {
-  bindPaper,
-  paperClsTokens,
-  paperImage,
-  paperLogit,
-  type PaperModel,
-} from "./model/detectors/published.ts";
-export { dispose } from "./backend/tensors.ts";
-export type { CheckpointValue } from "./weights/checkpoint.ts";
-export type { TensorData } from "./weights/dtypes.ts";
-export { loadCheckpoint, loadStateDict } from "./weights/load.ts";
-export { savePth } from "./weights/pth.ts";
-export { saveSafetensors } from "./weights/safetensors.ts";
-export type { StateDict, StateTensor } from "./weights/state.ts";
-
-export { bootstrapIntervals, type Interval, type Intervals } from "./metrics/bootstrap.ts";
-export { evaluateRun, scoreSamples } from "./runs/evaluate.ts";
-export type { RunEvent, RunEvent as TrainEvent } from "./runs/events.ts";
-export { calibrationError, compareCalibration, shiftPrior } from "./metrics/calibration.ts";
-export { evaluateScores, type Metrics } from "./metrics/evaluate.ts";
-export { prCurve, rocCurve } from "./metrics/curves.ts";
-export { adamW, type Optimizer, optimizerState } from "./training/optimizers.ts";
-export { gradients, gradientsOf, trainStep } from "./training/eager.ts";
-export { losses } from "./training/losses/mod.ts";
-export type { Loss } from "./training/losses/loss.ts";
-export type { EpochRecord, EvaluationResult, Prediction, RunReport } from "./report/report.ts";
-export {
-  type Attribution,
-  attribution,
-  patchMask,
-  type Pointing,
-  pointingGame,
-} from "./model/detectors/attribution.ts";
-export { encodeImages } from "./model/encoders/open.ts";
-export type { Tap, Trunk } from "./model/features/trunk.ts";
-export type { Detector, DetectorKind, Output, Scorer } from "./model/detectors/detector.ts";
-export { openEncoder } from "./runs/encoder.ts";
-export type { Experiment } from "./runs/experiment.ts";
-export { reportCharts, reportHtml } from "./report/page.ts";
-export { jpegChart } from "./report/charts/perturbation.ts";
-export { metricsChart } from "./report/charts/metrics.ts";
-export { displayable, displayBundle, renderChart } from "./report/render.ts";
-export { confusionChart } from "./report/charts/confusion.ts";
-export { prChart } from "./report/charts/precision_recall.ts";
-export { rocChart } from "./report/charts/roc.ts";
-export { scoreChart } from "./report/charts/scores.ts";
-export { openSession, type Session } from "./runs/session.ts";
-export {
-  calibrationTable,
-  dataTable,
-  historyTable,
-  intervalTable,
-  referenceTable,
-  resultsTable,
-  type Table,
-  tableMarkdown,
-  tableText,
-  thresholdTable,
-} from "./report/tables.ts";
-export { trainRun } from "./runs/train.ts";
-export { classBalanceChart } from "./report/charts/class_balance.ts";
-export { trainingChart } from "./report/charts/training.ts";
-
+export type { Ownership } from "./base/owner.ts";
+export type { TaskEvent, TaskOptions } from "./base/task.ts";
 export {
   halfNormalised,
+  type MessyFolder,
+  type NeighbourEffect,
   neighbourEffect,
+  type OrderedScore,
   orderEffect,
   readMessyFolder,
   repeatEffect,
   tokenDifference,
   trainVariant,
+  type Variant,
 } from "./notebook/audit.ts";
 export { accuracyChart, costChart, messyChart, orderChart, repeatChart } from "./notebook/audit_charts.ts";
-export { liveOutput, show } from "./notebook/display.ts";
+export {
+  type Bundle,
+  type Display,
+  type Fitting,
+  type LiveOutput,
+  liveOutput,
+  show,
+  type Showable,
+} from "./notebook/display.ts";
 export { mistakesGrid, pointingView, sampleGrid } from "./notebook/gallery.ts";
+export type { Picture } from "./notebook/pictures.ts";
 export {
   assemble,
   configure,
@@ -154,14 +59,6 @@ export {
   watch,
 } from "./notebook/run.ts";
 export {
-  testAcross,
-  type Tested,
-  testValidation,
-  testView,
-  testWithin,
-  writeReport,
-} from "./notebook/testing.ts";
-export {
   encoderTable,
   factsTable,
   filesTable,
@@ -171,4 +68,36 @@ export {
   skippedTable,
   weightsTable,
 } from "./notebook/summary.ts";
-export { openTrainer, type Trainer } from "./training/trainer.ts";
+export {
+  testAcross,
+  type Tested,
+  testValidation,
+  testView,
+  testWithin,
+  writeReport,
+} from "./notebook/testing.ts";
+export {
+  demoDefaults,
+  isDemo,
+  presets,
+  resolveConfig,
+  type RunConfig,
+  type RunInput,
+} from "./runs/config.ts";
+export type { TrainedDetector } from "./runs/detectors.ts";
+export { openEncoder } from "./runs/encoder.ts";
+export { type EvaluateOptions, evaluateRun, scoreSamples } from "./runs/evaluate.ts";
+export type { RunEvent, RunEvent as TrainEvent, RunTask } from "./runs/events.ts";
+export { type Experiment, inspectData, loadExperiment } from "./runs/experiment.ts";
+export type { CardedWeights, WeightsCard } from "./runs/folder/card.ts";
+export type { NumericsPrecision } from "./runs/folder/numerics.ts";
+export { openSession, type RunFolder, type Session } from "./runs/session.ts";
+export { trainRun } from "./runs/train.ts";
+export { gradients, gradientsOf, trainStep } from "./training/eager.ts";
+export type { Engine, EngineName, TrainBatch } from "./training/engine.ts";
+export type { Labels, Loss } from "./training/losses/loss.ts";
+export { losses } from "./training/losses/mod.ts";
+export { adamW, type AdamWConfig, type Optimizer, optimizerState } from "./training/optimizers.ts";
+export { openTrainer, type Trainer, type TrainerOptions } from "./training/trainer.ts";
+export type { Coverage } from "./videos/coverage.ts";
+export { type PrepareOptions, prepareVideos } from "./videos/prepare.ts";

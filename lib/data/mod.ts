@@ -1,0 +1,32 @@
+/**
+ * Data: folders, lists and distributed layouts → samples in splits, the audits of them, and images as Pillow and torchvision give them.
+ *
+ * @example
+ * ```ts
+ * import { readSet } from "@forgelens/bench/data";
+ *
+ * const { layout, videos } = await readSet({ name: "celebdf", path: "celeb-df" });
+ * console.log(layout, videos.length);
+ * ```
+ *
+ * @module
+ */
+export type { ImageFacts } from "../images/facts.ts";
+export { decodeImage, loadImage } from "../images/image.ts";
+export type { Draw, Perturbation, PerturbationKind } from "../images/perturbations/perturbation.ts";
+export type { RgbImage } from "../images/resize.ts";
+export type { CompareOptions } from "./audit/copies.ts";
+export type { CountRow, Inspection, SetSummary } from "./audit/inspect.ts";
+export { findLeaks, type Leak, type Part } from "./audit/leaks.ts";
+export { auditShortcuts, type Shortcut, type ShortcutName, shortcutNames } from "./audit/shortcuts.ts";
+export { demoSets, writeDemoData } from "./demo/demo.ts";
+export type { DemoData } from "./demo/folder.ts";
+export { type FolderOptions, readFolders } from "./folders.ts";
+export type { Selection, SetReading, Shortage, Video } from "./layouts/layout.ts";
+export { type LayoutName, layouts, readSet, type SetSource } from "./layouts/mod.ts";
+export { type VideosChoice, videosChoices } from "./layouts/vocabulary.ts";
+export { type ManifestOptions, readManifest } from "./manifest.ts";
+export { epochOrder, type ImageBatch, imageBatches, splitByVideo } from "./order.ts";
+export type { Sample, SampleList, SkippedFile, TestSet } from "./sample.ts";
+export type { ScanOptions } from "./scan.ts";
+export type { Groups } from "./split/groups.ts";

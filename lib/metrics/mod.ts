@@ -1,0 +1,24 @@
+/**
+ * Metrics: labels and scores → numbers, curves and intervals.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ *
+ * console.log(evaluateScores([0, 1, 1], [0.1, 0.7, 0.4]).auc);
+ * ```
+ *
+ * @module
+ */
+export { bootstrapIntervals, type Interval, type Intervals } from "./bootstrap.ts";
+export {
+  type Calibration,
+  type CalibrationComparison,
+  calibrationError,
+  compareCalibration,
+  shiftPrior,
+} from "./calibration.ts";
+export { type PrCurve, prCurve, type RocCurve, rocCurve } from "./curves.ts";
+export { evaluateScores, type Metrics } from "./evaluate.ts";
+export { type IntervalName, type MetricName, metrics, type MetricValues } from "./metrics/mod.ts";
+export type { Confusion } from "./ranking.ts";

@@ -1,0 +1,47 @@
+/**
+ * Reports: results → tables, charts and report.html.
+ *
+ * @example
+ * ```ts
+ * import { resultsTable, type RunReport, tableText } from "@forgelens/bench/report";
+ *
+ * const report: RunReport = JSON.parse(await Deno.readTextFile("checkpoints/first/metrics.json"));
+ * console.log(tableText(resultsTable(report.results)));
+ * ```
+ *
+ * @module
+ */
+export type { CountRow, Inspection, SetSummary } from "../data/audit/inspect.ts";
+export type { Leak } from "../data/audit/leaks.ts";
+export { type Shortcut, type ShortcutName, shortcutNames } from "../data/audit/shortcuts.ts";
+export type { Shortage } from "../data/layouts/layout.ts";
+export type { Interval, Intervals } from "../metrics/bootstrap.ts";
+export type { Calibration, CalibrationComparison } from "../metrics/calibration.ts";
+export type { Metrics } from "../metrics/evaluate.ts";
+export { type IntervalName, type MetricName, metrics, type MetricValues } from "../metrics/metrics/mod.ts";
+export type { Confusion } from "../metrics/ranking.ts";
+export { classBalanceChart } from "./charts/class_balance.ts";
+export { confusionChart } from "./charts/confusion.ts";
+export { metricsChart } from "./charts/metrics.ts";
+export { jpegChart } from "./charts/perturbation.ts";
+export { prChart } from "./charts/precision_recall.ts";
+export { rocChart } from "./charts/roc.ts";
+export { scoreChart } from "./charts/scores.ts";
+export { type StepLoss, trainingChart } from "./charts/training.ts";
+export { inspectionChart, inspectionTables } from "./inspection.ts";
+export { reportCharts, reportHtml } from "./page.ts";
+export { displayable, type DisplayBundle, displayBundle, renderChart, type RenderedChart } from "./render.ts";
+export type { DataSummary, EpochRecord, EvaluationResult, Prediction, RunReport } from "./report.ts";
+export type { ChartOptions, ChartSpec } from "./style.ts";
+export {
+  calibrationTable,
+  dataTable,
+  historyTable,
+  intervalTable,
+  referenceTable,
+  resultsTable,
+  type Table,
+  tableMarkdown,
+  tableText,
+  thresholdTable,
+} from "./tables.ts";
