@@ -4,6 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { isOnGpu } from "../../backend/raw.ts";
 import { takeBreath } from "../../base/breath.ts";
 import type { TaskOptions } from "../../base/task.ts";
 import { type FeatureCache, openFeatureCache } from "../features/cache.ts";
@@ -80,9 +81,9 @@ function towerTrunk(
     imageSize: tower.input.size,
     isPerImage,
     async features(images) {
-      const pixels = tower.pixels(images); // [B, S, S, 3]
-      const all = await compiled.tokens(pixels); // [B, N, D]
-      pixels.dispose();
+      const all = isPerImage && compiled.precision !== "int8" // whose images are apart already
+        ? await inPaddedBatches(images, (some) => encode(tower, compiled, some))
+        : await encode(tower, compiled, images); // [B, N, D]
       return tap === "tokens" ? all : tf.tidy(() => {
         const clsToken = clsTokenOf(all); // [B, D]
         all.dispose();
@@ -94,6 +95,42 @@ function towerTrunk(
         ? openFeatureCache(keep.folder, { ...keep, encoder: digest, shape })
         : Promise.resolve(undefined),
   };
+}
+
+async function encode(
+  tower: Tower,
+  compiled: CompiledTower,
+  images: readonly Uint8Array[],
+): Promise<tf.Tensor3D> {
+  const pixels = tower.pixels(images); // [B, S, S, 3]
+  const tokens = await compiled.tokens(pixels); // [B, N, D]
+  pixels.dispose();
+  return tokens;
+}
+
+/** Images in every call of an encoder: a batch of training leaves a GPU idle. */
+const TOGETHER = { cpu: 8, gpu: 64 };
+
+/**
+ * Encodes images in batches of one size, the last filled up with its first image: matrix products may sum in another order at
+ * another size, and an image's features are to be the same bits whatever is beside it.
+ */
+async function inPaddedBatches(
+  images: readonly Uint8Array[],
+  encode: (images: readonly Uint8Array[]) => Promise<tf.Tensor3D>,
+): Promise<tf.Tensor3D> {
+  const size = isOnGpu() ? TOGETHER.gpu : TOGETHER.cpu;
+  const parts: tf.Tensor3D[] = [];
+  for (let from = 0; from < images.length; from += size) {
+    const some = images.slice(from, from + size);
+    const filled = [...some, ...Array<Uint8Array>(size - some.length).fill(some[0])];
+    const tokens = await encode(filled); // [size, N, D]
+    parts.push(tf.slice(tokens, 0, some.length));
+    tokens.dispose();
+  }
+  const all = tf.concat(parts, 0); // [B, N, D]
+  tf.dispose(parts);
+  return all;
 }
 
 /** What the report says of an encoder: its name and precision. */
