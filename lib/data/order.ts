@@ -160,14 +160,18 @@ export async function* batchesAhead<T>(
   options: {
     readonly batchSize: number;
     readonly ahead?: number;
-    readonly load: (sample: Sample) => Promise<T>;
+    /** `index` is the sample's place among the samples. */
+    readonly load: (sample: Sample, index: number) => Promise<T>;
   },
 ): AsyncGenerator<{ readonly items: readonly T[]; readonly samples: readonly Sample[] }> {
   const { batchSize, ahead = 2, load } = options;
   const waiting: Promise<T[]>[] = [];
   for (let from = 0, taken = 0; taken < samples.length; taken += batchSize) {
     for (; waiting.length <= ahead && from < samples.length; from += batchSize) {
-      const batch = Promise.all(samples.slice(from, from + batchSize).map(load));
+      const first = from;
+      const batch = Promise.all(
+        samples.slice(first, first + batchSize).map((sample, i) => load(sample, first + i)),
+      );
       batch.catch(() => {}); // seen when it is awaited below; a consumer that stops early must not crash on it
       waiting.push(batch);
     }

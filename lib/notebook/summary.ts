@@ -97,6 +97,9 @@ export function planTable(
     ["trainable numbers", weights.toLocaleString("en-US")],
     ["optimizer", `AdamW, learning rate ${config.learningRate}, weight decay ${config.weightDecay}`],
     ["loss", config.loss],
+    ...config.augment.length > 0
+      ? [["augmentation", `${config.augment.join(", ")}, on ${config.augmentShare} of the images`] as const]
+      : [],
     ["images an epoch", data.train.length.toLocaleString("en-US")],
     ["steps", `${config.epochs} epochs of ${steps} steps, ${config.batchSize} images each`],
   ]);

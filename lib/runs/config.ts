@@ -12,6 +12,7 @@ import {
   perturbationNames,
   perturbations,
 } from "../images/perturbations/mod.ts";
+import type { Augmentation } from "../images/perturbations/augment.ts";
 import { distance } from "fastest-levenshtein";
 import { z } from "zod";
 import { type LayoutSpec, type PairSpec, parseSpec } from "../data/spec.ts";
@@ -132,6 +133,12 @@ const training = {
   weightDecay: z.number().min(0).max(1).default(0.01).describe("AdamW's decoupled weight decay"),
   balance: z.boolean().default(true).describe(
     "draw real and fake, and each method within the fakes, equally often",
+  ),
+  augment: z.array(z.string().min(1)).default([]).describe(
+    "what training images are put through, one drawn for an image and epoch, named as for --perturb; nothing unless given",
+  ),
+  augmentShare: z.number().min(0).max(1).default(0.5).describe(
+    "how likely --augment is applied to an image of an epoch",
   ),
   select: z.enum(["best", "last"]).default("best").describe(
     "keep the epoch with the best validation AUC, or the last",
@@ -283,6 +290,7 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   const set = dataSet(config)?.name ?? config.set;
   testSets({ ...config, set }); // refuses a malformed --test now, not after training
   perturbationsOf(config);
+  augmentationOf(config);
   return { ...config, set };
 }
 
@@ -300,22 +308,34 @@ export function perturbationsOf(
   const all = new Map<string, Perturbation>();
   const add = (each: Perturbation) => all.set(perturbationName(each), each);
   for (const level of jpegQualities) add({ kind: perturbations.jpeg, level });
-  for (const text of perturb.flatMap((each) => each.split(","))) {
+  perturbationsNamed(perturb, "--perturb").forEach(add);
+  return [...all.values()];
+}
+
+/** What training images are put through. @throws {InputError} naming a perturbation that there is none of */
+export function augmentationOf(
+  { augment, augmentShare }: Pick<RunConfig, "augment" | "augmentShare">,
+): Augmentation {
+  return { perturbations: perturbationsNamed(augment, "--augment"), share: augmentShare };
+}
+
+/** The perturbations that a flag's texts name, several in one text separated by commas. */
+function perturbationsNamed(texts: readonly string[], flag: string): Perturbation[] {
+  return texts.flatMap((each) => each.split(",")).flatMap((text) => {
     const name = text.trim().toLowerCase();
     const named = parsePerturbations(name);
     if (!named) {
       const near = nearestName(name, perturbationNames());
       throw new InputError(
-        `Cannot use --perturb: expected a perturbation (${
+        `Cannot use ${flag}: expected a perturbation (${
           perturbationKinds.map(({ family }) => family).join(", ")
         }) or one level of it, such as jpeg-50, but found "${text.trim()}"${
           near ? `, did you mean "${near}"?` : ""
         }`,
       );
     }
-    named.forEach(add);
-  }
-  return [...all.values()];
+    return named;
+  });
 }
 
 /** The set that `data` names; undefined without it. @throws InputError when it is of another form. */

@@ -94,6 +94,10 @@ export type RunConfig = {
   weightDecay: number;
   /** draw real and fake, and each method within the fakes, equally often (default: true) */
   balance: boolean;
+  /** what training images are put through, one drawn for an image and epoch, named as for --perturb; nothing unless given (default: []) */
+  augment: string[];
+  /** how likely --augment is applied to an image of an epoch (default: 0.5) */
+  augmentShare: number;
   /** keep the epoch with the best validation AUC, or the last (default: "best") */
   select: "best" | "last";
   /** JPEG qualities that the test set is compressed with in memory (default: [100,90,75,50,30]) */

@@ -6,7 +6,8 @@
  * @module
  */
 import { join } from "node:path";
-import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
+import { drawAugmentation } from "../images/perturbations/augment.ts";
+import { augmentationOf, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { epochOrder } from "../data/order.ts";
 import type { Detector } from "../model/detectors/detector.ts";
@@ -205,6 +206,7 @@ async function* trainEpochs(
     training;
   const { train, val } = experiment;
   const { batchSize, epochs } = config;
+  const augmentation = augmentationOf(config);
   const steps = Math.ceil(train.length / batchSize);
   let savedAt = Date.now();
   const save = async () => {
@@ -219,7 +221,9 @@ async function* trainEpochs(
     const before = state.step * batchSize;
     const rest = order.slice(before).map((i) => train[i]);
     let began = performance.now();
-    for await (const { features, samples } of featureBatches(training.trunk, rest, { batchSize, before })) {
+    const perturbation = (place: number) => drawAugmentation(augmentation, { seed, epoch, place });
+    const batches = featureBatches(training.trunk, rest, { batchSize, before, perturbation });
+    for await (const { features, samples } of batches) {
       const labels = samples.map(({ label }) => label);
       const loss = await trainer.step({ input: features, labels, seed: seedFrom(seed, epoch, state.step) });
       features.dispose();

@@ -100,6 +100,18 @@ for (const detector of detectorNames) {
   });
 }
 
+Deno.test("trainRun() with augmentation draws anew each epoch, and the same when it goes on after an interrupt", async () => {
+  const changes = { augment: ["jpeg-30,gaussian-blur-2"], augmentShare: 0.5 };
+  const straight = losses(await runAll(configure("augmented", changes)));
+  const config = configure("augmented-stopped", changes);
+  const before = losses(await runAll(config, { stopAfter: 5 }));
+  assertEquals([...before, ...losses(await runAll(config, { resume: true }))], straight);
+  const plain = losses(await runAll(configure("not-augmented")));
+  assert(plain.some((loss, i) => loss !== straight[i]));
+  const none = losses(await runAll(configure("augmented-none", { ...changes, augmentShare: 0 })));
+  assertEquals(none, plain);
+});
+
 Deno.test("trainRun() resumed in the middle of an epoch goes on with the numbers of a run that was never stopped", async () => {
   const whole = await runAll(configure("whole"));
   const config = configure("stopped");

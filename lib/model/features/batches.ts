@@ -35,8 +35,8 @@ export async function* featureBatches(
   samples: readonly Sample[],
   options: {
     readonly batchSize: number;
-    /** What is done to the images first. */
-    readonly perturbation?: Perturbation;
+    /** What is done to the images first, or to the one at a place of the order. */
+    readonly perturbation?: Perturbation | ((place: number) => Perturbation | undefined);
     readonly ahead?: number;
     readonly together?: number;
     readonly before?: number;
@@ -45,7 +45,9 @@ export async function* featureBatches(
   const { batchSize: B, together = isOnGpu() ? TOGETHER_ON_GPU : B, before = 0 } = options;
   const cache = await trunk.cache();
   const { perturbation } = options;
-  const load = (sample: Sample) => prepare(sample, { size: trunk.imageSize, perturbation, cache });
+  const perturbationAt = typeof perturbation === "function" ? perturbation : () => perturbation;
+  const load = (sample: Sample, index: number) =>
+    prepare(sample, { size: trunk.imageSize, perturbation: perturbationAt(before + index), cache });
   const groupSize = cache ? Math.ceil(together / B) * B : B;
   const ahead = Math.max(options.ahead ?? 2, groupSize / B);
   const group: { readonly items: readonly Prepared[]; readonly samples: readonly Sample[] }[] = [];
