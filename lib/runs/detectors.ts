@@ -16,6 +16,7 @@ import {
   loadCarded,
   priorOf,
   settingsFor,
+  THRESHOLD,
   type WeightsCard,
 } from "./folder/card.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";
@@ -108,6 +109,11 @@ export function trainedPrior(
   const { card } = first?.source ?? {};
   const balance = typeof card?.config?.balance === "boolean" ? card.config.balance : config.balance;
   return card?.prior ?? priorOf(experiment.train, { balance });
+}
+
+/** From which score on an image counts as fake: what the weights say; all of one run say the same. */
+export function trainedThreshold([first]: readonly TrainedDetector[]): number {
+  return first?.source?.card?.threshold ?? THRESHOLD;
 }
 
 /** Tokens that are kept are rounded to half precision, so that `--no-cache` changes scores in their fourth digit. */

@@ -23,6 +23,7 @@ import {
   readWeights,
   type TrainedDetector,
   trainedPrior,
+  trainedThreshold,
   trunkOf,
 } from "./detectors.ts";
 import { describeEncoder } from "../model/encoders/open.ts";
@@ -199,7 +200,7 @@ export async function testDetectors(
   const perturbation = options.perturbation ? perturbationName(options.perturbation) : "none";
   const prior = trainedPrior(detectors, { config, session });
   return {
-    result: resultOf(test, { perturbation, scored, prior, demo }),
+    result: resultOf(test, { perturbation, scored, prior, threshold: trainedThreshold(detectors), demo }),
     predictions: predictionsOf(test, { perturbation, scored }),
   };
 }
@@ -310,10 +311,12 @@ export function resultOf(
     readonly scored: readonly Float64Array[];
     /** Share of fakes that training saw; without it, or with one class alone, calibration is left out. */
     readonly prior?: number;
+    /** From which score on an image counts as fake; 0.5 unless given. */
+    readonly threshold?: number;
     readonly demo: boolean;
   },
 ): EvaluationResult {
-  const { perturbation, scored, prior = 0, demo } = options;
+  const { perturbation, scored, prior = 0, threshold, demo } = options;
   const labels = test.samples.map(({ label }) => label);
   const groups = test.samples.map(({ label, video, path }) => `${label} ${video ?? path}`);
   return {
@@ -322,11 +325,13 @@ export function resultOf(
     perturbation,
     kind: perturbation === "none" ? test.kind : "perturbed",
     demo,
-    metrics: evaluateScores(labels, scored[0]),
+    metrics: evaluateScores(labels, scored[0], { threshold }),
     intervals: perturbation === "none"
-      ? bootstrapIntervals(labels, scored[0], { groups, seed: 0 })
+      ? bootstrapIntervals(labels, scored[0], { groups, seed: 0, threshold })
       : undefined,
     calibration: prior > 0 && prior < 1 ? compareCalibration(labels, scored[0], { from: prior }) : undefined,
-    runs: scored.length > 1 ? scored.map((scores) => evaluateScores(labels, scores)) : undefined,
+    runs: scored.length > 1
+      ? scored.map((scores) => evaluateScores(labels, scores, { threshold }))
+      : undefined,
   };
 }

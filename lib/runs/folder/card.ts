@@ -42,6 +42,8 @@ export type WeightsCard = {
   clip?: "auto" | EncoderName;
   /** How images became the encoder's pixels. */
   preprocessing?: { size: number; mean: number[]; std: number[]; resize: string };
+  /** From which score on an image counts as fake. */
+  threshold?: number;
   /** The share of fakes among the images that training saw. */
   prior?: number;
   /** What training computed in. */
@@ -74,6 +76,7 @@ const cardSchema = z.object({
     std: z.array(z.number()),
     resize: z.string(),
   }).optional(),
+  threshold: z.number().min(0).max(1).optional(),
   prior: z.number().min(0).max(1).optional(),
   precision: precisionSchema.optional(),
   engine: z.string().optional(),
@@ -85,7 +88,15 @@ const cardSchema = z.object({
 }) satisfies z.ZodType<WeightsCard>;
 
 /** Those of its texts that are JSON. */
-const jsonKeys: readonly string[] = ["head", "preprocessing", "prior", "precision", "notes", "config"];
+const jsonKeys: readonly string[] = [
+  "head",
+  "preprocessing",
+  "threshold",
+  "prior",
+  "precision",
+  "notes",
+  "config",
+];
 
 /** A file of weights with what it says of itself, and what a reader of its scores must know of that. */
 export type CardedWeights = {
@@ -94,6 +105,12 @@ export type CardedWeights = {
   readonly card?: WeightsCard;
   readonly warnings: readonly string[];
 };
+
+/** How images are brought to an encoder's size. */
+const RESIZE = "whole image to size × size, bilinear with antialiasing as Pillow's";
+
+/** From which score on an image counts as fake, where a file of weights does not say otherwise. */
+export const THRESHOLD = 0.5;
 
 /** What to write beside a detector's weights. */
 export function cardOf(
@@ -122,8 +139,9 @@ export function cardOf(
       size,
       mean: [...mean],
       std: [...std],
-      resize: "whole image to size × size, bilinear with antialiasing as Pillow's",
+      resize: RESIZE,
     },
+    threshold: THRESHOLD,
     prior,
     precision: numerics.precision,
     engine: numerics.engine,
@@ -290,7 +308,7 @@ function withoutAuto(given: RunInput): RunInput {
  * @throws InputError with both encoders and what to do
  */
 export function checkEncoder(
-  encoder: Pick<Encoder, "digest" | "settings" | "name" | "file">,
+  encoder: Pick<Encoder, "digest" | "settings" | "input" | "name" | "file">,
   weights: {
     readonly path: string;
     readonly dim: number;
@@ -313,6 +331,7 @@ export function checkEncoder(
         );
       }
     }
+    checkPreprocessing(encoder, { path, card });
     return;
   }
   const theirs = card?.encoder ? `the ${card.encoder}` : `tokens of width ${dim}`;
@@ -325,5 +344,20 @@ export function checkEncoder(
     }the ${encoder.name}${b}${
       encoder.file ? ` in ${encoder.file}` : ""
     }; name that encoder with --clip or its file with --clip-weights`,
+  );
+}
+
+/** Throws unless images are prepared as for a card's weights. @throws {InputError} with both ways */
+function checkPreprocessing(
+  { input }: Pick<Encoder, "input">,
+  { path, card }: { readonly path: string; readonly card?: WeightsCard },
+): void {
+  if (!card?.preprocessing) return;
+  const [expected, found] = [card.preprocessing, { ...input, resize: RESIZE }].map((
+    { size, mean, std, resize },
+  ) => JSON.stringify({ size, mean, std, resize }));
+  if (expected === found) return;
+  throw new InputError(
+    `Cannot evaluate ${path}: expected images prepared as it was trained, ${expected}, but found ${found}; evaluate it with the version that wrote it`,
   );
 }

@@ -119,6 +119,41 @@ Deno.test("a file of weights is run as it was trained, whatever the defaults are
   }
 });
 
+/** Writes a run's weights again, one text of what they say of themselves changed. */
+async function rewrite(run: string, key: string, change: (text: string) => string): Promise<string> {
+  const { tensors, metadata } = await loadWeights(file(run));
+  const path = join(root, `${run}-${key}.safetensors`);
+  await saveSafetensors(path, tensors, {
+    metadata: { ...metadata, [key]: change(metadata[key]) },
+    checksum: true,
+  });
+  return path;
+}
+
+Deno.test("a file of weights is tested at its own threshold, and refused where images were prepared otherwise", async () => {
+  await train("own-threshold", { seed: 1 });
+  const { metadata } = await loadWeights(file("own-threshold"));
+  assertEquals(metadata.threshold, "0.5");
+  const options = { out: small.out, cacheFolder: small.cacheFolder, test: [other] };
+  const checkpoint = await rewrite("own-threshold", "threshold", () => "0.25");
+  const { results: [{ metrics }] } = await evaluateRun(options, {
+    checkpoint,
+    named: true,
+    into: join(root, "quarter"),
+  });
+  assertEquals(metrics.threshold, 0.25);
+  const prepared = await rewrite(
+    "own-threshold",
+    "preprocessing",
+    (text) => text.replace("0.48145466", "0.5"),
+  );
+  await assertRejects(
+    () => evaluateRun(options, { checkpoint: prepared, named: true, into: join(root, "prepared") }),
+    InputError,
+    "expected images prepared as it was trained",
+  );
+});
+
 Deno.test("weights are refused on an encoder of the same width that they were not trained on", async () => {
   const config = await train("b16", { clip: "auto", clipWeights: join(root, "clip-16.safetensors") });
   const options = { checkpoint: file("b16"), into: join(root, "z") };
