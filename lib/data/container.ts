@@ -14,31 +14,31 @@ export async function containerFault(path: string): Promise<string | undefined> 
   const { size } = await file.stat();
   if (size === 0) return "empty file";
   const kinds = new Set<string>();
-  for (let at = 0; at < size;) {
-    const head = await readAt(file, at, Math.min(16, size - at));
+  for (let offset = 0; offset < size;) {
+    const head = await readAt(file, offset, Math.min(16, size - offset));
     const count = head.length;
     const view = new DataView(head.buffer);
     const kind = String.fromCharCode(...head.subarray(4, 8));
     const riff = String.fromCharCode(...head.subarray(0, 4)) === "RIFF";
-    if (at === 0 && !riff && !["ftyp", "moov", "mdat", "free", "skip", "wide"].includes(kind)) {
+    if (offset === 0 && !riff && !["ftyp", "moov", "mdat", "free", "skip", "wide"].includes(kind)) {
       return undefined;
     }
     if (count < 8) return "truncated: its last box is cut";
     if (riff || kinds.has("RIFF")) {
       const length = riff ? view.getUint32(4, true) : 0;
       if (length === 0) return undefined; // written to a pipe, or what some writers put behind the last list
-      if (at + 8 + length > size) return "truncated: its end is missing";
+      if (offset + 8 + length > size) return "truncated: its end is missing";
       kinds.add("RIFF");
-      at += 8 + length + length % 2;
+      offset += 8 + length + length % 2;
       continue;
     }
     const short = view.getUint32(0);
     if (short === 1 && count < 16) return "truncated: its last box is cut";
-    const length = short === 1 ? Number(view.getBigUint64(8)) : short === 0 ? size - at : short;
+    const length = short === 1 ? Number(view.getBigUint64(8)) : short === 0 ? size - offset : short;
     if (length < 8) return "damaged: a box of no length";
-    if (at + length > size) return "truncated: its end is missing";
+    if (offset + length > size) return "truncated: its end is missing";
     kinds.add(kind);
-    at += length;
+    offset += length;
   }
   return kinds.has("moov") || kinds.has("RIFF") ? undefined : "truncated: no index of frames (moov)";
 }

@@ -70,8 +70,8 @@ export async function readFolders(
   const samples = grouped.flatMap(({ videos }, i) => {
     const label = i === 0 ? 0 : 1;
     const identities = new Map<string, readonly string[]>();
-    return listed[i].map((file, at): Sample => {
-      const video = videos[at];
+    return listed[i].map((file, j): Sample => {
+      const video = videos[j];
       // A folder's name is meant to name a video; a file's may be a bare number.
       const named = file.startsWith(`${video}/`);
       if (named && !identities.has(video)) identities.set(video, [`folder:${set}/${names[label]}/${video}`]);
@@ -127,8 +127,8 @@ export async function nameVideos(
   const found = new Map<Sample, Pick<Sample, "video" | "identities">>();
   [...groups.values()].forEach(({ samples }, i) => {
     const known = new Map<string, Pick<Sample, "video" | "identities">>();
-    samples.forEach((sample, at) => {
-      const video = grouped[i].videos[at];
+    samples.forEach((sample, j) => {
+      const video = grouped[i].videos[j];
       const named = sample.path.startsWith(`${bases[i]}${video}/`);
       const identities = named ? [`folder:${sample.set}/${names[sample.label]}/${video}`] : undefined;
       if (!known.has(video)) known.set(video, { video, identities });

@@ -144,10 +144,10 @@ async function readRows(
 function checkSplits(rows: readonly Row[], path: string): void {
   const sets = new Map<string, { without: Row[]; splits: Set<Split> }>();
   for (const row of rows) {
-    let at = sets.get(row.set);
-    if (!at) sets.set(row.set, at = { without: [], splits: new Set() });
-    if (row.split === undefined) at.without.push(row);
-    else at.splits.add(row.split);
+    let seen = sets.get(row.set);
+    if (!seen) sets.set(row.set, seen = { without: [], splits: new Set() });
+    if (row.split === undefined) seen.without.push(row);
+    else seen.splits.add(row.split);
   }
   for (const [set, { without, splits }] of sets) {
     if (without.length === 0 || splits.size === 0) continue;
@@ -163,13 +163,14 @@ function checkSplits(rows: readonly Row[], path: string): void {
 
 /** A warning of rows whose folders say the opposite of their label. @throws InputError when most do. */
 function checkFolders(rows: readonly Row[], path: string): string | undefined {
-  const told = rows.filter(({ file }) => labelOfPath(file) !== undefined);
-  const contrary = told.filter(({ file, label }) => labelOfPath(file) !== label);
+  const inClassFolders = rows.filter(({ file }) => labelOfPath(file) !== undefined);
+  const contrary = inClassFolders.filter(({ file, label }) => labelOfPath(file) !== label);
   if (contrary.length === 0) return undefined;
-  const found = `${contrary.length} of ${told.length} rows whose folders say the opposite of their label (${
-    contrary.slice(0, 3).map(({ file, label }) => `${file},${label}`).join("; ")
-  })`;
-  if (contrary.length > told.length / 2) {
+  const found =
+    `${contrary.length} of ${inClassFolders.length} rows whose folders say the opposite of their label (${
+      contrary.slice(0, 3).map(({ file, label }) => `${file},${label}`).join("; ")
+    })`;
+  if (contrary.length > inClassFolders.length / 2) {
     throw new InputError(
       `Cannot use the manifest ${path}: expected the label 0 for real and 1 for fake but found ${found}; its labels are inverted`,
     );

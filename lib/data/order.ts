@@ -81,9 +81,9 @@ export function splitByVideo(
 function membersByName(samples: readonly Sample[], groups: Groups): Map<string, Sample[]> {
   const found = new Map<number, { name: string; members: Sample[] }>();
   for (const [i, sample] of samples.entries()) {
-    const group = found.get(groups.of(i));
+    const group = found.get(groups.groupOf(i));
     if (group) group.members.push(sample);
-    else found.set(groups.of(i), { name: nameOf(sample), members: [sample] });
+    else found.set(groups.groupOf(i), { name: nameOf(sample), members: [sample] });
   }
   return new Map([...found.values()].map(({ name, members }) => [name, members]));
 }

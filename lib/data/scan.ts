@@ -116,22 +116,22 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
   let files = 0;
   let read = 0;
 
-  const visit = async (at: { path: string; real: string }) => {
-    const here = join(real, at.path);
+  const visit = async (place: { path: string; real: string }) => {
+    const here = join(real, place.path);
     try {
       const modified = (await Deno.stat(here)).mtime?.getTime() ?? 0;
-      const before = kept.get(at.path);
+      const before = kept.get(place.path);
       const same = before && modified !== 0 && before.modified === modified &&
         before.read - modified > SETTLED_MS;
       if (!same) read++;
-      const folder = same ? before : await readFolder(here, { path: at.path, modified, unreadable });
-      folders.set(at.path, folder);
+      const folder = same ? before : await readFolder(here, { path: place.path, modified, unreadable });
+      folders.set(place.path, folder);
       files += count(folder.files);
       const links = new Set(namesIn(folder.links));
       for (const name of namesIn(folder.folders)) {
-        const path = below(at.path, name);
-        const target = links.has(name) ? await Deno.realPath(join(here, name)) : join(at.real, name);
-        if (links.has(name) && `${at.real}/`.startsWith(`${target}/`)) {
+        const path = below(place.path, name);
+        const target = links.has(name) ? await Deno.realPath(join(here, name)) : join(place.real, name);
+        if (links.has(name) && `${place.real}/`.startsWith(`${target}/`)) {
           unreadable.push({ path, reason: "a link back to a folder that holds it" });
         } else if (links.has(name) && isBelow(target, real)) {
           unreadable.push({ path, reason: "a link to a folder that is read where it lies" });
@@ -140,7 +140,7 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
     } catch (error) {
       // The system's words name the path again, by which the same reason would be another one for each folder.
       const reason = reasonOf(error).replace(/: [a-z]+ '.*'$/, "");
-      unreadable.push({ path: at.path || ".", reason });
+      unreadable.push({ path: place.path || ".", reason });
     }
   };
 
@@ -225,7 +225,7 @@ function sorted(names: string[]): string[] {
 function count(joined: string): number {
   if (joined === "") return 0;
   let lines = 1;
-  for (let at = joined.indexOf("\n"); at >= 0; at = joined.indexOf("\n", at + 1)) lines++;
+  for (let end = joined.indexOf("\n"); end >= 0; end = joined.indexOf("\n", end + 1)) lines++;
   return lines;
 }
 

@@ -55,10 +55,10 @@ export function parseSpec(
     spec[key] = value;
   };
   for (const option of given) {
-    const at = option.indexOf("=");
-    const [key, value] = at < 0
+    const separator = option.indexOf("=");
+    const [key, value] = separator < 0
       ? [shorthand(option), option]
-      : [option.slice(0, at).toLowerCase(), option.slice(at + 1)];
+      : [option.slice(0, separator).toLowerCase(), option.slice(separator + 1)];
     const [compression, split] = [compressionNamed(value), splitOrAll(value)];
     const layout = layoutNames.find((each) => each === value.toLowerCase());
     if (key === "compression" && compression) set("compression", compression, option);

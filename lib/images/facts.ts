@@ -240,16 +240,16 @@ function formatOf(bytes: Uint8Array): string {
 export function quantisationTables(bytes: Uint8Array): string {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return "";
   const hash = createHash("sha256");
-  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff;) {
-    const marker = bytes[at + 1];
+  for (let offset = 2; offset + 4 <= bytes.length && bytes[offset] === 0xff;) {
+    const marker = bytes[offset + 1];
     if (marker === 0xff || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) { // fill and markers alone
-      at += marker === 0xff ? 1 : 2;
+      offset += marker === 0xff ? 1 : 2;
       continue;
     }
     if (marker === 0xda) break; // the picture begins
-    const length = (bytes[at + 2] << 8) | bytes[at + 3];
-    if (marker === 0xdb) hash.update(bytes.subarray(at + 4, at + 2 + length));
-    at += 2 + length;
+    const length = (bytes[offset + 2] << 8) | bytes[offset + 3];
+    if (marker === 0xdb) hash.update(bytes.subarray(offset + 4, offset + 2 + length));
+    offset += 2 + length;
   }
   return hash.digest("hex").slice(0, 8);
 }
@@ -258,14 +258,14 @@ export function quantisationTables(bytes: Uint8Array): string {
 function lookAt({ data, width, height }: RgbImage): Pick<ImageFacts, "mean" | "look" | "grid"> {
   const sums = new Float64Array(81 * 3);
   const counts = new Float64Array(81);
-  for (let y = 0, at = 0; y < height; y++) {
+  for (let y = 0, i = 0; y < height; y++) {
     const row = Math.floor((y * 9) / height) * 9;
-    for (let x = 0; x < width; x++, at += 3) {
+    for (let x = 0; x < width; x++, i += 3) {
       const cell = row + Math.floor((x * 9) / width);
       counts[cell]++;
-      sums[cell * 3] += data[at];
-      sums[cell * 3 + 1] += data[at + 1];
-      sums[cell * 3 + 2] += data[at + 2];
+      sums[cell * 3] += data[i];
+      sums[cell * 3 + 1] += data[i + 1];
+      sums[cell * 3 + 2] += data[i + 2];
     }
   }
   const total = [0, 0, 0];

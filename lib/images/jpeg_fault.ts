@@ -21,9 +21,9 @@ const isSegment = (marker: number) =>
 /** The frames that libjpeg decodes: baseline, extended and progressive, with Huffman or arithmetic coding. */
 const frames: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2, 0xc9, 0xca]);
 
-/** The next marker's place from `at` on: 0xff, then neither 0, which is data, nor 0xff, which fills. */
-function markerAt(bytes: Uint8Array, at: number): number | undefined {
-  for (let i = bytes.indexOf(0xff, at); i >= 0 && i + 1 < bytes.length; i = bytes.indexOf(0xff, i + 1)) {
+/** The next marker's place from `start` on: 0xff, then neither 0, which is data, nor 0xff, which fills. */
+function markerAt(bytes: Uint8Array, start: number): number | undefined {
+  for (let i = bytes.indexOf(0xff, start); i >= 0 && i + 1 < bytes.length; i = bytes.indexOf(0xff, i + 1)) {
     if (bytes[i + 1] !== 0 && bytes[i + 1] !== 0xff) return i;
   }
   return undefined;
@@ -39,9 +39,9 @@ export function jpegFault(bytes: Uint8Array): string | undefined {
   let progressive = false;
   let scanned = false; // the only scan of all components is behind
   let unknown: number | undefined;
-  for (let at = markerAt(bytes, 2); at !== undefined; at = markerAt(bytes, at)) {
-    const marker = bytes[at + 1];
-    at += 2;
+  for (let offset = markerAt(bytes, 2); offset !== undefined; offset = markerAt(bytes, offset)) {
+    const marker = bytes[offset + 1];
+    offset += 2;
     if (marker === EOI) {
       return unknown === undefined
         ? undefined
@@ -61,21 +61,21 @@ export function jpegFault(bytes: Uint8Array): string | undefined {
     if (marker !== SOS && !frames.has(marker) && !isSegment(marker)) {
       return `the unknown marker ${marker.toString(16)}${inScan}`;
     }
-    if (at + 2 > bytes.length) break;
-    const length = (bytes[at] << 8) | bytes[at + 1];
+    if (offset + 2 > bytes.length) break;
+    const length = (bytes[offset] << 8) | bytes[offset + 1];
     if (length < 2) return `a segment of length ${length}${inScan}`;
     if (frames.has(marker)) {
       if (components > 0) return `a second frame${inScan}`;
       progressive = marker === 0xc2 || marker === 0xca;
-      components = bytes[at + 7] ?? 0;
-    } else if (marker === DRI && !scanned) restarts = bytes[at + 2] + bytes[at + 3] > 0;
+      components = bytes[offset + 7] ?? 0;
+    } else if (marker === DRI && !scanned) restarts = bytes[offset + 2] + bytes[offset + 3] > 0;
     else if (marker === SOS) {
       if (scanned) return "a second scan of a picture with one";
-      scanned = !progressive && bytes[at + 2] === components;
-    } else if (scanned && !isTable(marker, bytes.subarray(at + 2, at + length))) {
+      scanned = !progressive && bytes[offset + 2] === components;
+    } else if (scanned && !isTable(marker, bytes.subarray(offset + 2, offset + length))) {
       return `a broken table${inScan}`;
     }
-    at += length;
+    offset += length;
   }
   return undefined; // no end: whether the picture is there without it, the decoder says
 }
@@ -85,11 +85,11 @@ function isTable(marker: number, body: Uint8Array): boolean {
   if (marker === 0xcc) return body.length === 0; // of arithmetic coding, which has no place in what Huffman coded
   if (marker === DRI) return body.length === 2;
   if (marker !== 0xc4 && marker !== 0xdb) return true;
-  let at = 0;
-  while (at < body.length) {
-    const counts = body.subarray(at + 1, at + 17).reduce((sum, count) => sum + count, 0);
-    if ((body[at] & 15) > 3 || (marker === 0xc4 && (body[at] > 0x13 || counts > 256))) return false;
-    at += marker === 0xc4 ? 17 + counts : 1 + (body[at] >> 4 === 0 ? 64 : 128);
+  let offset = 0;
+  while (offset < body.length) {
+    const counts = body.subarray(offset + 1, offset + 17).reduce((sum, count) => sum + count, 0);
+    if ((body[offset] & 15) > 3 || (marker === 0xc4 && (body[offset] > 0x13 || counts > 256))) return false;
+    offset += marker === 0xc4 ? 17 + counts : 1 + (body[offset] >> 4 === 0 ? 64 : 128);
   }
-  return at === body.length;
+  return offset === body.length;
 }

@@ -76,14 +76,14 @@ function resizeRows(source: Uint8Array, height: number, inWidth: number, outWidt
       let red = 1 << (PRECISION - 1); // rounds to nearest when shifted back
       let green = red;
       let blue = red;
-      let at = row + first[x] * 3;
+      let offset = row + first[x] * 3;
       const end = x * stride + taps[x];
       for (let w = x * stride; w < end; w++) {
         const weight = weights[w];
-        red += Math.imul(source[at], weight);
-        green += Math.imul(source[at + 1], weight);
-        blue += Math.imul(source[at + 2], weight);
-        at += 3;
+        red += Math.imul(source[offset], weight);
+        green += Math.imul(source[offset + 1], weight);
+        blue += Math.imul(source[offset + 2], weight);
+        offset += 3;
       }
       red >>= PRECISION;
       green >>= PRECISION;

@@ -102,7 +102,7 @@ export async function joinCopies(
     seen.add(key);
     places.push({ ...image, look: known.look });
   }
-  const apart = (a: number, b: number) => groups.of(places[a].item) !== groups.of(places[b].item);
+  const apart = (a: number, b: number) => groups.groupOf(places[a].item) !== groups.groupOf(places[b].item);
   const copies = findCopies(places, { apart, most: 50_000, signal, onProgress });
   let next = await copies.next();
   for (; !next.done; next = await copies.next()) join(places[next.value.a], places[next.value.b]);
@@ -126,10 +126,10 @@ function* nearPairs(
   const count = indices.length;
   const words = Array.from(
     { length: 4 },
-    (_, at) => Int32Array.from(indices, (i) => parseInt(looks[i].slice(at * 8, at * 8 + 8), 16)),
+    (_, word) => Int32Array.from(indices, (i) => parseInt(looks[i].slice(word * 8, word * 8 + 8), 16)),
   );
   const bandOf = (i: number, band: number) => (words[band >> 1][i] >>> (band % 2 === 0 ? 16 : 0)) & 0xffff;
-  let told = Date.now();
+  let lastProgress = Date.now();
   for (let band = 0; band < BANDS; band++) {
     // Sorted by the band, so that a bucket's words lie side by side: this loop is all the time that a million looks take.
     const starts = new Uint32Array(0x10001);
@@ -142,9 +142,9 @@ function* nearPairs(
     for (let value = 0; value < 0x10000; value++) {
       const [from, to] = [starts[value], starts[value + 1]];
       if (to - from < 2 || to - from > COMMON) continue;
-      if (Date.now() - told > 100) {
+      if (Date.now() - lastProgress > 100) {
         yield band;
-        told = Date.now();
+        lastProgress = Date.now();
       }
       for (let b = from + 1; b < to; b++) {
         for (let a = from; a < b; a++) {
@@ -207,8 +207,8 @@ export async function detailOf(path: string): Promise<Float32Array> {
     for (let x = 0; x < size; x++) {
       const [top, bottom] = [Math.max(0, y - reach), Math.min(size, y + reach + 1)];
       const [left, right] = [Math.max(0, x - reach), Math.min(size, x + reach + 1)];
-      const at = (v: number, u: number) => sums[v * (size + 1) + u];
-      const sum = at(bottom, right) - at(top, right) - at(bottom, left) + at(top, left);
+      const sumTo = (v: number, u: number) => sums[v * (size + 1) + u];
+      const sum = sumTo(bottom, right) - sumTo(top, right) - sumTo(bottom, left) + sumTo(top, left);
       detail[y * size + x] = data[y * size + x] - sum / ((bottom - top) * (right - left));
     }
   }

@@ -57,14 +57,14 @@ export function countSamples(
   for (const { label, method, video, path } of samples) {
     const name = method ?? (label === 0 ? "real" : "fake");
     const key = `${label} ${name}`;
-    let at = rows.get(key);
-    if (!at) {
+    let counted = rows.get(key);
+    if (!counted) {
       const row = { ...options, label: label === 0 ? "real" : "fake", method: name } as const;
-      at = { row: { ...row, videos: 0, images: 0, withoutFrames: 0 }, videos: new Set(), images: 0 };
-      rows.set(key, at);
+      counted = { row: { ...row, videos: 0, images: 0, withoutFrames: 0 }, videos: new Set(), images: 0 };
+      rows.set(key, counted);
     }
-    at.videos.add(video ?? path);
-    at.images++;
+    counted.videos.add(video ?? path);
+    counted.images++;
   }
   return [...rows.values()].map(({ row, videos, images }) => ({ ...row, videos: videos.size, images }));
 }

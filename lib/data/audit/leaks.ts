@@ -63,9 +63,9 @@ export async function findLeaks(
  */
 export function judgeLeaks(leaks: readonly Leak[], options: { readonly allow: boolean }): string[] {
   const refused = leaks.filter((leak) => leak.refused);
-  const told = leaks.filter((leak) => !leak.refused);
-  const recordings = told.filter(({ what }) => what.startsWith("celebdf:"));
-  const folders = told.filter(({ what }) => what.startsWith("folder:"));
+  const tolerated = leaks.filter((leak) => !leak.refused);
+  const recordings = tolerated.filter(({ what }) => what.startsWith("celebdf:"));
+  const folders = tolerated.filter(({ what }) => what.startsWith("folder:"));
   const warnings: string[] = [];
   if (recordings.length > 0) {
     warnings.push(
@@ -74,7 +74,7 @@ export function judgeLeaks(leaks: readonly Leak[], options: { readonly allow: bo
       }`,
     );
   }
-  const flat = told.filter(({ kind }) => kind === "file");
+  const flat = tolerated.filter(({ kind }) => kind === "file");
   if (flat.length > 0) {
     warnings.push(
       `${flat.length} files of one brightness, as black frames are, are in two splits, such as ${
@@ -82,13 +82,13 @@ export function judgeLeaks(leaks: readonly Leak[], options: { readonly allow: bo
       }`,
     );
   }
-  const looks = told.filter(({ kind }) => kind === "look");
+  const looks = tolerated.filter(({ kind }) => kind === "look");
   if (looks.length > 0) {
     warnings.push(
       `${looks.length} pictures look alike in two splits, such as ${looks[0].where.join(" and ")}`,
     );
   }
-  const alike = told.filter(({ kind }) => kind === "alike");
+  const alike = tolerated.filter(({ kind }) => kind === "alike");
   if (alike.length > 0) {
     warnings.push(
       `${alike.length} pictures of training and of another split look like one, mirrored, cropped, turned or painted into, such as ${

@@ -59,21 +59,21 @@ export async function findAlike(
   const mean = meanOf([...first, ...second].map(({ grid }) => grid));
   const plain = first.map(({ grid }) => residual(grid, mean));
   const likely: { a: number; b: number; move: Move; likeness: number }[] = [];
-  let told = Date.now();
+  let lastBreath = Date.now();
   for (const [j, { grid }] of second.entries()) {
     const moved = moves.map((move) => residual(moveOver(grid, { size: across, move }), mean));
     for (const [i, other] of plain.entries()) {
       let likeness = -1;
       let best = 0;
-      for (let at = 0; at < moved.length; at++) {
-        const value = dot(other, moved[at]);
-        if (value > likeness) [likeness, best] = [value, at];
+      for (let k = 0; k < moved.length; k++) {
+        const value = dot(other, moved[k]);
+        if (value > likeness) [likeness, best] = [value, k];
       }
       if (likeness >= LIKELY) likely.push({ a: i, b: j, move: moves[best], likeness });
     }
     if (likely.length > 20 * MOST_PAIRS) keepLikeliest(likely);
-    if (Date.now() - told > 100) {
-      told = Date.now();
+    if (Date.now() - lastBreath > 100) {
+      lastBreath = Date.now();
       await takeBreath(signal);
     }
   }
@@ -105,8 +105,8 @@ function spread(
 ): { path: string; index: number; grid: Float32Array }[] {
   const step = Math.max(1, paths.length / MOST_IMAGES);
   const chosen: { path: string; index: number; grid: Float32Array }[] = [];
-  for (let at = 0; at < paths.length; at += step) {
-    const index = Math.floor(at);
+  for (let position = 0; position < paths.length; position += step) {
+    const index = Math.floor(position);
     const known = facts.get(paths[index]);
     if (!known || known.look === "") continue; // flat, or tiny
     const grid = Float32Array.from(atob(known.grid), (letter) => letter.charCodeAt(0));
@@ -125,7 +125,7 @@ function meanOf(grids: readonly Float32Array[]): Float32Array {
 
 /** What is its own, of the inner cells: at the edge a turned or cropped copy has other things, or black corners. */
 function residual(grid: Float32Array, mean: Float32Array): Float32Array {
-  const inner = (at: number) => at > 0 && at < across - 1;
+  const inner = (place: number) => place > 0 && place < across - 1;
   return unit(
     grid.map((value, i) => value - mean[i]).filter((_, i) =>
       inner(i % across) && inner(Math.floor(i / across))
@@ -156,8 +156,8 @@ function moveOver(
   const [cos, sin] = [Math.cos(angle * Math.PI / 180) * zoom, Math.sin(angle * Math.PI / 180) * zoom];
   const middle = (size - 1) / 2;
   const moved = new Float32Array(size * size);
-  for (let v = 0, at = 0; v < size; v++) {
-    for (let u = 0; u < size; u++, at++) {
+  for (let v = 0, i = 0; v < size; v++) {
+    for (let u = 0; u < size; u++, i++) {
       const [right, down] = [u - middle, v - middle];
       const across = cos * right - sin * down + x * size;
       const fromX = Math.min(size - 1, Math.max(0, middle + (mirrored ? -across : across)));
@@ -165,7 +165,7 @@ function moveOver(
       const [left, top] = [Math.min(size - 2, Math.floor(fromX)), Math.min(size - 2, Math.floor(fromY))];
       const [dx, dy] = [fromX - left, fromY - top];
       const corner = top * size + left;
-      moved[at] = (picture[corner] * (1 - dx) + picture[corner + 1] * dx) * (1 - dy) +
+      moved[i] = (picture[corner] * (1 - dx) + picture[corner + 1] * dx) * (1 - dy) +
         (picture[corner + size] * (1 - dx) + picture[corner + size + 1] * dx) * dy;
     }
   }
@@ -244,11 +244,11 @@ function correlation(a: Float32Array, b: Float32Array, size: number): number {
   const blocks = Array.from({ length: 16 }, () => ({ xy: 0, xx: 0, yy: 0, pixels: 0 }));
   for (let v = 0; v < inner; v++) {
     for (let u = 0; u < inner; u++) {
-      const at = (v + edge) * size + u + edge;
+      const i = (v + edge) * size + u + edge;
       const block = blocks[Math.floor(v * 4 / inner) * 4 + Math.floor(u * 4 / inner)];
-      block.xy += a[at] * b[at];
-      block.xx += a[at] * a[at];
-      block.yy += b[at] * b[at];
+      block.xy += a[i] * b[i];
+      block.xx += a[i] * a[i];
+      block.yy += b[i] * b[i];
       block.pixels++;
     }
   }
@@ -270,17 +270,17 @@ function detail(
   const blur = (from: Float32Array, to: Float32Array, along: number, over: number) => {
     for (let line = 0; line < size; line++) {
       let [sum, count] = [0, 0];
-      for (let at = 0; at < Math.min(reach, size); at++, count++) sum += from[line * over + at * along];
-      for (let at = 0; at < size; at++) {
-        if (at + reach < size) {
-          sum += from[line * over + (at + reach) * along];
+      for (let i = 0; i < Math.min(reach, size); i++, count++) sum += from[line * over + i * along];
+      for (let i = 0; i < size; i++) {
+        if (i + reach < size) {
+          sum += from[line * over + (i + reach) * along];
           count++;
         }
-        if (at - reach > 0) {
-          sum -= from[line * over + (at - reach - 1) * along];
+        if (i - reach > 0) {
+          sum -= from[line * over + (i - reach - 1) * along];
           count--;
         }
-        to[line * over + at * along] = sum / count;
+        to[line * over + i * along] = sum / count;
       }
     }
   };

@@ -77,11 +77,13 @@ function dealFolds(items: readonly Item[]): number[] | undefined {
   ]);
   const folds = Math.min(FOLDS, groups[0].length, groups[1].length);
   if (folds < 2) return undefined;
-  const of = new Map<string, number>();
+  const foldOf = new Map<string, number>();
   for (const names of groups) {
-    createRandom(0, "shortcut folds").shuffled(names.sort()).forEach((name, i) => of.set(name, i % folds));
+    createRandom(0, "shortcut folds").shuffled(names.sort()).forEach((name, i) =>
+      foldOf.set(name, i % folds)
+    );
   }
-  return items.map(({ group }) => of.get(group)!);
+  return items.map(({ group }) => foldOf.get(group)!);
 }
 
 /** The AUC that scores without any skill stay below in 19 of 20 cases, with a video as the unit (Mann–Whitney). */
@@ -134,11 +136,11 @@ function score(
       pair[labels[i]]++;
       counts.set(key, pair);
     }
-    outside.forEach((i, at) => {
+    outside.forEach((i, place) => {
       const [real, fake] = counts.get(bin(column[i])) ?? [0, 0];
       // What was never seen says nothing.
       if (real + fake > 0) {
-        sums[at] += Math.log((fake + 1) / (totals[1] + 2)) - Math.log((real + 1) / (totals[0] + 2));
+        sums[place] += Math.log((fake + 1) / (totals[1] + 2)) - Math.log((real + 1) / (totals[0] + 2));
       }
     });
   }

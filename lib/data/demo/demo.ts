@@ -115,9 +115,9 @@ const jpeg = (bytes: Uint8Array, quality: number) =>
 /** The files of one frame, below the root: the mask of a fake, then the image. */
 function pathsOf({ demoSet, split, method, id }: Video, frame: number): string[] {
   const video = [...(method ? [method] : []), `id${String(id).padStart(3, "0")}`].join("/");
-  const at = (kind: string, suffix: string) =>
+  const pathIn = (kind: string, suffix: string) =>
     `${demoSet.set}/${split}/${kind}/${video}/${String(frame).padStart(3, "0")}.${suffix}`;
-  return method ? [at("mask", "png"), at("fake", "jpg")] : [at("real", "jpg")];
+  return method ? [pathIn("mask", "png"), pathIn("fake", "jpg")] : [pathIn("real", "jpg")];
 }
 
 /** The files of one video: paths below the root, and their bytes. */

@@ -160,10 +160,10 @@ function warp(photo: Uint8Array, size: number, strength: Strength, random: Rando
   const cell = between(random, 24, 40);
   const bend = strength.bend * between(random, 0.6, 1);
   const step = 1 + between(random, -0.05, 0.05);
-  let at = -1, sx = 0, sy = 0;
+  let pixel = -1, sx = 0, sy = 0;
   return (x, y, c) => {
-    if (at !== y * size + x) { // the three channels of a pixel share its displacement
-      at = y * size + x;
+    if (pixel !== y * size + x) { // the three channels of a pixel share its displacement
+      pixel = y * size + x;
       sx = x + 2 * bend * (valueNoise(x / cell, y / cell, seed) - 0.5);
       sy = y + 2 * bend * (valueNoise(x / cell, y / cell, seed + 1) - 0.5);
     }

@@ -44,7 +44,7 @@ export function samplePlaces(count: number): number[] {
     { length: pairs },
     (_, i) => pairs === 1 ? 0 : Math.floor((i * (count - 2)) / (pairs - 1)),
   )
-    .flatMap((at) => [at, at + 1]);
+    .flatMap((first) => [first, first + 1]);
 }
 
 /**
@@ -57,8 +57,8 @@ export async function lookAtPairs(
   options: { readonly signal?: AbortSignal; readonly onProgress?: (images: number) => void } = {},
 ): Promise<(Pair | undefined)[]> {
   const firsts = Array.from({ length: Math.floor(paths.length / 2) }, (_, i) => 2 * i);
-  return await inParallel(firsts, async (at) => {
-    const pair = [paths[at], paths[at + 1]] as const;
+  return await inParallel(firsts, async (first) => {
+    const pair = [paths[first], paths[first + 1]] as const;
     try {
       const grids = [gridOf(await decodeImage(pair[0])), gridOf(await decodeImage(pair[1]))] as const;
       const [a, b] = grids.map(centred);
@@ -107,8 +107,8 @@ export function lookOf(pairs: readonly Pair[], common: Common): Look {
 
 /** Medians of the pairs' correlations, in [-1, 1]: of layout and detail, and of both less what the set has in common; and of their difference. */
 export function measure(pairs: readonly Pair[], common: Common) {
-  const over = (of: (pair: Pair) => number) => {
-    return median(pairs.map((pair) => pair.same ? 1 : of(pair)));
+  const over = (correlationOf: (pair: Pair) => number) => {
+    return median(pairs.map((pair) => pair.same ? 1 : correlationOf(pair)));
   };
   const [none, less] = [
     (each: Float32Array) => each,
@@ -135,9 +135,9 @@ function gridOf({ data, width, height }: RgbImage): Float32Array {
     const from = Math.floor((cell * size) / GRID);
     return [from, Math.max(from + 1, Math.floor(((cell + 1) * size) / GRID))];
   };
-  for (let row = 0, at = 0; row < GRID; row++) {
+  for (let row = 0, offset = 0; row < GRID; row++) {
     const [top, bottom] = bounds(row, height);
-    for (let column = 0; column < GRID; column++, at += 3) {
+    for (let column = 0; column < GRID; column++, offset += 3) {
       const [left, right] = bounds(column, width);
       const [sum, pixels] = [[0, 0, 0], (bottom - top) * (right - left)];
       for (let y = top; y < bottom; y++) {
@@ -145,7 +145,7 @@ function gridOf({ data, width, height }: RgbImage): Float32Array {
           for (let c = 0; c < 3; c++) sum[c] += data[i + c];
         }
       }
-      for (let c = 0; c < 3; c++) grid[at + c] = sum[c] / pixels;
+      for (let c = 0; c < 3; c++) grid[offset + c] = sum[c] / pixels;
     }
   }
   return grid;

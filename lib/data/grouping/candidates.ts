@@ -34,8 +34,8 @@ export function folderOf(file: string): string {
 
 /** A file's path without its suffix. */
 export function withoutSuffix(file: string): string {
-  const at = file.lastIndexOf(".");
-  return at > file.lastIndexOf("/") + 1 ? file.slice(0, at) : file;
+  const dot = file.lastIndexOf(".");
+  return dot > file.lastIndexOf("/") + 1 ? file.slice(0, dot) : file;
 }
 
 /** The sub-folders, and what lies beside none by its names; `mixed` are the folders with several videos by names. */
@@ -122,7 +122,7 @@ export function looseOf(files: readonly string[]): Candidate[] {
 }
 
 function neighbours(files: readonly string[]): string[] {
-  return samplePlaces(files.length).map((at) => files[at]);
+  return samplePlaces(files.length).map((place) => files[place]);
 }
 
 /** Of each row the candidates to look at: all, or 32 evenly spaced ones. */

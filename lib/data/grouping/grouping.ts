@@ -122,12 +122,12 @@ export function commonBase(files: readonly string[]): string {
 function judge(candidates: readonly Candidate[], looks: Looks): Judged[] {
   const judged: Judged[] = [];
   for (const row of rowsIn(candidates)) {
-    const together = looks.of(row);
+    const together = looks.together(row);
     // Few folders of unrelated names may be of both kinds; those of one name, with other numbers, are of one.
     const apart = row[0].row.endsWith("*") && row.length <= LOOKED_AT;
     const known = row.some(({ kind }) => kind === "pictures");
     for (const each of row) {
-      const look = apart ? looks.of([each]) : together;
+      const look = apart ? looks.together([each]) : together;
       judged.push({ ...each, look, isVideo: isVideo(each, { look, together, known }) });
     }
   }
@@ -167,9 +167,9 @@ class Looks {
       wanted.flatMap(({ each, pathOf }) => each.sample.map(pathOf)),
       this.#options,
     );
-    let at = 0;
+    let offset = 0;
     for (const { each } of wanted) {
-      const own = found.slice(at, at += each.sample.length / 2);
+      const own = found.slice(offset, offset += each.sample.length / 2);
       this.#pairs.set(each, own.filter((pair) => pair !== undefined));
     }
   }
@@ -180,7 +180,7 @@ class Looks {
   }
 
   /** The look of candidates together, of those that were looked at. */
-  of(candidates: readonly Candidate[]): Look {
+  together(candidates: readonly Candidate[]): Look {
     return lookOf(candidates.flatMap((each) => this.#pairs.get(each) ?? []), this.#common);
   }
 }

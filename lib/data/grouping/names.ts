@@ -51,10 +51,10 @@ export function rowOf(paths: readonly string[]): Map<string, { row: string; besi
 
 /** A file's path without its suffix and without the frame's number at its end, where a name is left. */
 export function withoutFrame(file: string): string {
-  const at = file.lastIndexOf("/") + 1;
+  const start = file.lastIndexOf("/") + 1;
   const dot = file.lastIndexOf(".");
-  const stem = file.slice(at, dot > at ? dot : undefined);
-  return file.slice(0, at) + (stem.replace(/[-_. ]*(?:frame|img|f)?[-_. ]*\d+$/i, "") || stem);
+  const stem = file.slice(start, dot > start ? dot : undefined);
+  return file.slice(0, start) + (stem.replace(/[-_. ]*(?:frame|img|f)?[-_. ]*\d+$/i, "") || stem);
 }
 
 /** True for a file that is named by a number alone, or as `frame_07` and `img12` are. */

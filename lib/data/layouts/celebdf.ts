@@ -106,8 +106,8 @@ function versionOf(root: string): "v1" | "v2" | undefined {
     );
     return found.size !== 1 ? undefined : found.has("1") ? "v1" : "v2";
   };
-  for (let at = root; at !== dirname(at); at = dirname(at)) {
-    const version = /celeb/i.test(basename(at)) ? inName(basename(at)) : undefined;
+  for (let path = root; path !== dirname(path); path = dirname(path)) {
+    const version = /celeb/i.test(basename(path)) ? inName(basename(path)) : undefined;
     if (version) return version;
   }
   return inName(basename(root));

@@ -93,18 +93,18 @@ async function readDeepfakeBench(path: string, options: Selection = {}): Promise
     const label = labelOf(each.labelName, path);
     const method = methods[each.labelName] ?? each.labelName;
     const folder = each.frames.length > 0 ? await map.find(dirname(slashes(each.frames[0]))) : undefined;
-    const of = absent.get(each.labelName) ?? { expected: 0, examples: [] };
-    absent.set(each.labelName, of);
-    of.expected++;
+    const shortage = absent.get(each.labelName) ?? { expected: 0, examples: [] };
+    absent.set(each.labelName, shortage);
+    shortage.expected++;
     if (folder === undefined) {
-      of.examples.push(each.name);
+      shortage.examples.push(each.name);
       continue;
     }
     if (!contents.has(folder)) contents.set(folder, listNames(folder));
     const names = await contents.get(folder)!;
     if (typeof names === "string") {
       skipped.push({ path: folder, reason: names });
-      of.examples.push(each.name);
+      shortage.examples.push(each.name);
       continue;
     }
     const listed = [...new Set(each.frames.map((frame) => basename(slashes(frame))))].filter(isImage).sort(

@@ -101,7 +101,7 @@ async function readFaceForensics(
         skipped.push({ path: join(source.folder, each.name), reason: `not named ${form}` });
         continue;
       }
-      const parts = splits?.of.get(each.name) ?? [];
+      const parts = splits?.splitsOf.get(each.name) ?? [];
       if (splits && parts.length === 0) {
         skipped.push({ path: join(source.folder, each.name), reason: "in none of the split files" });
         continue;
@@ -289,7 +289,7 @@ function shortages(
   const what = compression ? `${method} ${compression}` : method;
   const official = dfd ? officialVideos[label === 0 ? "actors" : "DeepFakeDetection"] : officialVideos.ffpp;
   const listed = splits
-    ? [...splits.of.keys()].filter((name) => ffppIdentities(name).length === (label === 0 ? 1 : 2))
+    ? [...splits.splitsOf.keys()].filter((name) => ffppIdentities(name).length === (label === 0 ? 1 : 2))
     : [];
   const absent = listed.filter((name) => !found.has(name));
   if (absent.length === 0 && found.size >= official) return [];

@@ -16,7 +16,7 @@ const officialPairs: Readonly<Record<Split, number>> = { train: 360, val: 70, te
 /** What the split files of FaceForensics++ say. */
 export type Splits = {
   /** Splits by name of a video, more than one where files contradict each other. */
-  readonly of: ReadonlyMap<string, Split[]>;
+  readonly splitsOf: ReadonlyMap<string, Split[]>;
   /** Where they lie, for people: `splits/*.json`. */
   readonly from: string;
   /** The files that are there, relative to the root. */
@@ -37,7 +37,7 @@ export async function readSplits(tree: Tree): Promise<Splits | undefined> {
     names.some((name) => filesOf(path).includes(`${name}.json`))
   );
   if (folder === undefined) return undefined;
-  const of = new Map<string, Split[]>();
+  const splitsOf = new Map<string, Split[]>();
   const missing: Shortage[] = [];
   const files: string[] = [];
   for (const split of names) {
@@ -56,7 +56,7 @@ export async function readSplits(tree: Tree): Promise<Splits | undefined> {
     files.push(below(folder, name));
     for (const [a, b] of pairs) {
       for (const name of [a, b, `${a}_${b}`, `${b}_${a}`]) {
-        of.set(name, [...new Set([...(of.get(name) ?? []), split])]);
+        splitsOf.set(name, [...new Set([...(splitsOf.get(name) ?? []), split])]);
       }
     }
     if (pairs.length < officialPairs[split]) {
@@ -69,7 +69,7 @@ export async function readSplits(tree: Tree): Promise<Splits | undefined> {
       });
     }
   }
-  return { of, from: below(folder, "*.json"), files, missing };
+  return { splitsOf, from: below(folder, "*.json"), files, missing };
 }
 
 /** `val.json`, or what else the split is called. */

@@ -160,15 +160,15 @@ function placeOf(path: string): Place | undefined {
       } and ${parts[fake]}`,
     );
   }
-  const at = Math.max(real, fake);
+  const depth = Math.max(real, fake);
   const isSplit = (i: number) => i >= 0 && i < parts.length && splitNamed(parts[i]) !== undefined;
-  const inside = isSplit(at + 1);
-  const outside = parts.slice(0, at).findLastIndex((part) => splitNamed(part) !== undefined);
+  const inside = isSplit(depth + 1);
+  const outside = parts.slice(0, depth).findLastIndex((part) => splitNamed(part) !== undefined);
   return {
     label: real >= 0 ? 0 : 1,
-    split: inside ? splitNamed(parts[at + 1]) : outside >= 0 ? splitNamed(parts[outside]) : undefined,
-    above: parts.slice(0, at).filter((_, i) => i !== outside).join("/"),
-    base: parts.slice(0, at + (inside ? 2 : 1)).join("/"),
+    split: inside ? splitNamed(parts[depth + 1]) : outside >= 0 ? splitNamed(parts[outside]) : undefined,
+    above: parts.slice(0, depth).filter((_, i) => i !== outside).join("/"),
+    base: parts.slice(0, depth + (inside ? 2 : 1)).join("/"),
   };
 }
 

@@ -151,7 +151,7 @@ export type FoundVideo = { name: string; folder: string; frames: string; file?: 
  */
 export function findVideos(tree: Tree, base: string): Map<string, FoundVideo> {
   const found = new Map<string, FoundVideo>();
-  const at = (name: string) => found.get(name) ?? { name, folder: "", frames: "" };
+  const videoOf = (name: string) => found.get(name) ?? { name, folder: "", frames: "" };
   const here = tree.folders.get(base);
   if (!here) return found;
   for (const folder of [base, below(base, "videos")]) {
@@ -161,7 +161,7 @@ export function findVideos(tree: Tree, base: string): Map<string, FoundVideo> {
     for (const name of names.sort((a, b) => first(a) - first(b))) {
       if (!isVideo(name)) continue;
       const own = freeName(name, (each) => found.has(each));
-      found.set(own, { ...at(own), file: below(folder, name) });
+      found.set(own, { ...videoOf(own), file: below(folder, name) });
     }
   }
   const others = new Set([...frameFolders, "masks", "mask", "landmarks", "boxes"]);
@@ -173,8 +173,8 @@ export function findVideos(tree: Tree, base: string): Map<string, FoundVideo> {
       const folder = below(holder, name);
       const frames = namesIn(tree.folders.get(folder)?.files ?? "").filter(isImage);
       // An empty folder among the frames is a video without any, and is told of.
-      if ((frames.length > 0 || holder !== base) && at(name).frames === "") {
-        found.set(name, { ...at(name), folder, frames: frames.join("\n") });
+      if ((frames.length > 0 || holder !== base) && videoOf(name).frames === "") {
+        found.set(name, { ...videoOf(name), folder, frames: frames.join("\n") });
       }
     }
     const loose = new Map<string, string[]>();
@@ -183,8 +183,8 @@ export function findVideos(tree: Tree, base: string): Map<string, FoundVideo> {
       loose.set(video, [...(loose.get(video) ?? []), name]);
     }
     for (const [name, frames] of loose) {
-      if (at(name).frames === "") {
-        found.set(name, { ...at(name), folder: holder, frames: frames.join("\n") });
+      if (videoOf(name).frames === "") {
+        found.set(name, { ...videoOf(name), folder: holder, frames: frames.join("\n") });
       }
     }
   }

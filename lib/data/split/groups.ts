@@ -9,7 +9,7 @@ import type { Sample } from "../sample.ts";
 /** Things by index in groups that can be joined. */
 export type Groups = {
   /** The group of a thing, as a number; it changes when groups are joined. */
-  of(index: number): number;
+  groupOf(index: number): number;
   /** Joins two things' groups; false when they are one already. */
   join(a: number, b: number): boolean;
 };
@@ -17,20 +17,20 @@ export type Groups = {
 /** `count` things, each in a group of its own. */
 function createGroups(count: number): Groups {
   const parents = Int32Array.from({ length: count }, (_, i) => i);
-  const of = (index: number): number => {
+  const groupOf = (index: number): number => {
     let root = index;
     while (parents[root] !== root) root = parents[root];
-    for (let at = index; at !== root;) {
-      const next = parents[at];
-      parents[at] = root;
-      at = next;
+    for (let member = index; member !== root;) {
+      const next = parents[member];
+      parents[member] = root;
+      member = next;
     }
     return root;
   };
   return {
-    of,
+    groupOf,
     join(a, b) {
-      const [one, other] = [of(a), of(b)];
+      const [one, other] = [groupOf(a), groupOf(b)];
       if (one === other) return false;
       parents[Math.max(one, other)] = Math.min(one, other);
       return true;

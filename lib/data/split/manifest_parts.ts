@@ -108,8 +108,8 @@ async function splitUp(
   dealing: DataRequest["dealing"],
   options: PartsOptions,
 ): Promise<Dealt> {
-  const at = (split: string) => inOrder(samples.filter((sample) => sample.split === split));
-  const [val, test] = [at("val"), at("test")];
+  const inSplit = (split: string) => inOrder(samples.filter((sample) => sample.split === split));
+  const [val, test] = [inSplit("val"), inSplit("test")];
   const dealt = await deal(samples.filter(({ split }) => split !== "val" && split !== "test"), dealing, {
     hasVal: val.length > 0,
     hasTest: test.length > 0,

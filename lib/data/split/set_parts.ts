@@ -20,8 +20,8 @@ export async function dataParts(
   options: PartsOptions & Pick<DataRequest, "choice" | "dealing">,
 ): Promise<Parts> {
   const read = await dealSet(await readLayout(spec, { ...options, isTest: false }), { spec, ...options });
-  const at = (split: string) => read.samples.filter((sample) => sample.split === split);
-  const parts = { train: at("train"), val: at("val"), test: at("test") };
+  const inSplit = (split: string) => read.samples.filter((sample) => sample.split === split);
+  const parts = { train: inSplit("train"), val: inSplit("val"), test: inSplit("test") };
   for (const part of ["train", "val", "test"] as const) {
     needBothClasses(parts[part], { what: `${spec.name} ${part}`, ...options });
   }

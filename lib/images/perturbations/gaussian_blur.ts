@@ -58,9 +58,9 @@ export function blur(
       }
     }
     for (let i = 0; i < length; i++) {
-      const at = i + 3 * reach;
-      let sum = weights[0] * padded[at];
-      for (let t = 1; t <= reach; t++) sum += weights[t] * (padded[at - 3 * t] + padded[at + 3 * t]);
+      const centre = i + 3 * reach;
+      let sum = weights[0] * padded[centre];
+      for (let t = 1; t <= reach; t++) sum += weights[t] * (padded[centre - 3 * t] + padded[centre + 3 * t]);
       target[from + i] = sum + 0.5; // cut off when stored, which rounds
     }
   }
