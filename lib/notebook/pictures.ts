@@ -83,8 +83,8 @@ ${scale ? scaleSvg(scale, { y: bottom, most }) : ""}
 /** Where a tile stands, and the size of a value that is drawn in full. */
 type Place = { readonly x: number; readonly y: number; readonly most: number };
 
-async function tileSvg(tile: Tile, at: Place): Promise<string> {
-  const { x, y } = at;
+async function tileSvg(tile: Tile, place: Place): Promise<string> {
+  const { x, y } = place;
   const size = Math.round(Math.sqrt(tile.image.length / 3));
   const bytes = await sharp(tile.image, { raw: { width: size, height: size, channels: 3 } })
     .grayscale(tile.map !== undefined) // so that the map's colours are its own
@@ -99,8 +99,8 @@ async function tileSvg(tile: Tile, at: Place): Promise<string> {
     }</text>`;
   });
   return `<image x="${x}" y="${y}" width="${TILE}" height="${TILE}" href="${href}"/>
-${tile.map ? mapSvg(tile.map, at) : ""}
-${tile.mask ? maskSvg(tile.mask, at) : ""}
+${tile.map ? mapSvg(tile.map, place) : ""}
+${tile.mask ? maskSvg(tile.mask, place) : ""}
 <rect x="${x - 1}" y="${y - 1}" width="${TILE + 2}" height="${
     TILE + 2
   }" fill="none" stroke="${colour}" stroke-width="2"/>
@@ -118,15 +118,15 @@ function opacityOf(value: number, most: number): number {
 }
 
 /** One square for each patch, the more opaque the larger its value. */
-function mapSvg(map: ArrayLike<number>, at: Place): string {
+function mapSvg(map: ArrayLike<number>, place: Place): string {
   const values = Array.from(map);
   const grid = Math.round(Math.sqrt(values.length));
   const side = TILE / grid;
   return values.map((value, i) => {
-    const opacity = opacityOf(value, at.most);
+    const opacity = opacityOf(value, place.most);
     if (opacity < 0.02) return "";
-    const left = at.x + (i % grid) * side;
-    const above = at.y + Math.floor(i / grid) * side;
+    const left = place.x + (i % grid) * side;
+    const above = place.y + Math.floor(i / grid) * side;
     const colour = classScale.range[value > 0 ? 1 : 0];
     return `<rect x="${left.toFixed(2)}" y="${above.toFixed(2)}" width="${side.toFixed(2)}" height="${
       side.toFixed(2)
@@ -135,8 +135,8 @@ function mapSvg(map: ArrayLike<number>, at: Place): string {
 }
 
 /** The colours from −`most` to `most`, over the grey that the images have below a map, with their values. */
-function scaleSvg(title: string, at: Pick<Place, "y" | "most">): string {
-  const { y, most } = at;
+function scaleSvg(title: string, place: Pick<Place, "y" | "most">): string {
+  const { y, most } = place;
   const [left, width, parts] = [GAP, 260, 65];
   const steps = Array.from({ length: parts }, (_, i) => {
     const value = most * (2 * (i + 0.5) / parts - 1);
@@ -167,7 +167,7 @@ ${names}`;
 }
 
 /** The border between patches inside and outside of a mask. */
-function maskSvg(mask: ArrayLike<number>, at: { readonly x: number; readonly y: number }): string {
+function maskSvg(mask: ArrayLike<number>, place: { readonly x: number; readonly y: number }): string {
   const grid = Math.round(Math.sqrt(mask.length));
   const side = TILE / grid;
   const inside = (row: number, column: number) =>
@@ -175,7 +175,7 @@ function maskSvg(mask: ArrayLike<number>, at: { readonly x: number; readonly y: 
   const edges: string[] = [];
   for (let row = 0; row <= grid; row++) {
     for (let column = 0; column <= grid; column++) {
-      const [left, above] = [at.x + column * side, at.y + row * side];
+      const [left, above] = [place.x + column * side, place.y + row * side];
       if (inside(row, column) !== inside(row - 1, column)) edges.push(`M${left} ${above}h${side}`);
       if (inside(row, column) !== inside(row, column - 1)) edges.push(`M${left} ${above}v${side}`);
     }

@@ -48,10 +48,10 @@ export function createScreen(
 
   const progress = (
     name: string,
-    at: { done: number; total: number; unit: string; each?: number; extra?: string },
+    reached: { done: number; total: number; unit: string; each?: number; extra?: string },
   ) => {
     if (signal?.aborted) return;
-    const { done, total, unit, each = 1, extra = "" } = at;
+    const { done, total, unit, each = 1, extra = "" } = reached;
     const shown = printable(name);
     const now = performance.now();
     if (task?.name !== name) {
@@ -77,8 +77,8 @@ export function createScreen(
     if (bar) bar.update(done, { rate, extra, left });
     else if (inPlace) {
       const time = done === total ? duration(seconds) : `${left} left`;
-      const at = total > 0 ? `${done}/${total}${rate}${extra} | ${time}` : `${done}${rate}${extra}`;
-      inPlace(`${shown}: ${at}`, total > 0 ? done / total : 0);
+      const status = total > 0 ? `${done}/${total}${rate}${extra} | ${time}` : `${done}${rate}${extra}`;
+      inPlace(`${shown}: ${status}`, total > 0 ? done / total : 0);
     } else if ((done === total && total > 0) || now - task.said > PLAIN_EVERY_MS) {
       task.said = now;
       const end = done === total ? `, ${duration(seconds)}` : ` | ${left} left`;

@@ -69,7 +69,7 @@ type Step = {
   readonly config: ForgeLensConfig;
   readonly N: number;
   /** The dtype of matrix products. */
-  readonly low: number;
+  readonly matrixType: number;
   readonly weights: ReadonlyMap<string, Ref>;
   readonly gradients: Map<string, Ref>;
 };
@@ -89,7 +89,15 @@ export function headGraph(
   const N = options.tokens;
   const variables = writeVariables(o, config);
   const weights = new Map([...variables].map(([key, variable]) => [key, o.read(variable.weight)]));
-  const step: Step = { graph, o, config, N, low: DTYPE[options.precision], weights, gradients: new Map() };
+  const step: Step = {
+    graph,
+    o,
+    config,
+    N,
+    matrixType: DTYPE[options.precision],
+    weights,
+    gradients: new Map(),
+  };
 
   const tokens = graph.input(stepInputs.tokens, { dtype: float32, shape: [-1, N, D] });
   const labels = graph.input(stepInputs.labels, { dtype: DTYPE.int32, shape: [-1] });
@@ -104,7 +112,7 @@ export function headGraph(
     layers.push(writeLayer(step, { i, x: layers[i].y, seeds, leastKept }));
   }
   const pooled = writePool(step, layers[config.depth].y); // [B, D]
-  const classifier = writeLinear({ ...step, low: float32 }, "cls_head", pooled.y); // [B, 2]
+  const classifier = writeLinear({ ...step, matrixType: float32 }, "cls_head", pooled.y); // [B, 2]
   // The op that has loss and gradient in one is refused by a GPU that is to give the same numbers twice.
   const likelihoods = o.unary("LogSoftmax", classifier.y); // [B, 2]
   const targets = graph.op("OneHot", [
@@ -143,7 +151,7 @@ function writeVariables(o: GraphOps, config: ForgeLensConfig): Map<string, Recor
     });
     variables.set(key, { weight, m, v });
   }
-  const assigned = [...variables.values()].flatMap((of) => slots.map((slot) => of[slot].assigned));
+  const assigned = [...variables.values()].flatMap((bySlot) => slots.map((slot) => bySlot[slot].assigned));
   o.output("assigned", o.scalar(1, DTYPE.float32), assigned);
   return variables;
 }
@@ -182,7 +190,7 @@ function sumRows(graph: Graph, x: Ref): Ref {
  * `outputScale` is one for each output, [out].
  */
 function writeLinear(
-  { graph, o, low, weights, gradients }: Step,
+  { graph, o, matrixType, weights, gradients }: Step,
   name: string,
   x: Ref,
   options: { readonly suffix?: string; readonly inputScale?: number; readonly outputScale?: Ref } = {},
@@ -193,16 +201,16 @@ function writeLinear(
   const byOutput = (y: Ref) => outputScale ? o.mul(y, outputScale) : y;
   const byRow = (y: Ref) => outputScale ? o.mul(y, o.reshape(outputScale, [-1, 1])) : y;
   const [weightKey, biasKey] = ["weight", "bias"].map((part) => `${name}${suffix}${part}`);
-  const input = o.cast(x, low);
-  const weight = o.cast(byRow(byInput(weights.get(weightKey)!)), low); // [out, in]
+  const input = o.cast(x, matrixType);
+  const weight = o.cast(byRow(byInput(weights.get(weightKey)!)), matrixType); // [out, in]
   const product = o.matMul(input, weight, { transposeB: true }); // [R, out]
-  const y = o.addBias(product, o.cast(byOutput(weights.get(biasKey)!), low));
+  const y = o.addBias(product, o.cast(byOutput(weights.get(biasKey)!), matrixType));
   const back = (dy: Ref) => {
-    const lowDy = o.cast(dy, low);
-    const product = o.cast(o.matMul(lowDy, input, { transposeA: true }), float32); // [out, in]
+    const castDy = o.cast(dy, matrixType);
+    const product = o.cast(o.matMul(castDy, input, { transposeA: true }), float32); // [out, in]
     gradients.set(weightKey, byRow(byInput(product)));
     gradients.set(biasKey, byOutput(o.cast(sumRows(graph, dy), float32))); // [out]
-    return o.matMul(lowDy, weight); // [R, in]
+    return o.matMul(castDy, weight); // [R, in]
   };
   return { y, back };
 }
@@ -320,7 +328,7 @@ function writeLayer(
   const positive = o.unary("Relu", linear1.y);
   const hidden = step.config.dropout === 0
     ? positive
-    : o.mul(positive, writeMask(step, positive, { ...draw("dropout"), dtype: step.low }));
+    : o.mul(positive, writeMask(step, positive, { ...draw("dropout"), dtype: step.matrixType }));
   const linear2 = writeLinear(step, `${name}.linear2`, hidden, { inputScale: keepScale(step.config) }); // [R, D]
   const fed = writeDropout(step, o.cast(linear2.y, float32), draw("dropout2"));
   const norm2 = writeNorm(step, `${name}.norm2`, o.add(norm1.y, fed.y));
@@ -328,7 +336,7 @@ function writeLayer(
     const dSum = norm2.back(dy);
     // What was dropped is 0 too, so that ReLU's gradient is that of both.
     const dHidden = graph.op("ReluGrad", [linear2.back(fed.back(dSum)), hidden], {
-      attrs: { T: { type: step.low } },
+      attrs: { T: { type: step.matrixType } },
     });
     const dMiddle = norm1.back(o.add(dSum, o.cast(linear1.back(dHidden), float32)));
     return o.add(dMiddle, o.cast(attention.back(dropped.back(dMiddle)), float32));
@@ -338,7 +346,7 @@ function writeLayer(
 
 /** Self-attention across the tokens of an image, on rows [R, D]. */
 function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; draw: Draw }): Layer {
-  const { o, low, N, config: { dim: D, heads: H } } = step;
+  const { o, matrixType, N, config: { dim: D, heads: H } } = step;
   const { float32 } = DTYPE;
   const K = D / H;
   // Queries come scaled by 1/√K out of their projection, and values by what dropout's weights would be.
@@ -350,20 +358,22 @@ function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; d
   const apart = o.transpose(o.reshape(inProj.y, [-1, N, 3 * H, K]), [0, 2, 1, 3]); // [B, 3H, N, K]
   const [q, k, v] = o.split(apart, 3, 1); // each [B, H, N, K]
   const weights = o.unary("Softmax", o.batchMatMul(q, k, { transposeB: true })); // [B, H, N, N]
-  const mask = step.config.dropout === 0 ? undefined : writeMask(step, weights, { ...draw, dtype: low });
+  const mask = step.config.dropout === 0
+    ? undefined
+    : writeMask(step, weights, { ...draw, dtype: matrixType });
   const masked = (y: Ref) => mask ? o.mul(y, mask) : y;
-  const lowWeights = masked(weights);
-  const mixed = o.batchMatMul(lowWeights, v); // [B, H, N, K]
+  const maskedWeights = masked(weights);
+  const mixed = o.batchMatMul(maskedWeights, v); // [B, H, N, K]
   const joined = o.reshape(o.transpose(mixed, [0, 2, 1, 3]), [-1, D]); // [R, D]
   const outProj = writeLinear(step, `${name}.out_proj`, joined); // [R, D]
   const back = (dy: Ref) => {
     const dJoined = o.reshape(outProj.back(dy), [-1, N, H, K]); // [B, N, H, K]
     const dMixed = o.transpose(dJoined, [0, 2, 1, 3]); // [B, H, N, K]
-    const dV = o.batchMatMul(lowWeights, dMixed, { transposeA: true }); // [B, H, N, K]
+    const dV = o.batchMatMul(maskedWeights, dMixed, { transposeA: true }); // [B, H, N, K]
     const dWeights = o.cast(masked(o.batchMatMul(dMixed, v, { transposeB: true })), float32); // [B, H, N, N]
     // Softmax's gradient; the sum over a row of weights × their gradients is that of outputs × theirs, which are fewer.
     const along = o.sum(o.mul(o.cast(dMixed, float32), o.cast(mixed, float32)), -1); // [B, H, N, 1]
-    const dLikeness = o.cast(o.mul(o.cast(weights, float32), o.sub(dWeights, along)), low);
+    const dLikeness = o.cast(o.mul(o.cast(weights, float32), o.sub(dWeights, along)), matrixType);
     const dQ = o.batchMatMul(dLikeness, k);
     const dK = o.batchMatMul(dLikeness, q, { transposeA: true });
     const dApart = o.transpose(o.concat([dQ, dK, dV], 1), [0, 2, 1, 3]); // [B, N, 3H, K]

@@ -162,11 +162,15 @@ function shortOf(
 ): string | undefined {
   const { packets, hidden, claimed, format } = info;
   const { frames, wanted, damage } = options;
-  const of = claimed !== undefined && frames < claimed ? `${frames} of ${claimed} frames are there` : "";
-  if (damage) return [damage, of].filter((text) => text !== "").join(", ");
+  const incomplete = claimed !== undefined && frames < claimed
+    ? `${frames} of ${claimed} frames are there`
+    : "";
+  if (damage) return [damage, incomplete].filter((text) => text !== "").join(", ");
   if (hidden > 0) return `an edit list shows ${frames} of ${packets + hidden} frames`;
-  if (of !== "" && packets < claimed!) {
-    return format === "avi" ? `${of}, the others were dropped when it was made` : `${of}; it may be cut`;
+  if (incomplete !== "" && packets < claimed!) {
+    return format === "avi"
+      ? `${incomplete}, the others were dropped when it was made`
+      : `${incomplete}; it may be cut`;
   }
   return frames < packets && frames < wanted ? `${packets} packets give ${frames} frames` : undefined;
 }

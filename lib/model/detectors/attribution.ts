@@ -59,8 +59,8 @@ export function attribution(detector: Pick<Detector, "forward" | "kind">, tokens
     let shares: tf.Tensor = tf.zeros(tokens.shape.slice(0, 2)); // [B, N]
     for (let step = 0; step < STEPS; step++) {
       shares = tf.tidy(() => {
-        const at = tf.add(mean, tf.mul(away, (step + 0.5) / STEPS));
-        return tf.add(shares, tf.div(tf.sum(tf.mul(gradient(at), away), -1), STEPS));
+        const point = tf.add(mean, tf.mul(away, (step + 0.5) / STEPS));
+        return tf.add(shares, tf.div(tf.sum(tf.mul(gradient(point), away), -1), STEPS));
       });
     }
     const logit = logitOf(tokens) as tf.Tensor1D;

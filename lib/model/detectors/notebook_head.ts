@@ -206,13 +206,14 @@ export function forgeLensShapes(
   layer("wsgm.guidance.2", [D, D]);
   layer("wsgm.norm", [D]);
   for (let i = 0; i < config.depth; i++) {
-    const at = `faformer.layers.${i}`;
-    shapes.set(`${at}.self_attn.in_proj_weight`, [3 * D, D]).set(`${at}.self_attn.in_proj_bias`, [3 * D]);
-    layer(`${at}.self_attn.out_proj`, [D, D]);
-    layer(`${at}.linear1`, [F, D]);
-    layer(`${at}.linear2`, [D, F]);
-    layer(`${at}.norm1`, [D]);
-    layer(`${at}.norm2`, [D]);
+    const prefix = `faformer.layers.${i}`;
+    shapes.set(`${prefix}.self_attn.in_proj_weight`, [3 * D, D]);
+    shapes.set(`${prefix}.self_attn.in_proj_bias`, [3 * D]);
+    layer(`${prefix}.self_attn.out_proj`, [D, D]);
+    layer(`${prefix}.linear1`, [F, D]);
+    layer(`${prefix}.linear2`, [D, F]);
+    layer(`${prefix}.norm1`, [D]);
+    layer(`${prefix}.norm2`, [D]);
   }
   layer("cls_head", [2, D]);
   return shapes;
@@ -228,19 +229,19 @@ function forgeLensParams(model: ForgeLens): ForgeLensParams {
     guidance2: linear("wsgm.guidance.2"),
     norm: norm("wsgm.norm"),
     layers: Array.from({ length: model.config.depth }, (_, i) => {
-      const at = `faformer.layers.${i}`;
+      const prefix = `faformer.layers.${i}`;
       return {
         selfAttn: {
           inProj: {
-            weight: matrix(`${at}.self_attn.in_proj_weight`),
-            bias: vector(`${at}.self_attn.in_proj_bias`),
+            weight: matrix(`${prefix}.self_attn.in_proj_weight`),
+            bias: vector(`${prefix}.self_attn.in_proj_bias`),
           },
-          outProj: linear(`${at}.self_attn.out_proj`),
+          outProj: linear(`${prefix}.self_attn.out_proj`),
         },
-        linear1: linear(`${at}.linear1`),
-        linear2: linear(`${at}.linear2`),
-        norm1: norm(`${at}.norm1`),
-        norm2: norm(`${at}.norm2`),
+        linear1: linear(`${prefix}.linear1`),
+        linear2: linear(`${prefix}.linear2`),
+        norm1: norm(`${prefix}.norm1`),
+        norm2: norm(`${prefix}.norm2`),
       };
     }),
     clsHead: linear("cls_head"),

@@ -113,22 +113,22 @@ export function bindPaper(
     clip,
     faformerHeads,
     wsgm: Array.from({ length: wsgmCount }, (_, i): Wsgm => {
-      const at = `${tower}transformer.WSGM_modules.${i}`;
-      return { down: layer(`${at}.down`), middle: layer(`${at}.middle`), up: layer(`${at}.up`) };
+      const prefix = `${tower}transformer.WSGM_modules.${i}`;
+      return { down: layer(`${prefix}.down`), middle: layer(`${prefix}.middle`), up: layer(`${prefix}.up`) };
     }),
     stage1: layer("backbone.fc.1"),
     faformer: Array.from({ length: faformerDepth(dict) }, (_, i): FaformerBlock => {
-      const at = `transformer.resblocks.${i}`;
+      const prefix = `transformer.resblocks.${i}`;
       const inProj = {
-        weight: t.get(`${at}.attn.in_proj_weight`) as tf.Tensor2D,
-        bias: t.get(`${at}.attn.in_proj_bias`) as tf.Tensor1D,
+        weight: t.get(`${prefix}.attn.in_proj_weight`) as tf.Tensor2D,
+        bias: t.get(`${prefix}.attn.in_proj_bias`) as tf.Tensor1D,
       };
       return {
-        ln1: norm(`${at}.ln_1`),
-        attn: { inProj, outProj: layer(`${at}.attn.out_proj`) },
-        ln2: norm(`${at}.ln_2`),
-        hidden: layer(`${at}.mlp.0`),
-        out: layer(`${at}.mlp.3`),
+        ln1: norm(`${prefix}.ln_1`),
+        attn: { inProj, outProj: layer(`${prefix}.attn.out_proj`) },
+        ln2: norm(`${prefix}.ln_2`),
+        hidden: layer(`${prefix}.mlp.0`),
+        out: layer(`${prefix}.mlp.3`),
       };
     }),
     clsToken: t.get("cls_token") as tf.Tensor1D,
@@ -279,14 +279,14 @@ function paperShapes(
   layer("backbone.fc.1", [1, E]);
   layer("backbone.ln_post", [E]); // stage 1 has it and does not use it
   for (let i = 0; i < faformerDepth(dict); i++) {
-    const at = `transformer.resblocks.${i}`;
-    const hidden = dict.get(`${at}.mlp.0.weight`)?.shape[0] ?? E;
-    shapes.set(`${at}.attn.in_proj_weight`, [3 * E, E]).set(`${at}.attn.in_proj_bias`, [3 * E]);
-    layer(`${at}.attn.out_proj`, [E, E]);
-    layer(`${at}.ln_1`, [E]);
-    layer(`${at}.ln_2`, [E]);
-    layer(`${at}.mlp.0`, [hidden, E]);
-    layer(`${at}.mlp.3`, [E, hidden]);
+    const prefix = `transformer.resblocks.${i}`;
+    const hidden = dict.get(`${prefix}.mlp.0.weight`)?.shape[0] ?? E;
+    shapes.set(`${prefix}.attn.in_proj_weight`, [3 * E, E]).set(`${prefix}.attn.in_proj_bias`, [3 * E]);
+    layer(`${prefix}.attn.out_proj`, [E, E]);
+    layer(`${prefix}.ln_1`, [E]);
+    layer(`${prefix}.ln_2`, [E]);
+    layer(`${prefix}.mlp.0`, [hidden, E]);
+    layer(`${prefix}.mlp.3`, [E, hidden]);
   }
   shapes.set("cls_token", [E]);
   layer("ln_post", [E]);

@@ -74,10 +74,10 @@ export function toPixels(images: readonly Uint8Array[], size: number): tf.Tensor
   });
   const values = new Float32Array(images.length * length);
   images.forEach((image, i) => {
-    for (let j = 0, at = i * length; j < length; j += 3, at += 3) {
-      values[at] = byteToPixel[0][image[j]];
-      values[at + 1] = byteToPixel[1][image[j + 1]];
-      values[at + 2] = byteToPixel[2][image[j + 2]];
+    for (let j = 0, offset = i * length; j < length; j += 3, offset += 3) {
+      values[offset] = byteToPixel[0][image[j]];
+      values[offset + 1] = byteToPixel[1][image[j + 1]];
+      values[offset + 2] = byteToPixel[2][image[j + 2]];
     }
   });
   return tf.tensor4d(values, [images.length, size, size, 3]);

@@ -153,7 +153,7 @@ type Writer = {
   readonly graph: Graph;
   readonly o: GraphOps;
   /** The dtype of matrix products. */
-  readonly low: number;
+  readonly matrixType: number;
   readonly N: number;
   readonly config: Clip["config"];
   readonly fusedNorm: boolean;
@@ -169,9 +169,9 @@ function encoderGraph(
   const { width: D, patchSize, imageSize } = config;
   const graph = createGraph();
   const o = graphOps(graph);
-  const low = DTYPE[options.precision];
+  const matrixType = DTYPE[options.precision];
   const N = tokenCount(config);
-  const writer: Writer = { graph, o, low, N, config, fusedNorm: options.fusedNorm, weights: [] };
+  const writer: Writer = { graph, o, matrixType, N, config, fusedNorm: options.fusedNorm, weights: [] };
   const pixels = graph.input("pixels", { dtype: DTYPE.float32, shape: [-1, imageSize, imageSize, 3] });
   const strides = { list: [1, patchSize, patchSize, 1].map((int) => ({ int })) };
   // In float32: at the edge of CLIP's range bfloat16's steps are those between grey levels, where traces of forgery lie.
@@ -221,13 +221,13 @@ function hold(
 
 /** One residual block on rows [R, D]. */
 function writeBlock(writer: Writer, p: ResidualBlock, x: Ref): Ref {
-  const { o, low, N, config } = writer;
+  const { o, matrixType, N, config } = writer;
   const { width: D, heads: H } = config;
   const K = D / H;
   const across = config.attendAcross === "tokens";
   // Queries come scaled by 1/√K out of their projection.
   const scales = tf.tidy(() => tf.concat([tf.fill([D], 1 / Math.sqrt(K)), tf.ones([2 * D])])); // [3D]
-  const normed = o.cast(writeNorm(writer, p.ln1, x), low);
+  const normed = o.cast(writeNorm(writer, p.ln1, x), matrixType);
   const qkv = writeLinear(writer, p.attn.inProj, normed, { scale: scales }); // [R, 3D]
   scales.dispose();
   // Attention runs over the second axis from the end: tokens, or with the reference's mistake the images of the batch.
@@ -238,7 +238,7 @@ function writeBlock(writer: Writer, p: ResidualBlock, x: Ref): Ref {
   const mixed = o.transpose(o.batchMatMul(weights, v), across ? order : [2, 0, 1, 3]); // [B, N, H, K]
   const attended = writeLinear(writer, p.attn.outProj, o.reshape(mixed, [-1, D])); // [R, D]
   const middle = o.add(x, o.cast(attended, DTYPE.float32));
-  const active = writeHidden(writer, p.cFc, o.cast(writeNorm(writer, p.ln2, middle), low)); // [R, 4D]
+  const active = writeHidden(writer, p.cFc, o.cast(writeNorm(writer, p.ln2, middle), matrixType)); // [R, 4D]
   const inputScale = config.activation === "quickgelu" ? 1 / QUICK : 1;
   const fed = writeLinear(writer, p.cProj, active, { inputScale }); // [R, D]
   return o.add(middle, o.cast(fed, DTYPE.float32));
@@ -265,12 +265,12 @@ function writeLinear(
   x: Ref,
   options: { readonly scale?: number | tf.Tensor; readonly inputScale?: number } = {},
 ): Ref {
-  const { o, low } = writer;
+  const { o, matrixType } = writer;
   const { scale = 1, inputScale = 1 } = options;
   const rowScale = scale instanceof tf.Tensor ? tf.reshape(scale, [-1, 1]) : scale * inputScale;
-  const weight = hold(writer, p.weight, { dtype: low, scale: rowScale }); // [out, in]
+  const weight = hold(writer, p.weight, { dtype: matrixType, scale: rowScale }); // [out, in]
   if (rowScale instanceof tf.Tensor) rowScale.dispose();
-  const bias = hold(writer, p.bias, { dtype: low, scale });
+  const bias = hold(writer, p.bias, { dtype: matrixType, scale });
   return o.addBias(o.matMul(x, weight, { transposeB: true }), bias);
 }
 

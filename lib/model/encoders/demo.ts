@@ -287,8 +287,8 @@ function averageNeighbours({ inProj, outProj }: { inProj: Float32Array; outProj:
       inProj[(D + head * HEAD + place) * D + key[0]] = key[1];
       place++;
     };
-    for (const [at, square] of [[ROW, ROW_SQUARE], [COLUMN, COLUMN_SQUARE]]) {
-      likeness([at, 2], [at, 1]);
+    for (const [axis, square] of [[ROW, ROW_SQUARE], [COLUMN, COLUMN_SQUARE]]) {
+      likeness([axis, 2], [axis, 1]);
       likeness([PATCH, -1], [square, 8]);
       likeness([square, -8], [PATCH, 1]);
     }

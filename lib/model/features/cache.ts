@@ -277,10 +277,10 @@ async function writeShard(
   const size = 2 * shape.reduce((a, b) => a * b, 1);
   const sums: Record<string, string> = {};
   const tensors: Record<string, unknown> = {};
-  let at = 0;
+  let offset = 0;
   for (const [key, values] of entries) {
     sums[key] = sumOf(bytesOf(values));
-    tensors[key] = { dtype: "F16", shape, data_offsets: [at, at += size] };
+    tensors[key] = { dtype: "F16", shape, data_offsets: [offset, offset += size] };
   }
   // Not by saveSafetensors(): a shard is named by its header, and its numbers are in half precision already.
   const head = safetensorsHead({ __metadata__: sums, ...tensors });

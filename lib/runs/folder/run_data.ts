@@ -262,9 +262,12 @@ function valueOf(line: string, file: string): any {
 
 /** `OLD=NEW` as a function of paths; the root of a list or manifest, a folder alone, says nothing of the run's files. */
 function pathMap(root = ""): (path: string) => string {
-  const at = root.indexOf("=");
-  if (at < 0) return (path) => path;
-  const [from, to] = [root.slice(0, at).replace(/\/+$/, ""), root.slice(at + 1).replace(/\/+$/, "")];
+  const separator = root.indexOf("=");
+  if (separator < 0) return (path) => path;
+  const [from, to] = [
+    root.slice(0, separator).replace(/\/+$/, ""),
+    root.slice(separator + 1).replace(/\/+$/, ""),
+  ];
   return (path) => (path.startsWith(`${from}/`) ? `${to}${path.slice(from.length)}` : path);
 }
 
