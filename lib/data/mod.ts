@@ -28,5 +28,5 @@ export { type VideosChoice, videosChoices } from "./layouts/vocabulary.ts";
 export { type ManifestOptions, readManifest } from "./manifest.ts";
 export { epochOrder, type ImageBatch, imageBatches, splitByVideo } from "./order.ts";
 export type { Sample, SampleList, SkippedFile, TestSet } from "./sample.ts";
-export type { ScanOptions } from "./scan.ts";
+export { type JoinedNames, namesIn, type ScanOptions } from "./scan.ts";
 export type { Groups } from "./split/groups.ts";

@@ -9,7 +9,10 @@ import { InputError, reasonOf } from "../base/errors.ts";
 import { writeWhole } from "../base/files.ts";
 import { byName } from "./sample.ts";
 
-/** One folder; names are in the order of people, joined by line feeds, so that a million of them are few objects. */
+/** Names joined by line feeds, `""` for none, so that a million of them are few objects: {@link joinNames} makes it, {@link namesIn} lists them. */
+export type JoinedNames = string & { readonly joined: true };
+
+/** One folder; names are in the order of people. */
 export type Folder = {
   /** Relative to the root, with `/`; `""` is the root itself. */
   readonly path: string;
@@ -17,10 +20,10 @@ export type Folder = {
   readonly modified: number;
   /** When it was read, in milliseconds. */
   readonly read: number;
-  readonly folders: string;
+  readonly folders: JoinedNames;
   /** Those of `folders` that are links. */
-  readonly links: string;
-  readonly files: string;
+  readonly links: JoinedNames;
+  readonly files: JoinedNames;
 };
 
 /** What a scan found. */
@@ -85,9 +88,14 @@ export function isData(name: string): boolean {
   return !name.startsWith(".") && !notData.has(name.toLowerCase()) && !unfinished.test(name);
 }
 
-/** The names in a {@link Folder}'s `files` or `folders`. */
-export function namesIn(joined: string): string[] {
-  return joined === "" ? [] : joined.split("\n");
+/** Names as one string; none of them has a line feed. */
+export function joinNames(names: readonly string[]): JoinedNames {
+  return names.join("\n") as JoinedNames;
+}
+
+/** The names in `joined`; none where there is nothing, such as a folder that a tree does not have. */
+export function namesIn(joined: JoinedNames | undefined): string[] {
+  return joined === undefined || joined === "" ? [] : joined.split("\n");
 }
 
 /**
@@ -210,9 +218,9 @@ async function readFolder(
     path,
     modified: odd.length > 0 ? 0 : modified,
     read,
-    folders: sorted(folders).join("\n"),
-    links: links.join("\n"),
-    files: sorted(files).join("\n"),
+    folders: joinNames(sorted(folders)),
+    links: joinNames(links),
+    files: joinNames(sorted(files)),
   };
 }
 
@@ -222,7 +230,7 @@ function sorted(names: string[]): string[] {
   return plain ? names.sort() : names.sort(byName);
 }
 
-function count(joined: string): number {
+function count(joined: JoinedNames): number {
   if (joined === "") return 0;
   let lines = 1;
   for (let end = joined.indexOf("\n"); end >= 0; end = joined.indexOf("\n", end + 1)) lines++;

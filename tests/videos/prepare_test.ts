@@ -6,6 +6,7 @@ import { InputError } from "../../lib/base/errors.ts";
 import { boxAround, cropSquare } from "../../lib/videos/crop.ts";
 import { containerFault } from "../../lib/data/container.ts";
 import { readSet } from "../../lib/data/layouts/mod.ts";
+import { joinNames } from "../../lib/data/scan.ts";
 import type { SetReading } from "../../lib/data/layouts/layout.ts";
 import { prepareVideos } from "../../lib/videos/prepare.ts";
 import { ffmpeg, film, withFfmpeg } from "../ffmpeg.ts";
@@ -79,7 +80,7 @@ Deno.test("readBoxes() finds videos by the end of their name, keeps the largest 
       id,
       identities: [],
       folder: "",
-      frames: "",
+      frames: joinNames([]),
       file: `${root}/x/${id.replace("/", "/c23/videos/")}.mp4`,
     } as const));
     const read = async (text: string) => {

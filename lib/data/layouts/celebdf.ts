@@ -114,9 +114,7 @@ function versionOf(root: string): "v1" | "v2" | undefined {
 }
 
 function folderOf(tree: Tree, name: string): string | undefined {
-  return namesIn(tree.folders.get("")?.folders ?? "").find((each) =>
-    each.toLowerCase() === name.toLowerCase()
-  );
+  return namesIn(tree.folders.get("")?.folders).find((each) => each.toLowerCase() === name.toLowerCase());
 }
 
 /** `id1_0007`, the real video that `id1_id0_0007` was made from: the two stay in one split where videos are dealt. */
@@ -126,9 +124,7 @@ function targetOf(method: string, name: string): string {
 }
 
 function listFile(tree: Tree): string[] {
-  return namesIn(tree.folders.get("")?.files ?? "").filter((name) =>
-    name.toLowerCase() === listName.toLowerCase()
-  );
+  return namesIn(tree.folders.get("")?.files).filter((name) => name.toLowerCase() === listName.toLowerCase());
 }
 
 /** The listed videos, as `Celeb-real/id0_0001`. */

@@ -18,7 +18,7 @@ import {
   type Shortage,
   type Video,
 } from "./layout.ts";
-import { namesIn, type Tree } from "../scan.ts";
+import { joinNames, namesIn, type Tree } from "../scan.ts";
 import { createPathMap, slashes } from "../list_paths.ts";
 import {
   type Compression,
@@ -123,7 +123,7 @@ async function readDeepfakeBench(path: string, options: Selection = {}): Promise
       split: each.split,
       identities: [...identities, ...(identities.length > 0 ? [] : [`${basename(path)}:${id}`])],
       folder,
-      frames: there.join("\n"),
+      frames: joinNames(there),
     });
   }
   const missing: Shortage[] = [...absent].filter(([, { examples }]) => examples.length > 0).map((
@@ -312,7 +312,7 @@ async function listNames(folder: string): Promise<Set<string> | string> {
 
 async function lists(tree: Tree, faults: string[]): Promise<string[]> {
   const found: string[] = [];
-  for (const file of namesIn(tree.folders.get("")?.files ?? "")) {
+  for (const file of namesIn(tree.folders.get("")?.files)) {
     if (extname(file).toLowerCase() !== ".json") continue;
     const path = join(tree.root, file);
     try {

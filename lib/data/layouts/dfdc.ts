@@ -143,7 +143,7 @@ function trainFolders(tree: Tree): string[] {
 }
 
 function has(tree: Tree, folder: string, name: string): boolean {
-  return namesIn(tree.folders.get(folder)?.files ?? "").includes(name);
+  return namesIn(tree.folders.get(folder)?.files).includes(name);
 }
 
 async function readVideos(path: string): Promise<Record<string, Record<string, unknown> | null>> {

@@ -60,7 +60,7 @@ function isDfd(tree: Tree, name: string): boolean {
 
 /** True when a tree looks like FaceForensics++: its two folders, or methods' folders beside one of originals. */
 function looksLikeFaceForensics(tree: Tree): boolean {
-  const top = namesIn(tree.folders.get("")?.folders ?? "");
+  const top = namesIn(tree.folders.get("")?.folders);
   return top.includes("original_sequences") || top.includes("manipulated_sequences") ||
     (top.some((name) => fakeMethods.includes(name)) && top.some((name) => flatReals.includes(name)));
 }
@@ -141,7 +141,7 @@ async function readFaceForensics(
 function sources(tree: Tree): Source[] {
   const found: Source[] = [];
   const add = (method: string, label: 0 | 1, folder: string) => {
-    const inside = namesIn(tree.folders.get(folder)?.folders ?? "");
+    const inside = namesIn(tree.folders.get(folder)?.folders);
     const levels = inside.filter((name) => compressionNamed(name) !== undefined);
     for (const name of levels) {
       found.push({ method, label, folder: below(folder, name), compression: compressionNamed(name) });
@@ -161,7 +161,7 @@ function sources(tree: Tree): Source[] {
 
 /** Every folder of fakes, those that are not among the known methods too. */
 function methodFolders(tree: Tree, base: string): string[] {
-  const there = namesIn(tree.folders.get(base)?.folders ?? "").filter((name) => name !== "masks");
+  const there = namesIn(tree.folders.get(base)?.folders).filter((name) => name !== "masks");
   return [
     ...fakeMethods.filter((name) => there.includes(name)),
     ...there.filter((name) => !fakeMethods.includes(name)),

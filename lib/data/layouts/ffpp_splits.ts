@@ -32,7 +32,7 @@ export type Splits = {
  */
 export async function readSplits(tree: Tree): Promise<Splits | undefined> {
   const names = ["train", "val", "test"] as const;
-  const filesOf = (folder: string) => namesIn(tree.folders.get(folder)?.files ?? "");
+  const filesOf = (folder: string) => namesIn(tree.folders.get(folder)?.files);
   const folder = ["", "splits", "dataset/splits", "dataset"].find((path) =>
     names.some((name) => filesOf(path).includes(`${name}.json`))
   );

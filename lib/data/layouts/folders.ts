@@ -19,7 +19,7 @@ import {
   stem,
   type Video,
 } from "./layout.ts";
-import { below, isBesideFrames, namesIn, type Tree } from "../scan.ts";
+import { below, isBesideFrames, joinNames, namesIn, type Tree } from "../scan.ts";
 import { type Split, splitNamed } from "./vocabulary.ts";
 
 const realNames = ["real", "reals", "0_real", "nature", "original", "originals"];
@@ -219,7 +219,7 @@ function videosIn(
       // a.mp4 and a.webm are one video twice.
       identities: named ? [`${tree.root}: ${isVideo(own) ? own.slice(0, -extname(own).length) : own}`] : [],
       folder: join(tree.root, base, folder),
-      frames: frames.map(within).join("\n"),
+      frames: joinNames(frames.map(within)),
       file: file && join(tree.root, base, file),
     });
   }

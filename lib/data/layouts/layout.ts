@@ -5,7 +5,7 @@
  */
 import { basename, extname } from "node:path";
 import { byName, imageSuffixes, type Sample, type SkippedFile } from "../sample.ts";
-import { below, namesIn, type Tree } from "../scan.ts";
+import { below, type JoinedNames, joinNames, namesIn, type Tree } from "../scan.ts";
 import type { VideosChoice } from "./vocabulary.ts";
 
 /** One video of a set, as it lies on disk. */
@@ -21,8 +21,8 @@ export type Video = {
   readonly identities: readonly string[];
   /** Folder of the frames, absolute. */
   readonly folder: string;
-  /** Names of the frames in `folder`, in the order of their numbers, joined by line feeds. */
-  readonly frames: string;
+  /** Names of the frames in `folder`, in the order of their numbers. */
+  readonly frames: JoinedNames;
   /** The video file, absolute, where there is one. */
   readonly file?: string;
 };
@@ -142,7 +142,7 @@ export function freeName(name: string, taken: (name: string) => boolean): string
 }
 
 /** A video as {@link findVideos} sees it: `folder` and `file` relative to the tree. */
-export type FoundVideo = { name: string; folder: string; frames: string; file?: string };
+export type FoundVideo = { name: string; folder: string; frames: JoinedNames; file?: string };
 
 /**
  * The videos of one folder, by name: video files in it or in `videos/` (of two with one stem the second keeps its suffix), and frames in `frames/<video>/` (or `faces`,
@@ -151,11 +151,11 @@ export type FoundVideo = { name: string; folder: string; frames: string; file?: 
  */
 export function findVideos(tree: Tree, base: string): Map<string, FoundVideo> {
   const found = new Map<string, FoundVideo>();
-  const videoOf = (name: string) => found.get(name) ?? { name, folder: "", frames: "" };
+  const videoOf = (name: string) => found.get(name) ?? { name, folder: "", frames: joinNames([]) };
   const here = tree.folders.get(base);
   if (!here) return found;
   for (const folder of [base, below(base, "videos")]) {
-    const names = namesIn(tree.folders.get(folder)?.files ?? "");
+    const names = namesIn(tree.folders.get(folder)?.files);
     // Sets are handed out as .mp4: of two with one stem that one has the name that lists use.
     const first = (name: string) => (name.endsWith(".mp4") ? 0 : 1);
     for (const name of names.sort((a, b) => first(a) - first(b))) {
@@ -168,23 +168,23 @@ export function findVideos(tree: Tree, base: string): Map<string, FoundVideo> {
   const inside = namesIn(here.folders);
   const holders = frameFolders.filter((name) => inside.includes(name)).map((name) => below(base, name));
   for (const holder of holders.length > 0 ? holders : [base]) {
-    for (const name of namesIn(tree.folders.get(holder)?.folders ?? "")) {
+    for (const name of namesIn(tree.folders.get(holder)?.folders)) {
       if (holder === base && others.has(name)) continue;
       const folder = below(holder, name);
-      const frames = namesIn(tree.folders.get(folder)?.files ?? "").filter(isImage);
+      const frames = namesIn(tree.folders.get(folder)?.files).filter(isImage);
       // An empty folder among the frames is a video without any, and is told of.
       if ((frames.length > 0 || holder !== base) && videoOf(name).frames === "") {
-        found.set(name, { ...videoOf(name), folder, frames: frames.join("\n") });
+        found.set(name, { ...videoOf(name), folder, frames: joinNames(frames) });
       }
     }
     const loose = new Map<string, string[]>();
-    for (const name of namesIn(tree.folders.get(holder)?.files ?? "").filter(isImage)) {
+    for (const name of namesIn(tree.folders.get(holder)?.files).filter(isImage)) {
       const video = stem(name).replace(/[-_. ]*(?:frame|img|f)?[-_. ]*\d+$/i, "") || stem(name);
       loose.set(video, [...(loose.get(video) ?? []), name]);
     }
     for (const [name, frames] of loose) {
       if (videoOf(name).frames === "") {
-        found.set(name, { ...videoOf(name), folder: holder, frames: frames.join("\n") });
+        found.set(name, { ...videoOf(name), folder: holder, frames: joinNames(frames) });
       }
     }
   }

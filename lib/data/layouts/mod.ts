@@ -128,7 +128,7 @@ async function findSet(
   }
   const layout = named ?? await layoutOf(tree, { source, faults });
   if (layout) return { tree, layout, isSaid: named !== undefined };
-  const inside = depth < 2 ? namesIn(tree.folders.get("")?.folders ?? "") : [];
+  const inside = depth < 2 ? namesIn(tree.folders.get("")?.folders) : [];
   const sets: Place[] = [];
   for (const name of inside) {
     const below = subtree(tree, name);
@@ -153,12 +153,12 @@ function refuseTree(
   options: { readonly source: SetSource; readonly faults: readonly string[] },
 ): never {
   const { source, faults } = options;
-  const inside = namesIn(tree.folders.get("")?.folders ?? "");
+  const inside = namesIn(tree.folders.get("")?.folders);
   const closed = tree.unreadable.slice(0, 3).map(({ path, reason }) =>
     `${path === "." ? "it" : path} cannot be read: ${reason}`
   );
   const hints = [...new Set(faults)].slice(0, 3);
-  const names = [...inside.map((name) => `${name}/`), ...namesIn(tree.folders.get("")?.files ?? "")];
+  const names = [...inside.map((name) => `${name}/`), ...namesIn(tree.folders.get("")?.files)];
   throw new InputError(
     `Cannot read the set ${source.name}: expected ${layoutTitles} in ${tree.root} but found ${
       names.slice(0, 8).join(", ") || "nothing"
