@@ -126,12 +126,12 @@ export async function train(
       lines.take(event);
       if (event.type === "epoch") history.push(event.record);
       if (event.type === "step") {
-        const { run, epoch, epochs, step, steps: perEpoch, loss } = event;
+        const { seedIndex, epoch, epochs, step, steps: perEpoch, loss } = event;
         window.push(loss);
         const every = Math.max(1, Math.round(epochs * perEpoch / 120));
         if (window.length >= every || step === perEpoch) {
           const mean = window.reduce((sum, each) => sum + each, 0) / window.length;
-          steps.push({ run, epoch: epoch - 1 + step / perEpoch, loss: mean });
+          steps.push({ run: seedIndex, epoch: epoch - 1 + step / perEpoch, loss: mean });
           window = [];
           if (drawn) chart.set(() => specOnly(spec()));
         }

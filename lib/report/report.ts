@@ -26,7 +26,7 @@ export type Prediction = {
   readonly score: number;
   /** Relative to its set. */
   readonly path: string;
-  /** Which training seed (or repeat) scored it, from 0. */
+  /** The index of the training seed, or of the repeat, that scored it, from 0. */
   readonly run: number;
 };
 
@@ -40,7 +40,7 @@ export type EvaluationResult = {
   readonly kind: "within" | "cross" | "perturbed";
   /** True for the procedural data set, which says nothing about real faces. */
   readonly demo: boolean;
-  /** Of the first run. */
+  /** Of the first training seed or repeat. */
   readonly metrics: Metrics;
   readonly intervals?: Intervals;
   readonly calibration?: CalibrationComparison;
@@ -48,9 +48,9 @@ export type EvaluationResult = {
   readonly runs?: readonly Metrics[];
 };
 
-/** One epoch of one training run. */
+/** One epoch of the training with one seed. */
 export type EpochRecord = {
-  /** From 0. */
+  /** The index of the seed, from 0. */
   readonly run: number;
   /** From 1. */
   readonly epoch: number;

@@ -39,8 +39,8 @@ export async function readWeights(
   if (options.checkpoint !== undefined) return [await loadCarded(options.checkpoint)];
   const all: CardedWeights[] = [];
   const seeds = config.preset === "reference" ? 1 : config.runs;
-  for (let run = 0; run < seeds; run++) {
-    const path = weightsPath(options.folder, run);
+  for (let seedIndex = 0; seedIndex < seeds; seedIndex++) {
+    const path = weightsPath(options.folder, seedIndex);
     if (!(await exists(path))) {
       throw new InputError(
         `Cannot evaluate ${options.folder}: expected trained weights in ${path} but found none; run train first`,

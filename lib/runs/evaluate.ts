@@ -255,7 +255,7 @@ function plan(
   ]);
 }
 
-/** One array of scores for each run: a detector each, or with the reference preset the same evaluation again. */
+/** One array of scores for each run: a detector for each seed, or with the reference preset the same evaluation again. */
 async function scoreRuns(
   detectors: readonly Scorer[],
   trunk: Trunk,
@@ -280,7 +280,7 @@ async function scoreRuns(
     });
   if (config.preset !== "reference") return await score();
   const scored: Float64Array[] = [];
-  for (let run = 0; run < config.runs; run++) scored.push(...await score());
+  for (let repeat = 0; repeat < config.runs; repeat++) scored.push(...await score());
   return scored;
 }
 

@@ -18,11 +18,11 @@ export type RunEvent =
     readonly data: readonly DataSummary[];
     readonly skipped: readonly SkippedFile[];
   }
-  /** One optimizer step; `run` counts from 0, `epoch` and `step` (within the epoch) from 1. */
+  /** One optimizer step; `seedIndex` counts from 0, `epoch` and `step` (within the epoch) from 1. */
   | {
     readonly type: "step";
-    readonly run: number;
-    readonly runs: number;
+    readonly seedIndex: number;
+    readonly seeds: number;
     readonly epoch: number;
     readonly epochs: number;
     readonly step: number;
@@ -34,11 +34,11 @@ export type RunEvent =
   }
   | { readonly type: "epoch"; readonly record: EpochRecord }
   | { readonly type: "result"; readonly result: EvaluationResult }
-  /** Training ended, and its weights are in `folder`. */
+  /** Training of the run of this name ended, and its weights are in `folder`. */
   | { readonly type: "trained"; readonly run: string; readonly folder: string }
   /** The results are in `folder`. */
   | { readonly type: "written"; readonly folder: string }
-  /** Stopped by a signal. */
+  /** The run of this name was stopped by a signal. */
   | { readonly type: "interrupted"; readonly run: string };
 
 /** What a run's work is given beside its input. */

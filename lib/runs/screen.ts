@@ -111,7 +111,7 @@ export function createScreen(
         }
         return line(`\n${tableText(dataTable(event))}\n`);
       case "step": {
-        const seed = event.runs > 1 ? `Run ${event.run + 1}/${event.runs}, epoch` : "Epoch";
+        const seed = event.seeds > 1 ? `Run ${event.seedIndex + 1}/${event.seeds}, epoch` : "Epoch";
         return progress(`${seed} ${event.epoch}/${event.epochs}`, {
           done: event.step,
           total: event.steps,

@@ -139,12 +139,12 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
       trainer?.close();
       detector.close();
     }
-    const run = state.run + 1;
+    const seedIndex = state.run + 1;
     Object.assign(state, {
       ...newState(experiment.digest, config),
       history: state.history,
-      run,
-      done: run >= seeds,
+      run: seedIndex,
+      done: seedIndex >= seeds,
     });
     await finishSeed(folder, state);
   }
@@ -216,7 +216,7 @@ async function* trainEpochs(
     savedAt = Date.now();
   };
   while (state.epoch <= epochs) {
-    const { run, epoch } = state;
+    const { run: seedIndex, epoch } = state;
     const order = epochOrder(train, { seed, epoch, balance: config.balance });
     const before = state.step * batchSize;
     const rest = order.slice(before).map((i) => train[i]);
@@ -239,8 +239,8 @@ async function* trainEpochs(
       state.seconds += (performance.now() - began) / 1000;
       yield {
         type: "step",
-        run,
-        runs: training.seeds,
+        seedIndex,
+        seeds: training.seeds,
         epoch,
         epochs,
         step: state.step,
@@ -273,10 +273,10 @@ async function* trainEpochs(
         epoch,
         seed,
       });
-      await writeWeights(folder, { dict, card, run, pth: config.pth });
+      await writeWeights(folder, { dict, card, seedIndex, pth: config.pth });
     }
     const record: EpochRecord = {
-      run,
+      run: seedIndex,
       epoch,
       step: trainer.steps,
       loss: state.lossSum / state.step,

@@ -17,6 +17,7 @@ import type { EpochRecord } from "../report.ts";
 
 /** The loss around one point of training. */
 export type StepLoss = {
+  /** The index of the seed, from 0. */
   readonly run: number;
   /** Epochs since the start: 0.5 is the middle of the first. */
   readonly epoch: number;

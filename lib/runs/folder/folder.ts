@@ -227,23 +227,23 @@ export async function finishSeed(folder: string, state: TrainState): Promise<voi
   });
 }
 
-/** Where the weights of training run `run` (from 0) stand. */
-export function weightsPath(folder: string, run: number): string {
-  return join(folder, run === 0 ? "model.safetensors" : `model-run${run + 1}.safetensors`);
+/** Where the weights of a seed stand, by its index from 0. */
+export function weightsPath(folder: string, seedIndex: number): string {
+  return join(folder, seedIndex === 0 ? "model.safetensors" : `model-run${seedIndex + 1}.safetensors`);
 }
 
-/** Writes the weights of training run `run` with what they say of themselves; with `--pth` also as PyTorch's file. */
+/** Writes the weights of a seed with what they say of themselves; with `--pth` also as PyTorch's file. */
 export async function writeWeights(
   folder: string,
   weights: {
     readonly dict: StateDict;
     readonly card: WeightsCard;
-    readonly run: number;
+    readonly seedIndex: number;
     readonly pth: boolean;
   },
 ): Promise<void> {
-  const { dict, card, run, pth } = weights;
-  const path = weightsPath(folder, run);
+  const { dict, card, seedIndex, pth } = weights;
+  const path = weightsPath(folder, seedIndex);
   await saveSafetensors(path, dict, { metadata: cardTexts(card), checksum: true });
   if (pth) await savePth(path.replace(/\.safetensors$/, ".pth"), dict);
 }

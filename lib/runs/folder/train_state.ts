@@ -12,7 +12,7 @@ import type { RunConfig } from "../config.ts";
 /** Where a run stands; together with weights and moments, all that resuming needs. */
 export type TrainState = {
   readonly version: 1;
-  /** The training run (seed) in progress, from 0. */
+  /** The index of the seed in progress, from 0. */
   run: number;
   /** The epoch in progress, from 1. */
   epoch: number;
@@ -23,7 +23,7 @@ export type TrainState = {
   /** Seconds that those steps took. */
   seconds: number;
   history: EpochRecord[];
-  /** The best epoch so far of the run in progress. */
+  /** The best epoch so far of the seed in progress. */
   best: { epoch: number; auc: number } | null;
   /** Of the data that it is trained on. */
   readonly digest: string;

@@ -25,18 +25,18 @@ export async function trainedOn(
   options: Omit<TaskOptions, "report"> & { readonly experiment: Experiment; readonly allow: boolean },
 ): Promise<string[]> {
   const { experiment: { tests, digests }, allow, signal, cacheDir = dataFolder() } = options;
-  let run: Experiment | undefined;
+  let kept: Experiment | undefined;
   try {
-    run = await keptRunData(folder);
+    kept = await keptRunData(folder);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return [`whether the run was trained with images of the test could not be looked at: ${error.message}`];
   }
-  if (!run) return [];
+  if (!kept) return [];
   const seen = new Map<string, string>();
   for (const part of ["train", "val"] as const) {
-    for (const { path } of run[part]) {
-      const digest = run.digests.get(path);
+    for (const { path } of kept[part]) {
+      const digest = kept.digests.get(path);
       if (digest !== undefined && digest !== "") seen.set(digest, `the run's ${part}: ${path}`);
     }
   }
