@@ -26,7 +26,7 @@ export type FolderOptions = ScanOptions & {
  * Which images are one video is told by {@link groupImages}; a fake's method and where a real is from by their first
  * sub-folder, unless that is the video.
  *
- * @throws InputError when a folder is missing, empty or the same for both classes.
+ * @throws {InputError} when a folder is missing, empty or the same for both classes.
  */
 export async function readFolders(
   folders: { readonly real: string; readonly fake: string },
@@ -179,7 +179,7 @@ async function listImages(root: string, options: ScanOptions) {
   return { files: files.sort(byName), unusable, unread, notKept: tree.notKept };
 }
 
-/** @throws InputError when the folders are not two, or one is inside the other. */
+/** @throws {InputError} when the folders are not two, or one is inside the other. */
 async function refuseSame(
   folders: { readonly real: string; readonly fake: string },
   set: string,

@@ -45,7 +45,7 @@ const columns = ["path", "label", "split", "set", "video", "method", "source"];
  * Labels are 0 or `real` and 1 or `fake`; splits are spelled as in `splitSpellings`; both in any case. A set has a split in
  * every row or in none. Rows without a video are grouped by `nameVideos()`. A file that comes twice is taken once, and said; files that are not there are skipped, and said.
  *
- * @throws InputError, naming the line: for CSV that is not sound, a missing column, another label or split, a set with a
+ * @throws {InputError} naming the line: for CSV that is not sound, a missing column, another label or split, a set with a
  * split in some rows only, a file in two rows that contradict each other; when no file of a class of a set's split is there;
  * or when most labels contradict the folders.
  */
@@ -161,7 +161,11 @@ function checkSplits(rows: readonly Row[], path: string): void {
   }
 }
 
-/** A warning of rows whose folders say the opposite of their label. @throws InputError when most do. */
+/**
+ * A warning of rows whose folders say the opposite of their label.
+ *
+ * @throws {InputError} when most do.
+ */
 function checkFolders(rows: readonly Row[], path: string): string | undefined {
   const inClassFolders = rows.filter(({ file }) => labelOfPath(file) !== undefined);
   const contrary = inClassFolders.filter(({ file, label }) => labelOfPath(file) !== label);

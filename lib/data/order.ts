@@ -20,7 +20,7 @@ import type { Perturbation } from "../images/perturbations/perturbation.ts";
  * first part.
  *
  * @param options.groups of the samples by their index; {@link groupSamples} unless given
- * @throws InputError when a class has fewer groups of videos than there are parts.
+ * @throws {InputError} when a class has fewer groups of videos than there are parts.
  */
 export function splitByVideo(
   samples: readonly Sample[],

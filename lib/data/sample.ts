@@ -78,7 +78,7 @@ export const byName: (a: string, b: string) => number = (() => {
  *
  * @param options.facts gains what is found out about each readable image, by path
  * @param options.cacheDir where the facts are kept, so that an unchanged file is not decoded again; see `dataFolder()`
- * @throws InputError with `strict`, naming the unusable files, before anything else is done with the others; or when a class has none left.
+ * @throws {InputError} with `strict`, naming the unusable files, before anything else is done with the others; or when a class has none left.
  */
 export async function checkImages(
   list: SampleList,

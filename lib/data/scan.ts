@@ -105,7 +105,7 @@ export function namesIn(joined: JoinedNames | undefined): string[] {
  * With a `cacheDir` the list is kept there. The next scan asks each folder only for its time of change, and reads the
  * ones that have another: names are trusted, contents are never part of a scan.
  *
- * @throws InputError when `root` is not a folder.
+ * @throws {InputError} when `root` is not a folder.
  */
 export async function scanTree(root: string, options: ScanOptions = {}): Promise<Tree> {
   const { cacheDir, onProgress, signal } = options;

@@ -28,7 +28,7 @@ export type PairSpec = {
  * `all`), `frames=32`, `method=Deepfakes` (may come again), `layout=dfd` and `root=OLD=NEW`; words are taken in any case.
  *
  * @param options.name taken where the text names none
- * @throws InputError for another form, or for an option of which there is one that comes twice with different values.
+ * @throws {InputError} for another form, or for an option of which there is one that comes twice with different values.
  */
 export function parseSpec(
   text: string,

@@ -150,7 +150,7 @@ function sizeOf({ width, height }: { readonly width: number; readonly height: nu
  * million pixels together, or one has more: the rest wait, so that a few large ones do not take the machine's memory.
  *
  * @param use must not wait for another image.
- * @throws as `decodeImage()`, and what `use` throws.
+ * @throws {Error} as `decodeImage()`, and what `use` throws.
  */
 export async function withImage<T>(
   source: string | Uint8Array,
@@ -206,9 +206,9 @@ export async function holdPixels(
  * which Pillow smooths; a TIFF with premultiplied alpha is off by 1. An uncompressed TIFF that is not RGB and lies on
  * its side is turned here and scrambled there.
  *
- * @param source A path, or the file's bytes. JPEG, PNG, WebP, GIF, TIFF and AVIF, by content and not by name.
+ * @param source a path, or the file's bytes. JPEG, PNG, WebP, GIF, TIFF and AVIF, by content and not by name.
  * @returns `data` is [height, width, 3], values 0 to 255.
- * @throws `Cannot read image …` for a missing, empty, truncated or foreign file, and from 178,956,970 pixels on, as Pillow.
+ * @throws {Error} `Cannot read image …` for a missing, empty, truncated or foreign file, and from 178,956,970 pixels on, as Pillow.
  */
 export async function decodeImage(source: string | Uint8Array): Promise<RgbImage> {
   return await withImage(source, (image) => image);
@@ -219,13 +219,13 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
  * `open → convert("RGB") → [save as JPEG and reopen] → resize((size, size), BILINEAR)`, which is torchvision's
  * `Resize((size, size))` too.
  *
- * @param source A path, or the file's bytes. JPEG, PNG, WebP, GIF and TIFF, by content and not by name.
- * @param options.size Side of the result in pixels, default 224.
- * @param options.perturbation What is done to the image at its own size before resizing. Default: nothing.
+ * @param source a path, or the file's bytes. JPEG, PNG, WebP, GIF and TIFF, by content and not by name.
+ * @param options.size side of the result in pixels, default 224.
+ * @param options.perturbation what is done to the image at its own size before resizing. Default: nothing.
  * @param options.jpegQuality 1 to 100: compress as JPEG; short for that perturbation.
- * @param options.bytes What the file at the path `source` holds, where it has been read before.
+ * @param options.bytes what the file at the path `source` holds, where it has been read before.
  * @returns RGB [size, size, 3], row by row, values 0 to 255.
- * @throws `Cannot read image …` for a missing, empty, truncated or foreign file, and when an option is out of range.
+ * @throws {Error} `Cannot read image …` for a missing, empty, truncated or foreign file, and when an option is out of range.
  */
 export async function loadImage(
   source: string | Uint8Array,
@@ -267,7 +267,7 @@ function perturbationIn(
  * Gives back the memory of bytes that nobody will use again, with all of the buffer that they are in, now rather than when V8
  * collects them: its heap hardly grows while images pass through it, so that hundreds of megabytes of them would wait.
  *
- * @throws when they have been released before
+ * @throws {Error} when they have been released before
  */
 export function releaseBytes(bytes: Uint8Array): void {
   (bytes.buffer as ArrayBuffer).transfer(0);

@@ -55,7 +55,11 @@ export async function show(...items: readonly (Showable | null | undefined)[]): 
   await settled();
 }
 
-/** A thing in every form that a front end may want. @throws when a chart's spec is unsound */
+/**
+ * A thing in every form that a front end may want.
+ *
+ * @throws {Error} when a chart's spec is unsound
+ */
 export async function bundleOf(item: Showable): Promise<Bundle> {
   if (typeof item === "string") return { data: { "text/markdown": item, "text/plain": item } };
   if ("jpeg" in item) {
@@ -71,7 +75,11 @@ export async function bundleOf(item: Showable): Promise<Bundle> {
   return { data, metadata: { "image/png": { width }, "application/vnd.vegalite.v5+json": fitting } };
 }
 
-/** Displays in the Deno kernel. @throws where there is none */
+/**
+ * Displays in the Deno kernel.
+ *
+ * @throws {Error} where there is none
+ */
 export const inJupyter: Display = async ({ data, metadata = {} }, { id, update } = {}) => {
   if (!isKernel()) {
     throw new Error("Cannot show anything: expected to run in a notebook but found no Jupyter kernel");
@@ -101,7 +109,11 @@ export function settled(): Promise<void> {
 export type LiveOutput = {
   /** Draws `make()` soon; of several in a short time only the last is drawn. */
   set(make: () => Bundle | Promise<Bundle>): void;
-  /** Draws what is waiting, and resolves when it is out. @throws what drawing threw */
+  /**
+   * Draws what is waiting, and resolves when it is out.
+   *
+   * @throws {Error} what drawing threw
+   */
   close(): Promise<void>;
 };
 

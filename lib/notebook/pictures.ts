@@ -38,7 +38,7 @@ const OPACITY = 0.8;
  * Draws tiles in rows.
  *
  * @param options.columns 6 unless given
- * @throws when there is no tile
+ * @throws {Error} when there is no tile
  */
 export async function photoGrid(
   tiles: readonly Tile[],

@@ -32,7 +32,7 @@ const fromNotebooks = { demoRoot: "../data/demo", out: "../checkpoints" };
  * A whole configuration from a notebook's settings; what is left blank or undefined has its default, and with no folders
  * the demo data is taken. Relative paths start at the notebook's folder.
  *
- * @throws InputError as `resolveConfig()` does
+ * @throws {InputError} as `resolveConfig()` does
  */
 export function configure(settings: Readonly<Record<string, unknown>>): RunConfig {
   const given = Object.fromEntries(
@@ -42,7 +42,11 @@ export function configure(settings: Readonly<Record<string, unknown>>): RunConfi
   return inOneLine(() => resolveConfig({ ...fromNotebooks, ...given }));
 }
 
-/** Starts the tensor backend and says which. @throws as `initBackend()` does */
+/**
+ * Starts the tensor backend and says which.
+ *
+ * @throws {Error} as `initBackend()` does
+ */
 export async function startBackend(
   config: RunConfig,
   options: { readonly display?: Display } = {},
@@ -70,7 +74,7 @@ export function assemble(
 /**
  * Does `work` and shows its progress in place below the cell, with rate and time left; the notebook's interrupt stops it.
  *
- * @throws what `work` throws, as one line
+ * @throws {Error} what `work` throws, as one line
  */
 export async function watch<T>(
   work: (options: Required<Pick<RunTask, "report" | "signal">>) => Promise<T>,
@@ -100,7 +104,7 @@ export type Trained = {
  * saved, and running the cell again goes on from it, with the numbers of a run that was never stopped.
  *
  * @param options.chart false leaves the chart out
- * @throws InputError when interrupted, so that 'Run All' stops here
+ * @throws {InputError} when interrupted, so that 'Run All' stops here
  */
 export async function train(
   config: RunConfig,
@@ -161,7 +165,11 @@ export type LoadedRun = Trained & {
   readonly detectors: readonly TrainedDetector[];
 };
 
-/** Reloads what training wrote. @throws InputError when there is nothing yet */
+/**
+ * Reloads what training wrote.
+ *
+ * @throws {InputError} when there is nothing yet
+ */
 export async function reload(trained: Trained, session: Session): Promise<LoadedRun> {
   try {
     return { ...trained, session, detectors: await loadDetectors(trained.config) };

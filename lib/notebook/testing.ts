@@ -48,7 +48,7 @@ export async function testValidation(
  *
  * @param options.jpegQualities 1 to 100, and
  * @param options.perturb families or single perturbations, both as in the configuration
- * @throws InputError for a perturbation that there is none of
+ * @throws {InputError} for a perturbation that there is none of
  */
 export async function testWithin(
   loaded: LoadedRun,

@@ -30,7 +30,7 @@ const fontFiles = { regular: "OpenSans-Regular.ttf", semiBold: "OpenSans-SemiBol
  *
  * @param options.scale pixels of the PNG per unit of the spec; 2 unless given
  * @returns `text` is the title and the description of the spec
- * @throws when Vega-Lite finds fault with the spec, in a warning or an error
+ * @throws {Error} when Vega-Lite finds fault with the spec, in a warning or an error
  */
 export async function renderChart(
   spec: ChartSpec,
@@ -59,7 +59,7 @@ export async function rasterise(svg: string, { scale }: { readonly scale: number
 /**
  * Draws a chart as SVG alone; it names the font Open Sans, which the reader's page provides.
  *
- * @throws when Vega-Lite finds fault with the spec, in a warning or an error
+ * @throws {Error} when Vega-Lite finds fault with the spec, in a warning or an error
  */
 export async function renderSvg(spec: ChartSpec): Promise<string> {
   const { vega, vegaLite } = await loadVega();
@@ -88,7 +88,7 @@ export async function renderSvg(spec: ChartSpec): Promise<string> {
 /**
  * A chart as Jupyter shows it: JupyterLab and VS Code draw the spec, GitHub and exported HTML the PNG.
  *
- * @throws as {@link renderChart} does
+ * @throws {Error} as {@link renderChart} does
  */
 export async function displayBundle(spec: ChartSpec): Promise<DisplayBundle> {
   const { png, text } = await renderChart(spec);

@@ -141,7 +141,7 @@ export function metricsJson(report: RunReport): string {
  * Reads the text of metrics.json.
  *
  * @param options.path named in the error
- * @throws when it is not JSON, or of another schema version
+ * @throws {Error} when it is not JSON, or of another schema version
  */
 export function parseMetricsJson(text: string, { path = "metrics.json" }: { path?: string } = {}): RunReport {
   let report: unknown;

@@ -17,7 +17,7 @@ export type Results = { readonly report: RunReport; readonly predictions: readon
  * Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the first is
  * written, so that an interrupt leaves those that are there together.
  *
- * @throws the signal's reason, or what the system says against a file
+ * @throws {Error} the signal's reason, or what the system says against a file
  */
 export async function writeResults(
   folder: string,
@@ -48,7 +48,7 @@ async function writeFiles(folder: string, files: Readonly<Record<string, string>
 /**
  * As `writeResults()`, but where the folder takes no files, into a new temporary one, with a warning; resolves to the folder.
  *
- * @throws when neither takes them
+ * @throws {Error} when neither takes them
  */
 export async function saveResults(
   folder: string,

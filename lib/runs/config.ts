@@ -219,7 +219,7 @@ export function isDemo(config: Pick<RunInput, "real" | "fake" | "manifest" | "da
  * The whole configuration from what is given: later sources win over earlier ones, any of them over the preset, and the
  * preset over the defaults.
  *
- * @throws InputError naming every bad key, and for an unknown one the nearest known name.
+ * @throws {InputError} naming every bad key, and for an unknown one the nearest known name.
  */
 export function resolveConfig(...sources: readonly Readonly<Record<string, unknown>>[]): RunConfig {
   const given = Object.assign({}, ...sources.map(withoutUndefined)) as RunInput;
@@ -297,7 +297,7 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
 /**
  * The perturbations of the test that `jpegQualities` and then `perturb` name, in their order, each once.
  *
- * @throws InputError naming one that there is none of, and the nearest that there is.
+ * @throws {InputError} naming one that there is none of, and the nearest that there is.
  */
 export function perturbationsOf(
   { jpegQualities, perturb }: {
@@ -312,7 +312,11 @@ export function perturbationsOf(
   return [...all.values()];
 }
 
-/** What training images are put through. @throws {InputError} naming a perturbation that there is none of */
+/**
+ * What training images are put through.
+ *
+ * @throws {InputError} naming a perturbation that there is none of
+ */
 export function augmentationOf(
   { augment, augmentShare }: Pick<RunConfig, "augment" | "augmentShare">,
 ): Augmentation {
@@ -338,7 +342,11 @@ function perturbationsNamed(texts: readonly string[], flag: string): Perturbatio
   });
 }
 
-/** The set that `data` names; undefined without it. @throws InputError when it is of another form. */
+/**
+ * The set that `data` names; undefined without it.
+ *
+ * @throws {InputError} when it is of another form.
+ */
 export function dataSet(config: Pick<RunConfig, "data" | "set">): LayoutSpec | undefined {
   if (config.data === undefined) return undefined;
   const spec = parseSpec(config.data, { flag: "--data", name: config.set });
@@ -350,7 +358,11 @@ export function dataSet(config: Pick<RunConfig, "data" | "set">): LayoutSpec | u
   return spec;
 }
 
-/** The further test sets that `test` names. @throws InputError when one is of another form or a name comes twice. */
+/**
+ * The further test sets that `test` names.
+ *
+ * @throws {InputError} when one is of another form or a name comes twice.
+ */
 export function testSets(config: Pick<RunConfig, "test" | "set">): (LayoutSpec | PairSpec)[] {
   const names = new Set([config.set]);
   return config.test.map((text) => {

@@ -58,7 +58,7 @@ function foldersOf(real?: string, fake?: string): ClassFolders | undefined {
 /**
  * Refuses settings that would select nothing of the data that are named.
  *
- * @throws InputError naming the flag.
+ * @throws {InputError} naming the flag.
  */
 function checkSelections(config: RunConfig): void {
   const { data, manifest, test, compression, methods, root } = config;

@@ -30,7 +30,7 @@ export type TrainedDetector = Detector & { readonly source?: CardedWeights };
 /**
  * The weights of a run, one file for each seed, or of a single file.
  *
- * @throws InputError when there are none, or one cannot be read
+ * @throws {InputError} when there are none, or one cannot be read
  */
 export async function readWeights(
   config: RunConfig,
@@ -54,7 +54,7 @@ export async function readWeights(
 /**
  * The whole configuration to run weights with: as given, and what that leaves open as they were trained.
  *
- * @throws InputError when they were trained with other settings than those given
+ * @throws {InputError} when they were trained with other settings than those given
  */
 export async function configFor(weights: readonly CardedWeights[], given: RunInput): Promise<RunConfig> {
   const settings: RunInput[] = [];
@@ -62,12 +62,20 @@ export async function configFor(weights: readonly CardedWeights[], given: RunInp
   return resolveConfig(settings[0]);
 }
 
-/** A detector from its file, without dropout. @throws {InputError} when the weights are not those of one of its kind */
+/**
+ * A detector from its file, without dropout.
+ *
+ * @throws {InputError} when the weights are not those of one of its kind
+ */
 export function bindDetector(source: CardedWeights, config: RunConfig): TrainedDetector {
   return { ...detectorKind(detectorOf(source)).bind(source.dict, { ...config, dropout: 0 }), source };
 }
 
-/** The trained detectors of a run, one for each seed; the caller closes them. @throws InputError when there are none. */
+/**
+ * The trained detectors of a run, one for each seed; the caller closes them.
+ *
+ * @throws {InputError} when there are none.
+ */
 export async function loadDetectors(
   config: RunConfig & { readonly run: string },
 ): Promise<TrainedDetector[]> {
@@ -87,7 +95,11 @@ export function trunkOf(config: RunConfig, encoder: Encoder): Trunk {
   return detectorKind(config.detector).trunk(encoder, config);
 }
 
-/** Throws unless the session's encoder is the one that detectors were trained on. @throws InputError with both */
+/**
+ * Throws unless the session's encoder is the one that detectors were trained on.
+ *
+ * @throws {InputError} with both
+ */
 export function checkTrunk(
   detectors: readonly TrainedDetector[],
   options: { readonly config: RunConfig; readonly encoder: Encoder },

@@ -21,7 +21,7 @@ import { isDemo, type RunConfig } from "./config.ts";
 /**
  * Opens the encoder that `config` names, compiled and with its features kept; the caller closes it.
  *
- * @throws as {@link bindEncoder} does
+ * @throws {InputError} as {@link bindEncoder} does
  */
 export async function openEncoder(
   config: RunConfig,
@@ -54,7 +54,7 @@ export function encoderWarning(encoder: Tower, options: { readonly demo: boolean
  *
  * A whole ForgeLens `checkpoint` brings its own CLIP. With `clip: "auto"`, your own data and no weights to be had, it is the demo encoder with a warning.
  *
- * @throws when the named weights cannot be had, with the file to fetch and where to put it.
+ * @throws {InputError} when the named weights cannot be had, with the file to fetch and where to put it.
  */
 export async function bindEncoder(
   config: RunConfig,

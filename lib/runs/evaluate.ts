@@ -102,7 +102,7 @@ export type EvaluateOptions = {
  * What `given` leaves open is as the weights were trained, in the precision of their run. A run whose training is not finished
  * is tested with a warning, beside the place of its report.
  *
- * @throws InputError when the run has no weights, they were trained otherwise than `given` says, the results cannot be written or
+ * @throws {InputError} when the run has no weights, they were trained otherwise than `given` says, the results cannot be written or
  * another process is writing some to the same folder, or the data cannot be used or are not those that it was trained with.
  */
 export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}): Promise<RunReport> {
@@ -181,7 +181,7 @@ function unfinished(state: TrainState | undefined, { epochs, runs }: RunConfig):
  * Scores one test set, perturbed first where that is asked for, and measures.
  *
  * @param detectors one for each training seed; the caller keeps them
- * @throws InputError when they were trained on another encoder's tokens than the session's
+ * @throws {InputError} when they were trained on another encoder's tokens than the session's
  */
 export async function testDetectors(
   detectors: readonly TrainedDetector[],

@@ -50,7 +50,7 @@ export type RunTask = Omit<TaskOptions, "report"> & {
 /**
  * Runs `work` and yields what it reports meanwhile; returns its result. Events that nobody takes yet wait, in order.
  *
- * @throws what `work` throws, after its last event.
+ * @throws {Error} what `work` throws, after its last event.
  */
 export async function* reporting<T>(
   work: (report: (event: RunEvent) => void) => Promise<T>,

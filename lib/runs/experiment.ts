@@ -50,7 +50,7 @@ export type Experiment = {
  * and its warnings.
  *
  * @param options.tests reads nothing but the test sets that folders are named for
- * @throws InputError when a folder is missing, empty, has no readable image of a class, or cannot be split by video; or
+ * @throws {InputError} when a folder is missing, empty, has no readable image of a class, or cannot be split by video; or
  * when something is in two splits.
  */
 export async function loadExperiment(
@@ -98,7 +98,7 @@ export async function loadExperiment(
  * Reads what `config` names as {@link loadExperiment} does, and says what is there even where it could not be used.
  *
  * @param options.quick does not open the images: no unreadable files, duplicates and shortcuts are found
- * @throws InputError when a set cannot be read at all
+ * @throws {InputError} when a set cannot be read at all
  */
 export async function inspectData(
   config: RunConfig,

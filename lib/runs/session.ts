@@ -43,7 +43,7 @@ export type RunFolder = {
  * @param options.trainedIn the run whose weights are tested on other data than its own: what it was trained with is no test
  * @param options.kept the precision of the run that goes on or is tested
  * @param options.checkpoint a whole ForgeLens state dict, whose own CLIP weights are then used where it has any
- * @throws InputError for data that cannot be used
+ * @throws {InputError} for data that cannot be used
  */
 export async function openSession(
   config: RunConfig,

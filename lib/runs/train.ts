@@ -53,7 +53,7 @@ const SAVE_EVERY_MS = 5 * 60_000;
  * @param options.resume goes on from the run folder's checkpoint, with the numbers of a run that was never stopped
  * @param options.session what `openSession()` gave for this configuration; opened and closed here unless given
  * @param options.owner what `ownRunFolder()` gave for the run; the folder is owned here unless given
- * @throws InputError for data that cannot be used, a run folder that exists already, one that cannot be resumed, or one that
+ * @throws {InputError} for data that cannot be used, a run folder that exists already, one that cannot be resumed, or one that
  * another process trains in
  */
 export async function* trainRun(

@@ -86,7 +86,7 @@ async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig) {
  *
  * @param options.tokens tokens an image
  * @param options.threads one for each of the machine's unless given; no number depends on it
- * @throws with the reason that `nativeHeadFault()` gives
+ * @throws {Error} with the reason that `nativeHeadFault()` gives
  */
 export async function openNativeHead(
   config: ForgeLensConfig,

@@ -55,7 +55,11 @@ export function coverageKey(row: Pick<Coverage, "video" | "label">): string {
   return `${row.label} ${row.video}`;
 }
 
-/** Adds a video's line and flushes it to the disk. @throws {OutputError} when that fails. */
+/**
+ * Adds a video's line and flushes it to the disk.
+ *
+ * @throws {OutputError} when that fails.
+ */
 export async function appendCoverage(into: string, row: Coverage): Promise<void> {
   const path = join(into, coverageName);
   await orOutputError(`Cannot write ${path}`, async () => {
@@ -65,7 +69,11 @@ export async function appendCoverage(into: string, row: Coverage): Promise<void>
   });
 }
 
-/** Writes the whole file. @throws {OutputError} when that fails. */
+/**
+ * Writes the whole file.
+ *
+ * @throws {OutputError} when that fails.
+ */
 export async function writeCoverage(into: string, rows: Iterable<Coverage>): Promise<void> {
   const path = join(into, coverageName);
   const text = csvText([...rows], { columns });

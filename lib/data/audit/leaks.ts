@@ -59,7 +59,7 @@ export async function findLeaks(
  * Refuses leaks, or with `allow` says them.
  *
  * @returns warnings
- * @throws InputError naming the leaks.
+ * @throws {InputError} naming the leaks.
  */
 export function judgeLeaks(leaks: readonly Leak[], options: { readonly allow: boolean }): string[] {
   const refused = leaks.filter((leak) => leak.refused);

@@ -172,7 +172,7 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
  * @param options.onNote takes a sentence about data in place that are damaged, and written anew
  * @param options.onProgress hears the images written so far and their total
  * @param options.signal stops the work; what was in place stays
- * @throws when `root` holds something other than demo data, and the signal's reason when it stops the work
+ * @throws {InputError} when `root` holds something other than demo data, and the signal's reason when it stops the work
  */
 export async function writeDemoData(
   { root = "data/demo", seed = 0, onNote = () => {}, onProgress, signal }: {

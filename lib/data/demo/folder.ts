@@ -21,7 +21,11 @@ export type DemoData = {
   readonly sha256: string;
 };
 
-/** What `demo.json` says of the data below `root`; null where there is none. @throws InputError when it cannot be read. */
+/**
+ * What `demo.json` says of the data below `root`; null where there is none.
+ *
+ * @throws {InputError} when it cannot be read.
+ */
 export async function readMarker(root: string): Promise<DemoData | null> {
   if (!(await exists(join(root, MARKER)))) return null;
   try {

@@ -43,7 +43,7 @@ function looksLikeCelebDf(tree: Tree): boolean {
  * the list has to agree.
  *
  * @param options.version v2 unless given or named by the folder, or by a folder above whose name has Celeb in it
- * @throws InputError when the list calls a folder of reals fake or the other way round, as one with inverted labels does.
+ * @throws {InputError} when the list calls a folder of reals fake or the other way round, as one with inverted labels does.
  */
 async function readCelebDf(
   tree: Tree,

@@ -78,7 +78,7 @@ function isDeepfakeBench(value: unknown): boolean {
  * Where the list names a video in two splits, as DeepfakeBench's Celeb-DF and DFD do, it is in both, which the leak check
  * refuses for training.
  *
- * @throws InputError for another form, an unknown label, labels that contradict each other or the folders, several
+ * @throws {InputError} for another form, an unknown label, labels that contradict each other or the folders, several
  * compressions and none chosen, or when no frame is found.
  */
 async function readDeepfakeBench(path: string, options: Selection = {}): Promise<SetReading> {
@@ -211,7 +211,11 @@ function listVideos(value: unknown, path: string): Listed[] {
   return all;
 }
 
-/** Videos by compression, where a split's are grouped so. @throws InputError for a group of videos of another name. */
+/**
+ * Videos by compression, where a split's are grouped so.
+ *
+ * @throws {InputError} for a group of videos of another name.
+ */
 function byCompression(
   inside: unknown,
   { path, labelName }: { readonly path: string; readonly labelName: string },

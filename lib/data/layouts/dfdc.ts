@@ -68,7 +68,7 @@ async function readHead(path: string): Promise<string> {
  *
  * A training part whose `metadata.json` cannot be read is skipped, and said.
  *
- * @throws InputError for a label that is neither real nor fake, a split that is none, a `labels.csv` that cannot be read, or
+ * @throws {InputError} for a label that is neither real nor fake, a split that is none, a `labels.csv` that cannot be read, or
  * labels that a fake's `original` contradicts.
  */
 async function readDfdc(tree: Tree): Promise<SetReading> {

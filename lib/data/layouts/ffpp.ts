@@ -78,7 +78,7 @@ function holdsOnlyDfd(tree: Tree): boolean {
  *
  * A fake is named `<target>_<source>`; both are its identities. DFD has no official split.
  *
- * @throws InputError when a selected compression or method is not there, or a split file is malformed.
+ * @throws {InputError} when a selected compression or method is not there, or a split file is malformed.
  */
 async function readFaceForensics(
   tree: Tree,

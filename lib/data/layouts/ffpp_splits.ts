@@ -28,7 +28,7 @@ export type Splits = {
  * Reads `train.json`, `val.json` and `test.json`, or what else the splits are called, of a tree or its `splits`; undefined
  * where there is none of them. A pair's two videos and the two fakes made of them are in its split.
  *
- * @throws InputError when a file cannot be read, or holds something other than pairs of videos.
+ * @throws {InputError} when a file cannot be read, or holds something other than pairs of videos.
  */
 export async function readSplits(tree: Tree): Promise<Splits | undefined> {
   const names = ["train", "val", "test"] as const;

@@ -67,7 +67,7 @@ function looksLikeFolders(tree: Tree): boolean {
  *
  * Names such as `071` and `071_054` are taken for FaceForensics++'s, whose persons then stay in one split.
  *
- * @throws InputError when a folder is below one of reals and one of fakes.
+ * @throws {InputError} when a folder is below one of reals and one of fakes.
  */
 async function readClassFolders(
   tree: Tree,

@@ -94,9 +94,17 @@ export type Layout = {
     tree: Tree,
     options: { readonly name: string; readonly faults: string[] },
   ): boolean | Promise<boolean>;
-  /** Reads a tree in this layout. @throws InputError when it contradicts itself or lacks what is selected. */
+  /**
+   * Reads a tree in this layout.
+   *
+   * @throws {InputError} when it contradicts itself or lacks what is selected.
+   */
   read(tree: Tree, options: ReadOptions): Promise<SetReading>;
-  /** Reads a set that is one `.json` file, where this layout has such. @throws InputError as `read()` does. */
+  /**
+   * Reads a set that is one `.json` file, where this layout has such.
+   *
+   * @throws {InputError} as `read()` does.
+   */
   readFile?(path: string, options: Selection): Promise<SetReading>;
 };
 

@@ -50,7 +50,7 @@ export type SetSource = Selection & {
 /**
  * Reads a set, in whatever known layout it is. A folder that holds nothing but one set's folder is read as that set.
  *
- * @throws InputError when nothing is there, the layout is not known, or what the set says contradicts itself.
+ * @throws {InputError} when nothing is there, the layout is not known, or what the set says contradicts itself.
  */
 export async function readSet(source: SetSource, options: ScanOptions = {}): Promise<SetReading> {
   const info = await Deno.stat(source.path).catch((error) => {
@@ -111,7 +111,11 @@ async function readTree(
   return await read(tree, { ...source, isSaid, signal });
 }
 
-/** The one set in a tree: the tree itself, or what two folders below it at most hold. @throws InputError for several. */
+/**
+ * The one set in a tree: the tree itself, or what two folders below it at most hold.
+ *
+ * @throws {InputError} for several.
+ */
 async function findSet(
   tree: Tree,
   options: { readonly source: SetSource; readonly faults: string[]; readonly depth?: number },

@@ -20,7 +20,7 @@ type SourceOptions = PartsOptions & Pick<DataRequest, "choice" | "dealing">;
 /**
  * Reads all that a run asks for and deals validation and test videos where no folder or split gives them.
  *
- * @throws InputError for what cannot be used, unless there are `problems` to add it to
+ * @throws {InputError} for what cannot be used, unless there are `problems` to add it to
  */
 export async function readParts(request: DataRequest, options: PartsOptions): Promise<Parts> {
   const { source, choice } = request;

@@ -62,7 +62,7 @@ function selectSplit(
 /**
  * Refuses samples of one class only; none at all are fine, as of a set that has no frames yet.
  *
- * @throws InputError, unless the options collect problems.
+ * @throws {InputError} unless the options collect problems.
  */
 export function needBothClasses(
   samples: readonly Sample[],

@@ -28,7 +28,7 @@ export const gaussianBlur: PerturbationKind = {
  * @param options.kernel how many pixels a side take part, an odd number
  * @param options.sigma standard deviation in pixels, above 0 and up to 100
  * @returns A new image of the same size.
- * @throws When an option is out of range.
+ * @throws {Error} when an option is out of range.
  */
 export function blur(
   image: RgbImage,

@@ -25,7 +25,7 @@ export const jpeg: PerturbationKind = {
  * @param image RGB, any size up to 65,535 a side.
  * @param quality 1 to 100, in libjpeg's scale.
  * @returns A new image of the same size.
- * @throws When `quality` is not an integer from 1 to 100.
+ * @throws {Error} when `quality` is not an integer from 1 to 100.
  */
 export async function jpegRoundTrip(image: RgbImage, quality: number): Promise<RgbImage> {
   if (!isQuality(quality)) {

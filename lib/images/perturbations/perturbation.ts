@@ -32,7 +32,7 @@ export type PerturbationKind = {
    * @param image is left as it is
    * @param level one that `accepts()`
    * @returns a new image
-   * @throws for another level
+   * @throws {Error} for another level
    */
   apply(image: RgbImage, level: number, draw: Draw): RgbImage | Promise<RgbImage>;
 };

@@ -70,7 +70,7 @@ export type DetectorKind<S> = {
   /**
    * One from its weights; sizes that they tell are read from them.
    *
-   * @throws naming every missing, unexpected and misshaped key
+   * @throws {InputError} naming every missing, unexpected and misshaped key
    */
   bind(dict: StateDict, settings: S): Detector;
 };

@@ -17,7 +17,7 @@ const notWeights = new Set(["input_resolution", "context_length", "vocab_size"])
  * A head together with the whole of CLIP, under the names of the reference's `ForgeLens` class: `load_state_dict(strict=True)`
  * takes it.
  *
- * @throws InputError when `clip` is a vision tower alone
+ * @throws {InputError} when `clip` is a vision tower alone
  */
 export function wholeModel(head: StateDict, clip: StateDict): StateDict {
   checkWhole(clip);
@@ -27,7 +27,11 @@ export function wholeModel(head: StateDict, clip: StateDict): StateDict {
   return whole;
 }
 
-/** Throws unless `clip` is all of CLIP. @throws InputError */
+/**
+ * Refuses weights that are not all of CLIP.
+ *
+ * @throws {InputError} when a part is missing
+ */
 export function checkWhole(clip: StateDict): void {
   if (clip.has("token_embedding.weight") && clip.has("visual.proj")) return;
   throw new InputError(

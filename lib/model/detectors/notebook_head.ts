@@ -123,7 +123,7 @@ export function createForgeLens(config: ForgeLensConfig, seed: number): ForgeLen
  *
  * Sizes are read from the weights; `dropout` is 0 unless given.
  *
- * @throws naming every missing, unexpected and misshaped key at once.
+ * @throws {InputError} naming every missing, unexpected and misshaped key at once.
  */
 export function bindForgeLens(
   all: StateDict,

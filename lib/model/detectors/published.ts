@@ -70,7 +70,7 @@ function guidanceOf(block: number, sizes: { readonly layers: number; readonly ws
  * @param options.heads attention heads of CLIP; 16 in ViT-L/14
  * @param options.wsgmCount guidance modules, shared by neighbouring blocks; 4, 8 or 12 in the official settings
  * @param options.faformerHeads attention heads of FAFormer; 2 in the official settings
- * @throws InputError naming every missing, unexpected and misshaped key at once, or every copy that differs
+ * @throws {InputError} naming every missing, unexpected and misshaped key at once, or every copy that differs
  */
 export function bindPaper(
   all: StateDict,

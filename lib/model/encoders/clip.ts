@@ -61,7 +61,7 @@ export const clipStd = [0.26862954, 0.26130258, 0.27577711] as const;
 /**
  * Bytes → CLIP-normalised pixels, [B, size, size, 3] float32: torchvision's `ToTensor` and `Normalize`, channels last.
  *
- * @throws when an image is not `size × size × 3` bytes.
+ * @throws {Error} when an image is not `size × size × 3` bytes.
  */
 export function toPixels(images: readonly Uint8Array[], size: number): tf.Tensor4D {
   const length = size * size * 3;
@@ -101,7 +101,7 @@ const byteToPixel = [0, 1, 2].map((channel) =>
  * read from the weights; `heads` is width/64 unless given, and positional embeddings are interpolated when `imageSize`
  * differs from theirs.
  *
- * @throws naming missing, unexpected and misshaped keys at once.
+ * @throws {InputError} naming missing, unexpected and misshaped keys at once.
  */
 export function bindClip(
   dict: StateDict,
@@ -180,7 +180,7 @@ export function embedPatches({ config, params: p }: Clip, pixels: tf.Tensor4D): 
 /**
  * CLIP's image embedding: the projected class token, pixels [B, S, S, 3] → [B, E], not normalised.
  *
- * @throws when the weights have no projection.
+ * @throws {Error} when the weights have no projection.
  */
 export function embed(clip: Clip, pixels: tf.Tensor4D): tf.Tensor2D {
   needProjection(clip);
@@ -194,7 +194,11 @@ export function clsTokenOf(tokens: tf.Tensor3D): tf.Tensor2D {
   );
 }
 
-/** Class tokens [B, D] → CLIP's image embeddings [B, E], not normalised. @throws {Error} when the weights have no projection */
+/**
+ * Class tokens [B, D] → CLIP's image embeddings [B, E], not normalised.
+ *
+ * @throws {Error} when the weights have no projection
+ */
 export function projectClsToken(clip: Clip, clsToken: tf.Tensor2D): tf.Tensor2D {
   needProjection(clip);
   return tf.matMul(clsToken, clip.params.proj); // [B, E]

@@ -32,7 +32,7 @@ const VERSION = 2;
  * Compiles an encoder, in a second or so. On WebAssembly, which runs no graphs, `tokens()` is `encodeTokens()`.
  *
  * @param options.precision what matrix products are computed in
- * @throws when bfloat16 is asked of WebAssembly, which has float32 alone, and when this machine has no int8
+ * @throws {Error} when bfloat16 is asked of WebAssembly, which has float32 alone, and when this machine has no int8
  */
 export async function compileClip(
   clip: Clip,

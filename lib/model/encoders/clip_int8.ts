@@ -30,7 +30,7 @@ type Library = Deno.StaticForeignLibraryInterface<typeof symbols>;
 /**
  * Compiles an encoder in 8 bits, in a second or so and, the first time on a machine, a C++ compiler's few more.
  *
- * @throws when the machine or the encoder's sizes are not those that it is written for, with the reason
+ * @throws {InputError} when the machine or the encoder's sizes are not those that it is written for, with the reason
  */
 export async function compileInt8(clip: Clip): Promise<CompiledTower> {
   const { config, params } = clip;

@@ -73,9 +73,17 @@ export type Tower = {
   pixels(images: readonly Uint8Array[]): tf.Tensor4D;
   /** Pixels → tokens [B, N, D], op by op in float32; the caller disposes them. */
   tokens(pixels: tf.Tensor4D): tf.Tensor3D;
-  /** Class tokens [B, D] → their projections [B, E]. @throws {Error} without a projection */
+  /**
+   * Class tokens [B, D] → their projections [B, E].
+   *
+   * @throws {Error} without a projection
+   */
   embedding(clsToken: tf.Tensor2D): tf.Tensor2D;
-  /** Makes it fast. @throws {Error} where it, or this machine, has no such precision */
+  /**
+   * Makes it fast.
+   *
+   * @throws {Error} where it, or this machine, has no such precision
+   */
   compile(precision: EncoderPrecision): Promise<CompiledTower>;
   close(): void;
 };
@@ -117,6 +125,10 @@ export type BindOptions = Pick<TaskOptions, "report" | "signal"> & {
 export type EncoderKind = {
   /** For the help and the README. */
   readonly about: string;
-  /** Binds the tower to its weights. @throws {InputError} when they cannot be had, with the file to fetch and where to put it */
+  /**
+   * Binds the tower to its weights.
+   *
+   * @throws {InputError} when they cannot be had, with the file to fetch and where to put it
+   */
   bind(options: BindOptions): Promise<Tower>;
 };

@@ -57,7 +57,11 @@ async function cachedFile(): Promise<string> {
 /** Hugging Face's names for the two activations. */
 const activations = new Map([["quick_gelu", "quickgelu"], ["gelu", "gelu"]]);
 
-/** The weights do not tell what they were trained with; `config.json` beside them does. @throws {InputError} where it says otherwise */
+/**
+ * The weights do not tell what they were trained with; `config.json` beside them does.
+ *
+ * @throws {InputError} where it says otherwise
+ */
 async function checkActivation(path: string, { activation }: TowerSettings): Promise<void> {
   const file = join(dirname(path), "config.json");
   if (!(await exists(file))) return;

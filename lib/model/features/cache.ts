@@ -294,7 +294,11 @@ async function writeShard(
   );
 }
 
-/** Where each array of a shard is. @throws when the file is not one of ours, or not whole. */
+/**
+ * Where each array of a shard is.
+ *
+ * @throws {Error} when the file is not one of ours, or not whole.
+ */
 async function readHeader(shard: string): Promise<{ entries: Map<string, Place> }> {
   using file = await Deno.open(shard);
   const { size } = await file.stat();

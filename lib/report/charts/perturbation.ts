@@ -43,7 +43,7 @@ export function jpegChart(results: readonly EvaluationResult[], options: ChartOp
 /**
  * The same metrics by the level of one kind of perturbation, from the mildest on, for each set that was tested under it.
  *
- * @throws when none was
+ * @throws {Error} when none was
  */
 export function perturbationChart(
   results: readonly EvaluationResult[],

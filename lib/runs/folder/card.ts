@@ -170,7 +170,11 @@ export function cardTexts(card: WeightsCard): Record<string, string> {
   return { format: "pt", ...Object.fromEntries(texts) };
 }
 
-/** The card among a file's texts; undefined where another program wrote them. @throws InputError when it is damaged. */
+/**
+ * The card among a file's texts; undefined where another program wrote them.
+ *
+ * @throws {InputError} when it is damaged.
+ */
 function readCard(
   texts: Readonly<Record<string, string>>,
   { path }: { readonly path: string },
@@ -194,7 +198,7 @@ function readCard(
 /**
  * Reads weights and their card; PyTorch's files have none, and take that of the `.safetensors` of the same name beside them.
  *
- * @throws InputError when the file cannot be read
+ * @throws {InputError} when the file cannot be read
  */
 export async function loadCarded(path: string): Promise<CardedWeights> {
   const { tensors: dict, metadata } = await loadWeights(path);
@@ -245,7 +249,7 @@ function fixedOf(weights: CardedWeights | Pick<CardedWeights, "path" | "card">):
 /**
  * What to run weights with: `given`, and from their card what that leaves open.
  *
- * @throws InputError when `given` says otherwise than the card, with both values
+ * @throws {InputError} when `given` says otherwise than the card, with both values
  */
 export async function settingsFor(
   { path, card }: Pick<CardedWeights, "path" | "card">,
@@ -305,7 +309,7 @@ function withoutAuto(given: RunInput): RunInput {
 /**
  * Throws unless an encoder is the one that weights were trained on.
  *
- * @throws InputError with both encoders and what to do
+ * @throws {InputError} with both encoders and what to do
  */
 export function checkEncoder(
   encoder: Pick<Encoder, "digest" | "settings" | "input" | "name" | "file">,
@@ -347,7 +351,11 @@ export function checkEncoder(
   );
 }
 
-/** Throws unless images are prepared as for a card's weights. @throws {InputError} with both ways */
+/**
+ * Throws unless images are prepared as for a card's weights.
+ *
+ * @throws {InputError} with both ways
+ */
 function checkPreprocessing(
   { input }: Pick<Encoder, "input">,
   { path, card }: { readonly path: string; readonly card?: WeightsCard },

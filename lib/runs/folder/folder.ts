@@ -44,7 +44,7 @@ export function timeStamp(): string {
  * Refuses a folder that cannot be written, a name that is taken, or with `resume` one that is not there or has another
  * configuration.
  *
- * @throws InputError
+ * @throws {InputError}
  */
 export async function checkRunFolder(
   config: RunConfig & { readonly run: string },
@@ -73,7 +73,7 @@ export async function checkRunFolder(
 /**
  * Makes the caller the only one that trains in a run's folder, which need not be there yet.
  *
- * @throws InputError naming the process that does so already.
+ * @throws {InputError} naming the process that does so already.
  */
 export async function ownRunFolder(path: string): Promise<Ownership> {
   const instead = "wait for it, or take another --run";
@@ -92,7 +92,7 @@ export async function makeRunFolder(config: RunConfig & { readonly run: string }
 /**
  * The configuration that a run was started with.
  *
- * @throws InputError when the folder has none that can be used, or one that was changed since.
+ * @throws {InputError} when the folder has none that can be used, or one that was changed since.
  */
 export async function readRunConfig(path: string): Promise<RunConfig> {
   const file = join(path, configFile);
@@ -116,7 +116,7 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
  * The newest run under `out` that training has not finished.
  *
  * @param options.onNote takes a sentence about each run that cannot be read, and is left out
- * @throws InputError when there is none.
+ * @throws {InputError} when there is none.
  */
 export async function unfinishedRun(
   out: string,
@@ -149,7 +149,11 @@ export async function unfinishedRun(
   return found[0].name;
 }
 
-/** The checkpoint that a run left, if it left one. @throws when it cannot be read. */
+/**
+ * The checkpoint that a run left, if it left one.
+ *
+ * @throws {Error} when it cannot be read.
+ */
 export async function readCheckpoint(folder: string): Promise<Checkpoint | undefined> {
   const file = join(folder, resumeFile);
   if (await exists(file)) {
@@ -170,7 +174,11 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
   return state && { state };
 }
 
-/** The state in a checkpoint. @throws naming the file and what to do. */
+/**
+ * The state in a checkpoint.
+ *
+ * @throws {Error} naming the file and what to do.
+ */
 function stateIn(text: string | undefined, file: string): TrainState {
   try {
     if (text === undefined) throw new Error("expected a state in it but found none");
@@ -185,7 +193,7 @@ const withoutCheckpoint = "remove it to go on from the last finished seed";
 /**
  * Where a run stands, without its weights; undefined before its first seed is trained.
  *
- * @throws InputError naming the file and what to do, when it cannot be read.
+ * @throws {InputError} naming the file and what to do, when it cannot be read.
  */
 export async function readState(folder: string): Promise<TrainState | undefined> {
   const file = join(folder, stateFile);
@@ -200,7 +208,11 @@ export async function readState(folder: string): Promise<TrainState | undefined>
   }
 }
 
-/** Where a run stands by its last checkpoint; undefined before its first. @throws when that cannot be read. */
+/**
+ * Where a run stands by its last checkpoint; undefined before its first.
+ *
+ * @throws {Error} when that cannot be read.
+ */
 export async function progressOf(folder: string): Promise<TrainState | undefined> {
   const state = await readState(folder);
   return state?.done ? state : (await readCheckpoint(folder))?.state;

@@ -63,7 +63,11 @@ const numericsSchema: z.ZodType<Numerics> = z.object({
 
 const numericsFile = "numerics.json";
 
-/** What a run chose at its start; undefined before that, and for runs of older versions. @throws InputError when it is damaged. */
+/**
+ * What a run chose at its start; undefined before that, and for runs of older versions.
+ *
+ * @throws {InputError} when it is damaged.
+ */
 export async function readNumerics(folder: string): Promise<Numerics | undefined> {
   const file = join(folder, numericsFile);
   if (!(await exists(file))) return undefined;
@@ -93,7 +97,7 @@ export async function writeNumerics(folder: string, numerics: Numerics): Promise
  * A run's choices: those in its folder, or else the encoder's, which are written there.
  *
  * @param options.started the run has a checkpoint
- * @throws InputError when the run was begun with another encoder, or in a precision that the encoder was not asked for
+ * @throws {InputError} when the run was begun with another encoder, or in a precision that the encoder was not asked for
  */
 export async function settleNumerics(
   folder: string,

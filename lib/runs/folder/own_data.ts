@@ -45,7 +45,7 @@ export function withDataOf(own: RunConfig, given: RunInput): RunInput {
 /**
  * Refuses a configuration that asks for other images than a run's, which would not be taken.
  *
- * @throws InputError naming the flags
+ * @throws {InputError} naming the flags
  */
 export async function checkOwnData(folder: string, config: RunConfig): Promise<void> {
   if (!(await exists(join(folder, "config.json")))) return;

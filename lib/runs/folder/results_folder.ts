@@ -18,7 +18,7 @@ export type ResultsFolder = Ownership & { readonly path: string };
  *
  * @param options.beside the results are not the run's own, so they never go into its folder itself
  * @param options.owner the run's folder is the caller's already
- * @throws InputError naming the other process that owns the folder, or when it cannot be written to.
+ * @throws {InputError} naming the other process that owns the folder, or when it cannot be written to.
  */
 export async function openResultsFolder(
   folder: string,
@@ -41,7 +41,11 @@ export async function openResultsFolder(
   return { path, ...await ownResults(path) };
 }
 
-/** Makes the caller the owner of a folder for results. @throws as `openResultsFolder()` */
+/**
+ * Makes the caller the owner of a folder for results.
+ *
+ * @throws {InputError} as `openResultsFolder()`
+ */
 export async function ownResults(path: string): Promise<Ownership> {
   const cannot = `Cannot write results to ${path}`;
   return await ownFolder(path, { cannot, doing: "evaluate", instead: "wait for it, or name another --out" });

@@ -51,7 +51,7 @@ type Head = {
 /**
  * Writes a run's images; where that was done when it began, looks whether they are these.
  *
- * @throws InputError when they are others
+ * @throws {InputError} when they are others
  */
 export async function writeRunData(folder: string, experiment: Experiment): Promise<void> {
   const file = join(folder, dataFile);
@@ -113,7 +113,7 @@ export async function writeRunData(folder: string, experiment: Experiment): Prom
  *
  * @param options.tests only the test sets are wanted: what was trained on may be gone
  * @param options.root where files have moved: `OLD=NEW` replaces the beginning of their paths
- * @throws InputError when files are gone or changed, when `data.jsonl` is damaged, or when an older run's folders have changed
+ * @throws {InputError} when files are gone or changed, when `data.jsonl` is damaged, or when an older run's folders have changed
  */
 export async function loadRunData(
   config: RunConfig,
@@ -170,7 +170,11 @@ async function readHead(file: string): Promise<Head> {
   throw damaged(file, "an empty file");
 }
 
-/** Reads what {@link writeRunData} wrote. @throws InputError naming the file when it is not whole, or another. */
+/**
+ * Reads what {@link writeRunData} wrote.
+ *
+ * @throws {InputError} naming the file when it is not whole, or another.
+ */
 async function readRunData(
   file: string,
   options: { readonly root?: string },

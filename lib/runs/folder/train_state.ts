@@ -61,7 +61,7 @@ export function stateText(state: TrainState): string {
 /**
  * The state of {@link stateText}; those of older versions have no checksum.
  *
- * @throws with the part `expected … but found …` alone, when it is none or was changed.
+ * @throws {Error} with the part `expected … but found …` alone, when it is none or was changed.
  */
 export function parseState(value: unknown): TrainState {
   const { success, error } = schema.safeParse(value);
@@ -96,7 +96,7 @@ const movable: ReadonlySet<string> = new Set<keyof RunConfig>([
  * Refuses a configuration that is not the one that a run was started with; where the data lie may differ.
  *
  * @param options.file where it was read from
- * @throws InputError naming what differs.
+ * @throws {InputError} naming what differs.
  */
 export function checkSameConfig(
   config: RunConfig,

@@ -18,7 +18,7 @@ import { keptRunData } from "./run_data.ts";
  * @param folder the run's; one that does not say what it was trained with is not compared
  * @param options.allow says them instead of refusing
  * @returns warnings
- * @throws InputError naming the files
+ * @throws {InputError} naming the files
  */
 export async function trainedOn(
   folder: string,
