@@ -178,14 +178,26 @@ export async function detailCorrelation(a: string, b: string): Promise<number> {
 
 /** Correlation of two pictures' {@link detailOf}, in [-1, 1]; 0 where one has none. */
 export function correlateDetail(first: Float32Array, second: Float32Array): number {
+  return correlate(first, second, { least: LEAST_DETAIL ** 2 * first.length });
+}
+
+/**
+ * Correlation of values as they are, no mean taken off, in [-1, 1].
+ *
+ * @param options.least 0 is returned where the squares of one sum up to less, or to nothing; 0 unless given
+ */
+export function correlate(
+  a: Float32Array,
+  b: Float32Array,
+  { least = 0 }: { readonly least?: number } = {},
+): number {
   let [xy, xx, yy] = [0, 0, 0];
-  for (let i = 0; i < first.length; i++) {
-    xy += first[i] * second[i];
-    xx += first[i] ** 2;
-    yy += second[i] ** 2;
+  for (let i = 0; i < a.length; i++) {
+    xy += a[i] * b[i];
+    xx += a[i] ** 2;
+    yy += b[i] ** 2;
   }
-  const least = LEAST_DETAIL ** 2 * first.length;
-  return xx < least || yy < least ? 0 : xy / Math.sqrt(xx * yy);
+  return xx < least || yy < least || xx * yy === 0 ? 0 : xy / Math.sqrt(xx * yy);
 }
 
 /** A picture's fine detail, [4096]: grey at 64 × 64, less the mean of the 7 × 7 around each pixel. */

@@ -236,7 +236,7 @@ function changes(move: Move, by: { angle: number; zoom: number; shift: number })
 
 /**
  * Correlation of what lies within the edges, beyond which one of the two may not reach: of the best 12 of 16 blocks, as a fake
- * may have another face in its original's picture.
+ * may have another face in its original's picture. Its sums are by block, so that it is not `correlate()`.
  */
 function correlation(a: Float32Array, b: Float32Array, size: number): number {
   const edge = Math.ceil(size / 12);

@@ -11,7 +11,7 @@
  */
 import { inParallel } from "../../base/pool.ts";
 import { decodeImage, type RgbImage } from "../../images/image.ts";
-import { correlateDetail, detailOf } from "../audit/copies.ts";
+import { correlate, correlateDetail, detailOf } from "../audit/copies.ts";
 
 /** What a sample of images looks like; `unknown` where fewer than two neighbours can be read. */
 export type Look = "alike" | "unlike" | "doubtful" | "unknown";
@@ -115,7 +115,7 @@ export function measure(pairs: readonly Pair[], common: Common) {
     (by: Float32Array) => (each: Float32Array) => each.map((value, i) => value - by[i]),
   ];
   const layoutLess = (change: (each: Float32Array) => Float32Array) =>
-    over(({ thumbnails: [a, b] }) => correlation(change(a), change(b)));
+    over(({ thumbnails: [a, b] }) => correlate(change(a), change(b)));
   const detailLess = (change: (each: Float32Array) => Float32Array) =>
     over(({ details: [a, b] }) => correlateDetail(change(a), change(b)));
   return {
@@ -158,16 +158,6 @@ function meanDifference(a: Float32Array, b: Float32Array): number {
 function centred(grid: Float32Array): Float32Array {
   const mean = grid.reduce((sum, value) => sum + value, 0) / grid.length;
   return grid.map((value) => value - mean);
-}
-
-function correlation(a: Float32Array, b: Float32Array): number {
-  let [xy, xx, yy] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    xy += a[i] * b[i];
-    xx += a[i] ** 2;
-    yy += b[i] ** 2;
-  }
-  return xx * yy === 0 ? 0 : xy / Math.sqrt(xx * yy);
 }
 
 function median(values: readonly number[]): number {
