@@ -20,5 +20,13 @@ export {
 } from "./calibration.ts";
 export { type PrCurve, prCurve, type RocCurve, rocCurve } from "./curves.ts";
 export { evaluateScores, type Metrics } from "./evaluate.ts";
+export {
+  type FrameScore,
+  valuesByVideo,
+  type VideoLevel,
+  videoLevels,
+  type VideoScores,
+  videoScores,
+} from "./levels.ts";
 export { type IntervalName, type MetricName, metrics, type MetricValues } from "./metrics/mod.ts";
 export type { Confusion } from "./ranking.ts";

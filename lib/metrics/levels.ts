@@ -1,0 +1,145 @@
+/**
+ * Frame level → video level: the scores of a video's frames become its score.
+ *
+ * @module
+ */
+import { InputError } from "../base/errors.ts";
+import { checkScores } from "./ranking.ts";
+
+/** How the score of a video is made of its frames'. */
+export const videoLevels = {
+  mean: (scores: Float64Array): number => {
+    let [sum, least, most] = [0, Infinity, -Infinity];
+    for (const score of scores) {
+      sum += score;
+      least = Math.min(least, score);
+      most = Math.max(most, score);
+    }
+    // Rounding may not push equal scores apart: they would no longer tie with those of another video.
+    return Math.min(Math.max(sum / scores.length, least), most);
+  },
+  /** Of an even number the mean of the two in the middle, as `numpy.median`. */
+  median: (scores: Float64Array): number => {
+    const sorted = scores.slice().sort();
+    const middle = sorted.length >> 1;
+    return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  },
+  max: (scores: Float64Array): number => scores.reduce((most, score) => Math.max(most, score), -Infinity),
+} as const;
+
+/** `mean`, `median` or `max`. */
+export type VideoLevel = keyof typeof videoLevels;
+
+/** One scored frame. */
+export type FrameScore = {
+  /**
+   * Its video, by a name that no other video of its class has: `Deepfakes/000_003`, not `000_003`, where several methods made one
+   * of the same originals. A single image is a video of its own: its path.
+   */
+  readonly video: string;
+  /** 0 real, 1 fake. */
+  readonly label: number;
+  /** Any finite number; higher is more likely fake. */
+  readonly score: number;
+};
+
+/** One score a video, in the order in which the videos first appear. */
+export type VideoScores = {
+  /** 0 real, 1 fake. */
+  readonly labels: readonly number[];
+  readonly scores: readonly number[];
+  /** The videos' names. */
+  readonly videos: readonly string[];
+  /** The index of each video's first row. */
+  readonly firstRows: readonly number[];
+  /** The index of each row's video: what `groups` of {@link bootstrapIntervals} takes at frame level. */
+  readonly videoOf: Uint32Array;
+};
+
+/**
+ * The scores of videos from those of their frames: rows of the same label and video are one.
+ *
+ * @param options.how `mean`, which the field reports, `median` or `max`
+ * @throws {InputError} when `how` is another word, or a row names no video
+ * @throws when there is no row, a label is neither 0 nor 1, or a score is not finite
+ */
+export function videoScores(
+  rows: readonly FrameScore[],
+  { how }: { readonly how: VideoLevel },
+): VideoScores {
+  if (!Object.hasOwn(videoLevels, how)) {
+    throw new InputError(
+      `Cannot score the videos: expected one of ${
+        Object.keys(videoLevels).join(", ")
+      } as 'how' but found ${how}`,
+    );
+  }
+  const frames = Float64Array.from(rows, ({ score }) => score);
+  checkScores(rows.map(({ label }) => label), frames, "score the videos");
+  const { firstRows, videoOf } = numberVideos(rows);
+  const ends = new Uint32Array(firstRows.length);
+  for (const video of videoOf) ends[video]++;
+  for (let video = 1; video < ends.length; video++) ends[video] += ends[video - 1];
+  const starts = Uint32Array.from(ends, (_, video) => (video === 0 ? 0 : ends[video - 1]));
+  const byVideo = new Float64Array(rows.length);
+  const next = starts.slice();
+  for (let row = 0; row < rows.length; row++) byVideo[next[videoOf[row]]++] = frames[row];
+  return {
+    labels: firstRows.map((row) => rows[row].label),
+    scores: firstRows.map((_, video) => videoLevels[how](byVideo.subarray(starts[video], ends[video]))),
+    videos: firstRows.map((row) => rows[row].video),
+    firstRows,
+    videoOf,
+  };
+}
+
+/** Which rows are one video's. */
+function numberVideos(rows: readonly FrameScore[]): Pick<VideoScores, "videoOf"> & { firstRows: number[] } {
+  const firstRows: number[] = [];
+  const videoOf = new Uint32Array(rows.length);
+  const numbers = [new Map<string, number>(), new Map<string, number>()];
+  for (const [row, { video, label }] of rows.entries()) {
+    if (!video) {
+      throw new InputError(
+        `Cannot score the videos: expected the name of a video but found none at index ${row}; a single image is a video of its own, with its path as name`,
+      );
+    }
+    let number = numbers[label].get(video);
+    if (number === undefined) {
+      number = firstRows.push(row) - 1;
+      numbers[label].set(video, number);
+    }
+    videoOf[row] = number;
+  }
+  return { firstRows, videoOf };
+}
+
+/**
+ * What the rows of each video have in common, such as its method: one value a video.
+ *
+ * @param values one a row
+ * @param options.name what they are, for the message: "method"
+ * @throws {InputError} when there are fewer or more values than rows, or two rows of a video differ: it may be two videos of one name
+ */
+export function valuesByVideo<Value extends string | number | undefined>(
+  { videos, firstRows, videoOf }: VideoScores,
+  values: readonly Value[],
+  { name }: { readonly name: string },
+): Value[] {
+  if (values.length !== videoOf.length) {
+    throw new InputError(
+      `Cannot tell the ${name} of the videos: expected one a row but found ${values.length} and ${videoOf.length} rows`,
+    );
+  }
+  const shared = firstRows.map((row) => values[row]);
+  for (const [row, video] of videoOf.entries()) {
+    if (values[row] === shared[video]) continue;
+    const [one, other] = [JSON.stringify(shared[video]), JSON.stringify(values[row])];
+    throw new InputError(
+      `Cannot tell the ${name} of video ${
+        videos[video]
+      }: expected ${one} in all of its rows but found ${other} at index ${row}; give videos that share a name names of their own`,
+    );
+  }
+  return shared;
+}
