@@ -13,10 +13,12 @@ export type Metric = {
   readonly column?: string;
   /** Which of two values is the better one. */
   readonly better: "higher" | "lower";
-  /** The table that shows it: the results, or the further metrics. */
-  readonly table: "results" | "further";
+  /** The table that shows it: the results, the further metrics, or the fakes found with few false alarms. */
+  readonly table: "results" | "further" | "fewFalseAlarms";
   /** A sentence below that table. */
   readonly note?: string;
+  /** What is to be said of its value in a test of so many predictions of each class, if anything: the value is marked. */
+  readonly remark?: (counts: { readonly real: number; readonly fake: number }) => string | undefined;
   /** Whether it gets a bootstrap interval, for which it is measured a thousand times. */
   readonly interval: boolean;
   /** Whether the charts of metrics show it: only for one in [0, 1] that is better when it is higher. */

@@ -30,3 +30,4 @@ export {
 } from "./levels.ts";
 export { type IntervalName, type MetricName, metrics, type MetricValues } from "./metrics/mod.ts";
 export type { Confusion } from "./ranking.ts";
+export { tprAtFpr } from "./tpr_at_fpr.ts";

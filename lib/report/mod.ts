@@ -36,6 +36,7 @@ export type { ChartOptions, ChartSpec } from "./style.ts";
 export {
   calibrationTable,
   dataTable,
+  falseAlarmTable,
   historyTable,
   intervalTable,
   referenceTable,

@@ -40,12 +40,43 @@ export function thresholdTable(results: readonly EvaluationResult[]): Table {
   });
 }
 
+/** The fakes found when few reals may be called fake, with their intervals; null where none was measured. */
+export function falseAlarmTable(results: readonly EvaluationResult[]): Table | null {
+  const names = metricsIn(results).filter((name) => metrics[name].table === "fewFalseAlarms");
+  if (results.length === 0 || names.length === 0) return null;
+  const remarkOn = ({ metrics: { real, fake } }: EvaluationResult, name: MetricName) =>
+    (metrics[name] as Metric).remark?.({ real, fake });
+  const remarks = new Set(results.flatMap((result) => names.flatMap((name) => remarkOn(result, name) ?? [])));
+  const several = results.some(({ runs = [] }) => runs.length > 1);
+  return {
+    title: demoTitle("Fakes found with few false alarms", results.some((result) => result.demo)),
+    columns: [...testColumns, ...right(...names.map(columnName))],
+    rows: results.map((result) => [
+      ...testCells(result),
+      ...names.map((name) => {
+        const value = cell(result, name) + (remarkOn(result, name) ? "*" : "");
+        const interval = hasInterval(name) ? result.intervals?.[name] : null;
+        // Beside a mean over runs, the first run's interval would be read as the mean's.
+        return interval && !several
+          ? `${value} (${decimals(interval.low)}–${decimals(interval.high)})`
+          : value;
+      }),
+    ]),
+    notes: [
+      `TPR: the share of fakes called fake where at most so large a share of the reals is${
+        several ? "" : ", with its 95 % interval"
+      }.`,
+      ...[...remarks].map((remark) => `*: ${remark}.`),
+    ],
+  };
+}
+
 /** 95 % bootstrap intervals, or null where no result has any. */
 export function intervalTable(results: readonly EvaluationResult[]): Table | null {
   const measured = results.filter((result) => result.intervals);
   if (measured.length === 0) return null;
   const names = metricNames.filter(hasInterval).filter((name) =>
-    measured.some(({ intervals }) => name in intervals!)
+    metrics[name].table !== "fewFalseAlarms" && measured.some(({ intervals }) => name in intervals!)
   );
   const range = (interval: Interval | null = null) =>
     interval ? `${decimals(interval.low)} to ${decimals(interval.high)}` : "–";
@@ -172,6 +203,7 @@ export function reportTables(report: RunReport): Table[] {
     resultsTable(results),
     referenceTable(results),
     intervalTable(results),
+    falseAlarmTable(results),
     thresholdTable(results),
     calibrationTable(results),
     dataTable(report),

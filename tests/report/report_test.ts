@@ -40,6 +40,7 @@ import {
 } from "../../lib/report/report.ts";
 import {
   calibrationTable,
+  falseAlarmTable,
   intervalTable,
   referenceTable,
   reportTables,
@@ -174,7 +175,7 @@ Deno.test("every chart and table of demo data says DEMO in its title, and no oth
       ...reportCharts(report, { predictions }).map(titleOf),
       ...reportTables(report).map((table) => table.title),
     ];
-    assertEquals(titles.length, 8 + 6);
+    assertEquals(titles.length, 8 + 7);
     for (const title of titles) assertEquals(title.startsWith("DEMO: "), demo, title);
   }
 });
@@ -353,6 +354,34 @@ Deno.test("an undefined metric is a dash, not a number", () => {
   });
   assertEquals(column(resultsTable(report.results), "AUC"), ["–"]);
   assertEquals(column(resultsTable(report.results), "Bal. acc."), ["–"]);
+});
+
+Deno.test("falseAlarmTable() marks a rate that allows no false alarm, and has intervals of a single run only", () => {
+  const sets: Test[] = [
+    { set: "small", kind: "within", perturbations: ["none", "jpeg-90"], real: 99, fake: 40 },
+    { set: "large", kind: "cross", perturbations: ["none"], real: 100, fake: 40 },
+  ];
+  const { report } = makeReport({ sets });
+  const table = falseAlarmTable(report.results)!;
+  const { metrics, intervals } = report.results[0];
+  const { low, high } = intervals!.tprAt5!;
+  assertEquals(
+    column(table, "TPR at 5 %")[0],
+    `${metrics.tprAt5!.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`,
+  );
+  assertEquals(column(table, "TPR at 1 %").map((text) => text.includes("*")), [true, true, false]);
+  assertStringIncludes(table.notes.join(" "), "*: no false alarm allowed");
+  assert(Math.max(...tableText(table).split("\n").slice(0, -3).map((line) => line.length)) <= 100);
+  assert(!intervalTable(report.results)!.columns.some(({ name }) => name.startsWith("TPR")));
+  assertEquals(falseAlarmTable(report.results.slice(2))!.notes.length, 1);
+
+  const repeated = falseAlarmTable(makeReport({ sets, runs: 2 }).report.results)!;
+  assertMatch(column(repeated, "TPR at 10 %")[0], /^0\.\d{3} ± 0\.\d{3}$/);
+  const older = report.results.map(({ metrics, ...result }) => {
+    const { tprAt1: _, tprAt5: __, tprAt10: ___, ...others } = metrics;
+    return { ...result, metrics: others } as EvaluationResult;
+  });
+  assertEquals(falseAlarmTable(older), null);
 });
 
 Deno.test("a report that is older than a metric has no column, no interval and no point of it", () => {

@@ -15,6 +15,7 @@ import { matthews } from "./matthews.ts";
 import { partialAuc } from "./partial_auc.ts";
 import { precision } from "./precision.ts";
 import { recall } from "./recall.ts";
+import { tprAt1, tprAt10, tprAt5 } from "./tpr_at_fpr.ts";
 
 /** By their names in metrics.json, in the order of tables and charts. */
 export const metrics = {
@@ -24,6 +25,9 @@ export const metrics = {
   balancedAccuracy,
   accuracy,
   partialAuc,
+  tprAt1,
+  tprAt5,
+  tprAt10,
   precision,
   recall,
   f1,
