@@ -12,6 +12,13 @@
  */
 export { bootstrapIntervals, type Interval, type Intervals } from "./bootstrap.ts";
 export {
+  type ByGroup,
+  type GroupedScores,
+  type GroupMetrics,
+  metricsByMethod,
+  metricsByOrigin,
+} from "./by_group.ts";
+export {
   type Calibration,
   type CalibrationComparison,
   calibrationError,
