@@ -7,8 +7,7 @@ import {
   perturbationNames,
   perturbations,
 } from "../../../lib/images/perturbations/mod.ts";
-import { type PerturbationKind, perturbationName } from "../../../lib/images/perturbations/perturbation.ts";
-import { createRandom } from "../../../lib/base/random.ts";
+import { perturbationName } from "../../../lib/images/perturbations/perturbation.ts";
 import { fixture } from "../../tensors.ts";
 
 for (const kind of perturbationKinds) {
@@ -51,29 +50,8 @@ Deno.test("parsePerturbations() takes a family, or a name at any level of it, an
   assertEquals(perturbationNames().slice(0, 3), ["jpeg", "jpeg-100", "jpeg-90"]);
 });
 
-/** One level of noise, drawn. */
-const noise: PerturbationKind = {
-  family: "noise",
-  title: "noise",
-  measure: "deviation",
-  without: "clean",
-  levels: [9],
-  accepts: (level) => level > 0,
-  apply: ({ data, width, height }, level, { seed }) => {
-    const random = createRandom(seed, "noise");
-    return {
-      data: Uint8Array.from(
-        data,
-        (value) => Math.max(0, Math.min(255, Math.round(value + level * random.normal()))),
-      ),
-      width,
-      height,
-    };
-  },
-};
-
 Deno.test("what is drawn for an image is a function of its file's bytes, and not of its name or what came before", async () => {
-  const perturbation = { kind: noise, level: 9 };
+  const perturbation = { kind: perturbations.gaussianNoise, level: 0.05 };
   const load = (path: string) => loadImage(path, { perturbation, size: 32 });
   const folder = await Deno.makeTempDir();
   try {
