@@ -5,6 +5,7 @@
  */
 import type { RgbImage } from "../resize.ts";
 import { loadSharp } from "../sharp.ts";
+import { decodeOwn } from "./decode.ts";
 import type { PerturbationKind } from "./perturbation.ts";
 
 /** Compressed as JPEG in memory, and decoded again; levels are libjpeg's qualities, 1 to 100. */
@@ -19,8 +20,7 @@ export const jpeg: PerturbationKind = {
 };
 
 /**
- * Encodes as JPEG in memory and decodes again, as Pillow's `save(…, "JPEG", quality=…)` and reopen do: 4:2:0
- * chroma, the standard Huffman tables.
+ * Encodes as JPEG in memory and decodes again, as Pillow's `save(…, "JPEG", quality=…)` and reopen do.
  *
  * @param image RGB, any size up to 65,535 a side.
  * @param quality 1 to 100, in libjpeg's scale.
@@ -28,6 +28,18 @@ export const jpeg: PerturbationKind = {
  * @throws {Error} when `quality` is not an integer from 1 to 100.
  */
 export async function jpegRoundTrip(image: RgbImage, quality: number): Promise<RgbImage> {
+  return await decodeOwn(await encodeJpeg(image, quality));
+}
+
+/**
+ * Encodes as Pillow's `save(…, "JPEG", quality=…)` does: 4:2:0 chroma, the standard Huffman tables.
+ *
+ * @param image RGB, any size up to 65,535 a side.
+ * @param quality 1 to 100, in libjpeg's scale.
+ * @returns The file's bytes.
+ * @throws When `quality` is not an integer from 1 to 100.
+ */
+export async function encodeJpeg(image: RgbImage, quality: number): Promise<Uint8Array> {
   if (!isQuality(quality)) {
     throw new Error(
       `Cannot compress as JPEG: expected an integer quality from 1 to 100 but found ${quality}`,
@@ -35,12 +47,9 @@ export async function jpegRoundTrip(image: RgbImage, quality: number): Promise<R
   }
   const sharp = await loadSharp();
   const { data, width, height } = image;
-  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
+  return await sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: "4:2:0", mozjpeg: false, optimiseCoding: false })
     .toBuffer();
-  const again = sharp(jpeg, { failOn: "error", limitInputPixels: false });
-  const rgb = await again.raw().toBuffer();
-  return { data: new Uint8Array(rgb.buffer, rgb.byteOffset, rgb.length), width, height };
 }
 
 function isQuality(level: number): boolean {
