@@ -7,11 +7,12 @@
 import { gaussianBlur } from "./gaussian_blur.ts";
 import { gaussianNoise } from "./gaussian_noise.ts";
 import { jpeg } from "./jpeg.ts";
+import { resize } from "./resize.ts";
 import { webp } from "./webp.ts";
 import { type Perturbation, type PerturbationKind, perturbationName } from "./perturbation.ts";
 
 /** Every kind of perturbation. */
-export const perturbations = { jpeg, webp, gaussianBlur, gaussianNoise } as const;
+export const perturbations = { jpeg, webp, gaussianBlur, gaussianNoise, resize } as const;
 
 /** Every kind, in the list's order. */
 export const perturbationKinds: readonly PerturbationKind[] = Object.values(perturbations);
