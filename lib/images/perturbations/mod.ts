@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { brightness } from "./brightness.ts";
+import { contrast } from "./contrast.ts";
 import { gaussianBlur } from "./gaussian_blur.ts";
 import { gaussianNoise } from "./gaussian_noise.ts";
 import { jpeg } from "./jpeg.ts";
@@ -12,7 +14,15 @@ import { webp } from "./webp.ts";
 import { type Perturbation, type PerturbationKind, perturbationName } from "./perturbation.ts";
 
 /** Every kind of perturbation. */
-export const perturbations = { jpeg, webp, gaussianBlur, gaussianNoise, resize } as const;
+export const perturbations = {
+  jpeg,
+  webp,
+  gaussianBlur,
+  gaussianNoise,
+  resize,
+  brightness,
+  contrast,
+} as const;
 
 /** Every kind, in the list's order. */
 export const perturbationKinds: readonly PerturbationKind[] = Object.values(perturbations);

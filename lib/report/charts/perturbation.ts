@@ -41,7 +41,7 @@ export function jpegChart(results: readonly EvaluationResult[], options: ChartOp
 }
 
 /**
- * The same metrics by the level of one kind of perturbation, from the mildest on, for each set that was tested under it.
+ * The same metrics by the level of one kind of perturbation, from the mildest on or, where a level is neutral, from one side of it to the other, for each set that was tested under it.
  *
  * @throws {Error} when none was
  */
@@ -55,7 +55,8 @@ export function perturbationChart(
   const shown = [...level.keys()];
   const tested = new Set(shown.map(unperturbedName));
   const falling = kind.levels[0] > kind.levels[kind.levels.length - 1];
-  const place = (name: string) => name === "none" ? -Infinity : falling ? -Number(name) : Number(name);
+  const place = (name: string) =>
+    name === "none" ? kind.neutral ?? -Infinity : falling ? -Number(name) : Number(name);
   const levels = [...new Set(level.values())].sort((a, b) => place(a) - place(b));
   const names = chartedMetrics(shown).map(({ title }) => title);
   const perRow = tested.size > 1 && width >= 600 ? 2 : 1;
