@@ -6,6 +6,7 @@
  */
 import { brightness } from "./brightness.ts";
 import { contrast } from "./contrast.ts";
+import { flip } from "./flip.ts";
 import { gaussianBlur } from "./gaussian_blur.ts";
 import { gaussianNoise } from "./gaussian_noise.ts";
 import { jpeg } from "./jpeg.ts";
@@ -22,6 +23,7 @@ export const perturbations = {
   resize,
   brightness,
   contrast,
+  flip,
 } as const;
 
 /** Every kind, in the list's order. */
