@@ -240,6 +240,9 @@ Deno.test("perturbationCharts() draws each family of two levels or more, from th
   // Which end is the mildest is what the kind says.
   const rising = perturbationChart(results, { demo: false, kind: { ...jpeg, levels: [1, 2] } });
   assertStringIncludes(JSON.stringify(rising), '"sort":["none","9","90","100"]');
+  // A level that changes nothing has the test without perturbation in its place.
+  const [around] = draw("brightness-0.7", "none", "brightness-1.3", "brightness-1.1").charts;
+  assertStringIncludes(JSON.stringify(around), '"sort":["0.7","none","1.1","1.3"]');
   assertEquals(draw("none", "jpeg-50").charts.length, 1);
   for (const names of [["none"], ["jpeg-50"], ["none", "other-3"]]) {
     assertEquals(draw(...names).charts, [], names.join());

@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { brightness } from "../../../lib/images/perturbations/brightness.ts";
 import { decodeImage, type RgbImage } from "../../../lib/images/image.ts";
 import { fixture } from "../../tensors.ts";
+import { picture, statistics, statisticsUnder } from "./statistics.ts";
 
 const read = async (name: string): Promise<RgbImage> => await decodeImage(fixture(`perturb/${name}.png`));
 
@@ -26,5 +27,15 @@ Deno.test("brightness refuses a factor that is none", () => {
   const image = { data: new Uint8Array(3), width: 1, height: 1 };
   for (const factor of [-0.1, 101]) {
     assertThrows(() => brightness.apply(image, factor, { seed: 0 }), Error, "expected a factor of 0 to 100");
+  }
+});
+
+Deno.test("brightness multiplies the mean by its level", async () => {
+  const before = statistics(picture);
+  for (const [i, { mean }] of (await statisticsUnder(brightness)).entries()) {
+    const factor = brightness.levels[i];
+    // Cutting to whole numbers takes half a level; a factor above 1 loses what is beyond white.
+    const most = factor < 1 ? 0.5 / before.mean : 0.25 * (factor - 1);
+    assert(Math.abs(mean / before.mean - factor) < most + 1e-3, `${mean / before.mean} for ${factor}`);
   }
 });

@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { contrast } from "../../../lib/images/perturbations/contrast.ts";
 import { decodeImage, type RgbImage } from "../../../lib/images/image.ts";
 import { fixture } from "../../tensors.ts";
+import { driftOf, picture, statistics, statisticsUnder } from "./statistics.ts";
 
 const read = async (name: string): Promise<RgbImage> => await decodeImage(fixture(`perturb/${name}.png`));
 
@@ -29,5 +30,17 @@ Deno.test("contrast refuses a factor that is none", () => {
   const image = { data: new Uint8Array(3), width: 1, height: 1 };
   for (const factor of [-0.1, 101]) {
     assertThrows(() => contrast.apply(image, factor, { seed: 0 }), Error, "expected a factor of 0 to 100");
+  }
+});
+
+Deno.test("contrast multiplies the standard deviation by its level, and keeps the mean", async () => {
+  const before = statistics(picture);
+  for (const [i, each] of (await statisticsUnder(contrast)).entries()) {
+    const factor = contrast.levels[i];
+    const ratio = each.deviation / before.deviation;
+    // A factor above 1 loses what is beyond black and white.
+    const most = factor < 1 ? 1e-3 : 0.15 * (factor - 1);
+    assert(Math.abs(ratio - factor) < most, `${ratio} for ${factor}`);
+    assert(driftOf(each, before) < 2);
   }
 });

@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { decodeImage, type RgbImage } from "../../../lib/images/image.ts";
 import { blur, gaussianBlur } from "../../../lib/images/perturbations/gaussian_blur.ts";
 import { fixture } from "../../tensors.ts";
+import { driftOf, falls, picture, statistics, statisticsUnder } from "./statistics.ts";
 
 const read = async (name: string): Promise<RgbImage> => await decodeImage(fixture(`perturb/${name}.png`));
 
@@ -57,4 +58,10 @@ Deno.test("blur() refuses an even kernel, and a sigma that is none", () => {
   for (const sigma of [0, -1, 101, NaN]) {
     assertThrows(() => blur(image, { kernel: 3, sigma }), Error, "expected a sigma above 0 and up to 100");
   }
+});
+
+Deno.test("gaussian-blur takes detail, the more the higher its level, and no brightness", async () => {
+  const [before, after] = [statistics(picture), await statisticsUnder(gaussianBlur)];
+  assert(falls([before, ...after].map(({ detail }) => detail)));
+  for (const each of after) assert(driftOf(each, before) < 0.1);
 });

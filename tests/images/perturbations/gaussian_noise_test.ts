@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
 import { gaussianNoise } from "../../../lib/images/perturbations/gaussian_noise.ts";
 import type { RgbImage } from "../../../lib/images/resize.ts";
+import { falls, picture, statistics, statisticsUnder } from "./statistics.ts";
 
 const [width, height] = [200, 150];
 const samples = 3 * width * height;
@@ -71,4 +72,9 @@ Deno.test("gaussian-noise of one seed is the same again, whatever was drawn befo
   const double = await noisy(128, 0.1, 11);
   // Each is rounded by itself.
   assert(double.every((value, i) => Math.abs((value - 128) - 2 * (first[i] - 128)) <= 1.5));
+});
+
+Deno.test("gaussian-noise adds detail, the more the higher its level", async () => {
+  const all = [statistics(picture), ...await statisticsUnder(gaussianNoise)];
+  assert(falls(all.map(({ detail }) => -detail)));
 });

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { decodeImage } from "../../../lib/images/image.ts";
-import { encodeJpeg, jpegRoundTrip } from "../../../lib/images/perturbations/jpeg.ts";
+import { encodeJpeg, jpeg, jpegRoundTrip } from "../../../lib/images/perturbations/jpeg.ts";
 import { fixture } from "../../tensors.ts";
+import { driftOf, picture, statistics, statisticsUnder } from "./statistics.ts";
 
 Deno.test("jpegRoundTrip() keeps the size and does not touch its input", async () => {
   const image = await decodeImage(fixture("images/up.png"));
@@ -38,4 +39,9 @@ Deno.test("encodeJpeg() quantises by libjpeg's tables for the quality, and the f
     assert(file.length < last, `${file.length} bytes at ${quality}, ${last} at the one before`);
     last = file.length;
   }
+});
+
+Deno.test("jpeg keeps the mean of each channel", async () => {
+  const before = statistics(picture);
+  for (const each of await statisticsUnder(jpeg)) assert(driftOf(each, before) < 1);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { decodeImage, loadImage } from "../../../lib/images/image.ts";
+import { decodeImage, loadImage, type RgbImage } from "../../../lib/images/image.ts";
 import {
   parsePerturbation,
   parsePerturbations,
@@ -7,8 +7,9 @@ import {
   perturbationNames,
   perturbations,
 } from "../../../lib/images/perturbations/mod.ts";
-import { perturbationName } from "../../../lib/images/perturbations/perturbation.ts";
+import { type PerturbationKind, perturbationName } from "../../../lib/images/perturbations/perturbation.ts";
 import { fixture } from "../../tensors.ts";
+import { picture } from "./statistics.ts";
 
 for (const kind of perturbationKinds) {
   Deno.test(`${kind.family}: its names say it back, and no two levels share one`, () => {
@@ -33,6 +34,36 @@ for (const kind of perturbationKinds) {
       assert(!kind.accepts(level));
       await assertRejects(async () => await kind.apply(image, level, { seed: 7 }), Error, "expected");
     }
+  });
+}
+
+/** The levels on either side of the one that changes nothing, each from the mildest on. */
+function ladders({ levels, neutral }: PerturbationKind): number[][] {
+  if (neutral === undefined) return [[...levels]];
+  return [levels.filter((level) => level < neutral), levels.filter((level) => level > neutral)];
+}
+
+/** Mean absolute difference, in levels of 255. */
+function difference(one: RgbImage, other: RgbImage): number {
+  return one.data.reduce((sum, value, i) => sum + Math.abs(value - other.data[i]), 0) / one.data.length;
+}
+
+for (const kind of perturbationKinds) {
+  Deno.test(`${kind.family}: its levels stand from the mildest on, and the mildest leaves the picture to be seen`, async () => {
+    for (const levels of ladders(kind)) {
+      const changes: number[] = [];
+      for (const level of levels) {
+        changes.push(difference(await kind.apply(picture, level, { seed: 7 }), picture));
+      }
+      assertEquals(changes, changes.toSorted((a, b) => a - b));
+      assertEquals(new Set(changes).size, changes.length, `levels that do the same: ${changes}`);
+      if (levels.length > 1) assert(changes[0] < 0.1 * 255, `a mean of ${changes[0]} levels`);
+    }
+    const { levels, neutral } = kind;
+    if (neutral === undefined) return;
+    const strengths = levels.map((level) => Number(Math.abs(level - neutral).toFixed(9)));
+    assertEquals(strengths, strengths.toSorted((a, b) => a - b));
+    assertEquals((await kind.apply(picture, neutral, { seed: 7 })).data, picture.data);
   });
 }
 

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { resize } from "../../../lib/images/perturbations/resize.ts";
 import { decodeImage, type RgbImage } from "../../../lib/images/image.ts";
 import { fixture } from "../../tensors.ts";
+import { driftOf, falls, picture, statistics, statisticsUnder } from "./statistics.ts";
 
 const read = async (name: string): Promise<RgbImage> => await decodeImage(fixture(`perturb/${name}.png`));
 
@@ -33,4 +34,10 @@ Deno.test("resize refuses a side that is none", async () => {
       `expected a side of 1 to 4096 pixels but found ${side}`,
     );
   }
+});
+
+Deno.test("resize takes detail, the more the smaller the side, and no brightness", async () => {
+  const [before, after] = [statistics(picture), await statisticsUnder(resize)];
+  assert(falls([before, ...after].map(({ detail }) => detail)));
+  for (const each of after) assert(driftOf(each, before) < 0.5);
 });

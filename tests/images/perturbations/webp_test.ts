@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeWebp, webp } from "../../../lib/images/perturbations/webp.ts";
 import { decodeImage, type RgbImage } from "../../../lib/images/image.ts";
 import { fixture } from "../../tensors.ts";
+import { driftOf, picture, statistics, statisticsUnder } from "./statistics.ts";
 
 const read = async (name: string): Promise<RgbImage> => await decodeImage(fixture(`perturb/${name}.png`));
 
@@ -30,4 +31,9 @@ Deno.test("webp refuses a quality that is none, and an image that the format can
   }
   const wide = { data: new Uint8Array(3 * 16_384), width: 16_384, height: 1 };
   await assertRejects(() => encodeWebp(wide, 50), Error, "at most 16383 pixels a side but found 16384 × 1");
+});
+
+Deno.test("webp keeps the mean of each channel", async () => {
+  const before = statistics(picture);
+  for (const each of await statisticsUnder(webp)) assert(driftOf(each, before) < 1);
 });
