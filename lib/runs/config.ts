@@ -7,8 +7,8 @@
  */
 import { type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
 import {
+  ladderNames,
   parsePerturbations,
-  perturbationKinds,
   perturbationNames,
   perturbations,
 } from "../images/perturbations/mod.ts";
@@ -151,8 +151,8 @@ const tests = {
     "JPEG qualities that the test set is compressed with in memory",
   ),
   perturb: z.array(z.string().min(1)).default([]).describe(
-    `what else is done to the test set in memory, as a family (${
-      perturbationKinds.map(({ family }) => family).join(", ")
+    `what else is done to the test set in memory, as a family or ladder (${
+      ladderNames.join(", ")
     }) for all its levels or as one level, such as jpeg-50; several separated by commas`,
   ),
 };
@@ -332,7 +332,7 @@ function perturbationsNamed(texts: readonly string[], flag: string): Perturbatio
       const near = nearestName(name, perturbationNames());
       throw new InputError(
         `Cannot use ${flag}: expected a perturbation (${
-          perturbationKinds.map(({ family }) => family).join(", ")
+          ladderNames.join(", ")
         }) or one level of it, such as jpeg-50, but found "${text.trim()}"${
           near ? `, did you mean "${near}"?` : ""
         }`,

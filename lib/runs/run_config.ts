@@ -102,7 +102,7 @@ export type RunConfig = {
   select: "best" | "last";
   /** JPEG qualities that the test set is compressed with in memory (default: [100,90,75,50,30]) */
   jpegQualities: number[];
-  /** what else is done to the test set in memory, as a family (jpeg, webp, gaussian-blur, gaussian-noise, resize, brightness, contrast, flip) for all its levels or as one level, such as jpeg-50; several separated by commas (default: []) */
+  /** what else is done to the test set in memory, as a family or ladder (jpeg, jpeg-gend, webp, gaussian-blur, gaussian-noise, resize, brightness, contrast, flip) for all its levels or as one level, such as jpeg-50; several separated by commas (default: []) */
   perturb: string[];
   /** name of this run's folder; by default made from data, preset and time */
   run?: string;

@@ -9,7 +9,7 @@ import {
 } from "../../lib/runs/config.ts";
 import { requestOf } from "../../lib/runs/data_request.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { perturbationKinds } from "../../lib/images/perturbations/mod.ts";
+import { ladderNames } from "../../lib/images/perturbations/mod.ts";
 import { perturbationName } from "../../lib/images/perturbations/perturbation.ts";
 import { newRunName } from "../../lib/runs/folder/folder.ts";
 
@@ -116,11 +116,14 @@ Deno.test("perturbationsOf() gives each perturbation once: JPEG qualities first,
     ...["jpeg-50", "jpeg-60", "jpeg-7"],
   ]);
   assertEquals(names({ jpegQualities: [], perturb: ["jpeg-30,jpeg"] }), ["jpeg-30", ...all.slice(0, 4)]);
+  assertEquals(names({ jpegQualities: [], perturb: ["jpeg-gend"] }), [
+    ...["jpeg-100", "jpeg-80", "jpeg-60", "jpeg-40", "jpeg-20", "jpeg-10"],
+  ]);
   assertEquals(names({ jpegQualities: [] }), []);
 });
 
 Deno.test("resolveConfig() refuses a perturbation that there is none of, with the nearest that there is", () => {
-  const families = perturbationKinds.map(({ family }) => family).join(", ");
+  const families = ladderNames.join(", ");
   const cases = [["jpg", "jpeg"], ["jpeg_50", "jpeg-50"], ["jpeg,jpeg-900", "jpeg-100"], [
     "jpeg-0",
     "jpeg-90",

@@ -14,7 +14,8 @@ export const jpeg: PerturbationKind = {
   title: "JPEG",
   measure: "quality",
   without: "not compressed again",
-  levels: [100, 90, 75, 50, 30],
+  levels: [100, 90, 75, 50, 30], // the reference's
+  ladders: { gend: [100, 80, 60, 40, 20, 10] },
   accepts: isQuality,
   apply: jpegRoundTrip,
 };

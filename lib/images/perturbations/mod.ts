@@ -29,9 +29,23 @@ export const perturbations = {
 /** Every kind, in the list's order. */
 export const perturbationKinds: readonly PerturbationKind[] = Object.values(perturbations);
 
-/** What `parsePerturbations()` takes, for help and for finding the nearest: families, and each one's levels. */
+/** Names that stand for several levels, each with its perturbations: a family such as `jpeg`, or another ladder of it, `jpeg-gend`. */
+const ladders: ReadonlyMap<string, readonly Perturbation[]> = new Map(
+  perturbationKinds.flatMap((kind) => {
+    const named = Object.entries(kind.ladders ?? {}).map(([name, levels]) =>
+      [`${kind.family}-${name}`, levels] as const
+    );
+    return [[kind.family, kind.levels] as const, ...named]
+      .map(([name, levels]) => [name, levels.map((level) => ({ kind, level }))] as const);
+  }),
+);
+
+/** The names that stand for several levels, for help. */
+export const ladderNames: readonly string[] = [...ladders.keys()];
+
+/** What `parsePerturbations()` takes, for finding the nearest: names of ladders, and of their levels. */
 export function perturbationNames(): string[] {
-  return perturbationKinds.flatMap((kind) => [kind.family, ...allLevels(kind).map(perturbationName)]);
+  return [...new Set([...ladders].flatMap(([name, all]) => [name, ...all.map(perturbationName)]))];
 }
 
 /** The perturbation of a name such as `jpeg-50`, at any level that its kind accepts; undefined for another text. */
@@ -39,17 +53,12 @@ export function parsePerturbation(name: string): Perturbation | undefined {
   const [, family, digits] = /^(.+)-(\d+(?:\.\d+)?)$/.exec(name) ?? [];
   const kind = perturbationKinds.find((each) => each.family === family);
   const level = Number(digits);
-  return kind?.accepts(level) ? { kind, level } : undefined;
+  // A level that is written as 1e-7 has a name that could not be read back.
+  return kind?.accepts(level) && !String(level).includes("e") ? { kind, level } : undefined;
 }
 
-/** All levels of a family such as `jpeg`, or the one of a name such as `jpeg-50`; undefined for another text. */
-export function parsePerturbations(text: string): Perturbation[] | undefined {
-  const kind = perturbationKinds.find(({ family }) => family === text);
-  if (kind) return allLevels(kind);
+/** All levels of a family such as `jpeg` or of a ladder such as `jpeg-gend`, or the one of `jpeg-50`; undefined for another text. */
+export function parsePerturbations(text: string): readonly Perturbation[] | undefined {
   const one = parsePerturbation(text);
-  return one && [one];
-}
-
-function allLevels(kind: PerturbationKind): Perturbation[] {
-  return kind.levels.map((level) => ({ kind, level }));
+  return one ? [one] : ladders.get(text);
 }

@@ -24,6 +24,8 @@ export type PerturbationKind = {
   readonly without: string;
   /** What the family's name alone stands for, the mildest first. */
   readonly levels: readonly number[];
+  /** Further levels that a name stands for, by what follows the family's: `gend` for `jpeg-gend`. Small letters. */
+  readonly ladders?: Readonly<Record<string, readonly number[]>>;
   /** The level that changes nothing, where levels lie on both sides of one: 1 for a factor. Charts show the tests without the kind there. */
   readonly neutral?: number;
   /** Whether there is such a level. */

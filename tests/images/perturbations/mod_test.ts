@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { decodeImage, loadImage, type RgbImage } from "../../../lib/images/image.ts";
 import {
+  ladderNames,
   parsePerturbation,
   parsePerturbations,
   perturbationKinds,
@@ -15,8 +16,12 @@ for (const kind of perturbationKinds) {
   Deno.test(`${kind.family}: its names say it back, and no two levels share one`, () => {
     const all = parsePerturbations(kind.family)!;
     assertEquals(all, kind.levels.map((level) => ({ kind, level })));
-    assertEquals(all.map((each) => parsePerturbation(perturbationName(each))), all);
+    assertEquals(all.map((each) => parsePerturbation(perturbationName(each))), [...all]);
     assertEquals(new Set(all.map(perturbationName)).size, all.length);
+    for (const [name, levels] of Object.entries(kind.ladders ?? {})) {
+      assertEquals(parsePerturbations(`${kind.family}-${name}`), levels.map((level) => ({ kind, level })));
+      assert(/^[a-z]+$/.test(name) && levels.every((level) => kind.accepts(level)), name);
+    }
     assert(/^[a-z]+(-[a-z]+)*$/.test(kind.family), "a part of a flag, a file and a table");
   });
 
@@ -74,11 +79,26 @@ Deno.test("parsePerturbations() takes a family, or a name at any level of it, an
   ]);
   assertEquals(parsePerturbations("jpeg-60"), [{ kind: jpeg, level: 60 }]);
   for (
-    const text of ["", "none", "jpeg-", "jpeg-0", "jpeg-101", "jpeg-50.5", "jpeg--5", "jpeg-1e1", "png-5"]
+    const text of [
+      "",
+      "none",
+      "jpeg-",
+      "jpeg-0",
+      "jpeg-101",
+      "jpeg-50.5",
+      "jpeg--5",
+      "jpeg-1e1",
+      "png-5",
+      "jpeg-other",
+      "gaussian-blur-gend",
+      "gaussian-blur-0.0000001",
+    ]
   ) {
     assertEquals(parsePerturbations(text), undefined, text);
   }
   assertEquals(perturbationNames().slice(0, 3), ["jpeg", "jpeg-100", "jpeg-90"]);
+  assertEquals(new Set(perturbationNames()).size, perturbationNames().length);
+  assertEquals(ladderNames.slice(0, 3), ["jpeg", "jpeg-gend", "webp"]);
 });
 
 Deno.test("what is drawn for an image is a function of its file's bytes, and not of its name or what came before", async () => {
