@@ -13,6 +13,7 @@
  */
 export type { ImageFacts } from "../images/facts.ts";
 export { decodeImage, loadImage } from "../images/image.ts";
+export { type Change, perturb } from "../images/perturbations/perturb.ts";
 export type { Draw, Perturbation, PerturbationKind } from "../images/perturbations/perturbation.ts";
 export type { RgbImage } from "../images/resize.ts";
 export type { CompareOptions } from "./audit/copies.ts";
