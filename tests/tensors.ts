@@ -7,7 +7,8 @@ import * as tf from "@tensorflow/tfjs";
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { isTensorFlow } from "../lib/backend/raw.ts";
-import { type BackendName, initBackend } from "../lib/backend/start.ts";
+import type { BackendName } from "../lib/backend/backends/mod.ts";
+import { initBackend } from "../lib/backend/start.ts";
 import { loadStateDict } from "../lib/weights/load.ts";
 import type { StateDict } from "../lib/weights/state.ts";
 

@@ -9,7 +9,8 @@
 import os from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { isOnGpu } from "../lib/backend/raw.ts";
-import { type BackendName, initBackend } from "../lib/backend/start.ts";
+import { type BackendName, backendNames } from "../lib/backend/backends/mod.ts";
+import { initBackend } from "../lib/backend/start.ts";
 import { writeWhole } from "../lib/base/files.ts";
 import { makeTemporaryFolder } from "../lib/base/temporary.ts";
 import {
@@ -206,7 +207,7 @@ function count(text: string): number {
 
 const program = new Command("bench")
   .description("Measures this machine; with --peer, beside the reference's Python stack.")
-  .addOption(new Option("--backend <name>").choices(["auto", "tensorflow", "wasm"]).default("auto"))
+  .addOption(new Option("--backend <name>").choices(["auto", ...backendNames]).default("auto"))
   .option(
     "--peer",
     "time PyTorch and open_clip too, in an environment of their own (5.5 GB, made once)",

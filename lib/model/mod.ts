@@ -13,7 +13,9 @@
  * @module
  */
 export type { Rounds } from "../backend/measure.ts";
-export { type Backend, type BackendName, initBackend } from "../backend/start.ts";
+export type { BackendKind, StartedBackend } from "../backend/backends/backend.ts";
+export { type BackendName, backends } from "../backend/backends/mod.ts";
+export { type Backend, initBackend } from "../backend/start.ts";
 export { dispose } from "../backend/tensors.ts";
 export type { Sample } from "../data/sample.ts";
 export type { CheckpointValue } from "../weights/checkpoint.ts";

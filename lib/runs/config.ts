@@ -18,6 +18,7 @@ import { z } from "zod";
 import { type LayoutSpec, type PairSpec, parseSpec } from "../data/spec.ts";
 import { compressions, videosChoices } from "../data/layouts/vocabulary.ts";
 import { layoutTitles } from "../data/layouts/mod.ts";
+import { backendNames, backendTitles } from "../backend/backends/mod.ts";
 import { InputError } from "../base/errors.ts";
 import { detectorNames, detectorSettings } from "../model/detectors/mod.ts";
 import { encoderNames } from "../model/encoders/mod.ts";
@@ -44,8 +45,8 @@ const run = {
   precision: z.enum(["auto", "float32", "bfloat16", "int8"]).default("auto").describe(
     "of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 for the demo encoder and with attention across the batch)",
   ),
-  backend: z.enum(["auto", "tensorflow", "wasm"]).default("auto").describe(
-    "tensor backend; auto: TensorFlow where it can be set up, else WebAssembly",
+  backend: z.enum(["auto", ...backendNames]).default("auto").describe(
+    `tensor backend; auto: ${backendTitles.join(" where it can be set up, else ")}`,
   ),
 };
 

@@ -5,7 +5,8 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { type BackendName, initBackend } from "../../lib/backend/start.ts";
+import type { BackendName } from "../../lib/backend/backends/mod.ts";
+import { initBackend } from "../../lib/backend/start.ts";
 
 const backend = await initBackend({ backend: Deno.args[0] as BackendName });
 

@@ -4,10 +4,12 @@ import {
   assertEquals,
   assertGreater,
   assertLess,
+  assertNotEquals,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { type Backend, type BackendName, initBackend } from "../../lib/backend/start.ts";
+import type { BackendName } from "../../lib/backend/backends/mod.ts";
+import { type Backend, initBackend } from "../../lib/backend/start.ts";
 
 const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-ffi"];
 const running = await initBackend();
@@ -72,6 +74,25 @@ Deno.test("initBackend() says why when it is WebAssembly, and nothing when it is
     running.note !== undefined && running.note.startsWith("Using WebAssembly"),
   );
   assertEquals(tf.getBackend(), running.name);
+});
+
+Deno.test("initBackend() stands in for TensorFlow where native code may not be loaded, and says why", async () => {
+  const start = async (backend: BackendName | "auto") => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--no-prompt", "--allow-read", "--allow-env"],
+        new URL("started.ts", import.meta.url).pathname,
+        backend,
+      ],
+      env: { NO_COLOR: "1" },
+    }).output();
+    return JSON.parse(new TextDecoder().decode(stdout));
+  };
+  const { name, note } = await start("auto");
+  assertEquals(name, "wasm");
+  const reason = note.replace(/^Using WebAssembly, about ten times slower than TensorFlow: /, "");
+  assertNotEquals(reason, note);
+  assertEquals(await start("tensorflow"), `Cannot use the tensorflow backend: ${reason}`);
 });
 
 Deno.test("the wasm backend starts offline from any folder and computes the closed forms", async () => {

@@ -1,20 +1,24 @@
 import { assert, assertMatch } from "@std/assert";
 import { join } from "node:path";
+import { backends } from "../../lib/backend/backends/mod.ts";
 
-Deno.test("all of the model code passes its tests on WebAssembly too, none of them ignored", async () => {
-  const here = join(import.meta.dirname!, "..");
-  const files = [
-    "model/encoders/clip_test.ts",
-    "model/detectors/notebook_head_test.ts",
-    "model/layers_test.ts",
-    "model/detectors/published_test.ts",
-    "training/optimizers_test.ts",
-  ];
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--no-check", ...files.map((file) => join(here, file))],
-    env: { FORGELENS_TEST_BACKEND: "wasm", NO_COLOR: "1" },
-  }).output();
-  const output = new TextDecoder().decode(stdout);
-  assert(success, output + new TextDecoder().decode(stderr));
-  assertMatch(output, /^ok \| [1-9]\d* passed \| 0 failed \(/m); // here it would say how many were ignored
-});
+for (const [name, { title }] of Object.entries(backends)) {
+  if (name === "tensorflow") continue; // which the tests run on anyway
+  Deno.test(`all of the model code passes its tests on ${title} too, none of them ignored`, async () => {
+    const here = join(import.meta.dirname!, "..");
+    const files = [
+      "model/encoders/clip_test.ts",
+      "model/detectors/notebook_head_test.ts",
+      "model/layers_test.ts",
+      "model/detectors/published_test.ts",
+      "training/optimizers_test.ts",
+    ];
+    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "-A", "--no-check", ...files.map((file) => join(here, file))],
+      env: { FORGELENS_TEST_BACKEND: name, NO_COLOR: "1" },
+    }).output();
+    const output = new TextDecoder().decode(stdout);
+    assert(success, output + new TextDecoder().decode(stderr));
+    assertMatch(output, /^ok \| [1-9]\d* passed \| 0 failed \(/m); // here it would say how many were ignored
+  });
+}
