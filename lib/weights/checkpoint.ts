@@ -5,8 +5,8 @@
  */
 import type { TensorData } from "./dtypes.ts";
 import { isTensor, type PickledTensor, type PickleValue } from "./pickle/values.ts";
-import type { Checkpoint } from "./pth_reader.ts";
 import type { StateDict, StateTensor } from "./state.ts";
+import type { Checkpoint } from "./tensor_reader.ts";
 
 /** What a checkpoint holds beside its weights: numbers, texts, lists, dictionaries, and tensors anywhere in them. */
 export type CheckpointValue =

@@ -5,9 +5,9 @@
  */
 import { InputError } from "../base/errors.ts";
 import { readAt } from "../base/files.ts";
-import { type CheckpointValue, stateDictOf, valueOf } from "./checkpoint.ts";
-import { type Checkpoint, isLegacy, openLegacy, openZip } from "./pth_reader.ts";
-import { readSafetensors } from "./safetensors.ts";
+import type { CheckpointValue } from "./checkpoint.ts";
+import type { Weights, WeightsFormat } from "./formats/format.ts";
+import { formats } from "./formats/mod.ts";
 import type { StateDict } from "./state.ts";
 
 /** Of an error's reason, which may quote the file. */
@@ -32,15 +32,11 @@ async function opened<T>(
   }
 }
 
-/** The checkpoint in an open file, or nothing when it is none of PyTorch's formats. */
-async function openCheckpoint(
-  file: Deno.FsFile,
-  size: number,
-  head: Uint8Array,
-): Promise<Checkpoint | undefined> {
-  if (head[0] === 0x50 && head[1] === 0x4b) return await openZip(file, size);
-  if (isLegacy(head)) return await openLegacy(file, size);
-  return undefined;
+const allFormats: readonly WeightsFormat[] = Object.values(formats);
+const or = new Intl.ListFormat("en-US", { type: "disjunction" });
+
+function formatOf(head: Uint8Array): WeightsFormat | undefined {
+  return allFormats.find(({ isOne }) => isOne(head));
 }
 
 /**
@@ -71,15 +67,13 @@ export async function loadStateDict(path: string): Promise<StateDict> {
  *
  * @throws {InputError} `Cannot load <path>: expected … but found …`, with the key or the offset.
  */
-export function loadWeights(
-  path: string,
-): Promise<{ readonly tensors: StateDict; readonly metadata: Readonly<Record<string, string>> }> {
+export function loadWeights(path: string): Promise<Weights> {
   return opened(path, async (file, size, head) => {
-    const checkpoint = await openCheckpoint(file, size, head);
-    if (checkpoint) return { tensors: await stateDictOf(checkpoint), metadata: {} };
-    if (head[8] === 0x7b || path.endsWith(".safetensors")) return await readSafetensors(file, size);
+    const format = formatOf(head) ??
+      allFormats.find(({ extension }) => extension !== undefined && path.endsWith(extension));
+    if (format) return await format.read(file, size);
     throw new Error(
-      "expected a safetensors file, a zip or an older file of PyTorch's, or a TorchScript archive but found " +
+      `expected ${or.format(allFormats.map(({ name }) => name))} but found ` +
         (size === 0 ? "an empty file" : `${size} bytes of another format`),
     );
   });
@@ -95,8 +89,8 @@ export function loadWeights(
  */
 export function loadCheckpoint(path: string): Promise<CheckpointValue> {
   return opened(path, async (file, size, head) => {
-    const checkpoint = await openCheckpoint(file, size, head);
-    if (!checkpoint) throw new Error("expected a file of PyTorch's but found another format");
-    return await valueOf(checkpoint);
+    const { readAll } = formatOf(head) ?? {};
+    if (!readAll) throw new Error("expected a file of PyTorch's but found another format");
+    return await readAll(file, size);
   });
 }

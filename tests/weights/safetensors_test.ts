@@ -172,6 +172,17 @@ Deno.test("loadStateDict() refuses a safetensors header that does not fit its fi
   });
 });
 
+Deno.test("loadStateDict() reads a safetensors file whose header's length begins as a zip does", async () => {
+  const header = '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.padEnd(0x4b50); // "PK" as bytes
+  const bytes = new Uint8Array(8 + header.length + 4);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+  bytes.set(new TextEncoder().encode(header), 8);
+  await withFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/a.safetensors`, bytes);
+    assertEquals((await loadStateDict(`${folder}/a.safetensors`)).get("w")!.data, Float32Array.of(0));
+  });
+});
+
 Deno.test("loadStateDict() gives any float32 tensors back as saveSafetensors() took them", async () => {
   const tensor = fc.array(fc.nat(4), { maxLength: 3 }).chain((shape) => {
     const count = shape.reduce((product, side) => product * side, 1);
