@@ -8,7 +8,8 @@ import { assert, assertEquals, assertGreater, assertNotEquals, assertStringInclu
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseMetricsJson, type RunReport } from "../lib/report/report.ts";
-import { resultsTable, tableText } from "../lib/report/tables.ts";
+import { tableText } from "../lib/report/table.ts";
+import { resultsTable } from "../lib/report/tables/results.ts";
 import { openJupyter } from "../tools/jupyter.ts";
 import { faultsOf, joined, type Notebook, VEGA_LITE } from "../tools/notebook_file.ts";
 import { executeNotebook, exportHtml, secrets, workFolder } from "../tools/notebooks.ts";

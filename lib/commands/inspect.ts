@@ -8,7 +8,7 @@ import { InputError } from "../base/errors.ts";
 import { writeWhole } from "../base/files.ts";
 import { printable, printableLines } from "../base/printable.ts";
 import { inspectionChart, inspectionTables } from "../report/inspection.ts";
-import { tableText } from "../report/tables.ts";
+import { tableText } from "../report/table.ts";
 import { isDemo, resolveConfig } from "../runs/config.ts";
 import { inspectData } from "../runs/experiment.ts";
 import { configFlags, type Flags, fromFile, textOf } from "./flags.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { readSet } from "../data/layouts/mod.ts";
-import { type Table, tableText } from "../report/tables.ts";
+import { type Table, tableText } from "../report/table.ts";
 import { resolveConfig } from "../runs/config.ts";
 import { requestOf } from "../runs/data_request.ts";
 import type { Coverage } from "../videos/coverage.ts";

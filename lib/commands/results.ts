@@ -6,7 +6,10 @@
 import { join } from "node:path";
 import { printable } from "../base/printable.ts";
 import type { EvaluationResult, RunReport } from "../report/report.ts";
-import { referenceTable, resultsTable, tableText, thresholdTable } from "../report/tables.ts";
+import { tableText } from "../report/table.ts";
+import { referenceTable } from "../report/tables/reference.ts";
+import { resultsTable } from "../report/tables/results.ts";
+import { thresholdTable } from "../report/tables/threshold.ts";
 import type { RunEvent } from "../runs/events.ts";
 import type { Screen } from "../runs/screen.ts";
 

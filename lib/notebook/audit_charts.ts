@@ -6,8 +6,7 @@
 import type { TopLevelSpec } from "vega-lite";
 import { classScale, colours, defaultWidth, frame, labelSpace, setRows, shapes } from "../report/style.ts";
 import { referenceFigures } from "../report/reference.ts";
-import type { EvaluationResult } from "../report/report.ts";
-import { testName } from "../report/tables.ts";
+import { type EvaluationResult, testName } from "../report/report.ts";
 import type { MessyFolder, OrderedScore } from "./audit.ts";
 
 /** What stands below the title of every chart made on demo data. */

@@ -9,7 +9,7 @@ import { loadImage } from "../images/image.ts";
 import { attribution, patchMask, type Pointing, pointingGame } from "../model/detectors/attribution.ts";
 import { classScale, defaultWidth, frame, labelSpace } from "../report/style.ts";
 import { encodeImages } from "../model/encoders/open.ts";
-import { escapeMarkdown } from "../report/tables.ts";
+import { escapeMarkdown } from "../report/table.ts";
 import { dispose } from "../backend/tensors.ts";
 import { detectorTitle } from "../model/detectors/mod.ts";
 import { trunkOf } from "../runs/detectors.ts";

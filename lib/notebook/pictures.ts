@@ -8,7 +8,7 @@ import sharp from "sharp";
 import { classScale, grey } from "../report/style.ts";
 import { rasterise } from "../report/render.ts";
 import { demoTitle } from "../report/report.ts";
-import { escapeHtml } from "../report/tables.ts";
+import { escapeHtml } from "../report/table.ts";
 
 /** A picture, the width that it is shown at, and what it shows in words. */
 export type Picture = { readonly jpeg: Uint8Array; readonly width: number; readonly text: string };

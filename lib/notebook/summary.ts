@@ -9,7 +9,7 @@ import { detectors, detectorTitle } from "../model/detectors/mod.ts";
 import type { Encoder, Tower } from "../model/encoders/encoder.ts";
 import { createDetector } from "../runs/detectors.ts";
 import type { Experiment } from "../runs/experiment.ts";
-import type { Table } from "../report/tables.ts";
+import type { Table } from "../report/table.ts";
 import { isDemo, type RunConfig } from "../runs/config.ts";
 import type { SkippedFile } from "../data/sample.ts";
 import type { Trained } from "./run.ts";

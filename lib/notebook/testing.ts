@@ -15,7 +15,7 @@ import type { EvaluationResult, Prediction, RunReport } from "../report/report.t
 import { writeResults } from "../report/results.ts";
 import { ownResults } from "../runs/folder/results_folder.ts";
 import type { Session } from "../runs/session.ts";
-import { escapeMarkdown, type Table } from "../report/tables.ts";
+import { escapeMarkdown, type Table } from "../report/table.ts";
 import type { Display, Showable } from "./display.ts";
 import { configure, inOneLine, type LoadedRun, watch } from "./run.ts";
 

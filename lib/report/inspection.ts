@@ -7,7 +7,7 @@ import type { TopLevelSpec } from "vega-lite";
 import type { CountRow, Inspection } from "../data/audit/inspect.ts";
 import { SHORTCUT_AUC, shortcutNames } from "../data/audit/shortcuts.ts";
 import { type ChartOptions, classScale, defaultWidth, frame, labelSpace, shortNames } from "./style.ts";
-import type { Table } from "./tables.ts";
+import type { Table } from "./table.ts";
 
 /** The tables that have something to say, in reading order. */
 export function inspectionTables(inspection: Inspection): Table[] {

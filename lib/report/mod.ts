@@ -33,16 +33,12 @@ export { reportCharts, reportHtml } from "./page.ts";
 export { displayable, type DisplayBundle, displayBundle, renderChart, type RenderedChart } from "./render.ts";
 export type { DataSummary, EpochRecord, EvaluationResult, Prediction, RunReport } from "./report.ts";
 export type { ChartOptions, ChartSpec } from "./style.ts";
-export {
-  calibrationTable,
-  dataTable,
-  falseAlarmTable,
-  historyTable,
-  intervalTable,
-  referenceTable,
-  resultsTable,
-  type Table,
-  tableMarkdown,
-  tableText,
-  thresholdTable,
-} from "./tables.ts";
+export { type Table, tableMarkdown, tableText } from "./table.ts";
+export { calibrationTable } from "./tables/calibration.ts";
+export { dataTable } from "./tables/data.ts";
+export { falseAlarmTable } from "./tables/false_alarms.ts";
+export { historyTable } from "./tables/history.ts";
+export { intervalTable } from "./tables/intervals.ts";
+export { referenceTable } from "./tables/reference.ts";
+export { resultsTable } from "./tables/results.ts";
+export { thresholdTable } from "./tables/threshold.ts";

@@ -8,8 +8,9 @@ import { takeBreath } from "../base/breath.ts";
 import { charts } from "./charts/mod.ts";
 import { chartText, fontPath, renderSvg } from "./render.ts";
 import { demoTitle, type Prediction, type RunReport } from "./report.ts";
-import { escapeHtml, reportTables, tableHtml } from "./tables.ts";
 import type { ChartSpec } from "./style.ts";
+import { escapeHtml, type Table, tableHtml } from "./table.ts";
+import { tables } from "./tables/mod.ts";
 
 /** The charts of a report that have something to show, in reading order. */
 export function reportCharts(
@@ -18,6 +19,12 @@ export function reportCharts(
 ): ChartSpec[] {
   const demo = report.demo || report.results.some((result) => result.demo);
   return Object.values(charts).flatMap((draw) => draw({ ...report, predictions }, { demo, width }) ?? []);
+}
+
+/** The tables of a report that have something to say, in reading order. */
+export function reportTables(report: RunReport): Table[] {
+  return Object.values(tables).map((make) => make(report)).filter((table) => table !== null)
+    .filter((table) => table.rows.length > 0);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * What a run leaves behind: the types of its report, and the files written from them (metrics.json, history.csv,
- * predictions.csv). Charts, tables and report.html are made from the same types in charts/, tables.ts and page.ts.
+ * predictions.csv). Charts, tables and report.html are made from the same types in charts/, tables/ and page.ts.
  *
  * @module
  */
@@ -130,6 +130,12 @@ export function meanAndSd(values: readonly (number | null)[]): Estimate | null {
 /** A title that says DEMO, first, where the data is the procedural data set. */
 export function demoTitle(title: string, demo: boolean): string {
   return demo ? `DEMO: ${title}` : title;
+}
+
+/** What a test is called where space is short: "celeb-df test", "ffpp test, jpeg-90". */
+export function testName(result: Pick<EvaluationResult, "set" | "split" | "perturbation">): string {
+  const name = result.split ? `${result.set} ${result.split}` : result.set;
+  return result.perturbation === "none" ? name : `${name}, ${result.perturbation}`;
 }
 
 /** The text of metrics.json. */

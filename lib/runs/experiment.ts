@@ -27,7 +27,7 @@ import { inspectionTables } from "../report/inspection.ts";
 import type { DataSummary } from "../report/report.ts";
 import { requestOf } from "./data_request.ts";
 import { auditShortcuts, shortcutWarning } from "../data/audit/shortcuts.ts";
-import { tableText } from "../report/tables.ts";
+import { tableText } from "../report/table.ts";
 
 /** Everything that a run works on. */
 export type Experiment = {

@@ -7,7 +7,8 @@ import { Presets, SingleBar } from "cli-progress";
 import { printable, printableLines } from "../base/printable.ts";
 import type { RunEvent } from "./events.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
-import { dataTable, tableText } from "../report/tables.ts";
+import { tableText } from "../report/table.ts";
+import { dataTable } from "../report/tables/data.ts";
 
 /** Draws events as they come, each warning once, names from outside without their controls; `close()` leaves the terminal as it was. */
 export type Screen = { show(event: RunEvent): void; close(): void };

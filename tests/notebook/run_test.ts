@@ -12,7 +12,7 @@ import { openEncoder } from "../../lib/runs/encoder.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import { loadExperiment } from "../../lib/runs/experiment.ts";
 import { parseMetricsJson, type RunReport } from "../../lib/report/report.ts";
-import { resultsTable } from "../../lib/report/tables.ts";
+import { resultsTable } from "../../lib/report/tables/results.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import type { Bundle, Display } from "../../lib/notebook/display.ts";
 import { mistakesGrid, pointingView } from "../../lib/notebook/gallery.ts";

@@ -5,7 +5,7 @@ import type { RunEvent } from "../../lib/runs/events.ts";
 import { inspectData, loadExperiment } from "../../lib/runs/experiment.ts";
 import { inspectionChart, inspectionTables } from "../../lib/report/inspection.ts";
 import { renderSvg } from "../../lib/report/render.ts";
-import { tableText } from "../../lib/report/tables.ts";
+import { tableText } from "../../lib/report/table.ts";
 import { resolveConfig, type RunInput } from "../../lib/runs/config.ts";
 import { picture, writeFiles } from "../folders.ts";
 

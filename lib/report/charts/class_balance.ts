@@ -14,8 +14,7 @@ import {
   setRows,
   shortNames,
 } from "../style.ts";
-import type { DataSummary } from "../report.ts";
-import { testName } from "../tables.ts";
+import { type DataSummary, testName } from "../report.ts";
 
 /** Images of each class by set and split. */
 export function classBalanceChart(

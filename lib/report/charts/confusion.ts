@@ -12,8 +12,7 @@ import {
   frame,
   shortNames,
 } from "../style.ts";
-import type { EvaluationResult } from "../report.ts";
-import { testName } from "../tables.ts";
+import { type EvaluationResult, testName } from "../report.ts";
 
 /** Confusion matrices of the unperturbed tests: counts, and shares of the true class. */
 export function confusionChart(

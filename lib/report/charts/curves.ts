@@ -15,8 +15,7 @@ import {
 } from "../style.ts";
 import { evaluateScores } from "../../metrics/evaluate.ts";
 import { type MetricName, metrics } from "../../metrics/metrics/mod.ts";
-import { meanAndSd, type Prediction } from "../report.ts";
-import { testName } from "../tables.ts";
+import { meanAndSd, type Prediction, testName } from "../report.ts";
 
 /** What tells one kind of curve from the other. */
 export type CurveOptions = Required<ChartOptions> & {

@@ -7,8 +7,7 @@ import { type ChartSpec, colours, cycle, shapes } from "../style.ts";
 import { referenceFor } from "../reference.ts";
 import { hasInterval } from "../../metrics/bootstrap.ts";
 import { type MetricName, metricNames, metrics } from "../../metrics/metrics/mod.ts";
-import { estimate, type EvaluationResult, metricsIn } from "../report.ts";
-import { testName } from "../tables.ts";
+import { estimate, type EvaluationResult, metricsIn, testName } from "../report.ts";
 
 /** The metrics that the charts show, as their legends call them. */
 export function chartedMetrics(results: readonly EvaluationResult[]): { name: MetricName; title: string }[] {

@@ -12,8 +12,7 @@ import {
   setRows,
   shortNames,
 } from "../style.ts";
-import type { EvaluationResult } from "../report.ts";
-import { testName } from "../tables.ts";
+import { type EvaluationResult, testName } from "../report.ts";
 import { chartedMetrics, describe, metricPoints, pointLayers, pointNotes } from "./metric_points.ts";
 
 /**

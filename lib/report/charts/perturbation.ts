@@ -14,8 +14,7 @@ import {
   scaleOver,
   shortNames,
 } from "../style.ts";
-import type { EvaluationResult } from "../report.ts";
-import { testName } from "../tables.ts";
+import { type EvaluationResult, testName } from "../report.ts";
 import {
   chartedMetrics,
   describe,

@@ -1,0 +1,82 @@
+/**
+ * Tables, and tables → text for the terminal, Markdown and HTML.
+ *
+ * @module
+ */
+import { markdownTable } from "markdown-table";
+import stringWidth from "string-width";
+import { printable, printableLines } from "../base/printable.ts";
+
+/** A titled table of texts; the first row names the columns. */
+export type Table = {
+  readonly title: string;
+  readonly columns: readonly { readonly name: string; readonly align: "left" | "right" }[];
+  readonly rows: readonly (readonly string[])[];
+  /** Lines below the table that say how to read it. */
+  readonly notes: readonly string[];
+};
+
+/** A table for a terminal: columns aligned by display width; controls in its texts are shown, as `\u001b`. */
+export function tableText(table: Table): string {
+  const lines = [table.columns.map((column) => column.name), ...table.rows].map((row) => row.map(printable));
+  const widths = table.columns.map((_, i) => Math.max(...lines.map((line) => stringWidth(line[i]))));
+  const format = (line: readonly string[]) =>
+    line.map((text, i) => {
+      const space = " ".repeat(widths[i] - stringWidth(text));
+      return table.columns[i].align === "right" ? space + text : text + space;
+    }).join("  ").trimEnd();
+  const rule = widths.map((width) => "─".repeat(width)).join("  ");
+  const [head, ...body] = lines.map(format);
+  return [printable(table.title), "", head, rule, ...body, ...table.notes.map(printable)].join("\n") + "\n";
+}
+
+/** A table in Markdown, for a README or a notebook; every text is escaped. */
+export function tableMarkdown(table: Table): string {
+  const body = markdownTable(
+    [table.columns.map((column) => column.name), ...table.rows].map((row) => row.map(escapeMarkdown)),
+    { align: table.columns.map((column) => column.align), stringLength: stringWidth },
+  );
+  return [
+    `**${escapeMarkdown(table.title)}**`,
+    body,
+    ...table.notes.map((note) => `*${escapeMarkdown(note)}*`),
+  ].join(
+    "\n\n",
+  ) +
+    "\n";
+}
+
+/** Text on one line that Markdown, the HTML and the TeX in it show as it is. */
+export function escapeMarkdown(text: string): string {
+  return printable(text).replace(/[\\`*_[\]<>|&~$]/g, (mark) => `\\${mark}`);
+}
+
+/** A table in HTML; every text is escaped. */
+export function tableHtml(table: Table): string {
+  const row = (cells: readonly string[], tag: "td" | "th") =>
+    `<tr>${
+      cells.map((text, i) => `<${tag} class="${table.columns[i].align}">${escapeHtml(text)}</${tag}>`).join(
+        "",
+      )
+    }</tr>`;
+  return [
+    `<h2>${escapeHtml(table.title)}</h2>`,
+    `<div class="wide"><table>`,
+    `<thead>${row(table.columns.map((column) => column.name), "th")}</thead>`,
+    `<tbody>${table.rows.map((cells) => row(cells, "td")).join("\n")}</tbody>`,
+    `</table></div>`,
+    ...table.notes.map((note) => `<p class="note">${escapeHtml(note)}</p>`),
+  ].join("\n");
+}
+
+/** Text that HTML shows as it is, in elements and in quoted attributes; controls are shown, line feeds stay. */
+export function escapeHtml(text: string): string {
+  const entities: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return printableLines(text).replace(/[&<>"']/g, (mark) => entities[mark]);
+}

@@ -1,0 +1,54 @@
+/**
+ * What the columns of a report's tables are, and a table made of them.
+ *
+ * @module
+ */
+import { demoTitle, type EvaluationResult, testName } from "../report.ts";
+import type { Table } from "../table.ts";
+
+/** A column of a table whose rows are made from `Row`s. */
+export type Column<Row> = {
+  /** How it is headed. */
+  readonly name: string;
+  /** `right` for numbers. */
+  readonly align: "left" | "right";
+  /** The text of its cell in a row. */
+  readonly value: (row: Row) => string;
+};
+
+/** The table of a row for each of `rows`; its title says DEMO where `demo` does. */
+export function tableOf<Row>({ title, demo, columns, rows, notes = [] }: {
+  readonly title: string;
+  readonly demo: boolean;
+  readonly columns: readonly Column<Row>[];
+  readonly rows: readonly Row[];
+  readonly notes?: readonly string[];
+}): Table {
+  return {
+    title: demoTitle(title, demo),
+    columns: columns.map(({ name, align }) => ({ name, align })),
+    rows: rows.map((row) => columns.map(({ value }) => value(row))),
+    notes,
+  };
+}
+
+/** The columns that say which test a row is of. */
+export const testColumns: readonly Column<EvaluationResult>[] = [
+  { name: "Test", align: "left", value: testName },
+  { name: "Kind", align: "left", value: ({ kind }) => kind },
+];
+
+/** Whether any of these is of demo data. */
+export function isOfDemo(results: readonly EvaluationResult[]): boolean {
+  return results.some((result) => result.demo);
+}
+
+/** A whole number as a cell: "1,234". */
+export function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** A number as a cell; a dash where it is undefined. */
+export function decimals(value: number | null, digits = 3): string {
+  return value === null ? "–" : value.toFixed(digits);
+}

@@ -1,0 +1,48 @@
+/**
+ * The table of bootstrap intervals.
+ *
+ * @module
+ */
+import { hasInterval, type Interval, LEAST_GROUPS } from "../../metrics/bootstrap.ts";
+import { metricNames, metrics } from "../../metrics/metrics/mod.ts";
+import type { EvaluationResult } from "../report.ts";
+import type { Table } from "../table.ts";
+import { type Column, count, decimals, isOfDemo, tableOf, testColumns } from "./column.ts";
+import { columnName } from "./metric_columns.ts";
+
+/** 95 % bootstrap intervals, or null where no result has any. */
+export function intervalTable(results: readonly EvaluationResult[]): Table | null {
+  const measured = results.filter((result) => result.intervals);
+  if (measured.length === 0) return null;
+  const names = metricNames.filter(hasInterval).filter((name) =>
+    metrics[name].table !== "fewFalseAlarms" && measured.some(({ intervals }) => name in intervals!)
+  );
+  const columns: Column<EvaluationResult>[] = [
+    ...testColumns,
+    ...names.map((name): Column<EvaluationResult> => ({
+      name: columnName(name),
+      align: "right",
+      value: ({ intervals }) => range(intervals![name]),
+    })),
+    { name: "Units", align: "right", value: ({ intervals }) => count(intervals!.units) },
+    { name: "Resamples", align: "right", value: ({ intervals }) => count(intervals!.samples) },
+  ];
+  return tableOf({
+    title: "95 % intervals",
+    demo: isOfDemo(results),
+    columns,
+    rows: measured,
+    notes: [
+      "Percentile bootstrap of the first run. Units: what was resampled, videos where they are known.",
+      ...(measured.some(({ intervals }) => names.some((name) => !intervals![name]))
+        ? [
+          `–: too few for an interval (fewer than ${LEAST_GROUPS} units of a class), or every resample gave the same.`,
+        ]
+        : []),
+    ],
+  });
+}
+
+function range(interval: Interval | null = null): string {
+  return interval ? `${decimals(interval.low)} to ${decimals(interval.high)}` : "–";
+}

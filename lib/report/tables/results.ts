@@ -1,0 +1,28 @@
+/**
+ * The table of results.
+ *
+ * @module
+ */
+import type { EvaluationResult } from "../report.ts";
+import type { Table } from "../table.ts";
+import { type Column, count, decimals, isOfDemo, tableOf, testColumns } from "./column.ts";
+import { metricColumns, metricNotes } from "./metric_columns.ts";
+
+/** The main table: one row per test, ranking metrics first, the majority-class line beside accuracy. */
+export function resultsTable(results: readonly EvaluationResult[]): Table {
+  const columns: Column<EvaluationResult>[] = [
+    ...testColumns,
+    { name: "Real", align: "right", value: ({ metrics }) => count(metrics.real) },
+    { name: "Fake", align: "right", value: ({ metrics }) => count(metrics.fake) },
+    ...metricColumns(results, "results"),
+    { name: "Majority", align: "right", value: ({ metrics }) => decimals(metrics.majorityAccuracy) },
+  ];
+  const note = "Majority: the accuracy of always answering the larger class.";
+  return tableOf({
+    title: "Results",
+    demo: isOfDemo(results),
+    columns,
+    rows: results,
+    notes: metricNotes(results, { table: "results", note }),
+  });
+}
