@@ -2,7 +2,8 @@
  * Loaded before a program, counts what it does to files, and ends it as `kill -9` does at the one that is asked for.
  *
  * `FAULTS_KILL_AT` is that operation's number, from 1; a write is half done by then. `FAULTS_COUNT` names a file that takes a
- * line for each instead.
+ * line for each instead. It protects who loses power or has a run killed: wherever that falls, no half file may be read as a whole one
+ * afterwards, which is to be seen only by ending real operations on real files.
  *
  * @module
  */

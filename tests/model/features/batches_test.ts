@@ -44,7 +44,7 @@ async function tokensOf(
   return found;
 }
 
-/** The same encoder, and how many images each call of it encodes from now on. */
+/** The same encoder, and how many images each call of it encodes from now on, which is what a user's run waits for. */
 function watch(encoder: Encoder): { watched: Pick<Encoder, "trunk">; calls: readonly number[] } {
   const calls: number[] = [];
   const trunk = encoder.trunk("tokens");
@@ -82,7 +82,10 @@ Deno.test("featureBatches() reads a file once for its keys under every perturbat
   encoder.close();
 });
 
-/** How many times `work` has a whole file read: what an evaluation waits for where images lie on a network's disk. */
+/**
+ * How many times `work` has a whole file read, by the real calls: it protects who has images on a network's disk, where an evaluation
+ * waits for nothing else.
+ */
 async function countReads(work: () => Promise<void>): Promise<number> {
   const readFile = Deno.readFile;
   let reads = 0;
