@@ -30,6 +30,9 @@ export const videoLevels = {
 /** `mean`, `median` or `max`. */
 export type VideoLevel = keyof typeof videoLevels;
 
+/** The names of the ways. */
+export const videoLevelNames = Object.keys(videoLevels) as [VideoLevel, ...VideoLevel[]];
+
 /** One scored frame. */
 export type FrameScore = {
   /**

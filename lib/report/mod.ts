@@ -31,12 +31,21 @@ export { type StepLoss, trainingChart } from "./charts/training.ts";
 export { inspectionChart, inspectionTables } from "./inspection.ts";
 export { reportCharts, reportHtml } from "./page.ts";
 export { displayable, type DisplayBundle, displayBundle, renderChart, type RenderedChart } from "./render.ts";
-export type { DataSummary, EpochRecord, EvaluationResult, Prediction, RunReport } from "./report.ts";
+export type {
+  DataSummary,
+  EpochRecord,
+  EvaluationResult,
+  GroupResult,
+  LevelResult,
+  Prediction,
+  RunReport,
+} from "./report.ts";
 export type { ChartOptions, ChartSpec } from "./style.ts";
 export { type Table, tableMarkdown, tableText } from "./table.ts";
 export { calibrationTable } from "./tables/calibration.ts";
 export { dataTable } from "./tables/data.ts";
 export { falseAlarmTable } from "./tables/false_alarms.ts";
+export { methodTable, originTable } from "./tables/groups.ts";
 export { historyTable } from "./tables/history.ts";
 export { intervalTable } from "./tables/intervals.ts";
 export { referenceTable } from "./tables/reference.ts";

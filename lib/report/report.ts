@@ -8,6 +8,7 @@ import { csvText } from "../base/csv.ts";
 import type { Intervals } from "../metrics/bootstrap.ts";
 import type { CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
+import type { VideoLevel } from "../metrics/levels.ts";
 import { type MetricName, metricNames } from "../metrics/metrics/mod.ts";
 
 /** One scored image. */
@@ -30,6 +31,20 @@ export type Prediction = {
   readonly run: number;
 };
 
+/** A test at video level. */
+export type LevelResult = {
+  /** How a video's score is made of its frames'. */
+  readonly how: VideoLevel;
+  /** Of the first run. */
+  readonly metrics: Metrics;
+  readonly intervals?: Intervals;
+  /** As at frame level. */
+  readonly runs?: readonly Metrics[];
+};
+
+/** One method's fakes against all reals, or one origin's reals against all fakes. */
+export type GroupResult = { readonly name: string; readonly metrics: Metrics };
+
 /** The metrics of one test: a set and split under one perturbation. */
 export type EvaluationResult = {
   readonly set: string;
@@ -46,6 +61,12 @@ export type EvaluationResult = {
   readonly calibration?: CalibrationComparison;
   /** One per training seed or repeat, `metrics` first; tables and charts then show mean ± sd. */
   readonly runs?: readonly Metrics[];
+  /** The same at video level; missing where every image is a video of its own, and in older reports. */
+  readonly video?: LevelResult;
+  /** By method of the fakes, worst AUC first, at video level where there is one; missing with one method. */
+  readonly methods?: readonly GroupResult[];
+  /** By origin of the reals, likewise. */
+  readonly origins?: readonly GroupResult[];
 };
 
 /** One epoch of the training with one seed. */
@@ -96,6 +117,22 @@ export type RunReport = {
   readonly results: readonly EvaluationResult[];
   readonly warnings: readonly string[];
 };
+
+/** A result at one of its levels. */
+export type LevelledResult = EvaluationResult & {
+  /** `image` where every image is a video of its own. */
+  readonly level: "video" | "frame" | "image";
+};
+
+/** Results at all of their levels, video level first. */
+export function byLevel(results: readonly EvaluationResult[]): LevelledResult[] {
+  return results.flatMap((result): LevelledResult[] => {
+    const { video, ...others } = result;
+    if (!video) return [{ ...others, level: "image" }];
+    const { metrics, intervals, runs } = video;
+    return [{ ...others, metrics, intervals, runs, level: "video" }, { ...others, level: "frame" }];
+  });
+}
 
 /** Mean and standard deviation (n - 1) of a metric over runs; `sd` is null with a single run. */
 export type Estimate = { readonly mean: number; readonly sd: number | null };

@@ -22,6 +22,7 @@ import { backendNames, backendTitles } from "../backend/backends/mod.ts";
 import { InputError } from "../base/errors.ts";
 import { detectorNames, detectorSettings } from "../model/detectors/mod.ts";
 import { encoderNames } from "../model/encoders/mod.ts";
+import { videoLevelNames } from "../metrics/levels.ts";
 import { lossNames } from "../training/losses/mod.ts";
 import type { RunConfig, RunInput } from "./run_config.ts";
 
@@ -146,8 +147,11 @@ const training = {
   ),
 };
 
-/** What the test images go through. */
+/** What the test images go through, and how their scores are measured. */
 const tests = {
+  videoScore: z.enum(videoLevelNames).default("mean").describe(
+    "how a video's score is made of its frames' at video level",
+  ),
   jpegQualities: z.array(z.int().min(1).max(100)).default([100, 90, 75, 50, 30]).describe(
     "JPEG qualities that the test set is compressed with in memory",
   ),

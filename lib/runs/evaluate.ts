@@ -14,7 +14,7 @@ import { type Ownership, unlockedNote } from "../base/owner.ts";
 import type { Scorer } from "../model/detectors/detector.ts";
 import { detectorTitle } from "../model/detectors/mod.ts";
 import type { Trunk } from "../model/features/trunk.ts";
-import { bootstrapIntervals, tooFewGroups } from "../metrics/bootstrap.ts";
+import { tooFewGroups } from "../metrics/bootstrap.ts";
 import {
   bindDetector,
   checkTrunk,
@@ -31,10 +31,9 @@ import type { RunEvent } from "./events.ts";
 import { newRunName, progressOf } from "./folder/folder.ts";
 import { type TrainState } from "./folder/train_state.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { compareCalibration } from "../metrics/calibration.ts";
-import { evaluateScores } from "../metrics/evaluate.ts";
 import { checkOwnData, runOfWeights, withDataOf } from "./folder/own_data.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../report/report.ts";
+import { type MeasureOptions, measureTest } from "../report/measure.ts";
 import { saveResults } from "../report/results.ts";
 import { openResultsFolder } from "./folder/results_folder.ts";
 import { openSession, type Session } from "./session.ts";
@@ -200,7 +199,14 @@ export async function testDetectors(
   const perturbation = options.perturbation ? perturbationName(options.perturbation) : "none";
   const prior = trainedPrior(detectors, { config, session });
   return {
-    result: resultOf(test, { perturbation, scored, prior, threshold: trainedThreshold(detectors), demo }),
+    result: resultOf(test, {
+      perturbation,
+      scored,
+      prior,
+      threshold: trainedThreshold(detectors),
+      how: config.videoScore,
+      demo,
+    }),
     predictions: predictionsOf(test, { perturbation, scored }),
   };
 }
@@ -303,35 +309,29 @@ function predictionsOf(
   );
 }
 
-/** A test's metrics, intervals by video when it is unperturbed, and calibration, from the scores of each run. */
+/** A test's result; brief where it is perturbed. */
 export function resultOf(
   test: TestSet,
-  options: {
+  options: MeasureOptions & {
     readonly perturbation: string;
     readonly scored: readonly Float64Array[];
-    /** Share of fakes that training saw; without it, or with one class alone, calibration is left out. */
-    readonly prior?: number;
-    /** From which score on an image counts as fake; 0.5 unless given. */
-    readonly threshold?: number;
     readonly demo: boolean;
   },
 ): EvaluationResult {
-  const { perturbation, scored, prior = 0, threshold, demo } = options;
-  const labels = test.samples.map(({ label }) => label);
-  const groups = test.samples.map(({ label, video, path }) => `${label} ${video ?? path}`);
+  const { perturbation, scored, demo } = options;
+  const { set, split } = test;
+  const isBrief = perturbation !== "none";
+  const images = test.samples.map(({ label, video, source, path, method }) => ({
+    label,
+    video: video ?? source ?? path,
+    method,
+  }));
   return {
-    set: test.set,
-    split: test.split,
+    set,
+    split,
     perturbation,
-    kind: perturbation === "none" ? test.kind : "perturbed",
+    kind: isBrief ? "perturbed" : test.kind,
     demo,
-    metrics: evaluateScores(labels, scored[0], { threshold }),
-    intervals: perturbation === "none"
-      ? bootstrapIntervals(labels, scored[0], { groups, seed: 0, threshold })
-      : undefined,
-    calibration: prior > 0 && prior < 1 ? compareCalibration(labels, scored[0], { from: prior }) : undefined,
-    runs: scored.length > 1
-      ? scored.map((scores) => evaluateScores(labels, scores, { threshold }))
-      : undefined,
+    ...measureTest(images, scored, { ...options, isBrief }),
   };
 }

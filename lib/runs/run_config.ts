@@ -100,6 +100,8 @@ export type RunConfig = {
   augmentShare: number;
   /** keep the epoch with the best validation AUC, or the last (default: "best") */
   select: "best" | "last";
+  /** how a video's score is made of its frames' at video level (default: "mean") */
+  videoScore: "mean" | "median" | "max";
   /** JPEG qualities that the test set is compressed with in memory (default: [100,90,75,50,30]) */
   jpegQualities: number[];
   /** what else is done to the test set in memory, as a family or ladder (jpeg, jpeg-gend, webp, gaussian-blur, gaussian-noise, resize, brightness, contrast, flip) for all its levels or as one level, such as jpeg-50; several separated by commas (default: []) */

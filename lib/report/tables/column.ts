@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { demoTitle, type EvaluationResult, testName } from "../report.ts";
+import { demoTitle, type EvaluationResult, type LevelledResult, testName } from "../report.ts";
 import type { Table } from "../table.ts";
 
 /** A column of a table whose rows are made from `Row`s. */
@@ -37,6 +37,12 @@ export const testColumns: readonly Column<EvaluationResult>[] = [
   { name: "Test", align: "left", value: testName },
   { name: "Kind", align: "left", value: ({ kind }) => kind },
 ];
+
+/** The same, and at which level where there are several. */
+export function levelColumns(rows: readonly LevelledResult[]): readonly Column<LevelledResult>[] {
+  const level: Column<LevelledResult> = { name: "Level", align: "left", value: ({ level }) => level };
+  return rows.some(({ level }) => level === "video") ? [...testColumns, level] : testColumns;
+}
 
 /** Whether any of these is of demo data. */
 export function isOfDemo(results: readonly EvaluationResult[]): boolean {

@@ -6,21 +6,21 @@
 import { hasInterval } from "../../metrics/bootstrap.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { type MetricName, metrics } from "../../metrics/metrics/mod.ts";
-import { type EvaluationResult, metricsIn } from "../report.ts";
+import { byLevel, type EvaluationResult, type LevelledResult, metricsIn } from "../report.ts";
 import type { Table } from "../table.ts";
-import { type Column, decimals, isOfDemo, tableOf, testColumns } from "./column.ts";
+import { type Column, decimals, isOfDemo, levelColumns, tableOf } from "./column.ts";
 import { columnName, metricCell } from "./metric_columns.ts";
 
 /** The fakes found when few reals may be called fake, with their intervals; null where none was measured. */
 export function falseAlarmTable(results: readonly EvaluationResult[]): Table | null {
   const names = metricsIn(results).filter((name) => metrics[name].table === "fewFalseAlarms");
   if (results.length === 0 || names.length === 0) return null;
-  const rows = results;
+  const rows = byLevel(results);
   const remarks = new Set(rows.flatMap((row) => names.flatMap((name) => remarkOn(row, name) ?? [])));
   const several = results.some(({ runs = [] }) => runs.length > 1);
-  const columns: Column<EvaluationResult>[] = [
-    ...testColumns,
-    ...names.map((name): Column<EvaluationResult> => ({
+  const columns: Column<LevelledResult>[] = [
+    ...levelColumns(rows),
+    ...names.map((name): Column<LevelledResult> => ({
       name: columnName(name),
       align: "right",
       value: (row) => {

@@ -5,21 +5,21 @@
  */
 import { hasInterval, type Interval, LEAST_GROUPS } from "../../metrics/bootstrap.ts";
 import { metricNames, metrics } from "../../metrics/metrics/mod.ts";
-import type { EvaluationResult } from "../report.ts";
+import { byLevel, type EvaluationResult, type LevelledResult } from "../report.ts";
 import type { Table } from "../table.ts";
-import { type Column, count, decimals, isOfDemo, tableOf, testColumns } from "./column.ts";
+import { type Column, count, decimals, isOfDemo, levelColumns, tableOf } from "./column.ts";
 import { columnName } from "./metric_columns.ts";
 
 /** 95 % bootstrap intervals, or null where no result has any. */
 export function intervalTable(results: readonly EvaluationResult[]): Table | null {
-  const measured = results.filter((result) => result.intervals);
+  const measured = byLevel(results).filter((result) => result.intervals);
   if (measured.length === 0) return null;
   const names = metricNames.filter(hasInterval).filter((name) =>
     metrics[name].table !== "fewFalseAlarms" && measured.some(({ intervals }) => name in intervals!)
   );
-  const columns: Column<EvaluationResult>[] = [
-    ...testColumns,
-    ...names.map((name): Column<EvaluationResult> => ({
+  const columns: Column<LevelledResult>[] = [
+    ...levelColumns(measured),
+    ...names.map((name): Column<LevelledResult> => ({
       name: columnName(name),
       align: "right",
       value: ({ intervals }) => range(intervals![name]),

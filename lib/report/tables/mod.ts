@@ -8,6 +8,7 @@ import type { Table } from "../table.ts";
 import { calibrationTable } from "./calibration.ts";
 import { dataTable } from "./data.ts";
 import { falseAlarmTable } from "./false_alarms.ts";
+import { methodTable, originTable } from "./groups.ts";
 import { historyTable } from "./history.ts";
 import { intervalTable } from "./intervals.ts";
 import { referenceTable } from "./reference.ts";
@@ -25,6 +26,8 @@ export const tables = {
   results: ({ results }) => resultsTable(results),
   reference: ({ results }) => referenceTable(results),
   intervals: ({ results }) => intervalTable(results),
+  methods: ({ results }) => methodTable(results),
+  origins: ({ results }) => originTable(results),
   falseAlarms: ({ results }) => falseAlarmTable(results),
   threshold: ({ results }) => thresholdTable(results),
   calibration: ({ results }) => calibrationTable(results),

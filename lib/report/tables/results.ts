@@ -3,15 +3,16 @@
  *
  * @module
  */
-import type { EvaluationResult } from "../report.ts";
+import { byLevel, type EvaluationResult, type LevelledResult } from "../report.ts";
 import type { Table } from "../table.ts";
-import { type Column, count, decimals, isOfDemo, tableOf, testColumns } from "./column.ts";
+import { type Column, count, decimals, isOfDemo, levelColumns, tableOf } from "./column.ts";
 import { metricColumns, metricNotes } from "./metric_columns.ts";
 
 /** The main table: one row per test, ranking metrics first, the majority-class line beside accuracy. */
 export function resultsTable(results: readonly EvaluationResult[]): Table {
-  const columns: Column<EvaluationResult>[] = [
-    ...testColumns,
+  const rows = byLevel(results);
+  const columns: Column<LevelledResult>[] = [
+    ...levelColumns(rows),
     { name: "Real", align: "right", value: ({ metrics }) => count(metrics.real) },
     { name: "Fake", align: "right", value: ({ metrics }) => count(metrics.fake) },
     ...metricColumns(results, "results"),
@@ -22,7 +23,7 @@ export function resultsTable(results: readonly EvaluationResult[]): Table {
     title: "Results",
     demo: isOfDemo(results),
     columns,
-    rows: results,
+    rows,
     notes: metricNotes(results, { table: "results", note }),
   });
 }
