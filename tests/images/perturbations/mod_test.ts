@@ -101,6 +101,16 @@ Deno.test("parsePerturbations() takes a family, or a name at any level of it, an
   assertEquals(ladderNames.slice(0, 3), ["jpeg", "jpeg-gend", "webp"]);
 });
 
+Deno.test("README lists every name that stands for several levels, with the levels", async () => {
+  const text = await Deno.readTextFile(new URL("../../../README.md", import.meta.url));
+  const readme = text.replaceAll(/ +/g, " ");
+  for (const name of ladderNames) {
+    const all = parsePerturbations(name)!;
+    const row = `| \`${name}\` | ${all[0].kind.measure} | ${all.map(({ level }) => level).join(", ")} |`;
+    assert(readme.includes(row), `README.md lacks the row ${row}`);
+  }
+});
+
 Deno.test("what is drawn for an image is a function of its file's bytes, and not of its name or what came before", async () => {
   const perturbation = { kind: perturbations.gaussianNoise, level: 0.05 };
   const load = (path: string) => loadImage(path, { perturbation, size: 32 });
