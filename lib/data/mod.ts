@@ -30,4 +30,4 @@ export { type ManifestOptions, readManifest } from "./manifest.ts";
 export { epochOrder, type ImageBatch, imageBatches, splitByVideo } from "./order.ts";
 export type { Sample, SampleList, SkippedFile, TestSet } from "./sample.ts";
 export { type JoinedNames, namesIn, type ScanOptions } from "./scan.ts";
-export type { Groups } from "./split/groups.ts";
+export type { Groups } from "../base/groups.ts";

@@ -6,7 +6,8 @@
 import { InputError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
 import { byName, type Sample } from "./sample.ts";
-import { type Groups, groupSamples, nameOf } from "./split/groups.ts";
+import type { Groups } from "../base/groups.ts";
+import { groupSamples, nameOf } from "./split/groups.ts";
 import { loadImage } from "../images/image.ts";
 import type { Perturbation } from "../images/perturbations/perturbation.ts";
 

@@ -27,6 +27,7 @@ export {
 } from "./calibration.ts";
 export { type PrCurve, prCurve, type RocCurve, rocCurve } from "./curves.ts";
 export { evaluateScores, type Metrics } from "./evaluate.ts";
+export { groupsOf } from "./groups_of.ts";
 export {
   type FrameScore,
   valuesByVideo,

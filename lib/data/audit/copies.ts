@@ -7,7 +7,7 @@
 import { takeBreath } from "../../base/breath.ts";
 import type { ImageFacts } from "../../images/facts.ts";
 import { loadSharp } from "../../images/sharp.ts";
-import type { Groups } from "../split/groups.ts";
+import type { Groups } from "../../base/groups.ts";
 import { holdPixels } from "../../images/image.ts";
 
 /** Two looks of 128 bits with at most so many different ones are compared as pictures. */

@@ -7,7 +7,8 @@ import { byName, checkImages, type Sample, type SampleList } from "../sample.ts"
 import { ffppPersons } from "../layouts/ffpp.ts";
 import { evenly } from "../layouts/layout.ts";
 import { joinCopies } from "../audit/copies.ts";
-import { type Groups, groupSamples } from "./groups.ts";
+import type { Groups } from "../../base/groups.ts";
+import { groupSamples } from "./groups.ts";
 import { splitByVideo } from "../order.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError } from "../../base/errors.ts";
