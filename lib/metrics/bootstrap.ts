@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { createRandom } from "../base/random.ts";
 import { type IntervalName, type MetricName, metricNames, metrics } from "./metrics/mod.ts";
-import { checkProbabilities, type Ranked, rankScores, recount } from "./ranking.ts";
+import { checkProbabilities, rankScores } from "./ranking.ts";
+import { checkSamples, drawUnits, numberUnits, resampled } from "./resample.ts";
 
 /** The two ends of an interval. */
 export type Interval = { readonly low: number; readonly high: number };
@@ -70,35 +70,17 @@ export function bootstrapIntervals(
     threshold?: number;
   } = {},
 ): Intervals {
-  checkProbabilities(labels, scores, "bootstrap the intervals");
-  const n = labels.length;
-  if (groups && groups.length !== n) {
-    throw new Error(
-      `Cannot bootstrap the intervals: expected one group per score but found ${groups.length} groups and ${n} scores`,
-    );
-  }
-  if (!Number.isInteger(samples) || samples < 1) {
-    throw new Error(
-      `Cannot bootstrap the intervals: expected a positive number of samples but found ${samples}`,
-    );
-  }
+  const purpose = "bootstrap the intervals";
+  checkProbabilities(labels, scores, purpose);
+  const units = numberUnits(labels, { groups, purpose });
+  checkSamples(samples, purpose);
 
   const measured = metricNames.filter(hasInterval);
-  const ranked = rankScores(labels, scores);
-  const { unitOf, units } = numberUnits(ranked, groups);
-  const ofClass = (label: number) => new Set(unitOf.filter((_, rank) => ranked.labels[rank] === label)).size;
-  const [real, fake] = [ofClass(0), ofClass(1)];
-  const enough = [real, fake].every((count) => count === 0 || count >= LEAST_GROUPS);
   const values = new Map(measured.map((name) => [name, [] as number[]]));
-  if (enough) {
-    // Sorted once: a resample only changes how often each prediction counts.
-    const random = createRandom(seed, "bootstrap");
-    const drawn = new Uint32Array(units);
-    for (let sample = 0; sample < samples; sample++) {
-      drawn.fill(0);
-      for (let draw = 0; draw < units; draw++) drawn[random.integer(units)]++;
-      for (let rank = 0; rank < n; rank++) ranked.counts[rank] = drawn[unitOf[rank]];
-      recount(ranked);
+  if (enoughGroups(units.groups)) {
+    const { ranked, count } = resampled(rankScores(labels, scores), units);
+    for (const drawn of drawUnits(units, { samples, seed })) {
+      count(drawn);
       for (const [name, found] of values) {
         const value = metrics[name].measure(ranked, { threshold });
         if (value !== null) found.push(value);
@@ -109,8 +91,8 @@ export function bootstrapIntervals(
   return {
     ...intervals as { readonly [Name in IntervalName]: Interval | null },
     samples,
-    units,
-    groups: { real, fake },
+    units: units.count,
+    groups: units.groups,
   };
 }
 
@@ -119,20 +101,13 @@ export function hasInterval(name: MetricName): name is IntervalName {
   return metrics[name].interval;
 }
 
-/** The number of each prediction's unit, by rank: its group's in the order in which groups are met, or its own. */
-function numberUnits({ ranks }: Ranked, groups?: ArrayLike<string | number>) {
-  const unitOf = new Uint32Array(ranks.length);
-  const numbers = new Map<string | number, number>();
-  for (let i = 0; i < ranks.length; i++) {
-    const group = groups ? groups[i] : i;
-    const number = numbers.get(group) ?? numbers.size;
-    numbers.set(group, number);
-    unitOf[ranks[i]] = number;
-  }
-  return { unitOf, units: numbers.size };
+/** Whether each class that is there has groups enough for an interval. */
+export function enoughGroups({ real, fake }: { readonly real: number; readonly fake: number }): boolean {
+  return [real, fake].every((count) => count === 0 || count >= LEAST_GROUPS);
 }
 
-function middle95(values: number[]): Interval | null {
+/** Where the middle 95 % of resampled values lie; null where there is none, or all are the same. */
+export function middle95(values: readonly number[]): Interval | null {
   const sorted = Float64Array.from(values).sort();
   if (sorted.length === 0 || sorted[0] === sorted[sorted.length - 1]) return null;
   return { low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };

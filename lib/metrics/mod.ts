@@ -25,6 +25,8 @@ export {
   compareCalibration,
   shiftPrior,
 } from "./calibration.ts";
+export { type AucComparison, compareAucs } from "./compare_aucs.ts";
+export { type BootstrapComparison, compareByBootstrap } from "./compare_by_bootstrap.ts";
 export { type PrCurve, prCurve, type RocCurve, rocCurve } from "./curves.ts";
 export { evaluateScores, type Metrics } from "./evaluate.ts";
 export { groupsOf } from "./groups_of.ts";
