@@ -46,7 +46,8 @@ export function compareAucs(
     );
   }
   const placements = placeAll(first);
-  for (const [i, placement] of placeAll(second).entries()) placements[i] -= placement;
+  const others = placeAll(second);
+  for (let i = 0; i < placements.length; i++) placements[i] -= others[i];
   const ofClass = (label: number) => placements.filter((_, i) => labels[i] === label);
   const [reals, fakes] = [ofClass(0), ofClass(1)];
   const difference = sum(fakes) / (2 * real * fake);
@@ -87,7 +88,9 @@ function placeAll(ranked: Ranked): Float64Array {
     byRank[rank] = labels[rank] === 1 ? 2 * real - fps[step] - fp : tps[step] + tp;
     step += endsTie[rank];
   }
-  return Float64Array.from(ranks, (rank) => byRank[rank]);
+  const placements = new Float64Array(ranks.length);
+  for (let i = 0; i < ranks.length; i++) placements[i] = byRank[ranks[i]];
+  return placements;
 }
 
 function sum(values: Float64Array): number {

@@ -37,18 +37,32 @@ export type Confusion = readonly [readonly [number, number], readonly [number, n
  * @param scores any finite numbers
  */
 export function rankScores(labels: ArrayLike<number>, scores: ArrayLike<number>): Ranked {
-  const order = Uint32Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
-    scores[b] - scores[a]
-  );
-  const ranks = new Uint32Array(order.length);
-  for (let rank = 0; rank < order.length; rank++) ranks[order[rank]] = rank;
-  const sorted = Float64Array.from(order, (i) => scores[i]);
-  const endsTie = Uint8Array.from(sorted, (score, rank) => Number(sorted[rank + 1] !== score));
-  const thresholds = sorted.filter((_, rank) => endsTie[rank] === 1);
+  const n = scores.length;
+  const order = new Uint32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
+  order.sort((a, b) => scores[b] - scores[a]);
+  const ranks = new Uint32Array(n);
+  const sorted = new Float64Array(n);
+  const labelsByRank = new Uint8Array(n);
+  // A loop, as `from()` with a function takes as long as the sorting.
+  for (let rank = 0; rank < n; rank++) {
+    const i = order[rank];
+    ranks[i] = rank;
+    sorted[rank] = scores[i];
+    labelsByRank[rank] = labels[i];
+  }
+  const endsTie = new Uint8Array(n);
+  let steps = 0;
+  for (let rank = 0; rank < n; rank++) steps += endsTie[rank] = Number(sorted[rank + 1] !== sorted[rank]);
+  const thresholds = new Float64Array(steps);
+  for (let rank = 0, step = 0; rank < n; rank++) {
+    thresholds[step] = sorted[rank];
+    step += endsTie[rank];
+  }
   const ranked: Ranked = {
-    labels: Uint8Array.from(order, (i) => labels[i]),
+    labels: labelsByRank,
     scores: sorted,
-    counts: new Uint32Array(order.length).fill(1),
+    counts: new Uint32Array(n).fill(1),
     ranks,
     endsTie,
     thresholds,
