@@ -58,7 +58,7 @@ export function tooFewGroups(
  * @param options.samples number of resamples; 1000 unless given
  * @param options.seed the same seed gives the same intervals; 0 unless given
  * @param options.threshold from which score on a prediction counts as fake; 0.5 unless given
- * @throws when labels or scores are malformed, `groups` has another length, or `samples` is not a positive integer
+ * @throws {Error} when labels or scores are malformed, `groups` has another length, or `samples` is not a positive integer
  */
 export function bootstrapIntervals(
   labels: ArrayLike<number>,

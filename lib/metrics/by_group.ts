@@ -43,7 +43,7 @@ export type ByGroup = {
  *
  * @param options.threshold from which score on a prediction counts as fake; 0.5 unless given
  * @throws {InputError} when `methods` has another length, or there is no fake
- * @throws when labels or scores are malformed (see {@link evaluateScores})
+ * @throws {Error} when labels or scores are malformed (see {@link evaluateScores})
  */
 export function metricsByMethod(
   predictions: GroupedScores,
@@ -57,7 +57,7 @@ export function metricsByMethod(
  *
  * @param options.threshold from which score on a prediction counts as fake; 0.5 unless given
  * @throws {InputError} when `methods` has another length, or there is no real
- * @throws when labels or scores are malformed (see {@link evaluateScores})
+ * @throws {Error} when labels or scores are malformed (see {@link evaluateScores})
  */
 export function metricsByOrigin(
   predictions: GroupedScores,

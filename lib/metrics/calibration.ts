@@ -14,7 +14,7 @@ import { checkProbabilities } from "./ranking.ts";
  * belongs to the last bin here.
  *
  * @param options.bins 15 unless given
- * @throws when the input is malformed (see {@link evaluateScores}) or `bins` is not a positive integer
+ * @throws {Error} when the input is malformed (see {@link evaluateScores}) or `bins` is not a positive integer
  */
 export function calibrationError(
   labels: ArrayLike<number>,
@@ -42,7 +42,7 @@ export function calibrationError(
  * balanced batches; `to` is the share of fakes where the detector is used.
  *
  * @returns scores in [0, 1], in the order given
- * @throws when a prior is not strictly between 0 and 1, or a score is NaN or outside [0, 1]
+ * @throws {Error} when a prior is not strictly between 0 and 1, or a score is NaN or outside [0, 1]
  */
 export function shiftPrior(
   scores: ArrayLike<number>,
@@ -86,7 +86,7 @@ export type CalibrationComparison = {
  *
  * @param options.from the share of fakes in training; 0.5 (balanced) unless given
  * @returns `shifted` is null with one class only, where there is no prior to put back
- * @throws when the input is malformed (see {@link evaluateScores})
+ * @throws {Error} when the input is malformed (see {@link evaluateScores})
  */
 export function compareCalibration(
   labels: ArrayLike<number>,

@@ -30,7 +30,7 @@ export type AucComparison = {
  * @param a the first detector's scores, any finite numbers, logits too
  * @param b the second's of the same predictions, on any scale
  * @throws {InputError} when `a` and `b` differ in length, or a class has fewer than two predictions
- * @throws when labels or scores are malformed: see {@link tprAtFpr}
+ * @throws {Error} when labels or scores are malformed: see {@link tprAtFpr}
  */
 export function compareAucs(
   labels: ArrayLike<number>,
@@ -62,7 +62,7 @@ export function compareAucs(
  * Refuses what are not two detectors' scores of the same predictions.
  *
  * @throws {InputError} when `a` and `b` differ in length
- * @throws as {@link checkScores}
+ * @throws {Error} as {@link checkScores}
  */
 export function checkPaired(labels: ArrayLike<number>, a: ArrayLike<number>, b: ArrayLike<number>): void {
   if (a.length !== b.length) {

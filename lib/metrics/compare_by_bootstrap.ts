@@ -38,7 +38,7 @@ export type BootstrapComparison = {
  * @param options.metric by its name in metrics.json; `auc` unless given
  * @param options.thresholds from which score on a prediction counts as fake, for the first and the second; 0.5 unless given
  * @throws {InputError} when `a` and `b` differ in length
- * @throws when labels or scores are malformed, `groups` has another length, or `samples` is not a positive integer
+ * @throws {Error} when labels or scores are malformed, `groups` has another length, or `samples` is not a positive integer
  */
 export function compareByBootstrap(
   labels: ArrayLike<number>,

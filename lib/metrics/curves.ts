@@ -22,7 +22,7 @@ export type PrCurve = {
  *
  * @param options.dropIntermediate leave out the points that lie on a straight line between others (scikit-learn's
  *   own default); false unless given
- * @throws when the input is malformed (see {@link checkScores}) or holds one class only
+ * @throws {Error} when the input is malformed (see {@link checkScores}) or holds one class only
  */
 export function rocCurve(
   labels: ArrayLike<number>,
@@ -53,7 +53,7 @@ export function rocCurve(
  *
  * Scores may be any finite numbers, logits too.
  *
- * @throws when the input is malformed (see {@link checkScores}) or holds no fake
+ * @throws {Error} when the input is malformed (see {@link checkScores}) or holds no fake
  */
 export function prCurve(labels: ArrayLike<number>, scores: ArrayLike<number>): PrCurve {
   checkScores(labels, scores, "draw the precision-recall curve");

@@ -24,7 +24,7 @@ export type Metrics = MetricValues & {
  * Measures scores in [0, 1] against labels, with scikit-learn's definitions.
  *
  * @param options.threshold from which score on a sample counts as fake; 0.5 unless given
- * @throws when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is NaN or outside [0, 1]
+ * @throws {Error} when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is NaN or outside [0, 1]
  */
 export function evaluateScores(
   labels: ArrayLike<number>,

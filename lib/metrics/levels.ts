@@ -64,7 +64,7 @@ export type VideoScores = {
  *
  * @param options.how `mean`, which the field reports, `median` or `max`
  * @throws {InputError} when `how` is another word, or a row names no video
- * @throws when there is no row, a label is neither 0 nor 1, or a score is not finite
+ * @throws {Error} when there is no row, a label is neither 0 nor 1, or a score is not finite
  */
 export function videoScores(
   rows: readonly FrameScore[],

@@ -117,7 +117,7 @@ export function ratio(part: number, whole: number): number {
  * Refuses what cannot be ranked.
  *
  * @param purpose what cannot be done, for the message: "draw the ROC curve"
- * @throws when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is not finite
+ * @throws {Error} when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is not finite
  */
 export function checkScores(labels: ArrayLike<number>, scores: ArrayLike<number>, purpose: string): void {
   if (labels.length !== scores.length) {
@@ -146,7 +146,7 @@ export function checkScores(labels: ArrayLike<number>, scores: ArrayLike<number>
  * Refuses what are no labels and probabilities.
  *
  * @param purpose what cannot be done, for the message: "evaluate the scores"
- * @throws as {@link checkScores}, and when a score is outside [0, 1]
+ * @throws {Error} as {@link checkScores}, and when a score is outside [0, 1]
  */
 export function checkProbabilities(
   labels: ArrayLike<number>,

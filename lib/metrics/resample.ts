@@ -21,7 +21,7 @@ export type Units = {
  *
  * @param options.groups one per prediction; each prediction is a unit of its own unless given
  * @param options.purpose what cannot be done, for the message: "bootstrap the intervals"
- * @throws when `groups` has another length
+ * @throws {Error} when `groups` has another length
  */
 export function numberUnits(
   labels: ArrayLike<number>,
@@ -64,7 +64,11 @@ export function* drawUnits(
   }
 }
 
-/** Refuses what is no number of resamples. */
+/**
+ * Refuses what is no number of resamples.
+ *
+ * @throws {Error} when `samples` is not a positive integer
+ */
 export function checkSamples(samples: number, purpose: string): void {
   if (Number.isInteger(samples) && samples >= 1) return;
   throw new Error(`Cannot ${purpose}: expected a positive number of samples but found ${samples}`);

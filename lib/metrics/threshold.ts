@@ -24,7 +24,7 @@ export type ThresholdChoice = { readonly by: "eer" } | { readonly by: "fpr"; rea
  * @param scores any finite numbers, logits too; the threshold is on their scale
  * @returns null with one class only, and where even the highest score holds more reals than `fpr` allows
  * @throws {InputError} when `fpr` is outside [0, 1]
- * @throws when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is not finite
+ * @throws {Error} when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is not finite
  */
 export function chooseThreshold(
   labels: ArrayLike<number>,

@@ -14,7 +14,7 @@ import { checkScores, classCounts, type Ranked, rankScores } from "./ranking.ts"
  *
  * @param fpr the share of reals that may be called fake, in [0, 1]
  * @throws {InputError} when `fpr` is outside [0, 1], or the labels are of one class only
- * @throws when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is not finite
+ * @throws {Error} when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is not finite
  */
 export function tprAtFpr(labels: ArrayLike<number>, scores: ArrayLike<number>, fpr: number): number {
   checkFpr(fpr, "measure the true positive rate");
