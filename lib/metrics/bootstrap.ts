@@ -59,6 +59,19 @@ export function tooFewGroups(
  * @param options.seed the same seed gives the same intervals; 0 unless given
  * @param options.threshold from which score on a prediction counts as fake; 0.5 unless given
  * @throws {Error} when labels or scores are malformed, `groups` has another length, or `samples` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * import { bootstrapIntervals } from "@forgelens/bench/metrics";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const labels = Array.from({ length: 80 }, (_, i) => i % 2);
+ * const scores = labels.map((label, i) => (label + (i % 7)) / 8);
+ * const groups = labels.map((label, i) => `${label}/${i >> 2}`); // two frames of each video
+ * const { auc, units } = bootstrapIntervals(labels, scores, { groups, samples: 200 });
+ * assert(auc && auc.low < auc.high);
+ * assertEquals(units, 40);
+ * ```
  */
 export function bootstrapIntervals(
   labels: ArrayLike<number>,

@@ -44,6 +44,17 @@ export type ByGroup = {
  * @param options.threshold from which score on a prediction counts as fake; 0.5 unless given
  * @throws {InputError} when `methods` has another length, or there is no fake
  * @throws {Error} when labels or scores are malformed (see {@link evaluateScores})
+ *
+ * @example
+ * ```ts
+ * import { metricsByMethod } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const methods = ["youtube", "actors", "swap", "blend"];
+ * const { groups, macro } = metricsByMethod({ labels: [0, 0, 1, 1], scores: [0.1, 0.6, 0.4, 0.9], methods });
+ * assertEquals(groups.map(({ name, metrics }) => [name, metrics.auc]), [["swap", 0.5], ["blend", 1]]);
+ * assertEquals(macro.auc, 0.75);
+ * ```
  */
 export function metricsByMethod(
   predictions: GroupedScores,
@@ -58,6 +69,17 @@ export function metricsByMethod(
  * @param options.threshold from which score on a prediction counts as fake; 0.5 unless given
  * @throws {InputError} when `methods` has another length, or there is no real
  * @throws {Error} when labels or scores are malformed (see {@link evaluateScores})
+ *
+ * @example
+ * ```ts
+ * import { metricsByOrigin } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const methods = ["youtube", "actors", "swap", "blend"];
+ * const { groups, macro } = metricsByOrigin({ labels: [0, 0, 1, 1], scores: [0.1, 0.6, 0.4, 0.9], methods });
+ * assertEquals(groups.map(({ name, metrics }) => [name, metrics.auc]), [["actors", 0.5], ["youtube", 1]]);
+ * assertEquals(macro.auc, 0.75);
+ * ```
  */
 export function metricsByOrigin(
   predictions: GroupedScores,

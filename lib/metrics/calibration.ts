@@ -15,6 +15,15 @@ import { checkProbabilities } from "./ranking.ts";
  *
  * @param options.bins 15 unless given
  * @throws {Error} when the input is malformed (see {@link evaluateScores}) or `bins` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * import { calibrationError } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(calibrationError([0, 1], [0, 1]), 0);
+ * assertEquals(calibrationError([0, 1], [0.25, 0.75]), 0.25);
+ * ```
  */
 export function calibrationError(
   labels: ArrayLike<number>,
@@ -43,6 +52,17 @@ export function calibrationError(
  *
  * @returns scores in [0, 1], in the order given
  * @throws {Error} when a prior is not strictly between 0 and 1, or a score is NaN or outside [0, 1]
+ *
+ * @example
+ * ```ts
+ * import { shiftPrior } from "@forgelens/bench/metrics";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * // Trained on as many fakes as reals, used where one image of ten is fake.
+ * const [undecided, sure] = shiftPrior([0.5, 0.9], { to: 0.1 });
+ * assertAlmostEquals(undecided, 0.1);
+ * assertAlmostEquals(sure, 0.5);
+ * ```
  */
 export function shiftPrior(
   scores: ArrayLike<number>,
@@ -87,6 +107,16 @@ export type CalibrationComparison = {
  * @param options.from the share of fakes in training; 0.5 (balanced) unless given
  * @returns `shifted` is null with one class only, where there is no prior to put back
  * @throws {Error} when the input is malformed (see {@link evaluateScores})
+ *
+ * @example
+ * ```ts
+ * import { compareCalibration } from "@forgelens/bench/metrics";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const { prior, raw, shifted } = compareCalibration([0, 0, 0, 1], [0.2, 0.3, 0.4, 0.9]);
+ * assertEquals(prior, 0.25);
+ * assert(shifted && shifted.brier < raw.brier);
+ * ```
  */
 export function compareCalibration(
   labels: ArrayLike<number>,

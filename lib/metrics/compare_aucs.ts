@@ -31,6 +31,16 @@ export type AucComparison = {
  * @param b the second's of the same predictions, on any scale
  * @throws {InputError} when `a` and `b` differ in length, or a class has fewer than two predictions
  * @throws {Error} when labels or scores are malformed: see {@link tprAtFpr}
+ *
+ * @example
+ * ```ts
+ * import { compareAucs } from "@forgelens/bench/metrics";
+ * import { assertAlmostEquals } from "@std/assert";
+ *
+ * const labels = [0, 0, 1, 1];
+ * const { difference } = compareAucs(labels, [0.1, 0.2, 0.8, 0.9], [0.1, 0.8, 0.2, 0.9]);
+ * assertAlmostEquals(difference, 0.25); // 1 against 0.75
+ * ```
  */
 export function compareAucs(
   labels: ArrayLike<number>,

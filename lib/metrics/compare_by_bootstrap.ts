@@ -39,6 +39,18 @@ export type BootstrapComparison = {
  * @param options.thresholds from which score on a prediction counts as fake, for the first and the second; 0.5 unless given
  * @throws {InputError} when `a` and `b` differ in length
  * @throws {Error} when labels or scores are malformed, `groups` has another length, or `samples` is not a positive integer
+ *
+ * @example
+ * ```ts
+ * import { compareByBootstrap } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const labels = Array.from({ length: 40 }, (_, i) => i % 2);
+ * const good = labels.map((label, i) => (label + i / 40) / 2);
+ * const poor = labels.map((_, i) => ((7 * i) % 40) / 40);
+ * const { difference } = compareByBootstrap(labels, good, poor, { samples: 200 });
+ * assertEquals(difference! > 0, true);
+ * ```
  */
 export function compareByBootstrap(
   labels: ArrayLike<number>,

@@ -23,6 +23,17 @@ export type PrCurve = {
  * @param options.dropIntermediate leave out the points that lie on a straight line between others (scikit-learn's
  *   own default); false unless given
  * @throws {Error} when the input is malformed (see {@link checkScores}) or holds one class only
+ *
+ * @example
+ * ```ts
+ * import { rocCurve } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { fpr, tpr, thresholds } = rocCurve([0, 1], [0.2, 0.8]);
+ * assertEquals(fpr, [0, 0, 1]);
+ * assertEquals(tpr, [0, 1, 1]);
+ * assertEquals(thresholds, [Infinity, 0.8, 0.2]);
+ * ```
  */
 export function rocCurve(
   labels: ArrayLike<number>,
@@ -54,6 +65,17 @@ export function rocCurve(
  * Scores may be any finite numbers, logits too.
  *
  * @throws {Error} when the input is malformed (see {@link checkScores}) or holds no fake
+ *
+ * @example
+ * ```ts
+ * import { prCurve } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { precision, recall, thresholds } = prCurve([0, 1], [0.2, 0.8]);
+ * assertEquals(precision, [0.5, 1, 1]);
+ * assertEquals(recall, [1, 1, 0]);
+ * assertEquals(thresholds, [0.2, 0.8]);
+ * ```
  */
 export function prCurve(labels: ArrayLike<number>, scores: ArrayLike<number>): PrCurve {
   checkScores(labels, scores, "draw the precision-recall curve");

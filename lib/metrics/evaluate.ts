@@ -25,6 +25,17 @@ export type Metrics = MetricValues & {
  *
  * @param options.threshold from which score on a sample counts as fake; 0.5 unless given
  * @throws {Error} when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is NaN or outside [0, 1]
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { auc, accuracy, confusion } = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * assertEquals(auc, 0.75); // three of the four pairs of a real and a fake are in order
+ * assertEquals(accuracy, 0.5);
+ * assertEquals(confusion, [[1, 1], [1, 1]]);
+ * ```
  */
 export function evaluateScores(
   labels: ArrayLike<number>,

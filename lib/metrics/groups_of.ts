@@ -13,6 +13,16 @@ import { createGroups } from "../base/groups.ts";
  * nothing to resample: the intervals are then null, and say so in their `groups`.
  *
  * @param identities of each thing, for instance of each video the persons that it shows
+ *
+ * @example
+ * ```ts
+ * import { groupsOf } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // The second and the third share a person with the first.
+ * const groups = groupsOf([["anna", "ben"], ["ben"], ["anna"], ["cleo"]]);
+ * assertEquals([...groups], [0, 0, 0, 1]);
+ * ```
  */
 export function groupsOf(identities: readonly (readonly string[])[]): Uint32Array {
   const groups = createGroups(identities.length);

@@ -65,6 +65,17 @@ export type VideoScores = {
  * @param options.how `mean`, which the field reports, `median` or `max`
  * @throws {InputError} when `how` is another word, or a row names no video
  * @throws {Error} when there is no row, a label is neither 0 nor 1, or a score is not finite
+ *
+ * @example
+ * ```ts
+ * import { videoScores } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const frames = [["anna", 0, 0.25], ["anna", 0, 0.75], ["ben", 1, 1]] as const;
+ * const rows = frames.map(([video, label, score]) => ({ video, label, score }));
+ * const { videos, labels, scores } = videoScores(rows, { how: "mean" });
+ * assertEquals([videos, labels, scores], [["anna", "ben"], [0, 1], [0.5, 1]]);
+ * ```
  */
 export function videoScores(
   rows: readonly FrameScore[],
@@ -123,6 +134,16 @@ function numberVideos(rows: readonly FrameScore[]): Pick<VideoScores, "videoOf">
  * @param values one a row
  * @param options.name what they are, for the message: "method"
  * @throws {InputError} when there are fewer or more values than rows, or two rows of a video differ: it may be two videos of one name
+ *
+ * @example
+ * ```ts
+ * import { valuesByVideo, videoScores } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const rows = ["anna", "anna", "ben"].map((video) => ({ video, label: 1, score: 0.5 }));
+ * const videos = videoScores(rows, { how: "mean" });
+ * assertEquals(valuesByVideo(videos, ["swap", "swap", "blend"], { name: "method" }), ["swap", "blend"]);
+ * ```
  */
 export function valuesByVideo<Value extends string | number | undefined>(
   { videos, firstRows, videoOf }: VideoScores,

@@ -4,8 +4,9 @@
  * @example
  * ```ts
  * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
  *
- * console.log(evaluateScores([0, 1, 1], [0.1, 0.7, 0.4]).auc);
+ * assertEquals(evaluateScores([0, 1, 1], [0.1, 0.7, 0.4]).auc, 1);
  * ```
  *
  * @module

@@ -25,6 +25,16 @@ export type ThresholdChoice = { readonly by: "eer" } | { readonly by: "fpr"; rea
  * @returns null with one class only, and where even the highest score holds more reals than `fpr` allows
  * @throws {InputError} when `fpr` is outside [0, 1]
  * @throws {Error} when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is not finite
+ *
+ * @example
+ * ```ts
+ * import { chooseThreshold } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [labels, scores] = [[0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]];
+ * assertEquals(chooseThreshold(labels, scores, { by: "eer" }), 0.5); // between the highest real and the lowest fake
+ * assertEquals(chooseThreshold([0, 0], [0.1, 0.2], { by: "fpr", fpr: 0.05 }), null);
+ * ```
  */
 export function chooseThreshold(
   labels: ArrayLike<number>,

@@ -15,6 +15,16 @@ import { checkScores, classCounts, type Ranked, rankScores } from "./ranking.ts"
  * @param fpr the share of reals that may be called fake, in [0, 1]
  * @throws {InputError} when `fpr` is outside [0, 1], or the labels are of one class only
  * @throws {Error} when the lengths differ, there is no sample, a label is neither 0 nor 1, or a score is not finite
+ *
+ * @example
+ * ```ts
+ * import { tprAtFpr } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [labels, scores] = [[0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]];
+ * assertEquals(tprAtFpr(labels, scores, 0), 0.5);
+ * assertEquals(tprAtFpr(labels, scores, 0.5), 1); // where one of the two reals may be called fake
+ * ```
  */
 export function tprAtFpr(labels: ArrayLike<number>, scores: ArrayLike<number>, fpr: number): number {
   checkFpr(fpr, "measure the true positive rate");

@@ -17,7 +17,18 @@ import { precision } from "./precision.ts";
 import { recall } from "./recall.ts";
 import { tprAt1, tprAt10, tprAt5 } from "./tpr_at_fpr.ts";
 
-/** By their names in metrics.json, in the order of tables and charts. */
+/**
+ * By their names in metrics.json, in the order of tables and charts.
+ *
+ * @example
+ * ```ts
+ * import { metrics } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lowerIsBetter = Object.values(metrics).filter(({ better }) => better === "lower");
+ * assertEquals(lowerIsBetter.map(({ title }) => title), ["EER", "Brier", "log loss"]);
+ * ```
+ */
 export const metrics = {
   auc,
   ap: averagePrecision,
