@@ -27,6 +27,21 @@ export type FolderOptions = ScanOptions & {
  * sub-folder, unless that is the video.
  *
  * @throws {InputError} when a folder is missing, empty or the same for both classes.
+ *
+ * @example
+ * ```ts
+ * import { readFolders } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const video of ["real/anna", "fake/swap/anna_ben"]) {
+ *   await Deno.mkdir(`${root}/${video}`, { recursive: true });
+ *   for (const frame of [0, 1]) await Deno.writeTextFile(`${root}/${video}/${frame}.png`, "not opened here");
+ * }
+ * const { samples } = await readFolders({ real: `${root}/real`, fake: `${root}/fake` }, { set: "faces" });
+ * assertEquals(samples.map(({ method }) => method), ["real", "real", "swap", "swap"]);
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function readFolders(
   folders: { readonly real: string; readonly fake: string },

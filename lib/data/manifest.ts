@@ -48,6 +48,19 @@ const columns = ["path", "label", "split", "set", "video", "method", "source"];
  * @throws {InputError} naming the line: for CSV that is not sound, a missing column, another label or split, a set with a
  * split in some rows only, a file in two rows that contradict each other; when no file of a class of a set's split is there;
  * or when most labels contradict the folders.
+ *
+ * @example
+ * ```ts
+ * import { readManifest } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const name of ["a.png", "b.png"]) await Deno.writeTextFile(`${root}/${name}`, "not opened here");
+ * await Deno.writeTextFile(`${root}/faces.csv`, "path,label,video\na.png,real,anna\nb.png,fake,ben\n");
+ * const { samples } = await readManifest(`${root}/faces.csv`, { set: "faces" });
+ * assertEquals(samples.map(({ label, video }) => `${label} ${video}`), ["0 anna", "1 ben"]);
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function readManifest(path: string, options: ManifestOptions): Promise<SampleList> {
   const { rows, unknown } = await readRows(path, options);

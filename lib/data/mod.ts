@@ -4,9 +4,16 @@
  * @example
  * ```ts
  * import { readSet } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
  *
- * const { layout, videos } = await readSet({ name: "celebdf", path: "celeb-df" });
- * console.log(layout, videos.length);
+ * const path = await Deno.makeTempDir();
+ * for (const name of ["real", "fake"]) {
+ *   await Deno.mkdir(`${path}/${name}`);
+ *   await Deno.writeTextFile(`${path}/${name}/${name}.mp4`, "not opened here");
+ * }
+ * const { kind, videos } = await readSet({ name: "faces", path });
+ * assertEquals([kind, videos.length], ["folders", 2]);
+ * await Deno.remove(path, { recursive: true });
  * ```
  *
  * @module

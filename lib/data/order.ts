@@ -22,6 +22,19 @@ import type { Perturbation } from "../images/perturbations/perturbation.ts";
  *
  * @param options.groups of the samples by their index; {@link groupSamples} unless given
  * @throws {InputError} when a class has fewer groups of videos than there are parts.
+ *
+ * @example
+ * ```ts
+ * import { type Sample, splitByVideo } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const samples = Array.from({ length: 40 }, (_, i): Sample => {
+ *   const video = `v${i >> 1}`; // of two frames each
+ *   return { path: `${video}/${i % 2}.png`, label: i < 20 ? 0 : 1, set: "faces", video };
+ * });
+ * const { train, val } = splitByVideo(samples, { shares: { train: 0.8, val: 0.2 }, seed: 0 });
+ * assertEquals([train.length, val.length], [32, 8]);
+ * ```
  */
 export function splitByVideo(
   samples: readonly Sample[],
@@ -104,6 +117,16 @@ function few(names: readonly string[], groups: ReadonlyMap<string, readonly Samp
  *
  * Plain: a permutation, as PyTorch's `shuffle=True`. Balanced: half real, half fake, and the fakes' half spread evenly over
  * methods; a smaller group is cycled through before any of its samples comes again.
+ *
+ * @example
+ * ```ts
+ * import { epochOrder, type Sample } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const samples = [0, 1, 1, 1].map((label, i) => ({ path: `${i}.png`, label, set: "faces" }) as Sample);
+ * const order = epochOrder(samples, { seed: 0, epoch: 1, balance: true });
+ * assertEquals(order.filter((i) => samples[i].label === 0), [0, 0]); // the one real image comes twice
+ * ```
  */
 export function epochOrder(
   samples: readonly Sample[],
@@ -138,7 +161,23 @@ export function epochOrder(
 /** A batch of images: RGB bytes [size, size, 3] each, and their samples. */
 export type ImageBatch = { readonly images: readonly Uint8Array[]; readonly samples: readonly Sample[] };
 
-/** Loads batches in order, the next ones while the caller works on the current one; at most `ahead` (default 2) wait. */
+/**
+ * Loads batches in order, the next ones while the caller works on the current one; at most `ahead` (default 2) wait.
+ *
+ * @example
+ * ```ts
+ * import { imageBatches, type Sample } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".png" });
+ * await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } }).toFile(path);
+ * const samples: Sample[] = Array(5).fill({ path, label: 0, set: "faces" });
+ * const batches = await Array.fromAsync(imageBatches(samples, { batchSize: 2, size: 4 }));
+ * assertEquals(batches.map(({ images }) => images.length), [2, 2, 1]);
+ * await Deno.remove(path);
+ * ```
+ */
 export async function* imageBatches(
   samples: readonly Sample[],
   options: {

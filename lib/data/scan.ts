@@ -93,7 +93,24 @@ export function joinNames(names: readonly string[]): JoinedNames {
   return names.join("\n") as JoinedNames;
 }
 
-/** The names in `joined`; none where there is nothing, such as a folder that a tree does not have. */
+/**
+ * The names in `joined`; none where there is nothing, such as a folder that a tree does not have.
+ *
+ * @example
+ * ```ts
+ * import { namesIn, readSet } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempDir();
+ * for (const video of ["real/anna", "fake/ben"]) {
+ *   await Deno.mkdir(`${path}/${video}`, { recursive: true });
+ *   for (const frame of [0, 1]) await Deno.writeTextFile(`${path}/${video}/${frame}.png`, "not opened here");
+ * }
+ * const { videos } = await readSet({ name: "faces", path });
+ * assertEquals(videos.map(({ frames }) => namesIn(frames).length), [2, 2]);
+ * await Deno.remove(path, { recursive: true });
+ * ```
+ */
 export function namesIn(joined: JoinedNames | undefined): string[] {
   return joined === undefined || joined === "" ? [] : joined.split("\n");
 }

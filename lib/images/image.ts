@@ -209,6 +209,18 @@ export async function holdPixels(
  * @param source a path, or the file's bytes. JPEG, PNG, WebP, GIF, TIFF and AVIF, by content and not by name.
  * @returns `data` is [height, width, 3], values 0 to 255.
  * @throws {Error} `Cannot read image …` for a missing, empty, truncated or foreign file, and from 178,956,970 pixels on, as Pillow.
+ *
+ * @example
+ * ```ts
+ * import { decodeImage } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const create = { width: 2, height: 1, channels: 3, background: "red" } as const;
+ * const { data, width, height } = await decodeImage(await sharp({ create }).png().toBuffer());
+ * assertEquals([width, height], [2, 1]);
+ * assertEquals([...data], [255, 0, 0, 255, 0, 0]);
+ * ```
  */
 export async function decodeImage(source: string | Uint8Array): Promise<RgbImage> {
   return await withImage(source, (image) => image);
@@ -226,6 +238,18 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
  * @param options.bytes what the file at the path `source` holds, where it has been read before.
  * @returns RGB [size, size, 3], row by row, values 0 to 255.
  * @throws {Error} `Cannot read image …` for a missing, empty, truncated or foreign file, and when an option is out of range.
+ *
+ * @example
+ * ```ts
+ * import { loadImage } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const create = { width: 300, height: 200, channels: 3, background: "white" } as const;
+ * const png = await sharp({ create }).png().toBuffer();
+ * const pixels = await loadImage(png, { jpegQuality: 50 });
+ * assertEquals(pixels, new Uint8Array(224 * 224 * 3).fill(255));
+ * ```
  */
 export async function loadImage(
   source: string | Uint8Array,

@@ -40,6 +40,19 @@ const MOST_COMPARED = 3000;
  * cropped, turned or painted into are looked for too, among 2,500 pictures of each side, and told of.
  *
  * @param facts by path; without any only identities are compared
+ *
+ * @example
+ * ```ts
+ * import { findLeaks, type Part, type Sample } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const faces = { label: 0, set: "faces" } as const;
+ * const train: Sample[] = [{ path: "a.png", ...faces, identities: ["anna"] }];
+ * const test: Sample[] = [{ path: "b.png", ...faces, identities: ["ben", "anna"] }];
+ * const part = (role: Part["role"], samples: Sample[]): Part => ({ role, name: role, samples });
+ * const [leak] = await findLeaks([part("train", train), part("test", test)], new Map());
+ * assertEquals([leak.kind, leak.what], ["identity", "anna"]);
+ * ```
  */
 export async function findLeaks(
   parts: readonly Part[],

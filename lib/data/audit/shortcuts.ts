@@ -34,6 +34,21 @@ const BINS = 8;
  * equal count, add-one smoothing), fitted and tested on different videos: the mean over five folds.
  *
  * @param facts by path; samples without any are left out
+ *
+ * @example
+ * ```ts
+ * import { auditShortcuts, type ImageFacts, type Sample } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const none = { tables: "", mean: [0, 0, 0], digest: "", look: "", grid: "" } as const;
+ * const samples: Sample[] = [], facts = new Map<string, ImageFacts>();
+ * for (let i = 0; i < 20; i++) {
+ *   samples.push({ path: `${i}`, label: i < 10 ? 0 : 1, set: "faces" });
+ *   facts.set(`${i}`, { ...none, bytes: 1, width: 1, height: 1, format: i < 10 ? "PNG" : "JPEG" });
+ * }
+ * const told = auditShortcuts(samples, facts).filter(({ warn }) => warn);
+ * assertEquals(told, [{ property: "format", auc: 1, warn: true }]);
+ * ```
  */
 export function auditShortcuts(
   samples: readonly Sample[],

@@ -173,6 +173,19 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
  * @param options.onProgress hears the images written so far and their total
  * @param options.signal stops the work; what was in place stays
  * @throws {InputError} when `root` holds something other than demo data, and the signal's reason when it stops the work
+ *
+ * @example
+ * ```ts
+ * import { writeDemoData } from "@forgelens/bench/data";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const parent = await Deno.makeTempDir();
+ * const stop = new AbortController();
+ * const onProgress = () => stop.abort(); // otherwise 1,251 images, in half a minute
+ * const writing = writeDemoData({ root: `${parent}/demo`, onProgress, signal: stop.signal });
+ * await assertRejects(() => writing, DOMException);
+ * await Deno.remove(parent, { recursive: true });
+ * ```
  */
 export async function writeDemoData(
   { root = "data/demo", seed = 0, onNote = () => {}, onProgress, signal }: {

@@ -16,7 +16,17 @@ import { dfd, ffpp } from "./ffpp.ts";
 import { folders } from "./folders.ts";
 import type { Layout, Selection, SetReading } from "./layout.ts";
 
-/** The layouts, by the names that `layout=` takes, in the order in which a folder's look is held against them. */
+/**
+ * The layouts, by the names that `layout=` takes, in the order in which a folder's look is held against them.
+ *
+ * @example
+ * ```ts
+ * import { layouts } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(layouts.ffpp.title, "FaceForensics++");
+ * ```
+ */
 export const layouts = {
   ffpp,
   dfd,
@@ -51,6 +61,21 @@ export type SetSource = Selection & {
  * Reads a set, in whatever known layout it is. A folder that holds nothing but one set's folder is read as that set.
  *
  * @throws {InputError} when nothing is there, the layout is not known, or what the set says contradicts itself.
+ *
+ * @example
+ * ```ts
+ * import { readSet } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempDir();
+ * for (const video of ["Celeb-real/id0_0000", "Celeb-synthesis/id0_id1_0000", "YouTube-real/00000"]) {
+ *   await Deno.mkdir(`${path}/${video.split("/")[0]}`);
+ *   await Deno.writeTextFile(`${path}/${video}.mp4`, "not opened here");
+ * }
+ * const { kind, videos } = await readSet({ name: "celebdf", path });
+ * assertEquals([kind, videos.length], ["celeb-df-v2", 3]);
+ * await Deno.remove(path, { recursive: true });
+ * ```
  */
 export async function readSet(source: SetSource, options: ScanOptions = {}): Promise<SetReading> {
   const info = await Deno.stat(source.path).catch((error) => {

@@ -35,6 +35,23 @@ export type Change =
  * @param options.seed what noise is a function of, a whole number of 32 bits; the other kinds draw nothing. Default: 0.
  * @returns A new image of the same size.
  * @throws When the image has not three bytes a pixel, there is no such kind, or its number is out of range.
+ *
+ * @example
+ * ```ts
+ * import { perturb } from "@forgelens/bench/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const image = { data: new Uint8Array([10, 20, 30, 100, 150, 200]), width: 2, height: 1 };
+ * assertEquals([...(await perturb(image, { kind: "flip" })).data], [100, 150, 200, 10, 20, 30]);
+ * assertEquals([...(await perturb(image, { kind: "brightness", factor: 0.5 })).data], [
+ *   5,
+ *   10,
+ *   15,
+ *   50,
+ *   75,
+ *   100,
+ * ]);
+ * ```
  */
 export async function perturb(
   image: RgbImage,
