@@ -24,6 +24,15 @@ let started: { wanted: BackendName | "auto"; backend: Promise<Backend> } | undef
  * says why; `tensorflow` or `wasm`: that one or an error
  * @param options.log takes the progress of a first set-up, a line at a time; standard error unless given
  * @throws {Error} when the forced backend cannot be used, or another one is in use already
+ *
+ * @example
+ * ```ts
+ * import { initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { name } = await initBackend({ backend: "wasm" }); // by default TensorFlow, where it can be set up
+ * assertEquals(name, "wasm");
+ * ```
  */
 export async function initBackend(
   { backend: wanted = "auto", log = console.error }: {

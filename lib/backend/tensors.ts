@@ -25,7 +25,21 @@ export function toVariable(initial: tf.Tensor, options: { readonly trainable: bo
   return variable;
 }
 
-/** Frees every tensor in what a `bind*`, `create*` or `adamW` call returned; doing it twice is harmless. */
+/**
+ * Frees every tensor in what a `bind*`, `create*` or `adamW` call returned; doing it twice is harmless.
+ *
+ * @example
+ * ```ts
+ * import { dispose, initBackend } from "@forgelens/bench/model";
+ * import { assert } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const [a, b] = [tf.scalar(1), tf.scalar(2)];
+ * dispose({ a, more: new Map([["b", b]]) });
+ * assert(a.isDisposed && b.isDisposed);
+ * ```
+ */
 export function dispose(x: unknown): void {
   if (x instanceof tf.Tensor) {
     if (!x.isDisposed) x.dispose();

@@ -3,11 +3,17 @@
  *
  * @example
  * ```ts
- * import { dispose, initBackend, loadStateDict, bindClip } from "@forgelens/bench/model";
+ * import { bindClip, encodeTokens, randomClip, toPixels } from "@forgelens/bench/model";
+ * import { createForgeLens, dispose, initBackend, logits } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
  *
  * await initBackend();
- * const clip = bindClip(await loadStateDict("ViT-B-16.pt"), { activation: "quickgelu", attendAcross: "tokens" });
- * dispose(clip);
+ * const sizes = { width: 64, layers: 2, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+ * const head = createForgeLens({ dim: 64, heads: 8, depth: 2, feedForward: 256, dropout: 0.1 }, 0);
+ * const tokens = encodeTokens(clip, toPixels([new Uint8Array(32 * 32 * 3)], 32)); // [1, 5, 64]
+ * assertEquals(logits(head, tokens).shape, [1, 2]); // real, fake
+ * dispose([clip, head, tokens]);
  * ```
  *
  * @module
@@ -39,7 +45,9 @@ export {
   type ForgeLens,
   type ForgeLensConfig,
   forgeLensState,
+  headDetector,
   logits,
+  type NotebookHead,
 } from "./detectors/notebook_head.ts";
 export {
   bindPaper,

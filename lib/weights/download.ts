@@ -207,6 +207,18 @@ export async function download(
  * @returns the file's path
  * @throws {InputError} when there is no such model, or no such file of the user's
  * @throws {Error} in one line: what to fetch, from where, its checksum, and where to put it.
+ *
+ * @example
+ * ```ts
+ * import { InputError } from "@forgelens/bench";
+ * import { clipWeights } from "@forgelens/bench/model";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".pt" });
+ * assertEquals(await clipWeights({ model: "ViT-B-16", path }), path); // without one they are downloaded, once
+ * await assertRejects(() => clipWeights({ model: "RN50" }), InputError, "expected one of ViT-B-16");
+ * await Deno.remove(path);
+ * ```
  */
 export async function clipWeights(options: {
   model: string;

@@ -57,6 +57,19 @@ function formatOf(head: Uint8Array): WeightsFormat | undefined {
  * take in memory is bounded by its own size; it has at most 100,000 tensors.
  *
  * @throws {InputError} `Cannot load <path>: expected … but found …`, with the key or the offset.
+ *
+ * @example
+ * ```ts
+ * import { loadStateDict, saveSafetensors, type StateDict } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile();
+ * const bias = { dtype: "float32", shape: [2], data: Float32Array.of(0.5, 1) };
+ * const dict: StateDict = new Map([["bias", bias]]);
+ * await saveSafetensors(path, dict);
+ * assertEquals(await loadStateDict(path), dict);
+ * await Deno.remove(path);
+ * ```
  */
 export async function loadStateDict(path: string): Promise<StateDict> {
   return (await loadWeights(path)).tensors;
@@ -86,6 +99,19 @@ export function loadWeights(path: string): Promise<Weights> {
  *
  * @returns the value; tensors as in `loadStateDict()`.
  * @throws {InputError} `Cannot load <path>: expected … but found …`, with the key or the offset.
+ *
+ * @example
+ * ```ts
+ * import { loadCheckpoint, savePth, type StateDict } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".pth" });
+ * const bias = { dtype: "float32", shape: [2], data: Float32Array.of(0.5, 1) };
+ * const dict: StateDict = new Map([["bias", bias]]);
+ * await savePth(path, dict);
+ * assertEquals(await loadCheckpoint(path), Object.fromEntries(dict));
+ * await Deno.remove(path);
+ * ```
  */
 export function loadCheckpoint(path: string): Promise<CheckpointValue> {
   return opened(path, async (file, size, head) => {

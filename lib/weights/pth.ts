@@ -79,6 +79,18 @@ function pickleOf(dict: StateDict): Uint8Array {
  *
  * @param dict entries of PyTorch's types, by PyTorch's name (`"float16"`) or safetensors' (`"F16"`).
  * @throws {Error} `Cannot save …` when an entry's type, shape and data do not agree, or the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { loadStateDict, savePth, type StateDict } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".pth" });
+ * const dict: StateDict = new Map([["step", { dtype: "int32", shape: [], data: Int32Array.of(7) }]]);
+ * await savePth(path, dict); // in Python: torch.load(path, weights_only=True)
+ * assertEquals(await loadStateDict(path), dict);
+ * await Deno.remove(path);
+ * ```
  */
 export async function savePth(path: string, dict: StateDict): Promise<void> {
   await writeAtomically(path, async (append) => {

@@ -252,6 +252,19 @@ export function safetensorsHead(header: Readonly<Record<string, unknown>>): Uint
  * @param options.checksum adds to them, as `forgelens.checksum`, a SHA-256 over all texts and tensors, which loading checks; off unless
  * given.
  * @throws {Error} `Cannot save …` when an entry's type, shape and data do not agree, or the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { loadStateDict, saveSafetensors, type StateDict } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+ * const dict: StateDict = new Map([["bias", { dtype: "F16", shape: [2], data: Float32Array.of(0.1, 1) }]]);
+ * await saveSafetensors(path, dict, { metadata: { made: "by hand" }, checksum: true });
+ * const { data } = (await loadStateDict(path)).get("bias")!;
+ * assertEquals([...data], [0.0999755859375, 1]); // the nearest half, widened
+ * await Deno.remove(path);
+ * ```
  */
 export async function saveSafetensors(
   path: string,

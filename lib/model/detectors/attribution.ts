@@ -38,6 +38,21 @@ const STEPS = 16;
  * Tokens are those that the frozen encoder gives, and each has seen the others.
  *
  * @throws {InputError} for features that are not tokens
+ *
+ * @example
+ * ```ts
+ * import { attribution, createForgeLens, dispose, headDetector, initBackend } from "@forgelens/bench/model";
+ * import { assertAlmostEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 0);
+ * const tokens = tf.randomNormal<tf.Rank.R3>([1, 5, 16], 0, 1, "float32", 1);
+ * const shares = attribution(headDetector(head), tokens);
+ * const sum = tf.add(tf.sum(shares.patches), tf.sum(shares.classToken));
+ * assertAlmostEquals(sum.dataSync()[0], shares.logit.dataSync()[0], 1e-5);
+ * dispose([head, tokens, shares, sum]);
+ * ```
  */
 export function attribution(detector: Pick<Detector, "forward" | "kind">, tokens: tf.Tensor3D): Attribution {
   if (tokens.shape.length !== 3) {
@@ -89,6 +104,16 @@ export type Pointing = {
  * largest value lie in the mask? Images whose mask holds no patch by half or more are left out.
  *
  * @param pairs for each fake, its map [G²] and the share of each patch that was manipulated [G²]
+ *
+ * @example
+ * ```ts
+ * import { pointingGame } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const mask = [0, 1, 0, 0]; // the second of four patches was manipulated
+ * const found = pointingGame([{ map: [0.1, 0.9, 0, 0.2], mask }, { map: [0.8, 0.3, 0, 0.2], mask }]);
+ * assertEquals(found, { images: 2, hits: 1, chance: 0.25 });
+ * ```
  */
 export function pointingGame(
   pairs: readonly { readonly map: ArrayLike<number>; readonly mask: ArrayLike<number> }[],
@@ -110,6 +135,21 @@ export function pointingGame(
 /**
  * The share of each patch that was manipulated, [G²], from the mask image that the demo data keeps beside its fakes
  * (`mask/…/000.png` for `fake/…/000.jpg`); undefined where there is none.
+ *
+ * @example
+ * ```ts
+ * import { patchMask, type Sample } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const root = await Deno.makeTempDir();
+ * await Deno.mkdir(`${root}/mask`);
+ * await sharp(new Uint8Array([255, 0, 255, 0]), { raw: { width: 2, height: 2, channels: 1 } })
+ *   .toFile(`${root}/mask/000.png`);
+ * const sample: Sample = { path: `${root}/fake/000.jpg`, source: "fake/000.jpg", label: 1, set: "demo" };
+ * assertEquals(await patchMask(sample, 2), Float32Array.of(1, 0, 1, 0));
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function patchMask(sample: Sample, grid: number): Promise<Float32Array | undefined> {
   const source = sample.source;

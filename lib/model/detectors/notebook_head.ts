@@ -67,7 +67,23 @@ export const notebookHead = {
 /** The notebook's head as a detector, which accelerators know by its kind. */
 export type NotebookHead = Detector & { readonly kind: "notebook-head"; readonly model: ForgeLens };
 
-/** A detector of a head, which owns it from now on. */
+/**
+ * A detector of a head, which owns it from now on.
+ *
+ * @example
+ * ```ts
+ * import { createForgeLens, headDetector, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0.1 }, 0);
+ * const detector = headDetector(head);
+ * const scores = await detector.scores(tf.zeros([3, 5, 16]));
+ * assertEquals([...scores].every((score) => score > 0 && score < 1), true);
+ * detector.close(); // and with it the head
+ * ```
+ */
 export function headDetector(model: ForgeLens): NotebookHead {
   const forward: Detector["forward"] = (features, pass) => ({
     logits: logits(model, features as tf.Tensor3D, pass),
@@ -100,6 +116,17 @@ type ForgeLensParams = {
 /**
  * A new head with PyTorch's initialisation: Kaiming-uniform (a = √5) for `nn.Linear`, Xavier-uniform for `in_proj_weight`,
  * zeros for the attention's biases, 1 and 0 for layer norms. Each weight is a function of `seed` and its key.
+ *
+ * @example
+ * ```ts
+ * import { createForgeLens, dispose, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0.1 }, 0);
+ * assertEquals(head.weights.get("cls_head.weight")?.shape, [2, 16]);
+ * dispose(head);
+ * ```
  */
 export function createForgeLens(config: ForgeLensConfig, seed: number): ForgeLens {
   if (config.dim % config.heads !== 0) {
@@ -124,6 +151,20 @@ export function createForgeLens(config: ForgeLensConfig, seed: number): ForgeLen
  * Sizes are read from the weights; `dropout` is 0 unless given.
  *
  * @throws {InputError} naming every missing, unexpected and misshaped key at once.
+ *
+ * @example
+ * ```ts
+ * import { bindForgeLens, createForgeLens, forgeLensState } from "@forgelens/bench/model";
+ * import { dispose, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 0);
+ * const dict = forgeLensState(head); // or of a file: await loadStateDict("model.safetensors")
+ * const again = bindForgeLens(dict, { heads: 2 });
+ * assertEquals(again.config, head.config);
+ * dispose([head, again]);
+ * ```
  */
 export function bindForgeLens(
   all: StateDict,
@@ -159,6 +200,20 @@ export function bindForgeLens(
  * The head's logits (real, fake): tokens [B, N, D] → [B, 2].
  *
  * Dropout is on only with `training`; its masks are a function of `seed` (default 0).
+ *
+ * @example
+ * ```ts
+ * import { createForgeLens, dispose, initBackend, logits } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0.1 }, 0);
+ * const tokens = tf.zeros<tf.Rank.R3>([3, 5, 16]); // three images of a class token and four patches
+ * const both = logits(head, tokens);
+ * assertEquals(both.shape, [3, 2]);
+ * dispose([head, tokens, both]);
+ * ```
  */
 export function logits(
   model: ForgeLens,
@@ -181,7 +236,22 @@ export function logits(
   });
 }
 
-/** The weights as a state dict with PyTorch's names, ready for `saveSafetensors()`; copies, independent of the model. */
+/**
+ * The weights as a state dict with PyTorch's names, ready for `saveSafetensors()`; copies, independent of the model.
+ *
+ * @example
+ * ```ts
+ * import { createForgeLens, dispose, forgeLensState, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 0, feedForward: 32, dropout: 0 }, 0);
+ * const dict = forgeLensState(head);
+ * dispose(head);
+ * assertEquals([...dict.keys()].slice(-2), ["cls_head.weight", "cls_head.bias"]);
+ * assertEquals(dict.get("cls_head.bias")?.shape, [2]);
+ * ```
+ */
 export function forgeLensState(model: ForgeLens): StateDict {
   const dict: StateDict = new Map();
   for (const [key, variable] of model.weights) {

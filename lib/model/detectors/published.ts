@@ -71,6 +71,18 @@ function guidanceOf(block: number, sizes: { readonly layers: number; readonly ws
  * @param options.wsgmCount guidance modules, shared by neighbouring blocks; 4, 8 or 12 in the official settings
  * @param options.faformerHeads attention heads of FAFormer; 2 in the official settings
  * @throws {InputError} naming every missing, unexpected and misshaped key at once, or every copy that differs
+ *
+ * @example
+ * ```ts
+ * import { InputError } from "@forgelens/bench";
+ * import { bindPaper, randomClip } from "@forgelens/bench/model";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const sizes = { width: 64, layers: 2, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const dict = randomClip(sizes, 0); // and not the official file
+ * const options = { heads: 1, wsgmCount: 1, faformerHeads: 2 };
+ * assertThrows(() => bindPaper(dict, options), InputError, "Cannot bind the published ForgeLens");
+ * ```
  */
 export function bindPaper(
   all: StateDict,
@@ -140,6 +152,30 @@ export function bindPaper(
 /**
  * The logit of fake: pixels [B, S, S, 3] → [B, 1]. Stage 1 classifies CLIP's guided embedding, stage 2 what FAFormer makes
  * of the class tokens of all layers; the probability is its sigmoid.
+ *
+ * @example
+ * ```ts
+ * import { bindClip, dispose, initBackend, randomClip } from "@forgelens/bench/model";
+ * import { paperLogit, type PaperModel } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const sizes = { width: 64, layers: 1, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+ * const linear = (out: number, width: number) => ({
+ *   weight: tf.zeros<tf.Rank.R2>([out, width]),
+ *   bias: tf.zeros<tf.Rank.R1>([out]),
+ * });
+ * const wsgm = [{ down: linear(16, 64), middle: linear(16, 16), up: linear(64, 16) }];
+ * const heads = { stage1: linear(1, 8), stage2: linear(1, 8), faformer: [], faformerHeads: 2 };
+ * const [clsToken, bias] = [tf.zeros<tf.Rank.R1>([8]), tf.zeros<tf.Rank.R1>([8])];
+ * const lnPost = { weight: tf.ones<tf.Rank.R1>([8]), bias };
+ * const model: PaperModel = { clip, wsgm, ...heads, clsToken, lnPost }; // else of bindPaper()
+ * const logit = paperLogit(model, tf.zeros([2, 32, 32, 3]), { stage: 2 });
+ * assertEquals(logit.arraySync(), [[0], [0]]);
+ * dispose([model, logit]);
+ * ```
  */
 export function paperLogit(
   model: PaperModel,
@@ -164,7 +200,33 @@ export function paperLogit(
   });
 }
 
-/** The class token after each layer, normalised and projected: pixels [B, S, S, 3] → [B, L, E]; the last is the embedding. */
+/**
+ * The class token after each layer, normalised and projected: pixels [B, S, S, 3] → [B, L, E]; the last is the embedding.
+ *
+ * @example
+ * ```ts
+ * import { bindClip, dispose, initBackend, randomClip } from "@forgelens/bench/model";
+ * import { paperClsTokens, type PaperModel } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const sizes = { width: 64, layers: 1, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+ * const linear = (out: number, width: number) => ({
+ *   weight: tf.zeros<tf.Rank.R2>([out, width]),
+ *   bias: tf.zeros<tf.Rank.R1>([out]),
+ * });
+ * const wsgm = [{ down: linear(16, 64), middle: linear(16, 16), up: linear(64, 16) }];
+ * const heads = { stage1: linear(1, 8), stage2: linear(1, 8), faformer: [], faformerHeads: 2 };
+ * const [clsToken, bias] = [tf.zeros<tf.Rank.R1>([8]), tf.zeros<tf.Rank.R1>([8])];
+ * const lnPost = { weight: tf.ones<tf.Rank.R1>([8]), bias };
+ * const model: PaperModel = { clip, wsgm, ...heads, clsToken, lnPost }; // else of bindPaper()
+ * const clsTokens = paperClsTokens(model, tf.zeros([2, 32, 32, 3]));
+ * assertEquals(clsTokens.shape, [2, 1, 8]);
+ * dispose([model, clsTokens]);
+ * ```
+ */
 export function paperClsTokens(model: PaperModel, pixels: tf.Tensor4D): tf.Tensor3D {
   return tf.tidy(() => {
     const { clip: { config, params }, wsgm } = model;
@@ -188,6 +250,16 @@ export function paperClsTokens(model: PaperModel, pixels: tf.Tensor4D): tf.Tenso
  *
  * @param image RGB bytes at their own size, as `decodeImage()` gives them
  * @returns RGB bytes [size, size, 3], for `toPixels()`
+ *
+ * @example
+ * ```ts
+ * import { paperImage } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const image = { data: new Uint8Array([10, 10, 10, 20, 20, 20]), width: 2, height: 1 };
+ * const tiled = paperImage(image, 4); // twice across and four times down
+ * assertEquals([0, 3, 6, 9, 12].map((i) => tiled[i]), [10, 20, 10, 20, 10]);
+ * ```
  */
 export function paperImage(
   image: { readonly data: Uint8Array; readonly width: number; readonly height: number },

@@ -62,6 +62,18 @@ export const clipStd = [0.26862954, 0.26130258, 0.27577711] as const;
  * Bytes → CLIP-normalised pixels, [B, size, size, 3] float32: torchvision's `ToTensor` and `Normalize`, channels last.
  *
  * @throws {Error} when an image is not `size × size × 3` bytes.
+ *
+ * @example
+ * ```ts
+ * import { clipMean, clipStd, initBackend, toPixels } from "@forgelens/bench/model";
+ * import { assertAlmostEquals, assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const pixels = toPixels([new Uint8Array(16 * 16 * 3).fill(255)], 16); // one white image
+ * assertEquals(pixels.shape, [1, 16, 16, 3]);
+ * assertAlmostEquals(pixels.dataSync()[0], (1 - clipMean[0]) / clipStd[0], 1e-6);
+ * pixels.dispose();
+ * ```
  */
 export function toPixels(images: readonly Uint8Array[], size: number): tf.Tensor4D {
   const length = size * size * 3;
@@ -102,6 +114,19 @@ const byteToPixel = [0, 1, 2].map((channel) =>
  * differs from theirs.
  *
  * @throws {InputError} naming missing, unexpected and misshaped keys at once.
+ *
+ * @example
+ * ```ts
+ * import { bindClip, dispose, initBackend, randomClip } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const sizes = { width: 64, layers: 2, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const dict = randomClip(sizes, 0); // or of a file: await loadStateDict("ViT-B-16.pt")
+ * const clip = bindClip(dict, { activation: "quickgelu", attendAcross: "tokens" });
+ * assertEquals(clip.config, { ...sizes, activation: "quickgelu", attendAcross: "tokens" });
+ * dispose(clip);
+ * ```
  */
 export function bindClip(
   dict: StateDict,
@@ -149,6 +174,21 @@ export function bindClip(
 /**
  * The tokens after `ln_post`, class token first: pixels [B, S, S, 3] → [B, N, D], as the reference's
  * `CLIPFeatureExtractor`.
+ *
+ * @example
+ * ```ts
+ * import { bindClip, encodeTokens, randomClip, toPixels } from "@forgelens/bench/model";
+ * import { dispose, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const sizes = { width: 64, layers: 2, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+ * const pixels = toPixels([new Uint8Array(32 * 32 * 3)], 32);
+ * const tokens = encodeTokens(clip, pixels);
+ * assertEquals(tokens.shape, [1, 1 + 2 * 2, 64]);
+ * dispose([clip, pixels, tokens]);
+ * ```
  */
 export function encodeTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
   return tf.tidy(() => {
@@ -181,6 +221,20 @@ export function embedPatches({ config, params: p }: Clip, pixels: tf.Tensor4D): 
  * CLIP's image embedding: the projected class token, pixels [B, S, S, 3] → [B, E], not normalised.
  *
  * @throws {Error} when the weights have no projection.
+ *
+ * @example
+ * ```ts
+ * import { bindClip, dispose, embed, initBackend, randomClip, toPixels } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const sizes = { width: 64, layers: 2, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+ * const pixels = toPixels([new Uint8Array(32 * 32 * 3)], 32);
+ * const embedding = embed(clip, pixels);
+ * assertEquals(embedding.shape, [1, 8]);
+ * dispose([clip, pixels, embedding]);
+ * ```
  */
 export function embed(clip: Clip, pixels: tf.Tensor4D): tf.Tensor2D {
   needProjection(clip);
@@ -222,6 +276,17 @@ export const clipModels = {
  * A vision tower with seeded random weights, for plumbing and timing: its features mean nothing.
  *
  * Drawn as open_clip initialises a tower (standard deviations from width and depth); layer norms are 1 and 0.
+ *
+ * @example
+ * ```ts
+ * import { randomClip } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sizes = { width: 64, layers: 2, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const dict = randomClip(sizes, 0);
+ * assertEquals(dict.get("visual.conv1.weight")?.shape, [64, 3, 16, 16]);
+ * assertEquals(randomClip(sizes, 0), dict);
+ * ```
  */
 export function randomClip(
   config: Pick<ClipConfig, "width" | "layers" | "heads" | "imageSize" | "patchSize" | "embedDim">,

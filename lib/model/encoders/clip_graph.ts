@@ -33,6 +33,21 @@ const VERSION = 2;
  *
  * @param options.precision what matrix products are computed in
  * @throws {Error} when bfloat16 is asked of WebAssembly, which has float32 alone, and when this machine has no int8
+ *
+ * @example
+ * ```ts
+ * import { bindClip, compileClip, dispose, initBackend, randomClip, toPixels } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const sizes = { width: 64, layers: 2, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+ * const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+ * const tower = await compileClip(clip, { precision: "float32" });
+ * const pixels = toPixels([new Uint8Array(32 * 32 * 3)], 32);
+ * const tokens = await tower.tokens(pixels); // those of encodeTokens(), but for the order of sums
+ * assertEquals(tokens.shape, [1, 5, 64]);
+ * dispose([tower, clip, pixels, tokens]);
+ * ```
  */
 export async function compileClip(
   clip: Clip,

@@ -93,7 +93,21 @@ export function demoTower({ warning, ...settings }: TowerSettings & Pick<Tower, 
   return clipTower(bindClip(dict, { ...settings, heads }), { kind: "demo", name, warning, isBuiltIn: true });
 }
 
-/** The sizes of the demo encoder and its weights under open_clip's names; bind with `activation: "quickgelu"` and `heads: 3`. */
+/**
+ * The sizes of the demo encoder and its weights under open_clip's names; bind with `activation: "quickgelu"` and `heads: 3`.
+ *
+ * @example
+ * ```ts
+ * import { bindClip, demoEncoder, dispose, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const { dict, config: { heads } } = demoEncoder();
+ * const clip = bindClip(dict, { activation: "quickgelu", attendAcross: "tokens", heads });
+ * assertEquals([clip.config.width, clip.config.layers], [192, 3]);
+ * dispose(clip);
+ * ```
+ */
 export function demoEncoder(): { dict: StateDict; config: Omit<ClipConfig, keyof TowerSettings> } {
   const dict: StateDict = new Map();
   const put = (

@@ -8,7 +8,21 @@ import { demo } from "./demo.ts";
 import type { EncoderKind } from "./encoder.ts";
 import { huggingFaceClip } from "./hugging_face_clip.ts";
 
-/** The kinds of encoder by name. */
+/**
+ * The kinds of encoder by name.
+ *
+ * @example
+ * ```ts
+ * import { encoders, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const settings = { activation: "quickgelu", attendAcross: "tokens" } as const;
+ * const tower = await encoders.demo.bind({ settings }); // the others need a file of weights, or the network
+ * assertEquals(tower.sizes.tokens, 1 + 14 * 14);
+ * tower.close();
+ * ```
+ */
 export const encoders = {
   demo,
   "ViT-B-16": vitB16,

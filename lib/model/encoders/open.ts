@@ -138,7 +138,23 @@ export function describeEncoder({ name, precision }: Encoder): string {
   return `${name}, ${precision}`;
 }
 
-/** The tokens of images encoded as one batch, [B, N, D], neither compiled nor kept; the caller disposes them. */
+/**
+ * The tokens of images encoded as one batch, [B, N, D], neither compiled nor kept; the caller disposes them.
+ *
+ * @example
+ * ```ts
+ * import { encodeImages, encoders, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const settings = { activation: "quickgelu", attendAcross: "tokens" } as const;
+ * const tower = await encoders.demo.bind({ settings });
+ * const tokens = encodeImages(tower, [new Uint8Array(224 * 224 * 3)]);
+ * assertEquals(tokens.shape, [1, 197, 192]);
+ * tokens.dispose();
+ * tower.close();
+ * ```
+ */
 export function encodeImages(tower: Tower, images: readonly Uint8Array[]): tf.Tensor3D {
   return tf.tidy(() => tower.tokens(tower.pixels(images)));
 }

@@ -48,6 +48,18 @@ const LEAST_GAIN = 1.1;
  * The fastest precision on this machine whose tokens agree with float32's on a batch of made-up images (mean cosine at
  * least 0.999), int8 for the encoder alone; a lower one only where it is faster beyond the spread of the rounds. The answer is
  * kept in the cache.
+ *
+ * @example
+ * ```ts
+ * import { choosePrecision, encoders, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend({ backend: "wasm" }); // which leaves nothing to measure
+ * const tower = await encoders.demo.bind({ settings: { activation: "quickgelu", attendAcross: "tokens" } });
+ * const { precision, reason } = await choosePrecision(tower);
+ * assertEquals([precision, reason], ["float32", "WebAssembly has float32 alone"]);
+ * tower.close();
+ * ```
  */
 export async function choosePrecision(
   tower: Pick<Tower, "input" | "digestIn" | "compile">,
