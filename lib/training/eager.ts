@@ -41,6 +41,23 @@ export function eagerEngine(
  * The loss of a batch and its gradient for every weight, by state-dict key, with dropout off; the caller disposes them.
  *
  * @throws {Error} when there is not one label for each image
+ *
+ * @example
+ * ```ts
+ * import { gradientsOf, losses } from "@forgelens/bench";
+ * import { createForgeLens, dispose, headDetector, initBackend } from "@forgelens/bench/model";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 0);
+ * const detector = headDetector(head);
+ * const tokens = tf.randomNormal([2, 5, 16], 0, 1, "float32", 1);
+ * const { gradients } = await gradientsOf(detector, tokens, { labels: [0, 1], loss: losses.crossEntropy });
+ * assertEquals(gradients.get("cls_head.weight")?.shape, [2, 16]);
+ * detector.close();
+ * dispose([tokens, gradients]);
+ * ```
  */
 export async function gradientsOf(
   detector: Detector,
@@ -69,7 +86,23 @@ function differentiate(
   return { value, gradients };
 }
 
-/** The gradient of a head's cross-entropy for every weight, by state-dict key, in training mode; the caller disposes them. */
+/**
+ * The gradient of a head's cross-entropy for every weight, by state-dict key, in training mode; the caller disposes them.
+ *
+ * @example
+ * ```ts
+ * import { createForgeLens, dispose, gradients, initBackend } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0.1 }, 0);
+ * const tokens = tf.randomNormal<tf.Rank.R3>([2, 5, 16], 0, 1, "float32", 1);
+ * const found = gradients(head, tokens, { labels: [0, 1], seed: 7 });
+ * assertEquals([...found.keys()], [...head.weights.keys()]);
+ * dispose([head, tokens, found]);
+ * ```
+ */
 export function gradients(
   model: ForgeLens,
   tokens: tf.Tensor3D,
@@ -83,7 +116,24 @@ export function gradients(
   return gradients;
 }
 
-/** Takes one AdamW step of a head by cross-entropy on tokens [B, N, D] and resolves to the loss before the step. */
+/**
+ * Takes one AdamW step of a head by cross-entropy on tokens [B, N, D] and resolves to the loss before the step.
+ *
+ * @example
+ * ```ts
+ * import { adamW, createForgeLens, dispose, initBackend, trainStep } from "@forgelens/bench";
+ * import { assert } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 0);
+ * const optimizer = adamW({ learningRate: 1e-3 });
+ * const batch = { tokens: tf.randomNormal<tf.Rank.R3>([2, 5, 16], 0, 1, "float32", 1), labels: [0, 1] };
+ * const before = await trainStep(head, optimizer, batch);
+ * assert(await trainStep(head, optimizer, batch) < before);
+ * dispose([head, optimizer, batch]);
+ * ```
+ */
 export async function trainStep(
   model: ForgeLens,
   optimizer: Optimizer,

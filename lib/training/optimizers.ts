@@ -24,7 +24,19 @@ export type Optimizer = {
   readonly moments: Map<string, { readonly m: tf.Variable; readonly v: tf.Variable }>;
 };
 
-/** AdamW as `torch.optim.AdamW`: decoupled weight decay on every parameter, moments corrected for bias. */
+/**
+ * AdamW as `torch.optim.AdamW`: decoupled weight decay on every parameter, moments corrected for bias.
+ *
+ * @example
+ * ```ts
+ * import { adamW } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { config, step } = adamW({ learningRate: 1e-3 });
+ * assertEquals(config, { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 });
+ * assertEquals(step, 0);
+ * ```
+ */
 export function adamW(
   options: Partial<AdamWConfig> = {},
 ): Optimizer {
@@ -32,7 +44,25 @@ export function adamW(
   return { config: { learningRate, beta1, beta2, epsilon, weightDecay }, step: 0, moments: new Map() };
 }
 
-/** The optimizer's moments as a state dict: `step`, and for each weight `exp_avg.<key>` and `exp_avg_sq.<key>`. */
+/**
+ * The optimizer's moments as a state dict: `step`, and for each weight `exp_avg.<key>` and `exp_avg_sq.<key>`.
+ *
+ * @example
+ * ```ts
+ * import { adamW, createForgeLens, dispose, initBackend, optimizerState, trainStep } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 0, feedForward: 32, dropout: 0 }, 0);
+ * const [optimizer, tokens] = [adamW(), tf.zeros<tf.Rank.R3>([2, 5, 16])];
+ * await trainStep(head, optimizer, { tokens, labels: [0, 1] });
+ * const state = optimizerState(optimizer);
+ * assertEquals(state.get("step")?.data, Int32Array.of(1));
+ * assertEquals(state.get("exp_avg.cls_head.bias")?.shape, [2]);
+ * dispose([head, optimizer, tokens]);
+ * ```
+ */
 export function optimizerState(optimizer: Optimizer): StateDict {
   const dict: StateDict = new Map([
     ["step", { dtype: "int32", shape: [], data: Int32Array.of(optimizer.step) }],

@@ -56,7 +56,27 @@ export type TrainerOptions = {
   readonly signal?: AbortSignal;
 };
 
-/** Opens a detector's training; the caller closes it, and still owns the detector. */
+/**
+ * Opens a detector's training; the caller closes it, and still owns the detector.
+ *
+ * @example
+ * ```ts
+ * import { createForgeLens, headDetector, initBackend, losses, openTrainer } from "@forgelens/bench";
+ * import { assert } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const head = createForgeLens({ dim: 16, heads: 2, depth: 1, feedForward: 32, dropout: 0 }, 0);
+ * const detector = headDetector(head);
+ * const optimizer = { kind: "adamw", learningRate: 1e-3 } as const;
+ * const trainer = await openTrainer(detector, { loss: losses.crossEntropy, optimizer, shape: [5, 16] });
+ * const batch = { input: tf.randomNormal([2, 5, 16], 0, 1, "float32", 1), labels: [0, 1] };
+ * const before = await trainer.step(batch);
+ * assert(await trainer.step(batch) < before);
+ * trainer.sync(); // and the detector has the weights
+ * trainer.close();
+ * ```
+ */
 export async function openTrainer(detector: Detector, options: TrainerOptions): Promise<Trainer> {
   const { loss, optimizer: { kind: _, ...settings } } = options;
   const optimizer = adamW(settings);

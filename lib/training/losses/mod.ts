@@ -7,7 +7,21 @@ import { crossEntropy } from "./cross_entropy.ts";
 import { focal } from "./focal.ts";
 import type { Loss } from "./loss.ts";
 
-/** The losses by name. */
+/**
+ * The losses by name.
+ *
+ * @example
+ * ```ts
+ * import { initBackend, losses } from "@forgelens/bench";
+ * import { assertAlmostEquals } from "@std/assert";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * await initBackend();
+ * const undecided = { logits: tf.zeros<tf.Rank.R2>([2, 2]) };
+ * const loss = losses.crossEntropy(undecided, [0, 1]);
+ * assertAlmostEquals(loss.dataSync()[0], Math.log(2), 1e-6); // float32
+ * ```
+ */
 export const losses = {
   crossEntropy,
   focal,
