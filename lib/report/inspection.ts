@@ -9,7 +9,20 @@ import { SHORTCUT_AUC, shortcutNames } from "../data/audit/shortcuts.ts";
 import { type ChartOptions, classScale, defaultWidth, frame, labelSpace, shortNames } from "./style.ts";
 import type { Table } from "./table.ts";
 
-/** The tables that have something to say, in reading order. */
+/**
+ * The tables that have something to say, in reading order.
+ *
+ * @example
+ * ```ts
+ * import { type Inspection, inspectionTables } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const kind = { set: "faces", split: "train", method: "youtube", label: "real" } as const;
+ * const counts = [{ ...kind, videos: 7, images: 70, withoutFrames: 0 }];
+ * const inspection: Inspection = { sets: [], counts, leaks: [], shortcuts: [], warnings: [], problems: [] };
+ * assertEquals(inspectionTables(inspection).map(({ title }) => title), ["What is there"]);
+ * ```
+ */
 export function inspectionTables(inspection: Inspection): Table[] {
   const { sets, counts, leaks, shortcuts } = inspection;
   const table = (
@@ -86,7 +99,20 @@ export function inspectionTables(inspection: Inspection): Table[] {
   ].filter(({ rows }) => rows.length > 0);
 }
 
-/** Images by set, split and method, real and fake; videos where there are no images yet. */
+/**
+ * Images by set, split and method, real and fake; videos where there are no images yet.
+ *
+ * @example
+ * ```ts
+ * import { inspectionChart, renderChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const kind = { set: "faces", split: "train", method: "youtube", label: "real" } as const;
+ * const counts = [{ ...kind, videos: 7, images: 70, withoutFrames: 0 }];
+ * const { text } = await renderChart(inspectionChart({ counts }, { demo: false }));
+ * assertStringIncludes(text, "faces train, youtube: 70 real images");
+ * ```
+ */
 export function inspectionChart(
   { counts }: Pick<Inspection, "counts">,
   { demo, width = defaultWidth }: ChartOptions,

@@ -3,10 +3,14 @@
  *
  * @example
  * ```ts
- * import { resultsTable, type RunReport, tableText } from "@forgelens/bench/report";
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { resultsTable, tableText } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
  *
- * const report: RunReport = JSON.parse(await Deno.readTextFile("checkpoints/first/metrics.json"));
- * console.log(tableText(resultsTable(report.results)));
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * const text = tableText(resultsTable([{ ...test, metrics }]));
+ * assertStringIncludes(text, "0.750");
  * ```
  *
  * @module

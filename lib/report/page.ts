@@ -12,7 +12,27 @@ import type { ChartSpec } from "./style.ts";
 import { escapeHtml, type Table, tableHtml } from "./table.ts";
 import { tables } from "./tables/mod.ts";
 
-/** The charts of a report that have something to show, in reading order. */
+/**
+ * The charts of a report that have something to show, in reading order.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { reportCharts, type RunReport } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * const results = [{ ...test, metrics }];
+ * const report: RunReport = {
+ *   ...{ schemaVersion: 1, name: "first", createdAt: "2026-01-31", preset: "corrected", demo: false },
+ *   ...{ head: "notebook head", encoder: "CLIP ViT-B-16, float32", config: {} },
+ *   ...{ backend: { name: "wasm", device: "CPU", version: "4.22.0" }, warnings: [] },
+ *   ...{ data: [], history: [], results },
+ * };
+ * assertEquals(reportCharts(report).length, 2); // metrics and confusion; the others need more
+ * ```
+ */
 export function reportCharts(
   report: RunReport,
   { predictions = [], width }: { predictions?: readonly Prediction[]; width?: number } = {},
@@ -33,6 +53,25 @@ export function reportTables(report: RunReport): Table[] {
  *
  * @param options.predictions for ROC, precision-recall and score charts, which are left out without them
  * @param options.signal is heard between charts
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { reportHtml, type RunReport } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * const results = [{ ...test, metrics }];
+ * const report: RunReport = {
+ *   ...{ schemaVersion: 1, name: "first", createdAt: "2026-01-31", preset: "corrected", demo: false },
+ *   ...{ head: "notebook head", encoder: "CLIP ViT-B-16, float32", config: {} },
+ *   ...{ backend: { name: "wasm", device: "CPU", version: "4.22.0" }, warnings: [] },
+ *   ...{ data: [], history: [], results },
+ * };
+ * const html = await reportHtml(report);
+ * assertStringIncludes(html, "<h1>first</h1>");
+ * ```
  */
 export async function reportHtml(
   report: RunReport,

@@ -31,6 +31,17 @@ const fontFiles = { regular: "OpenSans-Regular.ttf", semiBold: "OpenSans-SemiBol
  * @param options.scale pixels of the PNG per unit of the spec; 2 unless given
  * @returns `text` is the title and the description of the spec
  * @throws {Error} when Vega-Lite finds fault with the spec, in a warning or an error
+ *
+ * @example
+ * ```ts
+ * import { classBalanceChart, renderChart } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const train = { set: "faces", split: "train", real: 700, fake: 2800, videos: 350, skipped: 2 };
+ * const { svg, png } = await renderChart(classBalanceChart([train], { demo: false }));
+ * assertEquals(svg.slice(0, 4), "<svg");
+ * assertEquals([...png.slice(1, 4)].map((byte) => String.fromCharCode(byte)).join(""), "PNG");
+ * ```
  */
 export async function renderChart(
   spec: ChartSpec,
@@ -89,6 +100,16 @@ export async function renderSvg(spec: ChartSpec): Promise<string> {
  * A chart as Jupyter shows it: JupyterLab and VS Code draw the spec, GitHub and exported HTML the PNG.
  *
  * @throws {Error} as {@link renderChart} does
+ *
+ * @example
+ * ```ts
+ * import { classBalanceChart, displayBundle } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const train = { set: "faces", split: "train", real: 700, fake: 2800, videos: 350, skipped: 2 };
+ * const bundle = await displayBundle(classBalanceChart([train], { demo: false }));
+ * assertEquals(Object.keys(bundle), ["application/vnd.vegalite.v5+json", "image/png", "text/plain"]);
+ * ```
  */
 export async function displayBundle(spec: ChartSpec): Promise<DisplayBundle> {
   const { png, text } = await renderChart(spec);
@@ -107,7 +128,19 @@ async function inFewColours(png: Uint8Array): Promise<Uint8Array> {
   );
 }
 
-/** A chart that Deno's Jupyter kernel displays when it is the last value of a cell. */
+/**
+ * A chart that Deno's Jupyter kernel displays when it is the last value of a cell.
+ *
+ * @example
+ * ```ts
+ * import { classBalanceChart, displayable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const train = { set: "faces", split: "train", real: 700, fake: 2800, videos: 350, skipped: 2 };
+ * const spec = classBalanceChart([train], { demo: false });
+ * assertEquals(displayable(spec).spec, spec); // as the last value of a cell it is the chart
+ * ```
+ */
 export function displayable(
   spec: ChartSpec,
 ): { readonly spec: ChartSpec; [key: symbol]: () => Promise<DisplayBundle> } {

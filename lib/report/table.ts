@@ -16,7 +16,23 @@ export type Table = {
   readonly notes: readonly string[];
 };
 
-/** A table for a terminal: columns aligned by display width; controls in its texts are shown, as `\u001b`. */
+/**
+ * A table for a terminal: columns aligned by display width; controls in its texts are shown, as `\u001b`.
+ *
+ * @example
+ * ```ts
+ * import { type Table, tableText } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const table: Table = {
+ *   title: "Images",
+ *   columns: [{ name: "Set", align: "left" }, { name: "Real", align: "right" }],
+ *   rows: [["faces", "700"]],
+ *   notes: [],
+ * };
+ * assertEquals(tableText(table).split("\n").slice(2, 5), ["Set    Real", "─────  ────", "faces   700"]);
+ * ```
+ */
 export function tableText(table: Table): string {
   const lines = [table.columns.map((column) => column.name), ...table.rows].map((row) => row.map(printable));
   const widths = table.columns.map((_, i) => Math.max(...lines.map((line) => stringWidth(line[i]))));
@@ -30,7 +46,23 @@ export function tableText(table: Table): string {
   return [printable(table.title), "", head, rule, ...body, ...table.notes.map(printable)].join("\n") + "\n";
 }
 
-/** A table in Markdown, for a README or a notebook; every text is escaped. */
+/**
+ * A table in Markdown, for a README or a notebook; every text is escaped.
+ *
+ * @example
+ * ```ts
+ * import { type Table, tableMarkdown } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const table: Table = {
+ *   title: "Images",
+ *   columns: [{ name: "Set", align: "left" }, { name: "Real", align: "right" }],
+ *   rows: [["faces", "700"]],
+ *   notes: [],
+ * };
+ * assertStringIncludes(tableMarkdown(table), "| faces |  700 |");
+ * ```
+ */
 export function tableMarkdown(table: Table): string {
   const body = markdownTable(
     [table.columns.map((column) => column.name), ...table.rows].map((row) => row.map(escapeMarkdown)),

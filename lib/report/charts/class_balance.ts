@@ -16,7 +16,19 @@ import {
 } from "../style.ts";
 import { type DataSummary, testName } from "../report.ts";
 
-/** Images of each class by set and split. */
+/**
+ * Images of each class by set and split.
+ *
+ * @example
+ * ```ts
+ * import { classBalanceChart, renderChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const train = { set: "faces", split: "train", real: 700, fake: 2800, videos: 350, skipped: 2 };
+ * const { text } = await renderChart(classBalanceChart([train], { demo: false }));
+ * assertStringIncludes(text, "faces train: 700 real, 2800 fake");
+ * ```
+ */
 export function classBalanceChart(
   data: readonly DataSummary[],
   { demo, width = defaultWidth }: ChartOptions,

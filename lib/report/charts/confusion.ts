@@ -14,7 +14,21 @@ import {
 } from "../style.ts";
 import { type EvaluationResult, testName } from "../report.ts";
 
-/** Confusion matrices of the unperturbed tests: counts, and shares of the true class. */
+/**
+ * Confusion matrices of the unperturbed tests: counts, and shares of the true class.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { confusionChart, renderChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * const { text } = await renderChart(confusionChart([{ ...test, metrics }], { demo: false }));
+ * assertStringIncludes(text, "of 2 reals 1 called fake, of 2 fakes 1 called real");
+ * ```
+ */
 export function confusionChart(
   results: readonly EvaluationResult[],
   { demo, width = defaultWidth }: ChartOptions,

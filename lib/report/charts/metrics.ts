@@ -18,6 +18,18 @@ import { chartedMetrics, describe, metricPoints, pointLayers, pointNotes } from 
 /**
  * AUC, AP, balanced accuracy and accuracy of the unperturbed tests, within and across data sets, with the
  * majority-class line beside accuracy, spread over runs (or 95 % intervals), and the reference's figures where allowed.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { metricsChart, renderChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * const { text } = await renderChart(metricsChart([{ ...test, metrics }], { demo: false }));
+ * assertStringIncludes(text, "faces test: AUC 0.750");
+ * ```
  */
 export function metricsChart(
   results: readonly EvaluationResult[],

@@ -34,7 +34,22 @@ export function perturbationCharts(
     .map((kind) => perturbationChart(results, { ...options, kind }));
 }
 
-/** `perturbationChart()` by JPEG quality, from uncompressed down. */
+/**
+ * `perturbationChart()` by JPEG quality, from uncompressed down.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { jpegChart, renderChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * const results = ["none", "jpeg-90", "jpeg-50"].map((perturbation) => ({ ...test, perturbation, metrics }));
+ * const { text } = await renderChart(jpegChart(results, { demo: false }));
+ * assertStringIncludes(text, "faces test, jpeg-50: AUC 0.750");
+ * ```
+ */
 export function jpegChart(results: readonly EvaluationResult[], options: ChartOptions): ChartSpec {
   return perturbationChart(results, { ...options, kind: perturbations.jpeg });
 }

@@ -8,7 +8,22 @@ import { prCurve } from "../../metrics/curves.ts";
 import type { Prediction } from "../report.ts";
 import { curveChart } from "./curves.ts";
 
-/** Precision-recall curves of the unperturbed tests, one per set (and run), with AP in the legend. */
+/**
+ * Precision-recall curves of the unperturbed tests, one per set (and run), with AP in the legend.
+ *
+ * @example
+ * ```ts
+ * import { prChart, type Prediction, renderChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const image = { set: "faces", split: "test", perturbation: "none", method: "", run: 0 };
+ * const predictions = [0.1, 0.6, 0.4, 0.9].map((score, i): Prediction => (
+ *   { ...image, video: `${i}`, path: `${i}.png`, label: i < 2 ? 0 : 1, score }
+ * ));
+ * const { text } = await renderChart(prChart(predictions, { demo: false }));
+ * assertStringIncludes(text, "0.833");
+ * ```
+ */
 export function prChart(
   predictions: readonly Prediction[],
   { demo, width = defaultWidth }: ChartOptions,

@@ -8,7 +8,22 @@ import { rocCurve } from "../../metrics/curves.ts";
 import type { Prediction } from "../report.ts";
 import { curveChart } from "./curves.ts";
 
-/** ROC curves of the unperturbed tests, one per set (and run), with AUC in the legend. */
+/**
+ * ROC curves of the unperturbed tests, one per set (and run), with AUC in the legend.
+ *
+ * @example
+ * ```ts
+ * import { type Prediction, renderChart, rocChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const image = { set: "faces", split: "test", perturbation: "none", method: "", run: 0 };
+ * const predictions = [0.1, 0.6, 0.4, 0.9].map((score, i): Prediction => (
+ *   { ...image, video: `${i}`, path: `${i}.png`, label: i < 2 ? 0 : 1, score }
+ * ));
+ * const { text } = await renderChart(rocChart(predictions, { demo: false }));
+ * assertStringIncludes(text, "0.750");
+ * ```
+ */
 export function rocChart(
   predictions: readonly Prediction[],
   { demo, width = defaultWidth }: ChartOptions,

@@ -15,7 +15,22 @@ import {
 import { meanAndSd, type Prediction } from "../report.ts";
 import { groupTests } from "./curves.ts";
 
-/** How the scores of real and of fake images spread, in 20 bins, for each unperturbed test. */
+/**
+ * How the scores of real and of fake images spread, in 20 bins, for each unperturbed test.
+ *
+ * @example
+ * ```ts
+ * import { type Prediction, renderChart, scoreChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const image = { set: "faces", split: "test", perturbation: "none", method: "", run: 0 };
+ * const predictions = [0.1, 0.6, 0.4, 0.9].map((score, i): Prediction => (
+ *   { ...image, video: `${i}`, path: `${i}.png`, label: i < 2 ? 0 : 1, score }
+ * ));
+ * const { text } = await renderChart(scoreChart(predictions, { demo: false }));
+ * assertStringIncludes(text, "faces test: mean score of reals 0.350, of fakes 0.650.");
+ * ```
+ */
 export function scoreChart(
   predictions: readonly Prediction[],
   { demo, width = defaultWidth, threshold = 0.5 }: ChartOptions & { threshold?: number },

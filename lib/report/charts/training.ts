@@ -31,6 +31,16 @@ export type StepLoss = {
  *
  * @param options.epochs how many there will be, for an axis that stays the same while training
  * @param options.steps the loss within the epochs, as a thin line
+ *
+ * @example
+ * ```ts
+ * import { renderChart, trainingChart } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const first = { run: 0, epoch: 1, step: 40, loss: 0.62, valAuc: 0.81, seconds: 12, best: true };
+ * const { text } = await renderChart(trainingChart([first], { demo: false, epochs: 5 }));
+ * assertStringIncludes(text, "training loss 0.6200 nats, validation AUC 0.8100");
+ * ```
  */
 export function trainingChart(
   history: readonly EpochRecord[],

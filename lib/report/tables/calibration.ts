@@ -20,7 +20,23 @@ const columns: readonly Column<Row>[] = [
   { name: "ECE", align: "right", value: ({ measured }) => decimals(measured?.ece ?? null) },
 ];
 
-/** Brier score, log loss and calibration error with and without the prior put back, or null where not measured. */
+/**
+ * Brier score, log loss and calibration error with and without the prior put back, or null where not measured.
+ *
+ * @example
+ * ```ts
+ * import { compareCalibration, evaluateScores } from "@forgelens/bench/metrics";
+ * import { calibrationTable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const [labels, scores] = [[0, 0, 0, 1], [0.2, 0.3, 0.4, 0.9]];
+ * const metrics = evaluateScores(labels, scores);
+ * const calibration = compareCalibration(labels, scores);
+ * assertEquals(calibrationTable([{ ...test, metrics, calibration }])?.rows.length, 2); // raw, shifted
+ * assertEquals(calibrationTable([{ ...test, metrics }]), null);
+ * ```
+ */
 export function calibrationTable(results: readonly EvaluationResult[]): Table | null {
   const measured = results.filter((result) => result.calibration);
   if (measured.length === 0) return null;

@@ -16,7 +16,19 @@ const columns: readonly Column<DataSummary>[] = [
   { name: "Skipped", align: "right", value: ({ skipped }) => count(skipped) },
 ];
 
-/** Images and videos by set and split. */
+/**
+ * Images and videos by set and split.
+ *
+ * @example
+ * ```ts
+ * import { dataTable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const train = { set: "faces", split: "train", real: 700, fake: 2800, videos: 350, skipped: 2 };
+ * const { rows } = dataTable({ data: [train], demo: false });
+ * assertEquals(rows, [["faces", "train", "700", "2,800", "350", "2"]]);
+ * ```
+ */
 export function dataTable({ data, demo }: Pick<RunReport, "data" | "demo">): Table {
   return tableOf({ title: "Data", demo, columns, rows: data });
 }

@@ -11,7 +11,22 @@ import type { Table } from "../table.ts";
 import { type Column, decimals, isOfDemo, levelColumns, tableOf } from "./column.ts";
 import { columnName, metricCell } from "./metric_columns.ts";
 
-/** The fakes found when few reals may be called fake, with their intervals; null where none was measured. */
+/**
+ * The fakes found when few reals may be called fake, with their intervals; null where none was measured.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { falseAlarmTable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * const { columns, rows: [row] } = falseAlarmTable([{ ...test, metrics }])!;
+ * assertEquals(columns.at(-1)?.name, "TPR at 10 %");
+ * assertEquals(row.at(-1), "0.500*"); // with two reals it allows no false alarm
+ * ```
+ */
 export function falseAlarmTable(results: readonly EvaluationResult[]): Table | null {
   const names = metricsIn(results).filter((name) => metrics[name].table === "fewFalseAlarms");
   if (results.length === 0 || names.length === 0) return null;

@@ -10,7 +10,22 @@ import type { Table } from "../table.ts";
 import { type Column, count, decimals, isOfDemo, tableOf } from "./column.ts";
 import { columnName } from "./metric_columns.ts";
 
-/** Each method's fakes against all reals, worst first, with the mean over methods; null where no test has several. */
+/**
+ * Each method's fakes against all reals, worst first, with the mean over methods; null where no test has several.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { methodTable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 1], [0.1, 0.9]);
+ * const methods = [{ name: "a", metrics }, { name: "b", metrics }];
+ * const table = methodTable([{ ...test, metrics, methods }])!;
+ * assertEquals(table.rows.map(([, name]) => name), ["a", "b", "mean"]);
+ * ```
+ */
 export function methodTable(results: readonly EvaluationResult[]): Table | null {
   return groupTable(results, {
     title: "By method",
@@ -20,7 +35,22 @@ export function methodTable(results: readonly EvaluationResult[]): Table | null 
   });
 }
 
-/** Each origin's reals against all fakes, worst first, with the mean over origins; null where no test has several. */
+/**
+ * Each origin's reals against all fakes, worst first, with the mean over origins; null where no test has several.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { originTable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 1], [0.1, 0.9]);
+ * const origins = [{ name: "a", metrics }, { name: "b", metrics }];
+ * const table = originTable([{ ...test, metrics, origins }])!;
+ * assertEquals(table.rows.map(([, name]) => name), ["a", "b", "mean"]);
+ * ```
+ */
 export function originTable(results: readonly EvaluationResult[]): Table | null {
   return groupTable(results, {
     title: "By origin of the reals",

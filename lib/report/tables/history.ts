@@ -18,7 +18,19 @@ const columns: readonly Column<EpochRecord>[] = [
   { name: "Best", align: "right", value: ({ best }) => best ? "best so far" : "" },
 ];
 
-/** Loss and validation AUC by epoch. */
+/**
+ * Loss and validation AUC by epoch.
+ *
+ * @example
+ * ```ts
+ * import { historyTable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const first = { run: 0, epoch: 1, step: 40, loss: 0.62, valAuc: 0.81, seconds: 12, best: true };
+ * const { rows } = historyTable({ history: [first], demo: false });
+ * assertEquals(rows[0].at(-1), "best so far");
+ * ```
+ */
 export function historyTable({ history, demo }: Pick<RunReport, "history" | "demo">): Table {
   return tableOf({ title: "Training", demo, columns, rows: history, notes: ["Losses in nats."] });
 }

@@ -10,7 +10,23 @@ import type { Table } from "../table.ts";
 import { type Column, count, decimals, isOfDemo, levelColumns, tableOf } from "./column.ts";
 import { columnName } from "./metric_columns.ts";
 
-/** 95 % bootstrap intervals, or null where no result has any. */
+/**
+ * 95 % bootstrap intervals, or null where no result has any.
+ *
+ * @example
+ * ```ts
+ * import { bootstrapIntervals, evaluateScores } from "@forgelens/bench/metrics";
+ * import { intervalTable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const labels = Array.from({ length: 40 }, (_, i) => i % 2);
+ * const scores = labels.map((label, i) => (label + (i % 7)) / 8);
+ * const [metrics, intervals] = [evaluateScores(labels, scores), bootstrapIntervals(labels, scores)];
+ * assertEquals(intervalTable([{ ...test, metrics, intervals }])?.rows[0].slice(-2), ["40", "1,000"]);
+ * assertEquals(intervalTable([{ ...test, metrics }]), null);
+ * ```
+ */
 export function intervalTable(results: readonly EvaluationResult[]): Table | null {
   const measured = byLevel(results).filter((result) => result.intervals);
   if (measured.length === 0) return null;

@@ -25,7 +25,20 @@ const columns: readonly Column<Row>[] = [
   { name: "Majority", align: "right", value: ({ metrics }) => decimals(metrics.majorityAccuracy) },
 ];
 
-/** Our figures beside those that the reference printed, where they are comparable; null where none is. */
+/**
+ * Our figures beside those that the reference printed, where they are comparable; null where none is.
+ *
+ * @example
+ * ```ts
+ * import { evaluateScores } from "@forgelens/bench/metrics";
+ * import { referenceTable } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+ * const metrics = evaluateScores([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]);
+ * assertEquals(referenceTable([{ ...test, metrics }]), null); // it has no test of four images
+ * ```
+ */
 export function referenceTable(results: readonly EvaluationResult[]): Table | null {
   const rows = results.flatMap((result): Row[] => {
     const printed = referenceFor(result);
