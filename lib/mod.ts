@@ -6,12 +6,22 @@
  *
  * @example
  * ```ts
- * import { evaluateRun, resolveConfig, trainRun } from "@forgelens/bench";
+ * import { evaluateRun, type RunInput, trainRun } from "@forgelens/bench";
+ * import { assert, assertEquals } from "@std/assert";
+ * import sharp from "sharp";
  *
- * const config = resolveConfig({ real: "faces/real", fake: "faces/fake", run: "first" });
- * for await (const event of trainRun(config)) if (event.type === "epoch") console.log(event.record);
- * const report = await evaluateRun(config);
- * console.log(report.results[0].metrics.auc);
+ * const root = await Deno.makeTempDir();
+ * for (const video of ["real/a", "real/b", "real/c", "fake/d", "fake/e", "fake/f"]) {
+ *   await Deno.mkdir(`${root}/${video}`, { recursive: true });
+ *   const noise = crypto.getRandomValues(new Uint8Array(32 * 32 * 3));
+ *   await sharp(noise, { raw: { width: 32, height: 32, channels: 3 } }).toFile(`${root}/${video}/0.png`);
+ * }
+ * const folders = { real: `${root}/real`, fake: `${root}/fake`, out: root, run: "first" };
+ * const config: RunInput = { ...folders, clip: "demo", epochs: 1, cache: false };
+ * for await (const event of trainRun(config)) if (event.type === "epoch") assert(event.record.loss > 0);
+ * const { results } = await evaluateRun(config);
+ * assertEquals(results[0].metrics.n, 2);
+ * await Deno.remove(root, { recursive: true });
  * ```
  *
  * @module

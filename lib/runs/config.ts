@@ -205,16 +205,47 @@ export const runSchema = z.strictObject({
   ...output,
 }) satisfies z.ZodType<RunConfig, RunInput>;
 
-/** What each preset changes of the defaults. */
+/**
+ * What each preset changes of the defaults.
+ *
+ * @example
+ * ```ts
+ * import { presets, resolveConfig } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(resolveConfig({ preset: "reference" }).activation, presets.reference.activation);
+ * ```
+ */
 export const presets: Readonly<Record<RunConfig["preset"], RunInput>> = {
   corrected: {},
   reference: { activation: "gelu", attendAcross: "batch", balance: false, select: "last", valShare: 0 },
 };
 
-/** What the demo data changes of the defaults. */
+/**
+ * What the demo data changes of the defaults.
+ *
+ * @example
+ * ```ts
+ * import { demoDefaults, resolveConfig } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(resolveConfig({}).set, demoDefaults.set);
+ * ```
+ */
 export const demoDefaults: RunInput = { set: "demo" };
 
-/** True when no data is configured, so that the run takes the demo data. */
+/**
+ * True when no data is configured, so that the run takes the demo data.
+ *
+ * @example
+ * ```ts
+ * import { isDemo } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isDemo({}), true);
+ * assertEquals(isDemo({ data: "ffpp=faces/ffpp,c23" }), false);
+ * ```
+ */
 export function isDemo(config: Pick<RunInput, "real" | "fake" | "manifest" | "data">): boolean {
   return config.real === undefined && config.fake === undefined && config.manifest === undefined &&
     config.data === undefined;
@@ -225,6 +256,16 @@ export function isDemo(config: Pick<RunInput, "real" | "fake" | "manifest" | "da
  * preset over the defaults.
  *
  * @throws {InputError} naming every bad key, and for an unknown one the nearest known name.
+ *
+ * @example
+ * ```ts
+ * import { resolveConfig } from "@forgelens/bench";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const config = resolveConfig({ preset: "reference" }, { epochs: 10, run: "first" });
+ * assertEquals([config.epochs, config.attendAcross, config.batchSize], [10, "batch", 8]);
+ * assertThrows(() => resolveConfig({ epoch: 10 }), Error, "epochs");
+ * ```
  */
 export function resolveConfig(...sources: readonly Readonly<Record<string, unknown>>[]): RunConfig {
   const given = Object.assign({}, ...sources.map(withoutUndefined)) as RunInput;

@@ -22,6 +22,19 @@ import { isDemo, type RunConfig } from "./config.ts";
  * Opens the encoder that `config` names, compiled and with its features kept; the caller closes it.
  *
  * @throws {InputError} as {@link bindEncoder} does
+ *
+ * @example
+ * ```ts
+ * import { dispose, initBackend, openEncoder, resolveConfig } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await initBackend();
+ * const encoder = await openEncoder(resolveConfig({ clip: "demo", precision: "float32", cache: false }));
+ * const features = await encoder.trunk("clsToken").features([new Uint8Array(224 * 224 * 3)]);
+ * assertEquals(features.shape, [1, 192]);
+ * dispose(features);
+ * encoder.close();
+ * ```
  */
 export async function openEncoder(
   config: RunConfig,

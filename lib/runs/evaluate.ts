@@ -44,6 +44,27 @@ import { featureBatches } from "../model/features/batches.ts";
  *
  * Images are encoded once for all detectors of a trunk, `batchSize` at a time in the order given, which matters only where attention
  * runs across the batch.
+ *
+ * @example
+ * ```ts
+ * import { initBackend, openEncoder, resolveConfig, type Sample, scoreSamples } from "@forgelens/bench";
+ * import { createForgeLens, headDetector } from "@forgelens/bench/model";
+ * import { assert } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * await initBackend();
+ * const encoder = await openEncoder(resolveConfig({ clip: "demo", precision: "float32", cache: false }));
+ * const head = createForgeLens({ dim: 192, heads: 8, depth: 1, feedForward: 64, dropout: 0 }, 0);
+ * const detector = headDetector(head);
+ * const path = await Deno.makeTempFile({ suffix: ".png" });
+ * await sharp({ create: { width: 8, height: 8, channels: 3, background: "gray" } }).toFile(path);
+ * const samples: Sample[] = Array(3).fill({ path, label: 0, set: "faces" });
+ * const [scores] = await scoreSamples([detector], encoder.trunk("tokens"), { samples, batchSize: 2 });
+ * assert(scores.length === 3 && scores.every((score) => score > 0 && score < 1));
+ * detector.close();
+ * encoder.close();
+ * await Deno.remove(path);
+ * ```
  */
 export async function scoreSamples(
   detectors: readonly Scorer[],
@@ -103,6 +124,26 @@ export type EvaluateOptions = {
  *
  * @throws {InputError} when the run has no weights, they were trained otherwise than `given` says, the results cannot be written or
  * another process is writing some to the same folder, or the data cannot be used or are not those that it was trained with.
+ *
+ * @example
+ * ```ts
+ * import { evaluateRun, type RunInput, trainRun } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const video of ["real/a", "real/b", "real/c", "fake/d", "fake/e", "fake/f"]) {
+ *   await Deno.mkdir(`${root}/${video}`, { recursive: true });
+ *   const noise = crypto.getRandomValues(new Uint8Array(32 * 32 * 3));
+ *   await sharp(noise, { raw: { width: 32, height: 32, channels: 3 } }).toFile(`${root}/${video}/0.png`);
+ * }
+ * const folders = { real: `${root}/real`, fake: `${root}/fake`, out: root, run: "first" };
+ * const config: RunInput = { ...folders, clip: "demo", epochs: 1, cache: false, jpegQualities: [50] };
+ * await Array.fromAsync(trainRun(config));
+ * const { results } = await evaluateRun(config);
+ * assertEquals(results.map(({ perturbation }) => perturbation), ["none", "jpeg-50"]);
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}): Promise<RunReport> {
   const { checkpoint: file, named } = options;

@@ -52,6 +52,24 @@ export type Experiment = {
  * @param options.tests reads nothing but the test sets that folders are named for
  * @throws {InputError} when a folder is missing, empty, has no readable image of a class, or cannot be split by video; or
  * when something is in two splits.
+ *
+ * @example
+ * ```ts
+ * import { loadExperiment, resolveConfig } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const video of ["real/a", "real/b", "real/c", "fake/d", "fake/e", "fake/f"]) {
+ *   await Deno.mkdir(`${root}/${video}`, { recursive: true });
+ *   const noise = crypto.getRandomValues(new Uint8Array(32 * 32 * 3));
+ *   await sharp(noise, { raw: { width: 32, height: 32, channels: 3 } }).toFile(`${root}/${video}/0.png`);
+ * }
+ * const config = resolveConfig({ real: `${root}/real`, fake: `${root}/fake` });
+ * const { train, val, tests: [test] } = await loadExperiment(config);
+ * assertEquals([train, val, test.samples].map(({ length }) => length), [2, 2, 2]);
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function loadExperiment(
   config: RunConfig,
@@ -99,6 +117,22 @@ export async function loadExperiment(
  *
  * @param options.quick does not open the images: no unreadable files, duplicates and shortcuts are found
  * @throws {InputError} when a set cannot be read at all
+ *
+ * @example
+ * ```ts
+ * import { inspectData, resolveConfig } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const video of ["real/anna", "real/ben", "real/cleo", "fake/dora", "fake/emil", "fake/finn"]) {
+ *   await Deno.mkdir(`${root}/${video}`, { recursive: true });
+ *   await Deno.writeTextFile(`${root}/${video}/0.png`, "not opened here");
+ * }
+ * const config = resolveConfig({ real: `${root}/real`, fake: `${root}/fake` });
+ * const { counts } = await inspectData(config, { quick: true });
+ * assertEquals(counts.map(({ split }) => split), ["train", "train", "val", "val", "test", "test"]);
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function inspectData(
   config: RunConfig,

@@ -44,6 +44,26 @@ export type RunFolder = {
  * @param options.kept the precision of the run that goes on or is tested
  * @param options.checkpoint a whole ForgeLens state dict, whose own CLIP weights are then used where it has any
  * @throws {InputError} for data that cannot be used
+ *
+ * @example
+ * ```ts
+ * import { openSession, resolveConfig } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const video of ["real/a", "real/b", "real/c", "fake/d", "fake/e", "fake/f"]) {
+ *   await Deno.mkdir(`${root}/${video}`, { recursive: true });
+ *   const noise = crypto.getRandomValues(new Uint8Array(32 * 32 * 3));
+ *   await sharp(noise, { raw: { width: 32, height: 32, channels: 3 } }).toFile(`${root}/${video}/0.png`);
+ * }
+ * const folders = { real: `${root}/real`, fake: `${root}/fake` };
+ * const session = await openSession(resolveConfig({ ...folders, clip: "demo", cache: false }));
+ * assertEquals(session.experiment.train.length, 2);
+ * assertEquals(session.encoder.sizes.width, 192);
+ * session.close();
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function openSession(
   config: RunConfig,

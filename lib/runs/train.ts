@@ -55,6 +55,25 @@ const SAVE_EVERY_MS = 5 * 60_000;
  * @param options.owner what `ownRunFolder()` gave for the run; the folder is owned here unless given
  * @throws {InputError} for data that cannot be used, a run folder that exists already, one that cannot be resumed, or one that
  * another process trains in
+ *
+ * @example
+ * ```ts
+ * import { type RunInput, trainRun } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const video of ["real/a", "real/b", "real/c", "fake/d", "fake/e", "fake/f"]) {
+ *   await Deno.mkdir(`${root}/${video}`, { recursive: true });
+ *   const noise = crypto.getRandomValues(new Uint8Array(32 * 32 * 3));
+ *   await sharp(noise, { raw: { width: 32, height: 32, channels: 3 } }).toFile(`${root}/${video}/0.png`);
+ * }
+ * const folders = { real: `${root}/real`, fake: `${root}/fake`, out: root, run: "first" };
+ * const config: RunInput = { ...folders, clip: "demo", epochs: 2, cache: false };
+ * const epochs = (await Array.fromAsync(trainRun(config))).filter(({ type }) => type === "epoch");
+ * assertEquals(epochs.length, 2);
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function* trainRun(
   input: RunInput,

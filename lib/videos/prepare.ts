@@ -45,6 +45,24 @@ export type PrepareOptions = {
  * @throws {InputError} when there is no ffmpeg, one class has no boxes, the folder was prepared with other settings, or another
  * process prepares into it.
  * @throws {OutputError} when frames cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { prepareVideos, readSet } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ * import sharp from "sharp";
+ *
+ * const root = await Deno.makeTempDir();
+ * for (const video of ["real/anna", "fake/ben"]) { // folders of frames need no ffmpeg
+ *   await Deno.mkdir(`${root}/set/${video}`, { recursive: true });
+ *   const frame = sharp({ create: { width: 64, height: 48, channels: 3, background: "gray" } });
+ *   for (let i = 0; i < 9; i++) await frame.clone().toFile(`${root}/set/${video}/${i}.png`);
+ * }
+ * const reading = await readSet({ name: "faces", path: `${root}/set` });
+ * const { coverage } = await prepareVideos(reading, { into: `${root}/frames`, frames: 3 });
+ * assertEquals(coverage.map(({ video, got }) => `${video} ${got}`), ["fake/ben 3", "real/anna 3"]);
+ * await Deno.remove(root, { recursive: true });
+ * ```
  */
 export async function prepareVideos(
   reading: SetReading,
