@@ -20,7 +20,7 @@ import { compressions, videosChoices } from "../data/layouts/vocabulary.ts";
 import { layoutTitles } from "../data/layouts/mod.ts";
 import { backendNames, backendTitles } from "../backend/backends/mod.ts";
 import { InputError } from "../base/errors.ts";
-import { detectorNames, detectorSettings } from "../model/detectors/mod.ts";
+import { detectorNames, detectors, detectorSettings } from "../model/detectors/mod.ts";
 import { encoderNames } from "../model/encoders/mod.ts";
 import { videoLevelNames } from "../metrics/levels.ts";
 import { lossNames } from "../training/losses/mod.ts";
@@ -121,7 +121,9 @@ const encoder = {
 /** What turns features into logits. */
 const detector = {
   detector: z.enum(detectorNames).default("notebook-head").describe(
-    "what is trained on the frozen encoder's features",
+    `what is trained on the frozen encoder's features; ${
+      Object.entries(detectors).map(([name, { about }]) => `${name}: ${about}`).join("; ")
+    }`,
   ),
   ...detectorSettings,
 };

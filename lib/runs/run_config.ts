@@ -70,7 +70,7 @@ export type RunConfig = {
   cacheFolder?: string;
   /** most gigabytes that kept tokens may take (default: 50) */
   cacheLimit: number;
-  /** what is trained on the frozen encoder's features (default: "notebook-head") */
+  /** what is trained on the frozen encoder's features; notebook-head: the notebook's head: WSGM, FAFormer and a classifier on all tokens; linear-probe: a linear function of the class token: what any gain is measured against (default: "notebook-head") */
   detector: "notebook-head" | "linear-probe";
   /** attention heads of a FAFormer layer (default: 8) */
   heads: number;

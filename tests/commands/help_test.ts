@@ -1,3 +1,6 @@
+import { detectors } from "../../lib/model/detectors/mod.ts";
+import { encoders } from "../../lib/model/encoders/mod.ts";
+import { lossNames } from "../../lib/training/losses/mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Command } from "commander";
 import { createProgram } from "../../lib/cli.ts";
@@ -115,4 +118,16 @@ Deno.test("the command line prints help with exit code 0, whichever way it is as
   ]);
   assertEquals(before.code, 0);
   assertEquals(before, after);
+});
+
+Deno.test("README lists every encoder, detector and loss with what it is", async () => {
+  const text = (await Deno.readTextFile(new URL("../../README.md", import.meta.url))).replaceAll(/ +/g, " ");
+  const lists = { "--clip": encoders, "--detector": detectors };
+  for (const [flag, list] of Object.entries(lists)) {
+    for (const [name, { about }] of Object.entries(list)) {
+      const row = `| \`${flag}\` | \`${name}\` | ${about} |`;
+      assert(text.includes(row), `README.md lacks the row ${row}`);
+    }
+  }
+  for (const name of lossNames) assert(text.includes(`\`${name}\``), `README.md lacks \`${name}\``);
 });
