@@ -115,7 +115,7 @@ Deno.test("evaluate tests a run's weights on another set, and a file of weights 
   const folder = join(root, "ck", "odd");
   const named = await cli(["evaluate", folder, "--test", `other=${other.real},${other.fake}`]);
   assertEquals([named.code, named.err], [0, ""]);
-  assertMatch(named.out, /other test +cross +4 +4/);
+  assertMatch(named.out, /other test +cross +video +2 +2[^\n]*\nother test +cross +frame +4 +4/);
   assert(!named.out.includes("data test"));
   const file = await cli([
     "evaluate",

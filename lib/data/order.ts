@@ -135,6 +135,11 @@ export function epochOrder(
   const random = createRandom(options.seed, "order", options.epoch);
   const indices = samples.map((_, i) => i);
   if (!options.balance) return random.shuffled(indices);
+  if (new Set(samples.map(({ label }) => label)).size < 2) {
+    throw new InputError(
+      "Cannot balance an epoch: expected real and fake training images but found one class; give both, or --no-balance",
+    );
+  }
   const half = Math.ceil(samples.length / 2);
   const reals = indices.filter((i) => samples[i].label === 0);
   const methods = new Map<string, number[]>();

@@ -26,7 +26,7 @@ export type MeasureOptions = {
   readonly threshold?: number;
   /** How a video's score is made of its frames'; `mean` unless given. */
   readonly how?: VideoLevel;
-  /** Leaves out intervals, groups and calibration, as for perturbed tests. */
+  /** Leaves out intervals, methods and origins, as for perturbed tests. */
   readonly isBrief?: boolean;
   /** Share of fakes that training saw; without it, or with one class alone, calibration is left out. */
   readonly prior?: number;

@@ -77,7 +77,7 @@ export type EpochRecord = {
   readonly epoch: number;
   /** Optimizer steps taken so far. */
   readonly step: number;
-  /** Mean training cross-entropy, in nats. */
+  /** Mean training loss; of cross-entropy in nats. */
   readonly loss: number;
   readonly valLoss?: number;
   readonly valAuc?: number;

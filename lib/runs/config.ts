@@ -321,6 +321,11 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
       "Cannot export the whole model: expected CLIP's weights beside --export-full but found another encoder; give your data and --clip-weights",
     );
   }
+  if (config.exportFull && config.detector !== "notebook-head") {
+    throw new InputError(
+      `Cannot export the whole model: expected --detector notebook-head, which the reference's class has a place for, but found ${config.detector}`,
+    );
+  }
   if (config.clipWeights !== undefined && config.randomClip) {
     throw new InputError(
       "Cannot use the configuration: expected --clip-weights or --random-clip but found both",

@@ -59,6 +59,15 @@ export async function readWeights(
 export async function configFor(weights: readonly CardedWeights[], given: RunInput): Promise<RunConfig> {
   const settings: RunInput[] = [];
   for (const each of weights) settings.push(await settingsFor(each, given));
+  const inWords = (i: number) => JSON.stringify([settings[i], weights[i].card?.threshold]);
+  for (let i = 1; i < weights.length; i++) {
+    if (inWords(i) === inWords(0)) continue;
+    throw new InputError(
+      `Cannot evaluate ${weights[i].path}: expected the settings and threshold of ${
+        weights[0].path
+      }, as another seed of the same run has them, but found others; test it as a file of its own`,
+    );
+  }
   return resolveConfig(settings[0]);
 }
 
@@ -68,7 +77,8 @@ export async function configFor(weights: readonly CardedWeights[], given: RunInp
  * @throws {InputError} when the weights are not those of one of its kind
  */
 export function bindDetector(source: CardedWeights, config: RunConfig): TrainedDetector {
-  return { ...detectorKind(detectorOf(source)).bind(source.dict, { ...config, dropout: 0 }), source };
+  const kind = source.card ? detectorOf(source) : config.detector; // a file without a card is what the flag says
+  return { ...detectorKind(kind).bind(source.dict, { ...config, dropout: 0 }), source };
 }
 
 /**
@@ -142,6 +152,15 @@ function roundedOtherwise(card: WeightsCard | undefined, { cache }: RunConfig): 
   ];
 }
 
+/** Where attention runs across the batch, a score depends on how many images are encoded together. */
+function batchedOtherwise(card: WeightsCard | undefined, { batchSize }: RunConfig): string[] {
+  const before = card?.config?.batchSize;
+  if (card?.attendAcross !== "batch" || typeof before !== "number" || before === batchSize) return [];
+  return [
+    `Tested in batches of ${batchSize}; the weights were trained in batches of ${before}, and with attention across the batch that changes every score.`,
+  ];
+}
+
 /** What a reader of scores must know of the files that the heads are from. */
 export function doubtsOf(
   heads: readonly TrainedDetector[],
@@ -156,7 +175,12 @@ export function doubtsOf(
     ...new Set(heads.flatMap(({ source }) => {
       if (!source) return [];
       const { path, card, warnings } = source;
-      const notes = [...warnings, ...card?.notes ?? [], ...roundedOtherwise(card, config)];
+      const notes = [
+        ...warnings,
+        ...card?.notes ?? [],
+        ...roundedOtherwise(card, config),
+        ...batchedOtherwise(card, config),
+      ];
       if (!card) {
         const { heads, activation, attendAcross } = config;
         notes.push(

@@ -9,7 +9,7 @@ import { perturbationsOf, resolveConfig, type RunConfig, type RunInput } from ".
 import type { TaskOptions } from "../base/task.ts";
 import type { Sample, TestSet } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";
-import { checkWritable } from "../base/files.ts";
+import { checkWritable, exists } from "../base/files.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import type { Scorer } from "../model/detectors/detector.ts";
 import { detectorTitle } from "../model/detectors/mod.ts";
@@ -28,7 +28,7 @@ import {
 } from "./detectors.ts";
 import { describeEncoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
-import { newRunName, progressOf } from "./folder/folder.ts";
+import { newRunName, progressOf, readRunConfig } from "./folder/folder.ts";
 import { type TrainState } from "./folder/train_state.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { checkOwnData, runOfWeights, withDataOf } from "./folder/own_data.ts";
@@ -81,10 +81,13 @@ export async function scoreSamples(
   const scores = detectors.map(() => new Float64Array(samples.length));
   let done = 0;
   for await (const { features } of featureBatches(trunk, samples, { batchSize, perturbation })) {
-    signal?.throwIfAborted();
-    for (const [i, detector] of detectors.entries()) scores[i].set(await detector.scores(features), done);
-    done += features.shape[0];
-    features.dispose();
+    try {
+      signal?.throwIfAborted();
+      for (const [i, detector] of detectors.entries()) scores[i].set(await detector.scores(features), done);
+      done += features.shape[0];
+    } finally {
+      features.dispose();
+    }
     report?.({ type: "progress", task, unit: "images", done, total: samples.length });
   }
   return scores;
@@ -160,8 +163,10 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
   if (unlocked) report({ type: "warning", message: unlocked });
   const home = file === undefined ? folder : own && dirname(file); // the run that the weights are of
   const state = home === undefined ? undefined : await progressOf(home);
-  const weights = await readWeights(asked, { folder, ...options });
-  const config = await configFor(weights, input);
+  // A run has a file for each seed, of which none is to be left out unsaid.
+  const runs = file === undefined && given.runs === undefined ? await runsOf(folder) : given.runs;
+  const weights = await readWeights({ ...asked, runs: runs ?? asked.runs }, { folder, ...options });
+  const config = await configFor(weights, { ...input, runs });
   const [{ dict: checkpoint, card }] = weights;
   const dataOf = named ? undefined : options.dataOf ?? home;
   if (dataOf !== undefined && !options.session) await checkOwnData(dataOf, config);
@@ -169,7 +174,7 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     ...{ report, signal: stop.signal, tests: named, checkpoint },
     ...{ kept: card?.precision, testing: true },
     runFolder: dataOf === undefined ? undefined : { folder: dataOf, tests: true, root: options.root },
-    trainedIn: dataOf === undefined ? folder : undefined,
+    trainedIn: dataOf === undefined ? (file === undefined ? folder : dirname(file)) : undefined,
   });
   const detectors: TrainedDetector[] = [];
   try {
@@ -206,6 +211,11 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     for (const each of detectors) each.close();
     if (session !== options.session) session.close();
   }
+}
+
+/** How many seeds a run trained; undefined where its folder does not say. */
+async function runsOf(folder: string): Promise<number | undefined> {
+  return await exists(join(folder, "config.json")) ? (await readRunConfig(folder)).runs : undefined;
 }
 
 /** That a run has weights although its training goes on. */

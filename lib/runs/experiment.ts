@@ -86,6 +86,11 @@ export async function loadExperiment(
     }
   }
   const leaks = judgeLeaks(inspection.leaks, { allow: config.allowLeak });
+  if (parts.train.length > 0 && new Set(parts.train.map(({ label }) => label)).size < 2) {
+    throw new InputError(
+      "Cannot train: expected real and fake training images but found one class; is the set's split column as meant?",
+    );
+  }
   if (parts.val.length > 0 && new Set(parts.val.map(({ label }) => label)).size < 2) {
     throw new InputError(
       "Cannot choose the best epoch: expected real and fake validation images but found one class",

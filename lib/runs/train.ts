@@ -244,8 +244,8 @@ async function* trainEpochs(
     const batches = featureBatches(training.trunk, rest, { batchSize, before, perturbation });
     for await (const { features, samples } of batches) {
       const labels = samples.map(({ label }) => label);
-      const loss = await trainer.step({ input: features, labels, seed: seedFrom(seed, epoch, state.step) });
-      features.dispose();
+      const input = { input: features, labels, seed: seedFrom(seed, epoch, state.step) };
+      const loss = await trainer.step(input).finally(() => features.dispose());
       if (!Number.isFinite(loss)) {
         throw new Error(
           `Cannot go on training: expected a finite loss but found ${loss} in epoch ${epoch}, step ${
@@ -286,7 +286,7 @@ async function* trainEpochs(
       const card = cardOf(detector, {
         encoder,
         config,
-        numerics,
+        numerics: { ...numerics, precision: { ...numerics.precision, head: trainer.precision } },
         set: train[0].set,
         prior: priorOf(train, config),
         epoch,

@@ -10,7 +10,11 @@ for (const [name, { title }] of Object.entries(backends)) {
       "model/encoders/clip_test.ts",
       "model/detectors/notebook_head_test.ts",
       "model/layers_test.ts",
+      "model/detectors/attribution_test.ts",
+      "model/detectors/linear_probe_test.ts",
       "model/detectors/published_test.ts",
+      "training/losses/cross_entropy_test.ts",
+      "training/losses/focal_test.ts",
       "training/optimizers_test.ts",
     ];
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -127,3 +127,15 @@ Deno.test("imageBatches() holds a few batches in memory, however many images the
     await Deno.remove(root, { recursive: true });
   }
 });
+
+Deno.test("epochOrder() refuses to balance one class, which it could do for ever", () => {
+  for (const label of [0, 1] as const) {
+    const samples = samplesOf([[label, "a", 2, 2]]);
+    assertThrows(
+      () => epochOrder(samples, { seed: 0, epoch: 1, balance: true }),
+      InputError,
+      "found one class",
+    );
+    assertEquals(epochOrder(samples, { seed: 0, epoch: 1, balance: false }).length, 4);
+  }
+});

@@ -299,6 +299,8 @@ Deno.test("evaluateRun() gives mean and spread over training seeds, and repeats 
   assertEquals(result.runs?.length, 2);
   assertEquals(result.runs?.[0], result.metrics);
   assertNotEquals(result.runs?.[1].logLoss, result.metrics.logLoss);
+  const { runs: _, ...open } = seeds;
+  assertEquals((await evaluateRun(open)).results[0].runs?.length, 2, "no seed is left out unsaid");
   const second = await loadStateDict(join(root, "runs", "seeds", "model-run2.safetensors"));
   assertNotEquals(second, await weights("seeds"));
   const repeats = configure("repeats", { preset: "reference", epochs: 1, runs: 2 });

@@ -169,7 +169,8 @@ export function thin(samples: readonly Sample[], framesPerVideo?: number): reado
   if (framesPerVideo === undefined) return samples;
   const videos = new Map<string, Sample[]>();
   for (const sample of samples) {
-    const key = `${sample.label} ${sample.set} ${sample.split} ${sample.video ?? sample.path}`;
+    const { label, set, split, method, video, path } = sample;
+    const key = [label, set, split, method, video ?? path].join("\0"); // methods make videos of one name
     const frames = videos.get(key);
     if (frames) frames.push(sample);
     else videos.set(key, [sample]);

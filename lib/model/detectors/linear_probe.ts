@@ -8,6 +8,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
 import { toVariable } from "../../backend/tensors.ts";
+import { InputError } from "../../base/errors.ts";
 import { createRandom } from "../../base/random.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
 import type { Encoder } from "../encoders/encoder.ts";
@@ -25,7 +26,14 @@ export const linearProbe = {
   about: "a linear function of the class token: what any gain is measured against",
   settings,
   fixed: ["tap"],
-  trunk: (encoder: Encoder, { tap }) => encoder.trunk(tap),
+  trunk: (encoder: Encoder, { tap }) => {
+    if (tap === "embedding" && encoder.sizes.embedDim === 0) {
+      throw new InputError(
+        `Cannot train a probe on the embedding: expected an encoder with a projection but found the ${encoder.name}; take --tap clsToken`,
+      );
+    }
+    return encoder.trunk(tap);
+  },
   create: (_settings, { shape: [dim], seed }) => {
     // As torch.nn.Linear: Kaiming-uniform with a = √5, whose bound is 1/√D, which is also its bias's.
     const draw = (key: string, shape: readonly number[]) => {

@@ -9,6 +9,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
+import { InputError } from "../../base/errors.ts";
 import { createRandom } from "../../base/random.ts";
 import {
   type EncoderLayer,
@@ -61,7 +62,8 @@ export const notebookHead = {
   trunk: (encoder: Encoder) => encoder.trunk("tokens"),
   create: ({ heads, depth, feedForward, dropout }, { shape: [, dim], seed }) =>
     headDetector(createForgeLens({ dim, heads, depth, feedForward, dropout }, seed)),
-  bind: (dict, { heads, dropout }) => headDetector(bindForgeLens(dict, { heads, dropout })),
+  bind: (dict, { heads, dropout, feedForward }) =>
+    headDetector(bindForgeLens(dict, { heads, dropout, feedForward })),
 } as const satisfies DetectorKind<z.output<typeof settings>>;
 
 /** The notebook's head as a detector, which accelerators know by its kind. */
@@ -130,7 +132,7 @@ type ForgeLensParams = {
  */
 export function createForgeLens(config: ForgeLensConfig, seed: number): ForgeLens {
   if (config.dim % config.heads !== 0) {
-    throw new Error(
+    throw new InputError(
       `Cannot create ForgeLens: expected a width that ${config.heads} heads divide but found ${config.dim}`,
     );
   }
@@ -168,7 +170,7 @@ export function createForgeLens(config: ForgeLensConfig, seed: number): ForgeLen
  */
 export function bindForgeLens(
   all: StateDict,
-  options: { readonly heads: number; readonly dropout?: number },
+  options: { readonly heads: number; readonly dropout?: number; readonly feedForward?: number },
 ): ForgeLens {
   const dict = withoutPrefix(all);
   const layer = /^faformer\.layers\.(\d+)\./;
@@ -176,13 +178,13 @@ export function bindForgeLens(
     dim: dict.get("cls_head.weight")?.shape[1] ?? 0,
     heads: options.heads,
     depth: 1 + Math.max(-1, ...[...dict.keys()].map((key) => Number(layer.exec(key)?.[1] ?? -1))),
-    feedForward: dict.get("faformer.layers.0.linear1.weight")?.shape[0] ?? 2048,
+    feedForward: dict.get("faformer.layers.0.linear1.weight")?.shape[0] ?? options.feedForward ?? 2048,
     dropout: options.dropout ?? 0,
   };
   const shapes = forgeLensShapes(config);
   checkState(dict, shapes, { what: "ForgeLens", ignore: (key) => key.startsWith("extractor.clip.") });
   if (config.dim % config.heads !== 0) {
-    throw new Error(
+    throw new InputError(
       `Cannot bind ForgeLens: expected a width that ${config.heads} heads divide but found ${config.dim}`,
     );
   }

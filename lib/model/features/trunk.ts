@@ -16,7 +16,7 @@ export type Tap = "tokens" | "clsToken" | "embedding";
 
 /** A frozen function of images that detectors stand on. */
 export type Trunk = {
-  /** Names exactly what `features()` gives: weights, tap, precision and the code's version. */
+  /** Names what `features()` gives, up to the rounding of another machine: weights, tap, precision and the code's version. */
   readonly digest: string;
   /** Of one image's features: [N, D], [D] or [E]. */
   readonly shape: readonly number[];

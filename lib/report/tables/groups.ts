@@ -4,8 +4,7 @@
  * @module
  */
 import { metricNames } from "../../metrics/metrics/mod.ts";
-import { meanAndSd } from "../report.ts";
-import { type EvaluationResult, type GroupResult, testName } from "../report.ts";
+import { type EvaluationResult, type GroupResult, meanAndSd, testName } from "../report.ts";
 import type { Table } from "../table.ts";
 import { type Column, count, decimals, isOfDemo, tableOf } from "./column.ts";
 import { columnName } from "./metric_columns.ts";
@@ -125,6 +124,7 @@ function groupTable(
     ],
     rows,
     notes: [
+      ...(grouped.some(({ runs = [] }) => runs.length > 1) ? ["Of the first run."] : []),
       `${note} Recall and false alarms: shares of the fakes and of the reals called fake, from a score of ${
         grouped[0].metrics.threshold
       }.`,

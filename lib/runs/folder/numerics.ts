@@ -17,7 +17,7 @@ import type { Encoder } from "../../model/encoders/encoder.ts";
 export type NumericsPrecision = {
   /** The encoder's. */
   encoder: "float32" | "bfloat16" | "int8";
-  /** The head's, in training. */
+  /** What was asked of the head's training; the eager engine has float32 alone, as the card of its weights says. */
   head: "float32" | "bfloat16";
   /** Why. */
   reason?: string;
@@ -31,7 +31,7 @@ export type NumericsPrecision = {
 export type Numerics = {
   /** Of the file. */
   version: 1;
-  /** Its name, and `digestIn()` its precision. */
+  /** Its name, and the digest of its weights. */
   encoder: { name: string; digest: string };
   /** What it computes in. */
   precision: NumericsPrecision;

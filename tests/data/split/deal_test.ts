@@ -2,6 +2,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { join } from "node:path";
 import sharp from "sharp";
 import { inspectData, loadExperiment } from "../../../lib/runs/experiment.ts";
+import type { Sample } from "../../../lib/data/sample.ts";
+import { thin } from "../../../lib/data/split/deal.ts";
 import { InputError } from "../../../lib/base/errors.ts";
 import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
 import { scene, writeFiles } from "../../folders.ts";
@@ -125,4 +127,18 @@ Deno.test("loadExperiment() warns of tests with too few videos for an interval a
   assertStringIncludes(said, "fake videos say little (fewer than 10 of a class");
   const last = await load({ ...input, select: "last" });
   assert(!last.warnings.some((text) => text.includes("the best epoch")), `${last.warnings}`);
+});
+
+Deno.test("thin() keeps apart videos of one name that several methods made", () => {
+  const samples = ["Deepfakes", "FaceSwap"].flatMap((method) =>
+    Array.from({ length: 10 }, (_, i): Sample => ({
+      path: `${method}/000_003/${i}.png`,
+      label: 1,
+      set: "s",
+      video: "000_003",
+      method,
+    }))
+  );
+  const thinned = thin(samples, 2);
+  assertEquals(thinned.map(({ method }) => method), ["Deepfakes", "Deepfakes", "FaceSwap", "FaceSwap"]);
 });

@@ -334,3 +334,35 @@ Deno.test("evaluateRun() says that tokens were kept in training and not in the t
   assertEquals((await said({ ...config, cache: false })).length, 1);
   assertEquals(await said(config), []);
 });
+
+Deno.test("a probe's .pth without a card is bound as --detector says", async () => {
+  await train("probe-pth", { detector: "linear-probe" });
+  const { tensors } = await loadWeights(file("probe-pth"));
+  const checkpoint = join(root, "probe.pth");
+  await savePth(checkpoint, tensors);
+  const options: RunInput = { out: small.out, cacheFolder: small.cacheFolder, clip: "demo", test: [other] };
+  const { head, warnings } = await evaluateRun({ ...options, detector: "linear-probe" }, {
+    checkpoint,
+    named: true,
+    into: join(root, "probe"),
+  });
+  assertEquals(head, "linear probe");
+  assert(warnings.some((text) => text.includes("does not say how it was trained")));
+  await assertRejects(
+    () => evaluateRun(options, { checkpoint, named: true, into: join(root, "as-head") }),
+    InputError,
+    "Cannot bind ForgeLens",
+  );
+});
+
+Deno.test("files of one run that say different things are not tested together", async () => {
+  await train("two-seeds", { runs: 2 });
+  const second = file("two-seeds", "model-run2.safetensors");
+  const { tensors, metadata } = await loadWeights(second);
+  await saveSafetensors(second, tensors, { metadata: { ...metadata, threshold: "0.25" }, checksum: true });
+  await assertRejects(
+    () => evaluateRun({ ...small, run: "two-seeds" }),
+    InputError,
+    "expected the settings and threshold of",
+  );
+});
