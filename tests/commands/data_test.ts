@@ -17,7 +17,7 @@ async function film(name: string, source: string): Promise<void> {
 }
 
 withFfmpeg(
-  "prepare and train go from a folder of videos to a frame-level table in two commands",
+  "prepare and train go from a folder of videos to a table at both levels in two commands",
   async () => {
     for (let i = 0; i < 6; i++) {
       await film(`videos/real/r${i}.mp4`, `mandelbrot=maxiter=50:start_scale=${i + 1}`);
@@ -50,7 +50,7 @@ withFfmpeg(
     ]);
     assertEquals(trained.code, 0, trained.err);
     assertMatch(trained.out, /mine +train +real +real +4 +16 +0/);
-    assertMatch(trained.out, /mine test +within +4 +4 +[01]\.\d{3}/);
+    assertMatch(trained.out, /mine test +within +frame +4 +4 +[01]\.\d{3}/);
     assertStringIncludes(trained.out, "mine: UNCROPPED (crop: none)");
     assertStringIncludes(await Deno.readTextFile(join(root, "ck/a/report.html")), "UNCROPPED");
     const none = await cli(["prepare", ...data, "--into", join(root, "other")], {
