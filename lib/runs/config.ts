@@ -5,15 +5,9 @@
  *
  * @module
  */
-import { type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
-import {
-  ladderNames,
-  parsePerturbations,
-  perturbationNames,
-  perturbations,
-} from "../images/perturbations/mod.ts";
-import type { Augmentation } from "../images/perturbations/augment.ts";
-import { distance } from "fastest-levenshtein";
+import { flagName, nearestName } from "./names.ts";
+import { augmentationOf, perturbationsOf } from "./perturbations.ts";
+import { ladderNames } from "../images/perturbations/mod.ts";
 import { z } from "zod";
 import { type LayoutSpec, type PairSpec, parseSpec } from "../data/spec.ts";
 import { compressions, videosChoices } from "../data/layouts/vocabulary.ts";
@@ -348,54 +342,6 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
 }
 
 /**
- * The perturbations of the test that `jpegQualities` and then `perturb` name, in their order, each once.
- *
- * @throws {InputError} naming one that there is none of, and the nearest that there is.
- */
-export function perturbationsOf(
-  { jpegQualities, perturb }: {
-    readonly jpegQualities: readonly number[];
-    readonly perturb: readonly string[];
-  },
-): Perturbation[] {
-  const all = new Map<string, Perturbation>();
-  const add = (each: Perturbation) => all.set(perturbationName(each), each);
-  for (const level of jpegQualities) add({ kind: perturbations.jpeg, level });
-  perturbationsNamed(perturb, "--perturb").forEach(add);
-  return [...all.values()];
-}
-
-/**
- * What training images are put through.
- *
- * @throws {InputError} naming a perturbation that there is none of
- */
-export function augmentationOf(
-  { augment, augmentShare }: Pick<RunConfig, "augment" | "augmentShare">,
-): Augmentation {
-  return { perturbations: perturbationsNamed(augment, "--augment"), share: augmentShare };
-}
-
-/** The perturbations that a flag's texts name, several in one text separated by commas. */
-function perturbationsNamed(texts: readonly string[], flag: string): Perturbation[] {
-  return texts.flatMap((each) => each.split(",")).flatMap((text) => {
-    const name = text.trim().toLowerCase();
-    const named = parsePerturbations(name);
-    if (!named) {
-      const near = nearestName(name, perturbationNames());
-      throw new InputError(
-        `Cannot use ${flag}: expected a perturbation (${
-          ladderNames.join(", ")
-        }) or one level of it, such as jpeg-50, but found "${text.trim()}"${
-          near ? `, did you mean "${near}"?` : ""
-        }`,
-      );
-    }
-    return named;
-  });
-}
-
-/**
  * The set that `data` names; undefined without it.
  *
  * @throws {InputError} when it is of another form.
@@ -426,18 +372,6 @@ export function testSets(config: Pick<RunConfig, "test" | "set">): (LayoutSpec |
     names.add(spec.name);
     return spec;
   });
-}
-
-/** `batchSize` → `--batch-size`. */
-export function flagName(key: string): string {
-  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-/** The known name with the fewest edits to `name`, if any is near. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const ranked = known.map((other) => ({ other, edits: distance(name.toLowerCase(), other.toLowerCase()) }))
-    .sort((a, b) => a.edits - b.edits);
-  return ranked[0] && ranked[0].edits <= Math.max(2, name.length / 2) ? ranked[0].other : undefined;
 }
 
 function withoutUndefined(source: Readonly<Record<string, unknown>>): Record<string, unknown> {

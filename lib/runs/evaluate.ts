@@ -5,7 +5,8 @@
  */
 import { type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
 import { dirname, join } from "node:path";
-import { perturbationsOf, resolveConfig, type RunConfig, type RunInput } from "./config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
+import { perturbationsOf } from "./perturbations.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Sample, TestSet } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";

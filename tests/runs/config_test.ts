@@ -1,12 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  flagName,
-  nearestName,
-  perturbationsOf,
-  resolveConfig,
-  runSchema,
-  testSets,
-} from "../../lib/runs/config.ts";
+import { resolveConfig, runSchema, testSets } from "../../lib/runs/config.ts";
+import { flagName, nearestName } from "../../lib/runs/names.ts";
+import { perturbationsOf } from "../../lib/runs/perturbations.ts";
 import { requestOf } from "../../lib/runs/data_request.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { ladderNames } from "../../lib/images/perturbations/mod.ts";
