@@ -93,7 +93,7 @@ export {
   resolveConfig,
   type RunConfig,
   type RunInput,
-} from "./runs/config.ts";
+} from "./runs/config/config.ts";
 export type { TrainedDetector } from "./runs/detectors.ts";
 export { openEncoder } from "./runs/encoder.ts";
 export { type EvaluateOptions, evaluateRun, scoreSamples } from "./runs/evaluate.ts";

@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { writeWhole } from "../lib/base/files.ts";
-import { runSchema } from "../lib/runs/config.ts";
+import { runSchema } from "../lib/runs/config/config.ts";
 
 type Property = {
   readonly type?: string;
@@ -17,7 +17,7 @@ type Property = {
   readonly default?: unknown;
 };
 
-/** The text of lib/runs/run_config.ts, as `deno fmt` leaves it. */
+/** The text of lib/runs/config/run_config.ts, as `deno fmt` leaves it. */
 export function runConfigText(): string {
   const { properties = {}, required = [] } = z.toJSONSchema(runSchema, { io: "output" });
   const keys = Object.entries(properties as Readonly<Record<string, Property>>).map(([key, property]) => {
@@ -51,5 +51,8 @@ function typeText({ type, enum: names, items }: Property): string {
 }
 
 if (import.meta.main) {
-  await writeWhole(fileURLToPath(new URL("../lib/runs/run_config.ts", import.meta.url)), runConfigText());
+  await writeWhole(
+    fileURLToPath(new URL("../lib/runs/config/run_config.ts", import.meta.url)),
+    runConfigText(),
+  );
 }

@@ -9,7 +9,7 @@ import { writeWhole } from "../base/files.ts";
 import { printable, printableLines } from "../base/printable.ts";
 import { inspectionChart, inspectionTables } from "../report/inspection.ts";
 import { tableText } from "../report/table.ts";
-import { isDemo, resolveConfig } from "../runs/config.ts";
+import { isDemo, resolveConfig } from "../runs/config/config.ts";
 import { inspectData } from "../runs/experiment.ts";
 import { configFlags, type Flags, fromFile, textOf } from "./flags.ts";
 import { onScreen } from "../runs/screen.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import { Argument, type Command } from "commander";
-import { keyGroups } from "../runs/config.ts";
+import { keyGroups } from "../runs/config/config.ts";
 import { addConfigFlags, type Flags, toNumber, toWhole } from "./flags.ts";
 
 /** One command: what help says of it, the flags it takes, and its work. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
-import { isDemo, resolveConfig, type RunConfig } from "../runs/config.ts";
+import { isDemo, resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
 import {
   checkRunFolder,

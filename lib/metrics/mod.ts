@@ -11,7 +11,7 @@
  *
  * @module
  */
-export { bootstrapIntervals, type Interval, type Intervals } from "./bootstrap.ts";
+export { bootstrapIntervals, type Interval, type Intervals } from "./intervals/bootstrap.ts";
 export {
   type ByGroup,
   type GroupedScores,
@@ -26,11 +26,11 @@ export {
   compareCalibration,
   shiftPrior,
 } from "./calibration.ts";
-export { type AucComparison, compareAucs } from "./compare_aucs.ts";
-export { type BootstrapComparison, compareByBootstrap } from "./compare_by_bootstrap.ts";
+export { type AucComparison, compareAucs } from "./compare/aucs.ts";
+export { type BootstrapComparison, compareByBootstrap } from "./compare/by_bootstrap.ts";
 export { type PrCurve, prCurve, type RocCurve, rocCurve } from "./curves.ts";
 export { evaluateScores, type Metrics } from "./evaluate.ts";
-export { groupsOf } from "./groups_of.ts";
+export { groupsOf } from "./intervals/groups_of.ts";
 export {
   type FrameScore,
   valuesByVideo,

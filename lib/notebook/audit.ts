@@ -13,7 +13,7 @@ import { resultOf, scoreSamples, testDetectors } from "../runs/evaluate.ts";
 import { evaluateScores } from "../metrics/evaluate.ts";
 import type { EvaluationResult } from "../report/report.ts";
 import type { Session } from "../runs/session.ts";
-import type { RunConfig } from "../runs/config.ts";
+import type { RunConfig } from "../runs/config/config.ts";
 import { checkImages, type Sample, type SampleList } from "../data/sample.ts";
 import { readFolders } from "../data/folders.ts";
 import { imageBatches } from "../data/order.ts";

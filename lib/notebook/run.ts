@@ -20,7 +20,7 @@ import type { EpochRecord } from "../report/report.ts";
 import { type Session, warningsOf } from "../runs/session.ts";
 import { trainRun } from "../runs/train.ts";
 import { type StepLoss, trainingChart } from "../report/charts/training.ts";
-import { isDemo, resolveConfig, type RunConfig } from "../runs/config.ts";
+import { isDemo, resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { InputError } from "../base/errors.ts";
 import { createScreen } from "../runs/screen.ts";
 import { bundleOf, type Display, inJupyter, isKernel, liveOutput, settled } from "./display.ts";

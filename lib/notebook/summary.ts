@@ -10,7 +10,7 @@ import type { Encoder, Tower } from "../model/encoders/encoder.ts";
 import { createDetector } from "../runs/detectors.ts";
 import type { Experiment } from "../runs/experiment.ts";
 import type { Table } from "../report/table.ts";
-import { isDemo, type RunConfig } from "../runs/config.ts";
+import { isDemo, type RunConfig } from "../runs/config/config.ts";
 import type { SkippedFile } from "../data/sample.ts";
 import type { Trained } from "./run.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Perturbation } from "../images/perturbations/perturbation.ts";
-import { perturbationsOf } from "../runs/perturbations.ts";
+import { perturbationsOf } from "../runs/config/perturbations.ts";
 import { doubtsOf } from "../runs/detectors.ts";
 import { makeReport, testDetectors } from "../runs/evaluate.ts";
 import type { TestSet } from "../data/sample.ts";

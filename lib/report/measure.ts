@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { bootstrapIntervals } from "../metrics/bootstrap.ts";
+import { bootstrapIntervals } from "../metrics/intervals/bootstrap.ts";
 import { type GroupedScores, metricsByMethod, metricsByOrigin } from "../metrics/by_group.ts";
 import { compareCalibration } from "../metrics/calibration.ts";
 import { evaluateScores } from "../metrics/evaluate.ts";

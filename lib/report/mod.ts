@@ -19,7 +19,7 @@ export type { CountRow, Inspection, SetSummary } from "../data/audit/inspect.ts"
 export type { Leak } from "../data/audit/leaks.ts";
 export { type Shortcut, type ShortcutName, shortcutNames } from "../data/audit/shortcuts.ts";
 export type { Shortage } from "../data/layouts/layout.ts";
-export type { Interval, Intervals } from "../metrics/bootstrap.ts";
+export type { Interval, Intervals } from "../metrics/intervals/bootstrap.ts";
 export type { Calibration, CalibrationComparison } from "../metrics/calibration.ts";
 export type { Metrics } from "../metrics/evaluate.ts";
 export { type IntervalName, type MetricName, metrics, type MetricValues } from "../metrics/metrics/mod.ts";

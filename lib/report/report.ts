@@ -5,7 +5,7 @@
  * @module
  */
 import { csvText } from "../base/csv.ts";
-import type { Intervals } from "../metrics/bootstrap.ts";
+import type { Intervals } from "../metrics/intervals/bootstrap.ts";
 import type { CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
 import type { VideoLevel } from "../metrics/levels.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
-import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
 import type { Detector } from "../model/detectors/detector.ts";
 import { detectorKind, detectorTitle } from "../model/detectors/mod.ts";
 import {

@@ -16,7 +16,7 @@ import { openTower } from "../model/encoders/open.ts";
 import type { EncoderUse } from "../model/encoders/precisions.ts";
 import type { StateDict } from "../weights/state.ts";
 import { withoutPrefix } from "../weights/prefix.ts";
-import { isDemo, type RunConfig } from "./config.ts";
+import { isDemo, type RunConfig } from "./config/config.ts";
 
 /**
  * Opens the encoder that `config` names, compiled and with its features kept; the caller closes it.

@@ -5,8 +5,8 @@
  */
 import { type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
 import { dirname, join } from "node:path";
-import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
-import { perturbationsOf } from "./perturbations.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
+import { perturbationsOf } from "./config/perturbations.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Sample, TestSet } from "../data/sample.ts";
 import { takeBreath } from "../base/breath.ts";
@@ -15,7 +15,7 @@ import { type Ownership, unlockedNote } from "../base/owner.ts";
 import type { Scorer } from "../model/detectors/detector.ts";
 import { detectorTitle } from "../model/detectors/mod.ts";
 import type { Trunk } from "../model/features/trunk.ts";
-import { tooFewGroups } from "../metrics/bootstrap.ts";
+import { tooFewGroups } from "../metrics/intervals/bootstrap.ts";
 import {
   bindDetector,
   checkTrunk,

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { isDemo, type RunConfig } from "./config.ts";
+import { isDemo, type RunConfig } from "./config/config.ts";
 import { cropOf } from "../data/prepared.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Sample, SkippedFile, TestSet } from "../data/sample.ts";
@@ -12,7 +12,7 @@ import type { ImageFacts } from "../images/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/audit/leaks.ts";
 import { takeBreath } from "../base/breath.ts";
 import { InputError } from "../base/errors.ts";
-import { LEAST_GROUPS, tooFewGroups } from "../metrics/bootstrap.ts";
+import { LEAST_GROUPS, tooFewGroups } from "../metrics/intervals/bootstrap.ts";
 import {
   countSamples,
   countUnframed,
@@ -25,7 +25,7 @@ import type { Parts } from "../data/split/request.ts";
 import { readParts } from "../data/split/parts.ts";
 import { inspectionTables } from "../report/inspection.ts";
 import type { DataSummary } from "../report/report.ts";
-import { requestOf } from "./data_request.ts";
+import { requestOf } from "./config/data_request.ts";
 import { auditShortcuts, shortcutWarning } from "../data/audit/shortcuts.ts";
 import { tableText } from "../report/table.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Backend, initBackend } from "../backend/start.ts";
-import type { RunConfig } from "./config.ts";
+import type { RunConfig } from "./config/config.ts";
 import { clipWeights } from "../weights/download.ts";
 import type { StateDict } from "../weights/state.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";

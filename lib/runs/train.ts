@@ -7,8 +7,8 @@
  */
 import { join } from "node:path";
 import { drawAugmentation } from "../images/perturbations/augment.ts";
-import { resolveConfig, type RunConfig, type RunInput } from "./config.ts";
-import { augmentationOf } from "./perturbations.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
+import { augmentationOf } from "./config/perturbations.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { epochOrder } from "../data/order.ts";
 import type { Detector } from "../model/detectors/detector.ts";

@@ -6,8 +6,8 @@ import { Command } from "commander";
 import { createProgram } from "../../lib/cli.ts";
 import { configFlags } from "../../lib/commands/flags.ts";
 import { type CommandKind, commands } from "../../lib/commands/mod.ts";
-import { keyGroups, resolveConfig, runSchema } from "../../lib/runs/config.ts";
-import { flagName } from "../../lib/runs/names.ts";
+import { keyGroups, resolveConfig, runSchema } from "../../lib/runs/config/config.ts";
+import { flagName } from "../../lib/runs/config/names.ts";
 import { commandLine } from "../command_line.ts";
 
 const list: Readonly<Record<string, CommandKind>> = commands;

@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { createRandom } from "../../lib/base/random.ts";
-import { bootstrapIntervals, hasInterval } from "../../lib/metrics/bootstrap.ts";
+import { bootstrapIntervals, hasInterval } from "../../lib/metrics/intervals/bootstrap.ts";
 import { evaluateScores } from "../../lib/metrics/evaluate.ts";
 import { type IntervalName, metricNames } from "../../lib/metrics/metrics/mod.ts";
 import reference from "../fixtures/metrics.json" with { type: "json" };

@@ -2,9 +2,9 @@ import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } fr
 import fc from "fast-check";
 import { createRandom } from "../../lib/base/random.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { bootstrapIntervals } from "../../lib/metrics/bootstrap.ts";
-import { compareAucs } from "../../lib/metrics/compare_aucs.ts";
-import { compareByBootstrap } from "../../lib/metrics/compare_by_bootstrap.ts";
+import { bootstrapIntervals } from "../../lib/metrics/intervals/bootstrap.ts";
+import { compareAucs } from "../../lib/metrics/compare/aucs.ts";
+import { compareByBootstrap } from "../../lib/metrics/compare/by_bootstrap.ts";
 import { evaluateScores } from "../../lib/metrics/evaluate.ts";
 import protocol from "../fixtures/protocol.json" with { type: "json" };
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { groupsOf } from "../../lib/metrics/groups_of.ts";
+import { groupsOf } from "../../lib/metrics/intervals/groups_of.ts";
 
 Deno.test("groupsOf() joins what shares an identity, through chains too, hand-computed", () => {
   // A real of 1, one of 2, a fake of 1 and 3, one of nobody known, one of 2 and 4, one of 5.

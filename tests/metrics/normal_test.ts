@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { twoSidedP } from "../../lib/metrics/normal.ts";
+import { twoSidedP } from "../../lib/metrics/compare/normal.ts";
 
 Deno.test("twoSidedP() matches the complementary error function of the C library", () => {
   // Python's math.erfc(z / math.sqrt(2)).

@@ -5,7 +5,7 @@ import { initBackend } from "../../lib/backend/start.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import { wholeModel } from "../../lib/model/detectors/export.ts";
 import { trainRun } from "../../lib/runs/train.ts";
-import { resolveConfig } from "../../lib/runs/config.ts";
+import { resolveConfig } from "../../lib/runs/config/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { randomClip } from "../../lib/model/encoders/clip.ts";
 import { bindForgeLens, logits } from "../../lib/model/detectors/notebook_head.ts";

@@ -5,7 +5,7 @@
  */
 import { assert } from "@std/assert";
 import type { TopLevelSpec } from "vega-lite";
-import { bootstrapIntervals } from "../../lib/metrics/bootstrap.ts";
+import { bootstrapIntervals } from "../../lib/metrics/intervals/bootstrap.ts";
 import { compareCalibration } from "../../lib/metrics/calibration.ts";
 import { evaluateScores } from "../../lib/metrics/evaluate.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../../lib/report/report.ts";

@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { resolveConfig, runSchema, testSets } from "../../lib/runs/config.ts";
-import { flagName, nearestName } from "../../lib/runs/names.ts";
-import { perturbationsOf } from "../../lib/runs/perturbations.ts";
-import { requestOf } from "../../lib/runs/data_request.ts";
+import { resolveConfig, runSchema, testSets } from "../../lib/runs/config/config.ts";
+import { flagName, nearestName } from "../../lib/runs/config/names.ts";
+import { perturbationsOf } from "../../lib/runs/config/perturbations.ts";
+import { requestOf } from "../../lib/runs/config/data_request.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { ladderNames } from "../../lib/images/perturbations/mod.ts";
 import { perturbationName } from "../../lib/images/perturbations/perturbation.ts";

@@ -6,7 +6,7 @@ import { inspectData, loadExperiment } from "../../lib/runs/experiment.ts";
 import { inspectionChart, inspectionTables } from "../../lib/report/inspection.ts";
 import { renderSvg } from "../../lib/report/render.ts";
 import { tableText } from "../../lib/report/table.ts";
-import { resolveConfig, type RunInput } from "../../lib/runs/config.ts";
+import { resolveConfig, type RunInput } from "../../lib/runs/config/config.ts";
 import { picture, writeFiles } from "../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());

@@ -7,7 +7,7 @@ import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import type { RunEvent } from "../../lib/runs/events.ts";
 import { parseMetricsJson } from "../../lib/report/report.ts";
 import { trainRun } from "../../lib/runs/train.ts";
-import { resolveConfig, type RunConfig, type RunInput } from "../../lib/runs/config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "../../lib/runs/config/config.ts";
 import { detectorNames, detectorTitle } from "../../lib/model/detectors/mod.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { loadStateDict } from "../../lib/weights/load.ts";

@@ -26,10 +26,13 @@ Deno.test("importFaults() finds nothing where every import is of the same room o
 
 Deno.test("importFaults() names an import from a later room, also that of a file beside the rooms", () => {
   assertEquals(
-    faults({ "lib/data/split/deal.ts": "lib/runs/config.ts", "lib/runs/config.ts": "lib/mod.ts" }),
+    faults({
+      "lib/data/split/deal.ts": "lib/runs/config/config.ts",
+      "lib/runs/config/config.ts": "lib/mod.ts",
+    }),
     [
-      "Cannot import lib/runs/config.ts from lib/data/split/deal.ts: expected a file of data or of a room before it but found one of runs",
-      "Cannot import lib/mod.ts from lib/runs/config.ts: expected a file of runs or of a room before it but found one of mod.ts",
+      "Cannot import lib/runs/config/config.ts from lib/data/split/deal.ts: expected a file of data or of a room before it but found one of runs",
+      "Cannot import lib/mod.ts from lib/runs/config/config.ts: expected a file of runs or of a room before it but found one of mod.ts",
     ],
   );
 });

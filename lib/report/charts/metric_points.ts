@@ -5,7 +5,7 @@
  */
 import { type ChartSpec, colours, cycle, shapes } from "../style.ts";
 import { referenceFor } from "../reference.ts";
-import { hasInterval } from "../../metrics/bootstrap.ts";
+import { hasInterval } from "../../metrics/intervals/bootstrap.ts";
 import { type MetricName, metricNames, metrics } from "../../metrics/metrics/mod.ts";
 import { estimate, type EvaluationResult, metricsIn, testName } from "../report.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hasInterval } from "../../metrics/bootstrap.ts";
+import { hasInterval } from "../../metrics/intervals/bootstrap.ts";
 import type { Metric } from "../../metrics/metric.ts";
 import { type MetricName, metrics } from "../../metrics/metrics/mod.ts";
 import { byLevel, type EvaluationResult, type LevelledResult, metricsIn } from "../report.ts";

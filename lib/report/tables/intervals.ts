@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hasInterval, type Interval, LEAST_GROUPS } from "../../metrics/bootstrap.ts";
+import { hasInterval, type Interval, LEAST_GROUPS } from "../../metrics/intervals/bootstrap.ts";
 import { metricNames, metrics } from "../../metrics/metrics/mod.ts";
 import { byLevel, type EvaluationResult, type LevelledResult } from "../report.ts";
 import type { Table } from "../table.ts";

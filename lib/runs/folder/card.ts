@@ -8,8 +8,8 @@
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
 import { exists } from "../../base/files.ts";
-import { type RunConfig, type RunInput } from "../config.ts";
-import { flagName } from "../names.ts";
+import { type RunConfig, type RunInput } from "../config/config.ts";
+import { flagName } from "../config/names.ts";
 import type { Sample } from "../../data/sample.ts";
 import type { Detector } from "../../model/detectors/detector.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { isDemo, resolveConfig, type RunConfig } from "../config.ts";
+import { isDemo, resolveConfig, type RunConfig } from "../config/config.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { checkWritable, exists, readJson, writeWhole } from "../../base/files.ts";
 import { type Ownership, ownFolder } from "../../base/owner.ts";

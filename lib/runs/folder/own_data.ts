@@ -6,8 +6,8 @@
 import { dirname, join, resolve } from "node:path";
 import { InputError } from "../../base/errors.ts";
 import { exists } from "../../base/files.ts";
-import { isDemo, type RunConfig, type RunInput } from "../config.ts";
-import { flagName } from "../names.ts";
+import { isDemo, type RunConfig, type RunInput } from "../config/config.ts";
+import { flagName } from "../config/names.ts";
 import { readRunConfig } from "./folder.ts";
 import { dataFile } from "./run_data.ts";
 

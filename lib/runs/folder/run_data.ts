@@ -8,7 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { isDemo, type RunConfig } from "../config.ts";
+import { isDemo, type RunConfig } from "../config/config.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError } from "../../base/errors.ts";
 import { exists, linesOf, writeAtomically } from "../../base/files.ts";

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { sealedJson, unsealed } from "../../base/checksum.ts";
 import { InputError } from "../../base/errors.ts";
 import type { EpochRecord } from "../../report/report.ts";
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 
 /** Where a run stands; together with weights and moments, all that resuming needs. */
 export type TrainState = {

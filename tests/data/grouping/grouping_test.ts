@@ -3,7 +3,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { inspectData, loadExperiment } from "../../../lib/runs/experiment.ts";
 import { createRandom } from "../../../lib/base/random.ts";
-import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import type { Sample } from "../../../lib/data/sample.ts";
 import { readManifest } from "../../../lib/data/manifest.ts";
 import { readFolders } from "../../../lib/data/folders.ts";

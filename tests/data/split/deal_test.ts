@@ -5,7 +5,7 @@ import { inspectData, loadExperiment } from "../../../lib/runs/experiment.ts";
 import type { Sample } from "../../../lib/data/sample.ts";
 import { thin } from "../../../lib/data/split/deal.ts";
 import { InputError } from "../../../lib/base/errors.ts";
-import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import { scene, writeFiles } from "../../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { inspectData, loadExperiment } from "../../../lib/runs/experiment.ts";
 import type { Inspection } from "../../../lib/data/audit/inspect.ts";
 import { InputError } from "../../../lib/base/errors.ts";
-import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import { picture, writeFiles } from "../../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());

@@ -9,7 +9,7 @@ import type { Tap, Trunk } from "../../../lib/model/features/trunk.ts";
 import { bindEncoder, encoderWarning, openEncoder } from "../../../lib/runs/encoder.ts";
 import { readNumerics, settleNumerics } from "../../../lib/runs/folder/numerics.ts";
 import { featureBatches } from "../../../lib/model/features/batches.ts";
-import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import type { Sample } from "../../../lib/data/sample.ts";
 import { readFolders } from "../../../lib/data/folders.ts";
 import { loadImage } from "../../../lib/images/image.ts";

@@ -15,7 +15,7 @@ import { evaluateRun } from "../../../lib/runs/evaluate.ts";
 import { compareCalibration } from "../../../lib/metrics/calibration.ts";
 import { readNumerics } from "../../../lib/runs/folder/numerics.ts";
 import { trainRun } from "../../../lib/runs/train.ts";
-import { resolveConfig, type RunInput } from "../../../lib/runs/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import { InputError } from "../../../lib/base/errors.ts";
 import { randomClip } from "../../../lib/model/encoders/clip.ts";
 import { loadWeights } from "../../../lib/weights/load.ts";

@@ -11,7 +11,7 @@ import {
   writeCheckpoint,
 } from "../../../lib/runs/folder/folder.ts";
 import { type TrainState } from "../../../lib/runs/folder/train_state.ts";
-import { resolveConfig, type RunConfig } from "../../../lib/runs/config.ts";
+import { resolveConfig, type RunConfig } from "../../../lib/runs/config/config.ts";
 import { withFolder } from "../../folders.ts";
 
 const configOf = (out: string, run: string) => resolveConfig({ out, run }) as RunConfig & { run: string };

@@ -5,7 +5,7 @@ import { type TrainState } from "../../../lib/runs/folder/train_state.ts";
 import { type Experiment, loadExperiment } from "../../../lib/runs/experiment.ts";
 import { loadRunData, writeRunData } from "../../../lib/runs/folder/run_data.ts";
 import { InputError } from "../../../lib/base/errors.ts";
-import { resolveConfig, type RunConfig, type RunInput } from "../../../lib/runs/config.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import { picture, writeFiles, writePictures } from "../../folders.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { createRandom } from "../base/random.ts";
-import { type Ranked, recount } from "./ranking.ts";
+import { createRandom } from "../../base/random.ts";
+import { type Ranked, recount } from "../ranking.ts";
 
 /** Predictions by the unit that they are drawn with. */
 export type Units = {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { InputError } from "../base/errors.ts";
-import type { ClassFolders, DataRequest, DataSource } from "../data/split/request.ts";
+import { InputError } from "../../base/errors.ts";
+import type { ClassFolders, DataRequest, DataSource } from "../../data/split/request.ts";
 import { dataSet, isDemo, type RunConfig, testSets } from "./config.ts";
 
 /**

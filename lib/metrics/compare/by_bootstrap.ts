@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { enoughGroups, type Interval, middle95 } from "./bootstrap.ts";
-import { checkPaired } from "./compare_aucs.ts";
-import { type MetricName, metrics } from "./metrics/mod.ts";
-import { checkProbabilities, rankScores } from "./ranking.ts";
-import { checkSamples, drawUnits, numberUnits, resampled } from "./resample.ts";
+import { enoughGroups, type Interval, middle95 } from "../intervals/bootstrap.ts";
+import { checkPaired } from "./aucs.ts";
+import { type MetricName, metrics } from "../metrics/mod.ts";
+import { checkProbabilities, rankScores } from "../ranking.ts";
+import { checkSamples, drawUnits, numberUnits, resampled } from "../intervals/resample.ts";
 
 /** The difference of a metric between two detectors. */
 export type BootstrapComparison = {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type IntervalName, type MetricName, metricNames, metrics } from "./metrics/mod.ts";
-import { checkProbabilities, rankScores } from "./ranking.ts";
+import { type IntervalName, type MetricName, metricNames, metrics } from "../metrics/mod.ts";
+import { checkProbabilities, rankScores } from "../ranking.ts";
 import { checkSamples, drawUnits, numberUnits, resampled } from "./resample.ts";
 
 /** The two ends of an interval. */

@@ -7,17 +7,17 @@
  */
 import { flagName, nearestName } from "./names.ts";
 import { augmentationOf, perturbationsOf } from "./perturbations.ts";
-import { ladderNames } from "../images/perturbations/mod.ts";
+import { ladderNames } from "../../images/perturbations/mod.ts";
 import { z } from "zod";
-import { type LayoutSpec, type PairSpec, parseSpec } from "../data/spec.ts";
-import { compressions, videosChoices } from "../data/layouts/vocabulary.ts";
-import { layoutTitles } from "../data/layouts/mod.ts";
-import { backendNames, backendTitles } from "../backend/backends/mod.ts";
-import { InputError } from "../base/errors.ts";
-import { detectorNames, detectors, detectorSettings } from "../model/detectors/mod.ts";
-import { encoderNames } from "../model/encoders/mod.ts";
-import { videoLevelNames } from "../metrics/levels.ts";
-import { lossNames } from "../training/losses/mod.ts";
+import { type LayoutSpec, type PairSpec, parseSpec } from "../../data/spec.ts";
+import { compressions, videosChoices } from "../../data/layouts/vocabulary.ts";
+import { layoutTitles } from "../../data/layouts/mod.ts";
+import { backendNames, backendTitles } from "../../backend/backends/mod.ts";
+import { InputError } from "../../base/errors.ts";
+import { detectorNames, detectors, detectorSettings } from "../../model/detectors/mod.ts";
+import { encoderNames } from "../../model/encoders/mod.ts";
+import { videoLevelNames } from "../../metrics/levels.ts";
+import { lossNames } from "../../training/losses/mod.ts";
 import type { RunConfig, RunInput } from "./run_config.ts";
 
 export type { RunConfig, RunInput } from "./run_config.ts";

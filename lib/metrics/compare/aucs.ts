@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { InputError } from "../base/errors.ts";
+import { InputError } from "../../base/errors.ts";
 import { twoSidedP } from "./normal.ts";
-import { checkScores, classCounts, type Ranked, rankScores } from "./ranking.ts";
+import { checkScores, classCounts, type Ranked, rankScores } from "../ranking.ts";
 
 /** Two AUCs on the same predictions. */
 export type AucComparison = {

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { InputError } from "../base/errors.ts";
-import type { Augmentation } from "../images/perturbations/augment.ts";
+import { InputError } from "../../base/errors.ts";
+import type { Augmentation } from "../../images/perturbations/augment.ts";
 import {
   ladderNames,
   parsePerturbations,
   perturbationNames,
   perturbations,
-} from "../images/perturbations/mod.ts";
-import { type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
+} from "../../images/perturbations/mod.ts";
+import { type Perturbation, perturbationName } from "../../images/perturbations/perturbation.ts";
 import { nearestName } from "./names.ts";
 import type { RunConfig } from "./run_config.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createGroups } from "../base/groups.ts";
+import { createGroups } from "../../base/groups.ts";
 
 /**
  * The number of each thing's group, from 0 in the order in which groups are met: things that share an identity are in one, and so
