@@ -18,6 +18,33 @@ export function tensorsOf(dict: StateDict): Map<string, tf.Tensor> {
   return tensors;
 }
 
+/**
+ * Trainable variables of a state dict's float32 entries, in the order of `shapes`; the caller owns them.
+ *
+ * @param shapes the entries' shapes by key, all of which the dict has: see `checkState()`
+ */
+export function variablesOf(
+  dict: StateDict,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): Map<string, tf.Variable> {
+  const variables = new Map<string, tf.Variable>();
+  for (const [key, shape] of shapes) {
+    const values = tf.tensor(dict.get(key)!.data as Float32Array, [...shape], "float32");
+    variables.set(key, toVariable(values, { trainable: true }));
+  }
+  return variables;
+}
+
+/** Float32 tensors as a state dict: copies, independent of them. */
+export function stateOf(tensors: ReadonlyMap<string, tf.Tensor>): StateDict {
+  const dict: StateDict = new Map();
+  for (const [key, tensor] of tensors) {
+    const data = Float32Array.from(tensor.dataSync());
+    dict.set(key, { dtype: "float32", shape: [...tensor.shape], data });
+  }
+  return dict;
+}
+
 /** A variable that takes over the tensor it starts as, which is freed as a handle of its own. */
 export function toVariable(initial: tf.Tensor, options: { readonly trainable: boolean }): tf.Variable {
   const variable = tf.variable(initial, options.trainable);

@@ -7,7 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { printable } from "../base/printable.ts";
-import { type RunConfig } from "../runs/config/config.ts";
+import type { RunConfig } from "../runs/config/config.ts";
 import { flagName } from "../runs/config/names.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
 import { folderName, readRunConfig } from "../runs/folder/folder.ts";

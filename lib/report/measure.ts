@@ -52,12 +52,10 @@ export function measureTest(
   const { threshold, how = "mean", isBrief = false, prior = 0 } = options;
   const labels = images.map(({ label }) => label);
   const groups = images.map(({ label, video }) => `${label} ${video}`);
-  const measured = (labels: readonly number[], scored: readonly ArrayLike<number>[]) => ({
-    metrics: evaluateScores(labels, scored[0], { threshold }),
-    runs: scored.length > 1
-      ? scored.map((scores) => evaluateScores(labels, scores, { threshold }))
-      : undefined,
-  });
+  const measured = (labels: readonly number[], scored: readonly ArrayLike<number>[]) => {
+    const all = scored.map((scores) => evaluateScores(labels, scores, { threshold }));
+    return { metrics: all[0], runs: all.length > 1 ? all : undefined };
+  };
   // Methods make videos of one name from the same originals: 000_003 by each of FaceForensics++'s four.
   const frames = images.map(({ label, video, method = "" }) => ({ label, video: `${method}/${video}` }));
   const videos = scored.map((scores) =>

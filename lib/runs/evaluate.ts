@@ -30,7 +30,7 @@ import {
 import { describeEncoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
 import { newRunName, progressOf, readRunConfig } from "./folder/folder.ts";
-import { type TrainState } from "./folder/train_state.ts";
+import type { TrainState } from "./folder/train_state.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { checkOwnData, runOfWeights, withDataOf } from "./folder/own_data.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../report/report.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { dispose, toVariable } from "../backend/tensors.ts";
+import { dispose, stateOf, toVariable } from "../backend/tensors.ts";
 import type { StateDict } from "../weights/state.ts";
 
 /** AdamW's settings; PyTorch's defaults, but the reference's learning rate. */
@@ -64,22 +64,13 @@ export function adamW(
  * ```
  */
 export function optimizerState(optimizer: Optimizer): StateDict {
-  const dict: StateDict = new Map([
-    ["step", { dtype: "int32", shape: [], data: Int32Array.of(optimizer.step) }],
-  ]);
-  for (const [key, { m, v }] of optimizer.moments) {
-    dict.set(`exp_avg.${key}`, {
-      dtype: "float32",
-      shape: [...m.shape],
-      data: Float32Array.from(m.dataSync()),
-    });
-    dict.set(`exp_avg_sq.${key}`, {
-      dtype: "float32",
-      shape: [...v.shape],
-      data: Float32Array.from(v.dataSync()),
-    });
-  }
-  return dict;
+  const moments = new Map(
+    [...optimizer.moments].flatMap(([key, { m, v }]) =>
+      [[`exp_avg.${key}`, m], [`exp_avg_sq.${key}`, v]] as const
+    ),
+  );
+  const step = { dtype: "int32", shape: [], data: Int32Array.of(optimizer.step) };
+  return new Map([["step", step], ...stateOf(moments)]);
 }
 
 /**

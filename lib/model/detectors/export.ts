@@ -8,7 +8,7 @@ import { InputError } from "../../base/errors.ts";
 import { loadStateDict, loadWeights } from "../../weights/load.ts";
 import { savePth } from "../../weights/pth.ts";
 import { saveSafetensors } from "../../weights/safetensors.ts";
-import { type StateDict } from "../../weights/state.ts";
+import type { StateDict } from "../../weights/state.ts";
 
 // Plain numbers that OpenAI's files keep among the tensors, and open_clip's model has no place for.
 const notWeights = new Set(["input_resolution", "context_length", "vocab_size"]);

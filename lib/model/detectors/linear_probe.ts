@@ -5,9 +5,9 @@
  *
  * @module
  */
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
-import { toVariable } from "../../backend/tensors.ts";
+import { stateOf, variablesOf } from "../../backend/tensors.ts";
 import { InputError } from "../../base/errors.ts";
 import { createRandom } from "../../base/random.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
@@ -56,12 +56,7 @@ function bindProbe(dict: StateDict): Detector {
   const dim = dict.get("head.weight")?.shape[1] ?? 0;
   const shapes = new Map([["head.weight", [2, dim]], ["head.bias", [2]]]);
   checkState(dict, shapes, { what: "a linear probe" });
-  const weights = new Map(
-    [...shapes].map(([key, shape]) => {
-      const values = tf.tensor(dict.get(key)!.data as Float32Array, shape, "float32");
-      return [key, toVariable(values, { trainable: true })];
-    }),
-  );
+  const weights = variablesOf(dict, shapes);
   const params = {
     weight: weights.get("head.weight") as tf.Tensor as tf.Tensor2D,
     bias: weights.get("head.bias") as tf.Tensor as tf.Tensor1D,
@@ -73,14 +68,7 @@ function bindProbe(dict: StateDict): Detector {
     weights,
     forward,
     scores: (features) => fakeProbability(() => forward(features, { training: false })),
-    state: () =>
-      new Map(
-        [...weights].map(([key, weight]) => [key, {
-          dtype: "float32",
-          shape: [...weight.shape],
-          data: Float32Array.from(weight.dataSync()),
-        }]),
-      ),
+    state: () => stateOf(weights),
     close: () => weights.forEach((weight) => weight.dispose()),
   };
 }

@@ -22,7 +22,7 @@ import {
   type Norm,
 } from "../layers.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
-import { dispose, toVariable } from "../../backend/tensors.ts";
+import { dispose, stateOf, toVariable, variablesOf } from "../../backend/tensors.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import { type Detector, type DetectorKind, fakeProbability } from "./detector.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
@@ -188,14 +188,7 @@ export function bindForgeLens(
       `Cannot bind ForgeLens: expected a width that ${config.heads} heads divide but found ${config.dim}`,
     );
   }
-  const weights = new Map<string, tf.Variable>();
-  for (const [key, shape] of shapes) {
-    weights.set(
-      key,
-      toVariable(tf.tensor(dict.get(key)!.data as Float32Array, [...shape], "float32"), { trainable: true }),
-    );
-  }
-  return { config, weights };
+  return { config, weights: variablesOf(dict, shapes) };
 }
 
 /**
@@ -255,15 +248,7 @@ export function logits(
  * ```
  */
 export function forgeLensState(model: ForgeLens): StateDict {
-  const dict: StateDict = new Map();
-  for (const [key, variable] of model.weights) {
-    dict.set(key, {
-      dtype: "float32",
-      shape: [...variable.shape],
-      data: Float32Array.from(variable.dataSync()),
-    });
-  }
-  return dict;
+  return stateOf(model.weights);
 }
 
 /** Key → shape of a ForgeLens state dict, in PyTorch's order. */

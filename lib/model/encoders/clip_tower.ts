@@ -45,18 +45,24 @@ export function clipTower(
   };
 }
 
+/** A tower of a published shape with seeded random weights. */
+export function randomTower(
+  name: ClipName,
+  { kind, settings }: Pick<Tower, "kind" | "settings">,
+): Tower {
+  return clipTower(bindClip(randomClip(clipModels[name], 0), settings), {
+    kind,
+    name: `${name} with random weights`,
+    warning: `The encoder is ${name} with random weights: timings are real, scores mean nothing.`,
+  });
+}
+
 /** A tower that OpenAI published. */
 function published(name: ClipName): EncoderKind {
   return {
     about: `CLIP ${name} with OpenAI's weights`,
     async bind({ settings, file, random, check, report, signal }) {
-      if (random) {
-        return clipTower(bindClip(randomClip(clipModels[name], 0), settings), {
-          kind: name,
-          name: `${name} with random weights`,
-          warning: `The encoder is ${name} with random weights: timings are real, scores mean nothing.`,
-        });
-      }
+      if (random) return randomTower(name, { kind: name, settings });
       const path = await clipWeights({
         model: name,
         path: file,

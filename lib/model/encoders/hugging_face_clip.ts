@@ -8,8 +8,8 @@ import { InputError } from "../../base/errors.ts";
 import { exists, readJson } from "../../base/files.ts";
 import { isHuggingFace } from "../../weights/hugging_face.ts";
 import { loadStateDict } from "../../weights/load.ts";
-import { bindClip, clipModels, randomClip } from "./clip.ts";
-import { clipTower, modelName } from "./clip_tower.ts";
+import { bindClip } from "./clip.ts";
+import { clipTower, modelName, randomTower } from "./clip_tower.ts";
 import type { EncoderKind, TowerSettings } from "./encoder.ts";
 
 const REPOSITORY = "openai/clip-vit-base-patch16";
@@ -19,13 +19,7 @@ const kind = "hf-clip-vit-base-patch16";
 export const huggingFaceClip: EncoderKind = {
   about: `CLIP ViT-B/16 from Hugging Face's cache (${REPOSITORY})`,
   async bind({ settings, file, random, check, report }) {
-    if (random) {
-      return clipTower(bindClip(randomClip(clipModels["ViT-B-16"], 0), settings), {
-        kind,
-        name: "ViT-B-16 with random weights",
-        warning: "The encoder is ViT-B-16 with random weights: timings are real, scores mean nothing.",
-      });
-    }
+    if (random) return randomTower("ViT-B-16", { kind, settings });
     const path = file ?? await cachedFile();
     report?.({ type: "note", message: `Loading CLIP from ${path}` });
     const dict = await loadStateDict(path);

@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { isOnGpu } from "../../backend/raw.ts";
 import { takeBreath } from "../../base/breath.ts";
 import type { TaskOptions } from "../../base/task.ts";
+import { TOGETHER_ON_GPU } from "../features/batches.ts";
 import { type FeatureCache, openFeatureCache } from "../features/cache.ts";
 import type { KeepOptions, Tap, Trunk } from "../features/trunk.ts";
 import { clsTokenOf } from "./clip.ts";
@@ -108,8 +109,8 @@ async function encode(
   return tokens;
 }
 
-/** Images in every call of an encoder: a batch of training leaves a GPU idle. */
-const TOGETHER = { cpu: 8, gpu: 64 };
+/** Images in every call of an encoder on a CPU. */
+const TOGETHER_ON_CPU = 8;
 
 /**
  * Encodes images in batches of one size, the last filled up with its first image: matrix products may sum in another order at
@@ -119,7 +120,7 @@ async function inPaddedBatches(
   images: readonly Uint8Array[],
   encode: (images: readonly Uint8Array[]) => Promise<tf.Tensor3D>,
 ): Promise<tf.Tensor3D> {
-  const size = isOnGpu() ? TOGETHER.gpu : TOGETHER.cpu;
+  const size = isOnGpu() ? TOGETHER_ON_GPU : TOGETHER_ON_CPU;
   const parts: tf.Tensor3D[] = [];
   for (let from = 0; from < images.length; from += size) {
     const some = images.slice(from, from + size);

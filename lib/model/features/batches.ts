@@ -18,7 +18,7 @@ import type { Trunk } from "./trunk.ts";
 export type FeatureBatch = { readonly features: tf.Tensor; readonly samples: readonly Sample[] };
 
 /** Images that a GPU encodes in one call: a batch of training leaves it idle. */
-const TOGETHER_ON_GPU = 64;
+export const TOGETHER_ON_GPU = 64;
 
 /**
  * A trunk's features of samples in the order given. The next batches' files are read and decoded while the caller works on this one.

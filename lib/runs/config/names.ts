@@ -4,10 +4,11 @@
  * @module
  */
 import { distance } from "fastest-levenshtein";
+import { dashed } from "../../base/dashed.ts";
 
 /** `batchSize` → `--batch-size`. */
 export function flagName(key: string): string {
-  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return `--${dashed(key)}`;
 }
 
 /** The known name with the fewest edits to `name`, if any is near. */

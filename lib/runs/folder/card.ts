@@ -22,7 +22,7 @@ import {
 import type { Encoder } from "../../model/encoders/encoder.ts";
 import { type EncoderName, encoderNames } from "../../model/encoders/mod.ts";
 import { loadWeights } from "../../weights/load.ts";
-import { type StateDict } from "../../weights/state.ts";
+import type { StateDict } from "../../weights/state.ts";
 import { type Numerics, type NumericsPrecision, precisionSchema } from "./numerics.ts";
 
 /** What a file of weights says of itself; older files say less. */

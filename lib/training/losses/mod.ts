@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dashed } from "../../base/dashed.ts";
 import { crossEntropy } from "./cross_entropy.ts";
 import { focal } from "./focal.ts";
 import type { Loss } from "./loss.ts";
@@ -41,8 +42,4 @@ export const lossNames = Object.keys(losses).map(dashed) as [LossName, ...LossNa
 export function lossNamed(name: LossName): Loss {
   const key = (Object.keys(losses) as (keyof typeof losses)[]).find((each) => dashed(each) === name)!;
   return losses[key];
-}
-
-function dashed(key: string): string {
-  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
