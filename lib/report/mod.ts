@@ -43,6 +43,8 @@ export type {
   LevelResult,
   Prediction,
   RunReport,
+  ScoreReport,
+  ThresholdResult,
 } from "./report.ts";
 export type { ChartOptions, ChartSpec } from "./style.ts";
 export { type Table, tableMarkdown, tableText } from "./table.ts";

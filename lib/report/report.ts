@@ -29,6 +29,22 @@ export type Prediction = {
   readonly path: string;
   /** The index of the training seed, or of the repeat, that scored it, from 0. */
   readonly run: number;
+  /** The videos of its set that share persons or an original, as one name for all of them; missing where that is not known. */
+  readonly persons?: string;
+};
+
+/** How a test's answers turn out at a threshold that was chosen before it. */
+export type ThresholdResult = {
+  /** How it was chosen: `eer`, or `fpr-5` for at most 5 % of the reals called fake. */
+  readonly by: string;
+  /** Scores of at least this count as fake. */
+  readonly threshold: number;
+  readonly accuracy: number;
+  readonly balancedAccuracy: number;
+  /** The share of the test's reals that is called fake; null without reals. */
+  readonly falsePositiveRate: number | null;
+  /** The share of the test's fakes that is called fake; null without fakes. */
+  readonly truePositiveRate: number | null;
 };
 
 /** A test at video level. */
@@ -40,10 +56,18 @@ export type LevelResult = {
   readonly intervals?: Intervals;
   /** As at frame level. */
   readonly runs?: readonly Metrics[];
+  /** As at frame level. */
+  readonly chosen?: readonly ThresholdResult[];
 };
 
 /** One method's fakes against all reals, or one origin's reals against all fakes. */
-export type GroupResult = { readonly name: string; readonly metrics: Metrics };
+export type GroupResult = {
+  readonly name: string;
+  /** Of the first run. */
+  readonly metrics: Metrics;
+  /** One per training seed or repeat, where there are several. */
+  readonly runs?: readonly Metrics[];
+};
 
 /** The metrics of one test: a set and split under one perturbation. */
 export type EvaluationResult = {
@@ -61,6 +85,8 @@ export type EvaluationResult = {
   readonly calibration?: CalibrationComparison;
   /** One per training seed or repeat, `metrics` first; tables and charts then show mean ± sd. */
   readonly runs?: readonly Metrics[];
+  /** At the threshold chosen on validation images, one per training seed; missing where none was chosen. */
+  readonly chosen?: readonly ThresholdResult[];
   /** The same at video level; missing where every image is a video of its own, and in older reports. */
   readonly video?: LevelResult;
   /** By method of the fakes, worst AUC first, at video level where there is one; missing with one method. */
@@ -118,6 +144,11 @@ export type RunReport = {
   readonly warnings: readonly string[];
 };
 
+/** As much of a report as there is where the scores are another program's; its pages, tables and charts are the same. */
+export type ScoreReport =
+  & Omit<RunReport, "preset" | "encoder" | "backend">
+  & Partial<Pick<RunReport, "preset" | "encoder" | "backend">>;
+
 /** A result at one of its levels. */
 export type LevelledResult = EvaluationResult & {
   /** `image` where every image is a video of its own. */
@@ -129,8 +160,8 @@ export function byLevel(results: readonly EvaluationResult[]): LevelledResult[] 
   return results.flatMap((result): LevelledResult[] => {
     const { video, ...others } = result;
     if (!video) return [{ ...others, level: "image" }];
-    const { metrics, intervals, runs } = video;
-    return [{ ...others, metrics, intervals, runs, level: "video" }, { ...others, level: "frame" }];
+    const { metrics, intervals, runs, chosen } = video;
+    return [{ ...others, metrics, intervals, runs, chosen, level: "video" }, { ...others, level: "frame" }];
   });
 }
 
@@ -176,7 +207,7 @@ export function testName(result: Pick<EvaluationResult, "set" | "split" | "pertu
 }
 
 /** The text of metrics.json. */
-export function metricsJson(report: RunReport): string {
+export function metricsJson(report: ScoreReport): string {
   return JSON.stringify(report, null, 2) + "\n";
 }
 
@@ -216,7 +247,7 @@ export function historyCsv(history: readonly EpochRecord[]): string {
  * program reads the file, `csvRows()` or `unguarded()` takes it off.
  */
 export function predictionsCsv(predictions: readonly Prediction[]): string {
-  return csvText(predictions, {
-    columns: ["set", "split", "perturbation", "video", "method", "label", "score", "path", "run"],
-  });
+  const columns = ["set", "split", "perturbation", "video", "method", "label", "score", "path", "run"];
+  const isKnown = predictions.some(({ persons }) => persons !== undefined);
+  return csvText(predictions, { columns: isKnown ? [...columns, "persons"] : columns });
 }

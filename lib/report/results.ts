@@ -8,10 +8,10 @@ import { takeBreath } from "../base/breath.ts";
 import { writeWhole } from "../base/files.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { reportHtml } from "./page.ts";
-import { historyCsv, metricsJson, type Prediction, predictionsCsv, type RunReport } from "./report.ts";
+import { historyCsv, metricsJson, type Prediction, predictionsCsv, type ScoreReport } from "./report.ts";
 
 /** A report and the scores behind it. */
-export type Results = { readonly report: RunReport; readonly predictions: readonly Prediction[] };
+export type Results = { readonly report: ScoreReport; readonly predictions: readonly Prediction[] };
 
 /**
  * Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the first is
