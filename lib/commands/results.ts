@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { printable } from "../base/printable.ts";
 import type { EvaluationResult, RunReport } from "../report/report.ts";
 import { tableText } from "../report/table.ts";
+import { chosenThresholdTable } from "../report/tables/chosen_threshold.ts";
+import { methodTable, originTable } from "../report/tables/groups.ts";
 import { referenceTable } from "../report/tables/reference.ts";
 import { resultsTable } from "../report/tables/results.ts";
 import { thresholdTable } from "../report/tables/threshold.ts";
@@ -41,7 +43,16 @@ export async function printResults(
 }
 
 function printTables(results: readonly EvaluationResult[]): void {
-  for (const table of [resultsTable(results), thresholdTable(results), referenceTable(results)]) {
+  const tables = [
+    resultsTable,
+    methodTable,
+    originTable,
+    chosenThresholdTable,
+    thresholdTable,
+    referenceTable,
+  ];
+  for (const make of tables) {
+    const table = make(results);
     if (table) console.log(`\n${tableText(table)}`);
   }
 }

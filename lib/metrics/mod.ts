@@ -41,5 +41,5 @@ export {
 } from "./levels.ts";
 export { type IntervalName, type MetricName, metrics, type MetricValues } from "./metrics/mod.ts";
 export type { Confusion } from "./ranking.ts";
-export { chooseThreshold, type ThresholdChoice } from "./threshold.ts";
+export { chooseThreshold, type ThresholdChoice, thresholdChoices, type ThresholdName } from "./threshold.ts";
 export { tprAtFpr } from "./tpr_at_fpr.ts";

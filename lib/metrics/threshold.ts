@@ -13,6 +13,32 @@ import { checkFpr, stepsWithin } from "./tpr_at_fpr.ts";
 export type ThresholdChoice = { readonly by: "eer" } | { readonly by: "fpr"; readonly fpr: number };
 
 /**
+ * The choices by name, each with how a table says it. A further choice is a line here.
+ *
+ * @example
+ * ```ts
+ * import { chooseThreshold, thresholdChoices } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { choice, title } = thresholdChoices["fpr-5"];
+ * assertEquals(title, "FPR of at most 5 %");
+ * assertEquals(chooseThreshold([0, 1], [0.2, 0.6], choice), 0.4);
+ * ```
+ */
+export const thresholdChoices = {
+  eer: { title: "EER", choice: { by: "eer" } },
+  "fpr-1": { title: "FPR of at most 1 %", choice: { by: "fpr", fpr: 0.01 } },
+  "fpr-5": { title: "FPR of at most 5 %", choice: { by: "fpr", fpr: 0.05 } },
+  "fpr-10": { title: "FPR of at most 10 %", choice: { by: "fpr", fpr: 0.1 } },
+} as const satisfies Readonly<Record<string, { readonly title: string; readonly choice: ThresholdChoice }>>;
+
+/** A choice's name. */
+export type ThresholdName = keyof typeof thresholdChoices;
+
+/** All of them. */
+export const thresholdNames = Object.keys(thresholdChoices) as [ThresholdName, ...ThresholdName[]];
+
+/**
  * The threshold that validation scores give: scores of at least this count as fake.
  *
  * The candidates are the distinct scores, as the lowest that is still called fake. `eer` takes the one with the least difference of

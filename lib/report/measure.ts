@@ -3,27 +3,47 @@
  *
  * @module
  */
-import { bootstrapIntervals } from "../metrics/intervals/bootstrap.ts";
+import { bootstrapIntervals, type Intervals, resamplesFor } from "../metrics/intervals/bootstrap.ts";
+import { groupsOf } from "../metrics/intervals/groups_of.ts";
 import { type GroupedScores, metricsByMethod, metricsByOrigin } from "../metrics/by_group.ts";
 import { compareCalibration } from "../metrics/calibration.ts";
-import { evaluateScores } from "../metrics/evaluate.ts";
-import { valuesByVideo, type VideoLevel, videoScores } from "../metrics/levels.ts";
-import type { EvaluationResult, GroupResult, LevelResult } from "./report.ts";
+import { evaluateScores, type Metrics } from "../metrics/evaluate.ts";
+import { valuesByVideo, type VideoLevel, type VideoScores, videoScores } from "../metrics/levels.ts";
+import {
+  chooseThreshold,
+  thresholdChoices,
+  type ThresholdName,
+  thresholdNames,
+} from "../metrics/threshold.ts";
+import { answersOf, type EvaluationResult, type GroupResult, type ThresholdResult } from "./report.ts";
 
 /** What is known of a scored image. */
 export type ScoredImage = {
   /** 0 real, 1 fake. */
   readonly label: 0 | 1;
-  /** Unique within the class; the image's own name where it is of no video. */
+  /** Unique within the class and method; the image's own name where it is of no video. */
   readonly video: string;
   /** How a fake was made, or where a real one is from; undefined where that is unknown. */
   readonly method?: string;
+  /** One name for all videos that share persons or an original, as {@link personsOf} gives it; undefined where that is unknown. */
+  readonly persons?: string;
+};
+
+/** A threshold chosen before the test, for each level. */
+export type ChosenThreshold = {
+  /** How it was chosen: a name of {@link thresholdChoices}. */
+  readonly by: string;
+  /** null, as that of videos, where the choice could not be kept. */
+  readonly frame: number | null;
+  readonly video: number | null;
 };
 
 /** How a test's scores are measured. */
 export type MeasureOptions = {
   /** From which score on an image or video counts as fake; 0.5 unless given. */
   readonly threshold?: number;
+  /** Chosen on other images, one for each array of scores; measured beside `threshold`. */
+  readonly chosen?: readonly ChosenThreshold[];
   /** How a video's score is made of its frames'; `mean` unless given. */
   readonly how?: VideoLevel;
   /** Leaves out intervals, methods and origins, as for perturbed tests. */
@@ -32,10 +52,32 @@ export type MeasureOptions = {
   readonly prior?: number;
 };
 
+/** What {@link measureTest} finds. */
+export type MeasuredTest = Pick<
+  EvaluationResult,
+  | "metrics"
+  | "intervals"
+  | "drawnBy"
+  | "calibration"
+  | "runs"
+  | "chosen"
+  | "video"
+  | "methods"
+  | "origins"
+>;
+
+/** The scores of a level, one array for each training seed or repeat, and what a bootstrap draws together. */
+type Level = {
+  readonly labels: readonly number[];
+  readonly scored: readonly ArrayLike<number>[];
+  readonly units?: readonly string[];
+};
+
 /**
  * Measures one test.
  *
- * Where every image is a video of its own there is no video level. Intervals are by video at either level.
+ * Where every image is a video of its own there is no video level. Intervals are by video at either level, or where it is known
+ * which videos share persons by all of these together; with more than 200,000 predictions they are of fewer resamples.
  *
  * @param scored the images' scores, in [0, 1], one array for each training seed or repeat; the first is what is reported, and all
  * give mean ± sd
@@ -45,60 +87,141 @@ export function measureTest(
   images: readonly ScoredImage[],
   scored: readonly Float64Array[],
   options: MeasureOptions = {},
-): Pick<
-  EvaluationResult,
-  "metrics" | "intervals" | "calibration" | "runs" | "video" | "methods" | "origins"
-> {
-  const { threshold, how = "mean", isBrief = false, prior = 0 } = options;
+): MeasuredTest {
+  const { threshold, chosen = [], isBrief = false, prior = 0 } = options;
   const labels = images.map(({ label }) => label);
-  const groups = images.map(({ label, video }) => `${label} ${video}`);
-  const measured = (labels: readonly number[], scored: readonly ArrayLike<number>[]) => {
-    const all = scored.map((scores) => evaluateScores(labels, scores, { threshold }));
-    return { metrics: all[0], runs: all.length > 1 ? all : undefined };
+  const videos = toVideos(images, scored, options);
+  const isGrouped = images.some(({ persons }) => persons !== undefined);
+  const [{ videos: names, videoOf, firstRows }] = videos;
+  const hasVideos = firstRows.length < images.length;
+  // Joined by persons; a video whose persons are not known stands for itself.
+  const units = firstRows.map((row, video) => images[row].persons ?? `${images[row].label} ${names[video]}`);
+  const measured = ({ labels, scored, units }: Level, level: "frame" | "video") => {
+    const runs = scored.map((scores) => evaluateScores(labels, scores, { threshold }));
+    return {
+      metrics: runs[0],
+      runs: runs.length > 1 ? runs : undefined,
+      intervals: isBrief ? undefined : intervalsOf({ labels, scored, units }, threshold),
+      chosen: chosen.length === scored.length
+        ? thresholdResults({ labels, scored }, { chosen, level })
+        : undefined,
+    };
   };
-  // Methods make videos of one name from the same originals: 000_003 by each of FaceForensics++'s four.
-  const frames = images.map(({ label, video, method = "" }) => ({ label, video: `${method}/${video}` }));
-  const videos = scored.map((scores) =>
-    videoScores(frames.map((frame, i) => ({ ...frame, score: scores[i] })), { how })
-  );
-  const [first] = videos;
-  const hasVideos = first.labels.length < images.length;
-  const video: LevelResult | undefined = hasVideos
-    ? {
-      how,
-      ...measured(first.labels, videos.map(({ scores }) => scores)),
-      intervals: isBrief ? undefined : bootstrapIntervals(first.labels, first.scores, { seed: 0, threshold }),
-    }
-    : undefined;
   const methods = images.map(({ method }) => method ?? "");
-  const grouped: GroupedScores = hasVideos
-    ? {
-      labels: first.labels,
-      scores: first.scores,
-      methods: valuesByVideo(first, methods, { name: "method" }),
-    }
-    : { labels, scores: scored[0], methods };
+  const ofVideos = { labels: videos[0].labels, scored: videos.map(({ scores }) => scores) };
+  const top = hasVideos
+    ? { ...ofVideos, methods: valuesByVideo(videos[0], methods, { name: "method" }) }
+    : { labels, scored, methods };
   return {
-    ...measured(labels, scored),
-    intervals: isBrief ? undefined : bootstrapIntervals(labels, scored[0], { groups, seed: 0, threshold }),
+    ...measured({ labels, scored, units: Array.from(videoOf, (video) => units[video]) }, "frame"),
+    drawnBy: isBrief ? undefined : isGrouped ? "persons" : hasVideos ? "video" : "image",
     calibration: prior > 0 && prior < 1 ? compareCalibration(labels, scored[0], { from: prior }) : undefined,
-    video,
-    ...(isBrief ? {} : groupResults(grouped, threshold)),
+    video: hasVideos
+      ? {
+        how: options.how ?? "mean",
+        ...measured({ ...ofVideos, units: isGrouped ? units : undefined }, "video"),
+      }
+      : undefined,
+    ...(isBrief ? {} : groupResults(top, threshold)),
   };
 }
 
-/** By method of the fakes and by origin of the reals, worst first; neither where there is one alone. */
+/** Every choice of a threshold on validation images, for each level. */
+export type ThresholdChoices = { readonly [Name in ThresholdName]: Omit<ChosenThreshold, "by"> };
+
+/**
+ * The thresholds that validation images give: each choice at frame level and at video level, which are the same where every image is
+ * a video of its own.
+ *
+ * @param options.how how a video's score is made of its frames'; `mean` unless given
+ * @throws {Error} when there is no image, or a score is not finite
+ */
+export function thresholdsOn(
+  images: readonly ScoredImage[],
+  scores: Float64Array,
+  { how }: Pick<MeasureOptions, "how"> = {},
+): ThresholdChoices {
+  const labels = images.map(({ label }) => label);
+  const [videos] = toVideos(images, [scores], { how });
+  return Object.fromEntries(thresholdNames.map((name) => {
+    const { choice } = thresholdChoices[name];
+    return [name, {
+      frame: chooseThreshold(labels, scores, choice),
+      video: chooseThreshold(videos.labels, videos.scores, choice),
+    }];
+  })) as ThresholdChoices;
+}
+
+/**
+ * One name for all images whose videos share an identity, also by a chain of others; undefined for each where no two videos do, as
+ * then videos are what is independent.
+ *
+ * @param images with the persons or originals that each shows, where they are known
+ */
+export function personsOf(
+  images: readonly (ScoredImage & { readonly identities?: readonly string[] })[],
+): (string | undefined)[] {
+  const videos = images.map(({ label, method = "", video }) => `${label} ${method}/${video}`);
+  // Of a video's frames that do not say whom they show, one does it for all.
+  const groups = groupsOf(images.map(({ identities = [] }, i) => [`video ${videos[i]}`, ...identities]));
+  const first = new Map<number, string>();
+  const isShared = videos.some((video, i) => {
+    if (!first.has(groups[i])) first.set(groups[i], video);
+    return first.get(groups[i]) !== video;
+  });
+  return Array.from(groups, (group) => (isShared ? `${group}` : undefined));
+}
+
+/** The videos of each array of scores. */
+function toVideos(
+  images: readonly ScoredImage[],
+  scored: readonly Float64Array[],
+  { how = "mean" }: Pick<MeasureOptions, "how">,
+): VideoScores[] {
+  // Methods make videos of one name from the same originals: 000_003 by each of FaceForensics++'s four.
+  const names = images.map(({ video, method = "" }) => `${method}/${video}`);
+  return scored.map((scores) =>
+    videoScores(images.map(({ label }, i) => ({ label, video: names[i], score: scores[i] })), { how })
+  );
+}
+
+function intervalsOf({ labels, scored: [scores], units }: Level, threshold: number | undefined): Intervals {
+  const samples = resamplesFor(labels.length);
+  return bootstrapIntervals(labels, scores, { groups: units, samples, seed: 0, threshold });
+}
+
+/** Of each run with the threshold that was chosen for it; undefined where one has none. */
+function thresholdResults(
+  { labels, scored }: Level,
+  { chosen, level }: { readonly chosen: readonly ChosenThreshold[]; readonly level: "frame" | "video" },
+): ThresholdResult[] | undefined {
+  const results = chosen.flatMap(({ by, [level]: threshold }, run): ThresholdResult[] => {
+    if (threshold === null) return [];
+    return [answersOf(evaluateScores(labels, scored[run], { threshold }), { by })];
+  });
+  return results.length === chosen.length && results.length > 0 ? results : undefined;
+}
+
+/** By method of the fakes and by origin of the reals, worst first on average over runs; neither where there is one alone. */
 function groupResults(
-  grouped: GroupedScores,
+  { labels, scored, methods }: Level & Pick<GroupedScores, "methods">,
   threshold: number | undefined,
 ): Pick<EvaluationResult, "methods" | "origins"> {
-  const labels = new Set(Array.from(grouped.labels));
-  if (labels.size < 2) return {};
+  if (new Set(labels).size < 2) return {};
   const results = (by: typeof metricsByMethod): GroupResult[] | undefined => {
-    const { groups } = by(grouped, { threshold });
-    return groups.length < 2
-      ? undefined
-      : groups.map(({ name, metrics }) => ({ name: name || "unknown", metrics }));
+    const runs = new Map<string, Metrics[]>();
+    for (const scores of scored) {
+      for (const { name, metrics } of by({ labels, scores, methods }, { threshold }).groups) {
+        runs.set(name, [...runs.get(name) ?? [], metrics]);
+      }
+    }
+    if (runs.size < 2) return undefined;
+    const sum = (all: readonly Metrics[]) => all.reduce((sum, { auc }) => sum + auc!, 0);
+    return [...runs].sort(([, a], [, b]) => sum(a) - sum(b)).map(([name, all]) => ({
+      name: name || "unknown",
+      metrics: all[0],
+      runs: all.length > 1 ? all : undefined,
+    }));
   };
   return { methods: results(metricsByMethod), origins: results(metricsByOrigin) };
 }

@@ -49,6 +49,7 @@ export type {
 export type { ChartOptions, ChartSpec } from "./style.ts";
 export { type Table, tableMarkdown, tableText } from "./table.ts";
 export { calibrationTable } from "./tables/calibration.ts";
+export { chosenThresholdTable } from "./tables/chosen_threshold.ts";
 export { dataTable } from "./tables/data.ts";
 export { falseAlarmTable } from "./tables/false_alarms.ts";
 export { methodTable, originTable } from "./tables/groups.ts";

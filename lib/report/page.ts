@@ -4,7 +4,7 @@
  * @module
  */
 import { takeBreath } from "../base/breath.ts";
-import { charts } from "./charts/mod.ts";
+import { charts, chartSource } from "./charts/mod.ts";
 import { documentHtml } from "./document.ts";
 import { chartText, renderSvg } from "./render.ts";
 import { demoTitle, type Prediction, type ScoreReport } from "./report.ts";
@@ -38,7 +38,8 @@ export function reportCharts(
   { predictions = [], width }: { predictions?: readonly Prediction[]; width?: number } = {},
 ): ChartSpec[] {
   const demo = report.demo || report.results.some((result) => result.demo);
-  return Object.values(charts).flatMap((draw) => draw({ ...report, predictions }, { demo, width }) ?? []);
+  const source = chartSource(report, predictions);
+  return Object.values(charts).flatMap((draw) => draw(source, { demo, width }) ?? []);
 }
 
 /** The tables of a report that have something to say, in reading order. */

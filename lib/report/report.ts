@@ -40,7 +40,8 @@ export type ThresholdResult = {
   /** Scores of at least this count as fake. */
   readonly threshold: number;
   readonly accuracy: number;
-  readonly balancedAccuracy: number;
+  /** null with one class. */
+  readonly balancedAccuracy: number | null;
   /** The share of the test's reals that is called fake; null without reals. */
   readonly falsePositiveRate: number | null;
   /** The share of the test's fakes that is called fake; null without fakes. */
@@ -82,6 +83,8 @@ export type EvaluationResult = {
   /** Of the first training seed or repeat. */
   readonly metrics: Metrics;
   readonly intervals?: Intervals;
+  /** What the intervals' resamples draw, at either level: images, videos, or all videos that share persons or an original. */
+  readonly drawnBy?: "image" | "video" | "persons";
   readonly calibration?: CalibrationComparison;
   /** One per training seed or repeat, `metrics` first; tables and charts then show mean ± sd. */
   readonly runs?: readonly Metrics[];
@@ -167,6 +170,20 @@ export function byLevel(results: readonly EvaluationResult[]): LevelledResult[] 
 
 /** Mean and standard deviation (n - 1) of a metric over runs; `sd` is null with a single run. */
 export type Estimate = { readonly mean: number; readonly sd: number | null };
+
+/** What metrics say of the answers at their threshold. */
+export function answersOf(metrics: Metrics, { by }: Pick<ThresholdResult, "by">): ThresholdResult {
+  const { threshold, accuracy, balancedAccuracy, real, fake, confusion: [[, falseFake], [, trueFake]] } =
+    metrics;
+  return {
+    by,
+    threshold,
+    accuracy,
+    balancedAccuracy,
+    falsePositiveRate: real === 0 ? null : falseFake / real,
+    truePositiveRate: fake === 0 ? null : trueFake / fake,
+  };
+}
 
 /** The metrics that tables and charts can show: a report that is older than a metric has none of it. */
 export function metricsIn(results: readonly EvaluationResult[]): MetricName[] {

@@ -21,6 +21,7 @@ import {
 } from "./folder/card.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";
 import type { Trunk } from "../model/features/trunk.ts";
+import type { ChosenThreshold } from "../report/measure.ts";
 import type { Session } from "./session.ts";
 import { weightsPath } from "./folder/folder.ts";
 
@@ -138,6 +139,23 @@ export function trainedThreshold([first]: readonly TrainedDetector[]): number {
   return first?.source?.card?.threshold ?? THRESHOLD;
 }
 
+/**
+ * The threshold of each detector that was chosen on validation images, where all have one: for frames, and for videos too where their
+ * scores are made as they were then.
+ */
+export function chosenThresholds(
+  detectors: readonly TrainedDetector[],
+  { thresholdBy: by, videoScore }: Pick<RunConfig, "thresholdBy" | "videoScore">,
+): ChosenThreshold[] | undefined {
+  const all = detectors.flatMap(({ source }) => {
+    const { chosen } = source?.card ?? {};
+    const threshold = chosen?.thresholds[by];
+    if (!threshold) return [];
+    return [{ ...threshold, by, video: chosen.videoScore === videoScore ? threshold.video : null }];
+  });
+  return all.length === detectors.length ? all : undefined;
+}
+
 /** Tokens that are kept are rounded to half precision, so that `--no-cache` changes scores in their fourth digit. */
 function roundedOtherwise(card: WeightsCard | undefined, { cache }: RunConfig): string[] {
   const before = card?.config?.cache;
@@ -161,6 +179,15 @@ function batchedOtherwise(card: WeightsCard | undefined, { batchSize }: RunConfi
   ];
 }
 
+/** A threshold for videos whose scores are means of frames is none for those that are maxima. */
+function madeOtherwise(card: WeightsCard | undefined, { videoScore }: RunConfig): string[] {
+  const before = card?.chosen?.videoScore;
+  if (before === undefined || before === videoScore) return [];
+  return [
+    `Scores of videos are the ${videoScore} of their frames'; the weights' thresholds for videos were chosen for the ${before}, and are left out.`,
+  ];
+}
+
 /** What a reader of scores must know of the files that the heads are from. */
 export function doubtsOf(
   heads: readonly TrainedDetector[],
@@ -180,6 +207,7 @@ export function doubtsOf(
         ...card?.notes ?? [],
         ...roundedOtherwise(card, config),
         ...batchedOtherwise(card, config),
+        ...madeOtherwise(card, config),
       ];
       if (!card) {
         const { heads, activation, attendAcross } = config;

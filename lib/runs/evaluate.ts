@@ -19,6 +19,7 @@ import { tooFewGroups } from "../metrics/intervals/bootstrap.ts";
 import {
   bindDetector,
   checkTrunk,
+  chosenThresholds,
   configFor,
   doubtsOf,
   readWeights,
@@ -34,7 +35,8 @@ import type { TrainState } from "./folder/train_state.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { checkOwnData, runOfWeights, withDataOf } from "./folder/own_data.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../report/report.ts";
-import { type MeasureOptions, measureTest } from "../report/measure.ts";
+import { predictionsOf, resultOf } from "./scored_test.ts";
+import type { ChosenThreshold } from "../report/measure.ts";
 import { saveResults } from "../report/results.ts";
 import { openResultsFolder } from "./folder/results_folder.ts";
 import { openSession, type Session } from "./session.ts";
@@ -256,11 +258,21 @@ export async function testDetectors(
       scored,
       prior,
       threshold: trainedThreshold(detectors),
+      chosen: chosenFor(scored, { detectors, config }),
       how: config.videoScore,
       demo,
     }),
     predictions: predictionsOf(test, { perturbation, scored }),
   };
+}
+
+/** One chosen threshold for each array of scores: repeats of one detector share its own. */
+function chosenFor(
+  scored: readonly Float64Array[],
+  { detectors, config }: { readonly detectors: readonly TrainedDetector[]; readonly config: RunConfig },
+): ChosenThreshold[] | undefined {
+  const chosen = chosenThresholds(detectors, config);
+  return chosen && scored.map((_, i) => chosen[i % chosen.length]);
 }
 
 /** All that is known of a finished run. */
@@ -340,50 +352,4 @@ async function scoreRuns(
   const scored: Float64Array[] = [];
   for (let repeat = 0; repeat < config.runs; repeat++) scored.push(...await score());
   return scored;
-}
-
-function predictionsOf(
-  test: TestSet,
-  options: { readonly perturbation: string; readonly scored: readonly Float64Array[] },
-): Prediction[] {
-  return options.scored.flatMap((scores, run) =>
-    test.samples.map(({ video, method, label, source, path }, i): Prediction => ({
-      set: test.set,
-      split: test.split,
-      perturbation: options.perturbation,
-      video: video ?? source ?? path,
-      method: method ?? "",
-      label,
-      score: scores[i],
-      path: source ?? path,
-      run,
-    }))
-  );
-}
-
-/** A test's result; brief where it is perturbed. */
-export function resultOf(
-  test: TestSet,
-  options: MeasureOptions & {
-    readonly perturbation: string;
-    readonly scored: readonly Float64Array[];
-    readonly demo: boolean;
-  },
-): EvaluationResult {
-  const { perturbation, scored, demo } = options;
-  const { set, split } = test;
-  const isBrief = perturbation !== "none";
-  const images = test.samples.map(({ label, video, source, path, method }) => ({
-    label,
-    video: video ?? source ?? path,
-    method,
-  }));
-  return {
-    set,
-    split,
-    perturbation,
-    kind: isBrief ? "perturbed" : test.kind,
-    demo,
-    ...measureTest(images, scored, { ...options, isBrief }),
-  };
 }

@@ -19,6 +19,7 @@ import { cardOf, priorOf } from "./folder/card.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import { createDetector, trunkOf } from "./detectors.ts";
 import { otherLoss, scoreSamples } from "./evaluate.ts";
+import { scoredImage } from "./scored_test.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { exportFull } from "../model/detectors/export.ts";
 import {
@@ -37,6 +38,7 @@ import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "../metrics/evaluate.ts";
 import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./folder/numerics.ts";
 import { lossNamed } from "../training/losses/mod.ts";
+import { type ThresholdChoices, thresholdsOn } from "../report/measure.ts";
 import type { EpochRecord } from "../report/report.ts";
 import { otherImages, writeRunData } from "./folder/run_data.ts";
 import { openSession, type Session } from "./session.ts";
@@ -274,9 +276,9 @@ async function* trainEpochs(
       began = performance.now();
     }
     trainer.sync();
-    const validation = val.length > 0
+    const { validation, thresholds } = val.length > 0
       ? yield* reporting((report) => validate(training, { report, signal }))
-      : undefined;
+      : {};
     const best = config.select === "last"
       ? epoch === epochs
       : state.best === null || validation!.valAuc > state.best.auc;
@@ -290,6 +292,7 @@ async function* trainEpochs(
         numerics: { ...numerics, precision: { ...numerics.precision, head: trainer.precision } },
         set: train[0].set,
         prior: priorOf(train, config),
+        thresholds,
         epoch,
         seed,
       });
@@ -318,7 +321,10 @@ async function* trainEpochs(
 async function validate(
   training: Training & { readonly state: TrainState; readonly trunk: Trunk; readonly detector: Detector },
   options: TaskOptions,
-): Promise<{ valLoss: number; valAuc: number }> {
+): Promise<{
+  readonly validation?: { readonly valLoss: number; readonly valAuc: number };
+  readonly thresholds?: ThresholdChoices;
+}> {
   const { config, session: { experiment: { val } }, state, trunk, detector } = training;
   const [scores] = await scoreSamples([detector], trunk, {
     samples: val,
@@ -327,5 +333,8 @@ async function validate(
     ...options,
   });
   const { auc, logLoss } = evaluateScores(val.map(({ label }) => label), scores);
-  return { valLoss: logLoss, valAuc: auc! };
+  return {
+    validation: { valLoss: logLoss, valAuc: auc! },
+    thresholds: thresholdsOn(val.map(scoredImage), scores, { how: config.videoScore }),
+  };
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { charts, type ChartSource } from "../../lib/report/charts/mod.ts";
+import { charts, chartSource } from "../../lib/report/charts/mod.ts";
 import { parseMetricsJson, type Prediction } from "../../lib/report/report.ts";
 import * as vega from "vega";
 import { compile } from "vega-lite";
@@ -31,7 +31,7 @@ const predictions = ["ffpp", "celeb-df"].flatMap((set) =>
     run: 0,
   }))
 );
-const source: ChartSource = { ...report, predictions };
+const source = chartSource(report, predictions);
 const rewrite = Deno.env.get("WRITE_CHARTS") !== undefined;
 
 for (const [name, draw] of Object.entries(charts)) {

@@ -1,5 +1,8 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { measureTest, type ScoredImage } from "../../lib/report/measure.ts";
+import { measureTest, personsOf, type ScoredImage, thresholdsOn } from "../../lib/report/measure.ts";
+import { bootstrapIntervals } from "../../lib/metrics/intervals/bootstrap.ts";
+import { chosenThresholdTable } from "../../lib/report/tables/chosen_threshold.ts";
+import { intervalTable } from "../../lib/report/tables/intervals.ts";
 import { byLevel } from "../../lib/report/report.ts";
 import { methodTable, originTable } from "../../lib/report/tables/groups.ts";
 import { resultsTable } from "../../lib/report/tables/results.ts";
@@ -71,4 +74,95 @@ Deno.test("tables show video level first, and methods and origins with their mea
     ...measureTest(origins.map((image) => ({ ...image, video: `${image.method} ${image.video}` })), [scores]),
   }]);
   assertEquals(byOrigin !== null, true);
+});
+
+Deno.test("measureTest() draws videos that share persons together, at both levels, and says so", () => {
+  // 48 videos of two frames; every fourth pair of a real and a fake video is of the same persons.
+  const images = Array.from({ length: 96 }, (_, i): ScoredImage => {
+    const video = i >> 1;
+    return { label: video % 2 === 0 ? 0 : 1, video: `${video}`, method: "m", persons: `${video >> 2}` };
+  });
+  const scores = Float64Array.from(images, ({ label }, i) => (label + ((i * 7) % 11) / 5) / 4);
+  const together = measureTest(images, [scores]);
+  assertEquals([together.drawnBy, together.intervals!.units, together.video!.intervals!.units], [
+    "persons",
+    12,
+    12,
+  ]);
+  const labels = images.map(({ label }) => label);
+  const groups = images.map(({ persons }) => persons!);
+  assertEquals(together.intervals, bootstrapIntervals(labels, scores, { groups, seed: 0 }));
+  const apart = measureTest(images.map(({ persons: _, ...image }) => image), [scores]);
+  assertEquals([apart.drawnBy, apart.intervals!.units, apart.video!.intervals!.units], ["video", 48, 48]);
+  const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+  const table = intervalTable([{ ...test, ...together }])!;
+  assertEquals(column(table, "Drawn by"), ["persons", "persons"]);
+});
+
+Deno.test("personsOf() joins videos along chains of identities, their frames too, and is silent where none share any", () => {
+  const image = (label: 0 | 1, video: string, identities?: string[]) => ({ label, video, identities });
+  const [a, ab, b, alone, silent, c, again] = personsOf([
+    image(0, "a", ["anna"]),
+    image(1, "a_b", ["anna", "ben"]),
+    image(0, "b", ["ben"]),
+    image(0, "c", ["cleo"]),
+    image(1, "d"),
+    image(0, "c", ["cleo"]),
+    image(1, "d"),
+  ]);
+  assertEquals([ab, b], [a, a]);
+  assertEquals([c, again], [alone, silent]);
+  assertEquals(new Set([a, alone, silent]).size, 3);
+  const single = [image(0, "a", ["anna"]), image(0, "a", ["anna"]), image(1, "a", ["ben"])];
+  assertEquals(personsOf(single), [undefined, undefined, undefined]);
+});
+
+Deno.test("thresholdsOn() chooses for frames and for videos apart, and measureTest() measures at them beside 0.5", () => {
+  const images = (["real", "real", "real", "fake", "fake", "fake"] as const).map((name, i): ScoredImage => ({
+    label: name === "fake" ? 1 : 0,
+    video: `${name}${i % 3 >> 1}`, // two frames of the first video, one of the second
+  }));
+  const scores = Float64Array.of(0.1, 0.3, 0.05, 0.2, 0.8, 0.45);
+  const { eer, "fpr-10": few } = thresholdsOn(images, scores);
+  // Videos: 0.2 and 0.05 against 0.5 and 0.45. Frames: the real at 0.3 lies above the fake at 0.2.
+  assertEquals(eer.video, (0.2 + 0.45) / 2);
+  assertEquals(few.video, eer.video);
+  assertEquals(few.frame, (0.3 + 0.45) / 2);
+  const chosen = [{ by: "fpr-10", ...few }];
+  const measured = measureTest(images, [scores], { chosen });
+  assertEquals(measured.chosen, [{
+    by: "fpr-10",
+    threshold: 0.375,
+    accuracy: 5 / 6,
+    balancedAccuracy: (1 + 2 / 3) / 2,
+    falsePositiveRate: 0,
+    truePositiveRate: 2 / 3,
+  }]);
+  assertEquals(measured.video!.chosen![0].accuracy, 1);
+  assertEquals(measured.metrics.accuracy, 4 / 6, "at 0.5 two fakes are missed");
+  const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+  const table = chosenThresholdTable([{ ...test, ...measured }])!;
+  assertEquals(column(table, "Threshold"), ["0.500", "0.325", "0.500", "0.375"]);
+  assertEquals(column(table, "Fakes found"), ["0.500", "1.000", "0.333", "0.667"]);
+  const missing = measureTest(images, [scores], { chosen: [{ by: "fpr-1", frame: null, video: 0.3 }] });
+  assertEquals([missing.chosen, missing.video!.chosen!.length], [undefined, 1]);
+});
+
+Deno.test("measureTest() orders methods by their mean AUC over seeds, and keeps each seed's", () => {
+  const images = ["real", "real", "a", "a", "b", "b"].map((method, i): ScoredImage => ({
+    label: method === "real" ? 0 : 1,
+    video: `${i}`,
+    method,
+  }));
+  const first = Float64Array.of(0.2, 0.4, 0.3, 0.5, 0.1, 0.5); // a 0.75, b 0.5
+  const second = Float64Array.of(0.2, 0.4, 0.1, 0.3, 0.5, 0.6); // a 0.25, b 1
+  const { methods } = measureTest(images, [first, second]);
+  assertEquals(methods!.map(({ name, runs }) => [name, ...runs!.map(({ auc }) => auc)]), [
+    ["a", 0.75, 0.25],
+    ["b", 0.5, 1],
+  ]);
+  const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
+  const { metrics } = measureTest(images, [first, second]);
+  const table = methodTable([{ ...test, metrics, methods }])!;
+  assertEquals(column(table, "AUC"), ["0.500 ± 0.354", "0.750 ± 0.354", "0.625 ± 0.000"]);
 });

@@ -109,6 +109,14 @@ export function bootstrapIntervals(
   };
 }
 
+/**
+ * How many resamples so many predictions are worth: 1,000 up to 200,000 predictions, then as many as take the same time, and never
+ * fewer than 200. With so many predictions the ends hardly move from one resample to the next.
+ */
+export function resamplesFor(predictions: number): number {
+  return Math.max(200, Math.min(1000, Math.floor(2e8 / predictions)));
+}
+
 /** Whether a metric gets an interval. */
 export function hasInterval(name: MetricName): name is IntervalName {
   return metrics[name].interval;

@@ -13,10 +13,11 @@ import {
   shortNames,
 } from "../style.ts";
 import { type EvaluationResult, testName } from "../report.ts";
+import { levelled } from "./levels.ts";
 import { chartedMetrics, describe, metricPoints, pointLayers, pointNotes } from "./metric_points.ts";
 
 /**
- * AUC, AP, balanced accuracy and accuracy of the unperturbed tests, within and across data sets, with the
+ * AUC, AP, balanced accuracy and accuracy of the unperturbed tests, within and across data sets, by videos and by frames, with the
  * majority-class line beside accuracy, spread over runs (or 95 % intervals), and the reference's figures where allowed.
  *
  * @example
@@ -35,7 +36,7 @@ export function metricsChart(
   results: readonly EvaluationResult[],
   { demo, width = defaultWidth }: ChartOptions,
 ): ChartSpec {
-  const shown = results.filter((result) => result.perturbation === "none");
+  const shown = levelled(results.filter((result) => result.perturbation === "none"));
   const full = (result: EvaluationResult) =>
     `${testName(result)} (${result.kind === "cross" ? "across" : "within"})`;
   const short = shortNames(shown.map(full), 0.4 * width);

@@ -7,6 +7,7 @@ import type { EvaluationResult, Prediction, RunReport } from "../report.ts";
 import type { ChartOptions, ChartSpec } from "../style.ts";
 import { classBalanceChart } from "./class_balance.ts";
 import { confusionChart } from "./confusion.ts";
+import { topLevel, topPredictions } from "./levels.ts";
 import { metricsChart } from "./metrics.ts";
 import { perturbationCharts } from "./perturbation.ts";
 import { prChart } from "./precision_recall.ts";
@@ -16,8 +17,25 @@ import { trainingChart } from "./training.ts";
 
 /** What a report's charts are drawn from; the predictions may be none. */
 export type ChartSource = Pick<RunReport, "results" | "history" | "data"> & {
+  /** The results at video level, where there is one. */
+  readonly top: readonly EvaluationResult[];
+  /** At the same level. */
   readonly predictions: readonly Prediction[];
 };
+
+/** A report and its predictions as charts take them. */
+export function chartSource(
+  { results, history, data }: Pick<RunReport, "results" | "history" | "data">,
+  predictions: readonly Prediction[],
+): ChartSource {
+  return {
+    results,
+    history,
+    data,
+    top: topLevel(results),
+    predictions: topPredictions(predictions, results),
+  };
+}
 
 /** A chart of a report, or several of one kind; null where the report has nothing that it could show. */
 export type Chart = (source: ChartSource, options: ChartOptions) => ChartSpec | readonly ChartSpec[] | null;
@@ -27,12 +45,12 @@ export const charts = {
   metrics: ({ results }, options) => results.some(isUnperturbed) ? metricsChart(results, options) : null,
   roc: (source, options) => hasCurves(source) ? rocChart(source.predictions, options) : null,
   precisionRecall: (source, options) => hasCurves(source) ? prChart(source.predictions, options) : null,
-  confusion: ({ results }, options) => results.some(isUnperturbed) ? confusionChart(results, options) : null,
+  confusion: ({ top }, options) => top.some(isUnperturbed) ? confusionChart(top, options) : null,
   scores: ({ results, predictions }, options) =>
     predictions.some(isUnperturbed)
       ? scoreChart(predictions, { ...options, threshold: results[0]?.metrics.threshold })
       : null,
-  perturbations: ({ results }, options) => perturbationCharts(results, options),
+  perturbations: ({ top }, options) => perturbationCharts(top, options),
   training: ({ history }, options) => history.length > 0 ? trainingChart(history, options) : null,
   classBalance: ({ data }, options) => data.length > 0 ? classBalanceChart(data, options) : null,
 } as const satisfies Readonly<Record<string, Chart>>;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { demoTitle, type EvaluationResult, type LevelledResult, testName } from "../report.ts";
+import { demoTitle, type Estimate, type EvaluationResult, type LevelledResult, testName } from "../report.ts";
 import type { Table } from "../table.ts";
 
 /** A column of a table whose rows are made from `Row`s. */
@@ -57,4 +57,10 @@ export function count(value: number): string {
 /** A number as a cell; a dash where it is undefined. */
 export function decimals(value: number | null, digits = 3): string {
   return value === null ? "–" : value.toFixed(digits);
+}
+
+/** A mean as a cell, ± its standard deviation over several runs; a dash where it is undefined. */
+export function estimateCell(value: Estimate | null): string {
+  if (!value) return decimals(null);
+  return value.sd === null ? decimals(value.mean) : `${decimals(value.mean)} ± ${decimals(value.sd)}`;
 }

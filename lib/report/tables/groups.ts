@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { metricNames } from "../../metrics/metrics/mod.ts";
-import { type EvaluationResult, type GroupResult, meanAndSd, testName } from "../report.ts";
+import type { MetricName } from "../../metrics/metrics/mod.ts";
+import { type Estimate, type EvaluationResult, type GroupResult, meanAndSd, testName } from "../report.ts";
 import type { Table } from "../table.ts";
-import { type Column, count, decimals, isOfDemo, tableOf } from "./column.ts";
+import { type Column, count, estimateCell, isOfDemo, tableOf } from "./column.ts";
 import { columnName } from "./metric_columns.ts";
 
 /**
@@ -63,9 +63,13 @@ export function originTable(results: readonly EvaluationResult[]): Table | null 
 type Row = {
   readonly test: string;
   readonly name: string;
-  readonly metrics: Partial<GroupResult["metrics"]>;
-  readonly falseAlarms?: number;
+  readonly real?: number;
+  readonly fake?: number;
+  readonly values: { readonly [Name in ShownName | "falseAlarms"]: Estimate | null };
 };
+
+const shown = ["auc", "ap", "eer", "recall"] as const satisfies readonly MetricName[];
+type ShownName = (typeof shown)[number];
 
 function groupTable(
   results: readonly EvaluationResult[],
@@ -79,30 +83,37 @@ function groupTable(
   const { title, name, note, groupsOf } = options;
   const grouped = results.filter((result) => groupsOf(result));
   if (grouped.length === 0) return null;
+  const runs = Math.max(...grouped.map((result) => groupsOf(result)![0].runs?.length ?? 1));
   const rows = grouped.flatMap((result): Row[] => {
     const groups = groupsOf(result)!;
     const test = `${testName(result)}${result.video ? ", videos" : ""}`;
-    const mean = metricNames.map((metric) => {
-      const all = meanAndSd(groups.map(({ metrics }) => metrics[metric] ?? null));
-      return [metric, all?.mean ?? null] as const;
-    });
+    const byRun = groups.map(({ metrics, runs = [metrics] }) => runs.map(valuesOf));
+    const meanOver = (name: keyof Row["values"], run: number) =>
+      meanAndSd(byRun.map((runs) => runs[run][name]))?.mean ?? null;
     return [
-      ...groups.map(({ name, metrics }) => {
-        const [[trueReal, falseFake]] = metrics.confusion;
-        return { test, name, metrics, falseAlarms: falseFake / (trueReal + falseFake) };
-      }),
-      { test, name: "mean", metrics: Object.fromEntries(mean) },
+      ...groups.map(({ name, metrics: { real, fake } }, i): Row => ({
+        test,
+        name,
+        real,
+        fake,
+        values: estimates((value) => byRun[i].map((run) => run[value])),
+      })),
+      {
+        test,
+        name: "mean",
+        values: estimates((value) => byRun[0].map((_, run) => meanOver(value, run))),
+      },
     ];
   });
-  const number = (metric: "auc" | "ap" | "eer" | "recall"): Column<Row> => ({
-    name: columnName(metric),
+  const number = (value: keyof Row["values"], heading: string): Column<Row> => ({
+    name: heading,
     align: "right",
-    value: ({ metrics }) => decimals(metrics[metric] ?? null),
+    value: ({ values }) => estimateCell(values[value]),
   });
   const counted = (key: "real" | "fake", heading: string): Column<Row> => ({
     name: heading,
     align: "right",
-    value: ({ metrics }) => (metrics[key] === undefined ? "" : count(metrics[key])),
+    value: ({ [key]: number }) => (number === undefined ? "" : count(number)),
   });
   return tableOf({
     title,
@@ -112,22 +123,25 @@ function groupTable(
       { name, align: "left", value: ({ name }) => name },
       counted("real", "Real"),
       counted("fake", "Fake"),
-      number("auc"),
-      number("ap"),
-      number("eer"),
-      number("recall"),
-      {
-        name: "False alarms",
-        align: "right",
-        value: ({ falseAlarms }) => (falseAlarms === undefined ? "" : decimals(falseAlarms)),
-      },
+      ...shown.map((name) => number(name, columnName(name))),
+      number("falseAlarms", "False alarms"),
     ],
     rows,
     notes: [
-      ...(grouped.some(({ runs = [] }) => runs.length > 1) ? ["Of the first run."] : []),
       `${note} Recall and false alarms: shares of the fakes and of the reals called fake, from a score of ${
         grouped[0].metrics.threshold
       }.`,
+      ...(runs > 1 ? [`Mean ± standard deviation over ${runs} runs.`] : []),
     ],
   });
+}
+
+function valuesOf(metrics: GroupResult["metrics"]): { [Name in ShownName | "falseAlarms"]: number | null } {
+  const { auc, ap, eer, recall, real, confusion: [[, falseFake]] } = metrics;
+  return { auc, ap, eer, recall, falseAlarms: real === 0 ? null : falseFake / real };
+}
+
+function estimates(values: (name: ShownName | "falseAlarms") => readonly (number | null)[]): Row["values"] {
+  const names = [...shown, "falseAlarms"] as const;
+  return Object.fromEntries(names.map((name) => [name, meanAndSd(values(name))])) as Row["values"];
 }

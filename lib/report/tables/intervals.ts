@@ -40,6 +40,9 @@ export function intervalTable(results: readonly EvaluationResult[]): Table | nul
       align: "right",
       value: ({ intervals }) => range(intervals![name]),
     })),
+    ...(measured.some(({ drawnBy }) => drawnBy)
+      ? [{ name: "Drawn by", align: "left", value: ({ drawnBy = "" }) => drawnBy } as const]
+      : []),
     { name: "Units", align: "right", value: ({ intervals }) => count(intervals!.units) },
     { name: "Resamples", align: "right", value: ({ intervals }) => count(intervals!.samples) },
   ];
@@ -49,7 +52,11 @@ export function intervalTable(results: readonly EvaluationResult[]): Table | nul
     columns,
     rows: measured,
     notes: [
-      "Percentile bootstrap of the first run. Units: what was resampled, videos where they are known.",
+      `Percentile bootstrap of the first run. Units: what was resampled, videos where they are known${
+        measured.some(({ drawnBy }) => drawnBy === "persons")
+          ? "; persons: all videos that share a person or an original are drawn together, as they are not independent"
+          : ""
+      }.`,
       ...(measured.some(({ intervals }) => names.some((name) => !intervals![name]))
         ? [
           `–: too few for an interval (fewer than ${LEAST_GROUPS} units of a class), or every resample gave the same.`,

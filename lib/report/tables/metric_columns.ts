@@ -6,7 +6,7 @@
 import type { Metric } from "../../metrics/metric.ts";
 import { type MetricName, metrics } from "../../metrics/metrics/mod.ts";
 import { estimate, type EvaluationResult, metricsIn } from "../report.ts";
-import { type Column, decimals } from "./column.ts";
+import { type Column, estimateCell } from "./column.ts";
 
 /** The columns of the metrics that a table shows, those that any of the results has. */
 export function metricColumns(
@@ -46,9 +46,7 @@ export function columnName(name: MetricName): string {
 
 /** A metric of a result as a cell: its value, or mean ± standard deviation over several runs. */
 export function metricCell(result: EvaluationResult, name: MetricName): string {
-  const value = estimate(result, name);
-  if (!value) return "–";
-  return value.sd === null ? decimals(value.mean) : `${decimals(value.mean)} ± ${decimals(value.sd)}`;
+  return estimateCell(estimate(result, name));
 }
 
 function namesIn(results: readonly EvaluationResult[], table: Metric["table"]): MetricName[] {

@@ -6,6 +6,7 @@
 import type { RunReport } from "../report.ts";
 import type { Table } from "../table.ts";
 import { calibrationTable } from "./calibration.ts";
+import { chosenThresholdTable } from "./chosen_threshold.ts";
 import { dataTable } from "./data.ts";
 import { falseAlarmTable } from "./false_alarms.ts";
 import { methodTable, originTable } from "./groups.ts";
@@ -24,11 +25,12 @@ export type ReportTable = (source: TableSource) => Table | null;
 /** In reading order. */
 export const tables = {
   results: ({ results }) => resultsTable(results),
-  reference: ({ results }) => referenceTable(results),
-  intervals: ({ results }) => intervalTable(results),
   methods: ({ results }) => methodTable(results),
   origins: ({ results }) => originTable(results),
+  reference: ({ results }) => referenceTable(results),
+  intervals: ({ results }) => intervalTable(results),
   falseAlarms: ({ results }) => falseAlarmTable(results),
+  chosenThreshold: ({ results }) => chosenThresholdTable(results),
   threshold: ({ results }) => thresholdTable(results),
   calibration: ({ results }) => calibrationTable(results),
   data: dataTable,

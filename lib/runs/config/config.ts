@@ -17,6 +17,7 @@ import { InputError } from "../../base/errors.ts";
 import { detectorNames, detectors, detectorSettings } from "../../model/detectors/mod.ts";
 import { encoderNames } from "../../model/encoders/mod.ts";
 import { videoLevelNames } from "../../metrics/levels.ts";
+import { thresholdNames } from "../../metrics/threshold.ts";
 import { lossNames } from "../../training/losses/mod.ts";
 import type { RunConfig, RunInput } from "./run_config.ts";
 
@@ -147,6 +148,9 @@ const training = {
 const tests = {
   videoScore: z.enum(videoLevelNames).default("mean").describe(
     "how a video's score is made of its frames' at video level",
+  ),
+  thresholdBy: z.enum(thresholdNames).default("eer").describe(
+    "the threshold beside 0.5, chosen on validation videos; eer: as many false alarms as misses; fpr-5: at most 5 % of the reals called fake",
   ),
   jpegQualities: z.array(z.int().min(1).max(100)).default([100, 90, 75, 50, 30]).describe(
     "JPEG qualities that the test set is compressed with in memory",

@@ -102,6 +102,8 @@ export type RunConfig = {
   select: "best" | "last";
   /** how a video's score is made of its frames' at video level (default: "mean") */
   videoScore: "mean" | "median" | "max";
+  /** the threshold beside 0.5, chosen on validation videos; eer: as many false alarms as misses; fpr-5: at most 5 % of the reals called fake (default: "eer") */
+  thresholdBy: "eer" | "fpr-1" | "fpr-5" | "fpr-10";
   /** JPEG qualities that the test set is compressed with in memory (default: [100,90,75,50,30]) */
   jpegQualities: number[];
   /** what else is done to the test set in memory, as a family or ladder (jpeg, jpeg-gend, webp, gaussian-blur, gaussian-noise, resize, brightness, contrast, flip) for all its levels or as one level, such as jpeg-50; several separated by commas (default: []) */

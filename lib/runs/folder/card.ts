@@ -23,6 +23,9 @@ import type { Encoder } from "../../model/encoders/encoder.ts";
 import { type EncoderName, encoderNames } from "../../model/encoders/mod.ts";
 import { loadWeights } from "../../weights/load.ts";
 import type { StateDict } from "../../weights/state.ts";
+import { type VideoLevel, videoLevelNames } from "../../metrics/levels.ts";
+import { thresholdNames } from "../../metrics/threshold.ts";
+import type { ThresholdChoices } from "../../report/measure.ts";
 import { type Numerics, type NumericsPrecision, precisionSchema } from "./numerics.ts";
 
 /** What a file of weights says of itself; older files say less. */
@@ -45,6 +48,8 @@ export type WeightsCard = {
   preprocessing?: { size: number; mean: number[]; std: number[]; resize: string };
   /** From which score on an image counts as fake. */
   threshold?: number;
+  /** Those chosen on the validation images, and how a video's score was made of its frames'. */
+  chosen?: { videoScore: VideoLevel; thresholds: Partial<ThresholdChoices> };
   /** The share of fakes among the images that training saw. */
   prior?: number;
   /** What training computed in. */
@@ -78,6 +83,13 @@ const cardSchema = z.object({
     resize: z.string(),
   }).optional(),
   threshold: z.number().min(0).max(1).optional(),
+  chosen: z.object({
+    videoScore: z.enum(videoLevelNames),
+    thresholds: z.partialRecord(
+      z.enum(thresholdNames),
+      z.object({ frame: z.number().nullable(), video: z.number().nullable() }),
+    ),
+  }).optional(),
   prior: z.number().min(0).max(1).optional(),
   precision: precisionSchema.optional(),
   engine: z.string().optional(),
@@ -93,6 +105,7 @@ const jsonKeys: readonly string[] = [
   "head",
   "preprocessing",
   "threshold",
+  "chosen",
   "prior",
   "precision",
   "notes",
@@ -122,11 +135,13 @@ export function cardOf(
     readonly numerics: Numerics;
     readonly set: string;
     readonly prior: number | undefined;
+    /** Of the validation images; undefined without any. */
+    readonly thresholds: ThresholdChoices | undefined;
     readonly epoch: number;
     readonly seed: number;
   },
 ): WeightsCard {
-  const { encoder, config, numerics, set, prior, epoch, seed } = options;
+  const { encoder, config, numerics, set, prior, thresholds, epoch, seed } = options;
   const { input: { size, mean, std }, settings: { activation, attendAcross } } = encoder;
   return {
     detector: detectorTitle(detector.kind),
@@ -143,6 +158,7 @@ export function cardOf(
       resize: RESIZE,
     },
     threshold: THRESHOLD,
+    chosen: thresholds && { videoScore: config.videoScore, thresholds },
     prior,
     precision: numerics.precision,
     engine: numerics.engine,
