@@ -13,6 +13,7 @@ import { isTensorFlow } from "../../../lib/backend/raw.ts";
 import { initBackend } from "../../../lib/backend/start.ts";
 import { evaluateRun } from "../../../lib/runs/evaluate.ts";
 import { compareCalibration } from "../../../lib/metrics/calibration.ts";
+import { loadCarded } from "../../../lib/runs/folder/card.ts";
 import { readNumerics } from "../../../lib/runs/folder/numerics.ts";
 import { trainRun } from "../../../lib/runs/train.ts";
 import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
@@ -152,6 +153,30 @@ Deno.test("a file of weights is tested at its own threshold, and refused where i
     InputError,
     "expected images prepared as it was trained",
   );
+});
+
+Deno.test("weights keep the thresholds chosen on validation videos, and tests measure at the one that is asked for", async () => {
+  const config = await train("chosen", { seed: 1 });
+  const { chosen } = (await loadCarded(file("chosen"))).card!;
+  assertEquals(chosen!.videoScore, "mean");
+  assertEquals(Object.keys(chosen!.thresholds), ["eer", "fpr-1", "fpr-5", "fpr-10"]);
+  const scored = await evaluateRun(config, { into: join(root, "by-eer") });
+  const [{ chosen: frames, metrics, video }] = scored.results;
+  assertEquals(frames!.map(({ by, threshold }) => [by, threshold]), [[
+    "eer",
+    chosen!.thresholds.eer!.frame,
+  ]]);
+  assertEquals([metrics.threshold, video!.metrics.threshold], [0.5, 0.5]);
+  assertEquals(video!.chosen![0].threshold, chosen!.thresholds.eer!.video);
+  const other = await evaluateRun({ ...config, thresholdBy: "fpr-10", videoScore: "max" }, {
+    into: join(root, "by-fpr"),
+  });
+  const [{ chosen: [{ by, threshold }], video: most }] = other.results as [
+    Required<typeof scored.results[0]>,
+  ];
+  assertEquals([by, threshold], ["fpr-10", chosen!.thresholds["fpr-10"]!.frame]);
+  assertEquals(most.chosen, undefined, "a threshold for means is none for maxima");
+  assertMatch(other.warnings.join("\n"), /thresholds for videos were chosen for the mean, and are left out/);
 });
 
 Deno.test("weights are refused on an encoder of the same width that they were not trained on", async () => {
