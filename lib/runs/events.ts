@@ -50,10 +50,12 @@ export type RunTask = Omit<TaskOptions, "report"> & {
 /**
  * Runs `work` and yields what it reports meanwhile; returns its result. Events that nobody takes yet wait, in order.
  *
+ * @param options.abandon takes the result where nobody waits for it any more, as after `break` in a `for await`
  * @throws {Error} what `work` throws, after its last event.
  */
 export async function* reporting<T>(
   work: (report: (event: RunEvent) => void) => Promise<T>,
+  { abandon }: { readonly abandon?: (result: T) => void } = {},
 ): AsyncGenerator<RunEvent, T> {
   const waiting: RunEvent[] = [];
   let wake = () => {};
@@ -62,14 +64,20 @@ export async function* reporting<T>(
     wake();
   });
   const settled = result.then(() => true, () => true);
-  for (let finished = false; !finished || waiting.length > 0;) {
-    yield* waiting.splice(0);
-    if (!finished) {
-      finished = await Promise.race([
-        settled,
-        new Promise<boolean>((resolve) => wake = () => resolve(false)),
-      ]);
+  let isAbandoned = true;
+  try {
+    for (let finished = false; !finished || waiting.length > 0;) {
+      yield* waiting.splice(0);
+      if (!finished) {
+        finished = await Promise.race([
+          settled,
+          new Promise<boolean>((resolve) => wake = () => resolve(false)),
+        ]);
+      }
     }
+    isAbandoned = false;
+  } finally {
+    if (isAbandoned) result.then(abandon, () => {}); // nobody is left to hear what it throws
   }
   return await result;
 }

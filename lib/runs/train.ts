@@ -101,7 +101,9 @@ export async function* trainRun(
   try {
     const runFolder = options.resume ? { folder: folderBefore } : undefined;
     const kept = (await readNumerics(folderBefore))?.precision;
-    session ??= yield* reporting((report) => openSession(named, { report, signal, runFolder, kept }));
+    session ??= yield* reporting((report) => openSession(named, { report, signal, runFolder, kept }), {
+      abandon: (opened) => opened.close(),
+    });
     const folder = await makeRunFolder(named);
     yield* trainSeeds({ config: named, session, folder, signal });
   } catch (error) {
@@ -276,9 +278,14 @@ async function* trainEpochs(
       began = performance.now();
     }
     trainer.sync();
-    const { validation, thresholds } = val.length > 0
-      ? yield* reporting((report) => validate(training, { report, signal }))
-      : {};
+    let validated: Validated = {};
+    try {
+      if (val.length > 0) validated = yield* reporting((report) => validate(training, { report, signal }));
+    } catch (error) {
+      if (signal.aborted) await save(); // the epoch's steps are done
+      throw error;
+    }
+    const { validation, thresholds } = validated;
     const best = config.select === "last"
       ? epoch === epochs
       : state.best === null || validation!.valAuc > state.best.auc;
@@ -318,13 +325,16 @@ async function* trainEpochs(
   }
 }
 
+/** What validation images say of an epoch; nothing where there are none. */
+type Validated = {
+  readonly validation?: { readonly valLoss: number; readonly valAuc: number };
+  readonly thresholds?: ThresholdChoices;
+};
+
 async function validate(
   training: Training & { readonly state: TrainState; readonly trunk: Trunk; readonly detector: Detector },
   options: TaskOptions,
-): Promise<{
-  readonly validation?: { readonly valLoss: number; readonly valAuc: number };
-  readonly thresholds?: ThresholdChoices;
-}> {
+): Promise<Validated> {
   const { config, session: { experiment: { val } }, state, trunk, detector } = training;
   const [scores] = await scoreSamples([detector], trunk, {
     samples: val,

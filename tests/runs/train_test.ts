@@ -50,6 +50,11 @@ async function runAll(
   return events;
 }
 
+/** Waits for what happens when nobody waits for it; at most 20 s. */
+async function waitUntil(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 200 && !isSo(); turn++) await new Promise((resolve) => setTimeout(resolve, 100));
+}
+
 const losses = (events: readonly RunEvent[]) =>
   events.flatMap((event) => event.type === "step" ? [event.loss] : []);
 const records = (events: readonly RunEvent[]) =>
@@ -122,6 +127,30 @@ Deno.test("trainRun() resumed in the middle of an epoch goes on with the numbers
   assertEquals([...losses(before), ...losses(after)], losses(whole));
   assertEquals([...records(before), ...records(after)], records(whole));
   assertEquals(await weights("stopped"), await weights("whole"));
+});
+
+Deno.test("trainRun() stopped while it validates goes on after that epoch's steps, with the numbers of a run that was never stopped", async () => {
+  const straight = await runAll(configure("validated"));
+  const controller = new AbortController();
+  const before: RunEvent[] = [];
+  for await (const event of trainRun(configure("validating"), { signal: controller.signal })) {
+    before.push(event);
+    if (event.type === "progress" && event.task === "Validating epoch 2") controller.abort();
+  }
+  assertEquals(before.at(-1)?.type, "interrupted");
+  const after = await runAll(configure("validating"), { resume: true });
+  assertEquals([...losses(before), ...losses(after)], losses(straight));
+  assertEquals([...records(before), ...records(after)], records(straight));
+  assertEquals(await weights("validating"), await weights("validated"));
+});
+
+Deno.test("trainRun() that is left while it opens frees its encoder", async () => {
+  const { numTensors } = tf.memory();
+  for await (const event of trainRun(configure("left"))) {
+    if (event.type === "note" && event.message.startsWith("Encoder: ")) break;
+  }
+  await waitUntil(() => tf.memory().numTensors === numTensors);
+  assertEquals(tf.memory().numTensors, numTensors);
 });
 
 Deno.test("trainRun() resumed after its last step, or when all is done, trains no more", async () => {
