@@ -150,9 +150,17 @@ export async function nameVideos(
       found.set(sample, known.get(video)!);
     });
   });
-  const samples = list.samples.map((sample) =>
-    found.has(sample) ? { ...sample, ...found.get(sample) } : sample
-  );
+  const samples = list.samples.map((sample) => {
+    const named = found.get(sample);
+    if (!named) return sample;
+    const { video, identities = [] } = named;
+    // Those that the list named stay beside the folder's.
+    return {
+      ...sample,
+      video,
+      identities: sample.identities ? [...identities, ...sample.identities] : named.identities,
+    };
+  });
   return {
     ...list,
     samples,

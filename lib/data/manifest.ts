@@ -21,6 +21,8 @@ type Row = {
   readonly video: string;
   readonly method: string;
   readonly source: string;
+  /** Whom it shows, separated by `|`. */
+  readonly persons: string;
 };
 
 /** How a manifest is read. */
@@ -36,11 +38,12 @@ export type ManifestOptions = {
   readonly signal?: AbortSignal;
 };
 
-const columns = ["path", "label", "split", "set", "video", "method", "source"];
+const columns = ["path", "label", "split", "set", "video", "method", "source", "persons"];
 
 /**
- * The rows of a CSV manifest with the columns `path` and `label` and, optionally, `split`, `set`, `video`, `method` and
- * `source`; paths are relative to the manifest, or where `createPathMap()` finds them.
+ * The rows of a CSV manifest with the columns `path` and `label` and, optionally, `split`, `set`, `video`, `method`, `source` and
+ * `persons`, the names of those whom it shows, separated by `|`; paths are relative to the manifest, or where `createPathMap()`
+ * finds them.
  *
  * Labels are 0 or `real` and 1 or `fake`; splits are spelled as in `splitSpellings`; both in any case. A set has a split in
  * every row or in none. Rows without a video are grouped by `nameVideos()`. A file that comes twice is taken once, and said; files that are not there are skipped, and said.
@@ -81,7 +84,9 @@ export async function readManifest(path: string, options: ManifestOptions): Prom
     const { label, set, split, video, source, file: listed } = rows[index];
     const method = rows[index].method || (label === 1 ? "fake" : "real");
     const identity = `${set}/${method}/${video}`;
-    if (video !== "" && !identities.has(identity)) identities.set(identity, [identity]);
+    const persons = personsIn(rows[index]);
+    const key = JSON.stringify([identity, persons]);
+    if (!identities.has(key)) identities.set(key, video === "" ? persons : [identity, ...persons]);
     samples.push({
       path: file,
       label,
@@ -90,13 +95,19 @@ export async function readManifest(path: string, options: ManifestOptions): Prom
       video: video || undefined,
       method,
       source: source || listed,
-      identities: video === "" ? undefined : identities.get(identity),
+      identities: video === "" && persons.length === 0 ? undefined : identities.get(key),
     });
   }
   checkFound(rows, { path, map, samples, skipped: found.skipped });
   if (map.mapped.size > 0) warnings.push(`paths of the manifest were mapped: ${[...map.mapped].join(", ")}`);
   if (map.unused !== undefined) warnings.push(`no path of the manifest begins with --root's ${map.unused}`);
   return await nameVideos({ samples, skipped: found.skipped, warnings }, options);
+}
+
+/** The persons of a row as identities of its set. */
+function personsIn({ set, persons }: Row): string[] {
+  const names = persons.split("|").map((name) => name.trim()).filter((name) => name !== "");
+  return [...new Set(names)].map((name) => `${set}: person ${name}`);
 }
 
 async function readRows(
@@ -114,6 +125,7 @@ async function readRows(
   for await (const { line, values } of file) {
     unknown ??= Object.keys(values).filter((name) => name !== "" && !columns.includes(name));
     const { path: listed, split: splitWord = "", set = "", video = "", method = "", source = "" } = values;
+    const { persons = "" } = values;
     const label = labelNamed(values.label);
     const split = splitNamed(splitWord);
     if (listed === "") refused("path", line, "");
@@ -129,6 +141,7 @@ async function readRows(
         video,
         method,
         source,
+        persons,
       });
     }
   }

@@ -115,10 +115,22 @@ Deno.test("readManifest() takes a file that comes twice once, and refuses rows t
   }
 });
 
+Deno.test("readManifest() gives the persons that a row names as identities of its set, beside its video", async () => {
+  const { samples } = await manifest(
+    "path,label,video,persons\nx/1.png,0,v1,anna\nx/2.png,1,v2,anna | ben|anna\nx/3.png,1,,ben\nx/4.png,1,v4,\n",
+  );
+  assertEquals(samples.map(({ identities }) => identities), [
+    ["s/real/v1", "s: person anna"],
+    ["s/fake/v2", "s: person anna", "s: person ben"],
+    ["folder:s/fake/x", "s: person ben"],
+    ["s/fake/v4"],
+  ]);
+});
+
 Deno.test("readManifest() names columns that it does not know", async () => {
   const { warnings } = await manifest("path,label,video,fold,weight\nx/1.png,0,a,1,2\nx/2.png,1,b,1,2\n");
   assertEquals(warnings, [
-    'the manifest\'s columns "fold", "weight" are not used (known: path, label, split, set, video, method, source)',
+    'the manifest\'s columns "fold", "weight" are not used (known: path, label, split, set, video, method, source, persons)',
   ]);
 });
 

@@ -67,7 +67,7 @@ const data = {
   ),
   testFake: folder.optional().describe("folder of fake test images"),
   manifest: folder.optional().describe(
-    "CSV file with the columns path,label[,split,set,video,method,source], instead of folders",
+    "CSV file with the columns path,label[,split,set,video,method,source,persons], instead of folders",
   ),
   set: z.string().min(1).default("data").describe("name of the training data set in tables and files"),
   compression: z.enum(compressions).optional().describe(

@@ -32,7 +32,7 @@ export type RunConfig = {
   testReal?: string;
   /** folder of fake test images */
   testFake?: string;
-  /** CSV file with the columns path,label[,split,set,video,method,source], instead of folders */
+  /** CSV file with the columns path,label[,split,set,video,method,source,persons], instead of folders */
   manifest?: string;
   /** name of the training data set in tables and files (default: "data") */
   set: string;
