@@ -39,9 +39,14 @@ export const shapes = [
 ];
 /** The colours of the two classes. */
 export const classScale = { domain: ["real", "fake"], range: ["#0072b2", "#d55e00"] };
-const ink = "#1b1f23";
+/** Of text. */
+export const ink = "#1b1f23";
 /** For what stands behind the data: subtitles, axis titles, counts. */
 export const grey = "#5f6b76";
+/** Of the grid. */
+export const grid = "#e3e7eb";
+/** Of axes, and of the line of chance. */
+export const rule = "#9aa5b1";
 /** Long enough to show a dash. */
 export const lineLegend = { symbolType: "stroke", symbolSize: 700 } as const;
 
@@ -81,9 +86,9 @@ export function frame(
         labelLimit: 0,
         titleLimit: 0,
         titlePadding: 8,
-        gridColor: "#e3e7eb",
-        domainColor: "#9aa5b1",
-        tickColor: "#9aa5b1",
+        gridColor: grid,
+        domainColor: rule,
+        tickColor: rule,
       },
       axisX: { labelFlush: false },
       header: { labelColor: ink, labelFontSize: 13, labelFontWeight: 600, labelLimit: 0 },

@@ -14,6 +14,9 @@ import {
 } from "../style.ts";
 import { type EvaluationResult, testName } from "../report.ts";
 
+/** Of text on the pale cells, which stay pale on a dark page: no colour that follows the page. */
+const darkest = "#10151a";
+
 /**
  * Confusion matrices of the unperturbed tests: counts, and shares of the true class.
  *
@@ -62,10 +65,10 @@ export function confusionChart(
     title: "answer",
     axis: { labelAngle: 0, orient: "bottom" },
   } as const;
-  const ink = { condition: { test: "datum.share > 0.7", value: "white" }, value: "#1b1f23" } as const;
+  const ink = { condition: { test: "datum.share > 0.7", value: "white" }, value: darkest } as const;
   const thresholds = [...new Set(shown.map((result) => result.metrics.threshold))].join(", ");
   const first = shown.some(({ runs = [] }) => runs.length > 1) ? ["Of the first run"] : [];
-  const subtitle = [...first, `Images, and share of their true class; fake from a score of ${thresholds}`];
+  const subtitle = [...first, `Counts, and shares of the true class; fake from a score of ${thresholds}`];
   return {
     ...frame(
       "Confusion matrices",

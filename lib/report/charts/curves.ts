@@ -11,6 +11,7 @@ import {
   dashes,
   frame,
   lineLegend,
+  rule,
   shortNames,
 } from "../style.ts";
 import { evaluateScores } from "../../metrics/evaluate.ts";
@@ -57,7 +58,7 @@ export function curveChart(predictions: readonly Prediction[], options: CurveOpt
     const share = all.filter((each) => each.label === 1).length / all.length;
     for (const point of baselines(share)) chance.push({ ...point, legend });
   }
-  const size = Math.min(400, width - 90);
+  const size = Math.min(460, width - 90);
   const axis = { scale: { domain: [0, 1] }, axis: { tickCount: 5, format: ".1f" } };
   const scale = (range: (string | number[])[]) => ({ domain: legends, range: cycle(range, legends.length) });
   const legend = { ...lineLegend, columns: 1 };
@@ -73,7 +74,7 @@ export function curveChart(predictions: readonly Prediction[], options: CurveOpt
     layer: [
       {
         data: { values: chance },
-        mark: { type: "line", color: "#9aa5b1", strokeWidth: 1 },
+        mark: { type: "line", color: rule, strokeWidth: 1 },
         encoding: {
           x: { field: "x", type: "quantitative", title: options.x, ...axis },
           y: { field: "y", type: "quantitative", title: options.y, ...axis },

@@ -116,7 +116,7 @@ export function pointNotes(results: readonly EvaluationResult[]): string[] {
   const reference = results.some((result) => referenceFor(result))
     ? ["Hollow diamond: the reference's figure"]
     : [];
-  return [...spread, "Black line: accuracy of always answering the larger class", ...reference];
+  return [...spread, "Line without points: accuracy of always answering the larger class", ...reference];
 }
 
 /** The results in a sentence each. */

@@ -40,12 +40,12 @@ export function chartSource(
 /** A chart of a report, or several of one kind; null where the report has nothing that it could show. */
 export type Chart = (source: ChartSource, options: ChartOptions) => ChartSpec | readonly ChartSpec[] | null;
 
-/** In reading order. */
+/** In reading order; a report sets them two abreast, so that both curves stand side by side. */
 export const charts = {
   metrics: ({ results }, options) => results.some(isUnperturbed) ? metricsChart(results, options) : null,
+  confusion: ({ top }, options) => top.some(isUnperturbed) ? confusionChart(top, options) : null,
   roc: (source, options) => hasCurves(source) ? rocChart(source.predictions, options) : null,
   precisionRecall: (source, options) => hasCurves(source) ? prChart(source.predictions, options) : null,
-  confusion: ({ top }, options) => top.some(isUnperturbed) ? confusionChart(top, options) : null,
   scores: ({ results, predictions }, options) =>
     predictions.some(isUnperturbed)
       ? scoreChart(predictions, { ...options, threshold: results[0]?.metrics.threshold })
