@@ -57,7 +57,7 @@ export {
   type Showable,
 } from "./notebook/display.ts";
 export { mistakesGrid, pointingView, sampleGrid } from "./notebook/gallery.ts";
-export type { Picture } from "./notebook/pictures.ts";
+export type { Picture } from "./report/pictures.ts";
 export {
   assemble,
   configure,

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import type { TopLevelSpec } from "vega-lite";
 import { chartScale, displayBundle } from "../report/render.ts";
 import { type Table, tableMarkdown, tableText } from "../report/table.ts";
-import type { Picture } from "./pictures.ts";
+import type { Picture } from "../report/pictures.ts";
 
 /** The same thing in several forms by MIME type, of which a front end shows the richest that it knows. */
 export type Bundle = {

@@ -5,10 +5,10 @@
  */
 import { Buffer } from "node:buffer";
 import sharp from "sharp";
-import { classScale, grey } from "../report/style.ts";
-import { rasterise } from "../report/render.ts";
-import { demoTitle } from "../report/report.ts";
-import { escapeHtml } from "../report/table.ts";
+import { classScale, grey } from "./style.ts";
+import { rasterise } from "./render.ts";
+import { demoTitle } from "./report.ts";
+import { escapeHtml } from "./table.ts";
 
 /** A picture, the width that it is shown at, and what it shows in words. */
 export type Picture = { readonly jpeg: Uint8Array; readonly width: number; readonly text: string };
@@ -74,8 +74,7 @@ export async function photoGrid(
 ${drawn.join("\n")}
 ${scale ? scaleSvg(scale, { y: bottom, most }) : ""}
 </svg>`;
-  const png = await rasterise(svg, { scale: 1.6 });
-  const jpeg = new Uint8Array(await sharp(png).jpeg({ quality: 80, chromaSubsampling: "4:4:4" }).toBuffer());
+  const jpeg = await jpegOf(svg);
   const captions = tiles.map(({ caption }) => caption.join(", "));
   return { jpeg, width, text: [title, subtitle, ...captions].filter((line) => line).join("\n") };
 }
@@ -83,13 +82,34 @@ ${scale ? scaleSvg(scale, { y: bottom, most }) : ""}
 /** Where a tile stands, and the size of a value that is drawn in full. */
 type Place = { readonly x: number; readonly y: number; readonly most: number };
 
-async function tileSvg(tile: Tile, place: Place): Promise<string> {
+/** A tile without frame and caption, as a JPEG; `most` is the size of a map's value that is drawn in full. */
+export async function photoJpeg(tile: Tile, { most }: { readonly most: number }): Promise<Uint8Array> {
+  const photo = await photoSvg(tile, { x: 0, y: 0, most });
+  return await jpegOf(
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${TILE}" height="${TILE}">${photo}</svg>`,
+  );
+}
+
+async function jpegOf(svg: string): Promise<Uint8Array> {
+  const png = await rasterise(svg, { scale: 1.6 });
+  return new Uint8Array(await sharp(png).jpeg({ quality: 80, chromaSubsampling: "4:4:4" }).toBuffer());
+}
+
+/** A photograph with its map and the outline of its mask. */
+async function photoSvg(tile: Tile, place: Place): Promise<string> {
   const { x, y } = place;
   const size = Math.round(Math.sqrt(tile.image.length / 3));
   const bytes = await sharp(tile.image, { raw: { width: size, height: size, channels: 3 } })
     .grayscale(tile.map !== undefined) // so that the map's colours are its own
     .jpeg({ quality: 92 }).toBuffer();
   const href = `data:image/jpeg;base64,${Buffer.from(bytes).toString("base64")}`;
+  return `<image x="${x}" y="${y}" width="${TILE}" height="${TILE}" href="${href}"/>
+${tile.map ? mapSvg(tile.map, place) : ""}
+${tile.mask ? maskSvg(tile.mask, place) : ""}`;
+}
+
+async function tileSvg(tile: Tile, place: Place): Promise<string> {
+  const { x, y } = place;
   const colour = classScale.range[tile.label];
   const captions = tile.caption.map((line, i) => {
     const text = line.length > 22 ? `${line.slice(0, 10)}…${line.slice(-10)}` : line;
@@ -98,9 +118,7 @@ async function tileSvg(tile: Tile, place: Place): Promise<string> {
       escapeHtml(text)
     }</text>`;
   });
-  return `<image x="${x}" y="${y}" width="${TILE}" height="${TILE}" href="${href}"/>
-${tile.map ? mapSvg(tile.map, place) : ""}
-${tile.mask ? maskSvg(tile.mask, place) : ""}
+  return `${await photoSvg(tile, place)}
 <rect x="${x - 1}" y="${y - 1}" width="${TILE + 2}" height="${
     TILE + 2
   }" fill="none" stroke="${colour}" stroke-width="2"/>
@@ -108,7 +126,7 @@ ${captions.join("\n")}`;
 }
 
 /** The size that is drawn in full: that of one value in a hundred or more, so that a single one does not hide all others. */
-function mostOf(tiles: readonly Tile[]): number {
+export function mostOf(tiles: readonly Tile[]): number {
   const sizes = tiles.flatMap(({ map = [] }) => Array.from(map, Math.abs)).sort((a, b) => a - b);
   return Math.max(1e-12, sizes[Math.floor(0.99 * (sizes.length - 1))] ?? 0);
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import sharp from "sharp";
-import { photoGrid, type Tile } from "../../lib/notebook/pictures.ts";
+import { photoGrid, type Tile } from "../../lib/report/pictures.ts";
 
 const grey = new Uint8Array(32 * 32 * 3).fill(128);
 const tile = (changes: Partial<Tile> = {}): Tile => ({
