@@ -7,6 +7,7 @@
 import type { Perturbation } from "../images/perturbations/perturbation.ts";
 import { perturbationsOf } from "../runs/config/perturbations.ts";
 import { doubtsOf } from "../runs/detectors.ts";
+import { reportGallery } from "../runs/gallery.ts";
 import { makeReport, testDetectors } from "../runs/evaluate.ts";
 import type { TestSet } from "../data/sample.ts";
 import { type Experiment, loadExperiment } from "../runs/experiment.ts";
@@ -154,8 +155,10 @@ export async function writeReport(loaded: LoadedRun, tested: readonly Tested[]):
   const predictions = tested.flatMap((each) => each.predictions);
   const doubts = doubtsOf(detectors, { config, session });
   const report = makeReport(config, { session, history, results, doubts });
+  const { test } = tested.find((each) => each.test) ?? {};
+  const gallery = await reportGallery(detectors, session, { config, test, results, predictions });
   await using _owner = await ownResults(folder);
-  await writeResults(folder, { report, predictions });
+  await writeResults(folder, { report, predictions, gallery });
   return report;
 }
 

@@ -1,14 +1,19 @@
 /**
- * A page of its own: one HTML file with its styles and its font, that loads nothing.
+ * A page of its own: one HTML file with its styles, its font and its script, that loads nothing.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { fontPath } from "./render.ts";
+import { sha256 } from "../base/checksum.ts";
+import { pageStyle } from "./page_style.ts";
+import { chartText, fontPath, renderSvg } from "./render.ts";
+import type { ChartSpec } from "./style.ts";
 import { escapeHtml } from "./table.ts";
+import { tableScript } from "./table_script.ts";
 
 /**
- * The text of a page. Its content security policy forbids any load; the font travels in the file.
+ * The text of a page. Its content security policy forbids any load and any script but its own, which sorts and filters tables and
+ * without which everything still reads; the font travels in the file.
  *
  * @param options.title of the window, as plain text
  * @param options.body HTML, in which every name from outside is escaped
@@ -16,51 +21,62 @@ import { escapeHtml } from "./table.ts";
 export async function documentHtml(
   { title, body }: { readonly title: string; readonly body: string },
 ): Promise<string> {
+  const policy = [
+    "default-src 'none'",
+    "style-src 'unsafe-inline'",
+    "font-src data:",
+    "img-src data:",
+    `script-src 'sha256-${Buffer.from(sha256(tableScript), "hex").toString("base64")}'`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; font-src data:">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>${escapeHtml(title)}</title>
 <style>
 ${await fontFace(400, "OpenSans-Regular-latin.woff2")}
 ${await fontFace(600, "OpenSans-SemiBold-latin.woff2")}
-${style}
+${pageStyle}
 </style>
 </head>
 <body>
 <main>
 ${body}
 </main>
+<script>${tableScript}</script>
 </body>
 </html>
 `;
 }
 
+/**
+ * A chart in a page, with its text for those who do not see it.
+ *
+ * @param narrow the same chart drawn for a phone, about {@link narrowWidth} wide; without it a phone scrolls the chart
+ * @throws {Error} when Vega-Lite finds fault with a spec
+ */
+export async function chartHtml(spec: ChartSpec, narrow?: ChartSpec): Promise<string> {
+  const small = narrow ? (await renderSvg(narrow)).replace("<svg", '<svg class="small"') : "";
+  const svg = await renderSvg(spec);
+  // A chart that is narrower than its column does not grow to letters larger than the page's.
+  const most = Math.round(LARGEST * Number(/ width="([0-9.]+)"/.exec(svg)![1]));
+  return `<figure role="img" aria-label="${escapeHtml(chartText(spec))}">${small}${
+    svg.replace("<svg", `<svg style="max-width: ${most}px"`)
+  }</figure>`;
+}
+
+/** How much larger than drawn a chart is shown at most. */
+const LARGEST = 1.1;
+
+/** How wide a chart is drawn for a phone, in pixels. */
+export const narrowWidth = 350;
+
 async function fontFace(weight: number, file: string): Promise<string> {
   const base64 = Buffer.from(await Deno.readFile(fontPath(file))).toString("base64");
   return `@font-face { font-family: "Open Sans"; font-weight: ${weight}; src: url(data:font/woff2;base64,${base64}) format("woff2"); }`;
 }
-
-const style = `
-body { margin: 0; background: #f6f7f9; color: #1b1f23; font: 15px/1.5 "Open Sans", system-ui, sans-serif; }
-main { max-width: 1380px; margin: 0 auto; padding: 24px 16px 48px; }
-h1 { font-size: 26px; line-height: 1.25; margin: 0 0 12px; overflow-wrap: anywhere; }
-h2 { font-size: 18px; margin: 36px 0 8px; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 0 0 16px; }
-dt { color: #5f6b76; } dd { margin: 0; overflow-wrap: anywhere; }
-.demo, .warning { padding: 10px 14px; border-left: 4px solid #e69f00; background: #fff6e0; margin: 12px 0; overflow-wrap: anywhere; }
-.demo { border-color: #d55e00; background: #fdeee3; font-weight: 600; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 600px), 1fr)); gap: 16px; margin-top: 28px; align-items: start; }
-figure { margin: 0; padding: 8px; background: white; border: 1px solid #e3e7eb; border-radius: 6px; overflow-x: auto; }
-figure svg { max-width: max(100%, 440px); height: auto; display: block; }
-.wide { overflow-x: auto; background: white; border: 1px solid #e3e7eb; border-radius: 6px; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 12px; border-bottom: 1px solid #eef0f3; white-space: nowrap; }
-th { font-weight: 600; background: #f0f2f5; }
-.left { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 72px; } .left:first-child { min-width: 150px; } .right { text-align: right; }
-.note { color: #5f6b76; font-size: 13px; margin: 6px 0; }
-pre { background: white; border: 1px solid #e3e7eb; border-radius: 6px; padding: 12px; overflow-x: auto; font-size: 13px; }
-@media print { body { background: white; } .charts { display: block; } figure { break-inside: avoid; margin-bottom: 12px; } }
-`.trim();

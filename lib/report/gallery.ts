@@ -65,7 +65,7 @@ function photoHtml({ jpegs, label, captions }: Photo): string {
     const words = [`<strong${i === 0 ? ` class="${kind}"` : ""}>${first}</strong>`, ...others].join("<br>");
     return `<img class="${kind}" alt="${alt}" src="${source}"><div>${words}</div>`;
   });
-  return `<figure>${parts.join("")}</figure>`;
+  return `<figure${jpegs.length > 1 ? ' class="mapped"' : ""}>${parts.join("")}</figure>`; // its rows are its neighbours' too
 }
 
 function scaleHtml({ title, most }: NonNullable<Gallery["scale"]>): string {

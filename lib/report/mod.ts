@@ -32,6 +32,7 @@ export { prChart } from "./charts/precision_recall.ts";
 export { rocChart } from "./charts/roc.ts";
 export { scoreChart } from "./charts/scores.ts";
 export { type StepLoss, trainingChart } from "./charts/training.ts";
+export type { Gallery, Photo } from "./gallery.ts";
 export { inspectionChart, inspectionTables } from "./inspection.ts";
 export { reportCharts, reportHtml } from "./page.ts";
 export { displayable, type DisplayBundle, displayBundle, renderChart, type RenderedChart } from "./render.ts";

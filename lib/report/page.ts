@@ -1,14 +1,15 @@
 /**
- * A run's report → report.html: one file with its charts, tables, configuration and font, that loads nothing.
+ * A run's report → report.html: one file with its sentences, tables, charts, images and configuration, that loads nothing.
  *
  * @module
  */
 import { takeBreath } from "../base/breath.ts";
 import { charts, chartSource } from "./charts/mod.ts";
-import { documentHtml } from "./document.ts";
-import { chartText, renderSvg } from "./render.ts";
+import { chartHtml, documentHtml, narrowWidth } from "./document.ts";
+import { type Gallery, galleryHtml } from "./gallery.ts";
 import { demoTitle, type Prediction, type ScoreReport } from "./report.ts";
 import type { ChartSpec } from "./style.ts";
+import { summarySentences } from "./summary.ts";
 import { escapeHtml, type Table, tableHtml } from "./table.ts";
 import { tables } from "./tables/mod.ts";
 
@@ -44,15 +45,22 @@ export function reportCharts(
 
 /** The tables of a report that have something to say, in reading order. */
 export function reportTables(report: ScoreReport): Table[] {
-  return Object.values(tables).map((make) => make(report)).filter((table) => table !== null)
-    .filter((table) => table.rows.length > 0);
+  return Object.values(namedTables(report));
+}
+
+function namedTables(report: ScoreReport): Partial<Record<keyof typeof tables, Table>> {
+  const made = Object.entries(tables).map(([name, make]) => [name, make(report)] as const);
+  return Object.fromEntries(made.filter(([, table]) => table !== null && table.rows.length > 0));
 }
 
 /**
- * The text of report.html. It needs neither network nor script: charts are inline SVG, the font travels in the file,
- * and a content security policy forbids any load. Every name from outside is escaped.
+ * The text of report.html: what the numbers say in three sentences, results by test, method and origin, charts, images, and the rest.
+ *
+ * It needs neither network nor script: charts are inline SVG, font and images travel in the file, and a content security policy
+ * forbids any load. Every name from outside is escaped. Its size does not grow with the number of predictions.
  *
  * @param options.predictions for ROC, precision-recall and score charts, which are left out without them
+ * @param options.gallery images of the test set, as `drawGallery()` makes them; none unless given
  * @param options.signal is heard between charts
  *
  * @example
@@ -76,18 +84,21 @@ export function reportTables(report: ScoreReport): Table[] {
  */
 export async function reportHtml(
   report: ScoreReport,
-  { predictions = [], signal }: { predictions?: readonly Prediction[]; signal?: AbortSignal } = {},
+  { predictions = [], gallery = [], signal }: {
+    predictions?: readonly Prediction[];
+    gallery?: readonly Gallery[];
+    signal?: AbortSignal;
+  } = {},
 ): Promise<string> {
+  const narrow = reportCharts(report, { predictions, width: narrowWidth });
   const charts = [];
-  for (const spec of reportCharts(report, { predictions })) {
+  for (const [i, spec] of reportCharts(report, { predictions }).entries()) {
     await takeBreath(signal);
-    charts.push(
-      `<figure role="img" aria-label="${escapeHtml(chartText(spec))}">${await renderSvg(spec)}</figure>`,
-    );
+    charts.push(await chartHtml(spec, narrow[i]));
   }
   const demo = report.demo || report.results.some((result) => result.demo);
   const title = demoTitle(report.name, demo);
-  const [first, ...others] = reportTables(report);
+  const { results, methods, origins, ...others } = namedTables(report);
   const { preset, encoder, backend } = report;
   const facts = [
     ["Made", report.createdAt],
@@ -96,25 +107,32 @@ export async function reportHtml(
     ["Model", report.head],
     ...(backend ? [["Backend", `${backend.name} ${backend.version} on ${backend.device}`]] : []),
   ];
-  const body = `<h1>${escapeHtml(title)}</h1>
-${
+  const sections = [
+    `<h1>${escapeHtml(title)}</h1>`,
     demo
       ? '<p class="demo">DEMO: procedural images. These numbers show that the bench works; they say nothing about real faces.</p>'
-      : ""
-  }
-<dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("")}</dl>
-${report.warnings.map((text) => `<p class="${bannerOf(text)}">${escapeHtml(text)}</p>`).join("\n")}
-${first ? tableHtml(first) : ""}
-<div class="charts">
-${charts.join("\n")}
-</div>
-${others.map(tableHtml).join("\n")}
-<h2>Configuration</h2>
-<pre>${escapeHtml(JSON.stringify(report.config, null, 2))}</pre>`;
-  return await documentHtml({ title, body });
+      : "",
+    ...report.warnings.filter(isGrave).map((text) => `<p class="demo">${escapeHtml(text)}</p>`),
+    `<div class="summary">${
+      summarySentences(report).map((sentence) => `<p>${escapeHtml(sentence)}</p>`).join("\n")
+    }</div>`,
+    ...report.warnings.filter((text) => !isGrave(text)).map((text) =>
+      `<p class="warning">${escapeHtml(text)}</p>`
+    ),
+    `<dl class="facts">${
+      facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("")
+    }</dl>`,
+    ...[results, methods, origins].flatMap((table) => (table ? [tableHtml(table)] : [])),
+    ...(charts.length > 0 ? [`<h2>Charts</h2>\n<div class="charts">\n${charts.join("\n")}\n</div>`] : []),
+    ...(gallery.length > 0 ? [`<h2>${demoTitle("Images", demo)}</h2>`, ...gallery.map(galleryHtml)] : []),
+    ...Object.values(others).map(tableHtml),
+    `<details><summary><h2>Configuration</h2></summary>
+<pre>${escapeHtml(JSON.stringify(report.config, null, 2))}</pre></details>`,
+  ];
+  return await documentHtml({ title, body: sections.filter((section) => section !== "").join("\n") });
 }
 
-/** How a warning is drawn: what no number may be read without as strongly as DEMO. */
-function bannerOf(warning: string): "demo" | "warning" {
-  return /^NOT CLIP|with random weights/.test(warning) ? "demo" : "warning";
+/** Whether no number may be read without a warning: it is drawn as strongly as DEMO. */
+function isGrave(warning: string): boolean {
+  return /^NOT CLIP|with random weights/.test(warning);
 }

@@ -7,11 +7,17 @@ import { join } from "node:path";
 import { takeBreath } from "../base/breath.ts";
 import { writeWhole } from "../base/files.ts";
 import type { TaskOptions } from "../base/task.ts";
+import type { Gallery } from "./gallery.ts";
 import { reportHtml } from "./page.ts";
 import { historyCsv, metricsJson, type Prediction, predictionsCsv, type ScoreReport } from "./report.ts";
 
-/** A report and the scores behind it. */
-export type Results = { readonly report: ScoreReport; readonly predictions: readonly Prediction[] };
+/** A report, the scores behind it, and the images that its page shows. */
+export type Results = {
+  readonly report: ScoreReport;
+  readonly predictions: readonly Prediction[];
+  /** None unless given. */
+  readonly gallery?: readonly Gallery[];
+};
 
 /**
  * Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the first is
@@ -28,13 +34,13 @@ export async function writeResults(
 }
 
 async function filesOf(
-  { report, predictions }: Results,
+  { report, predictions, gallery }: Results,
   signal?: AbortSignal,
 ): Promise<Record<string, string>> {
   const files = {
     "predictions.csv": predictionsCsv(predictions),
     "history.csv": historyCsv(report.history),
-    "report.html": await reportHtml(report, { predictions, signal }),
+    "report.html": await reportHtml(report, { predictions, gallery, signal }),
     "metrics.json": metricsJson(report),
   };
   await takeBreath(signal);

@@ -83,19 +83,28 @@ export function escapeMarkdown(text: string): string {
   return printable(text).replace(/[\\`*_[\]<>|&~$]/g, (mark) => `\\${mark}`);
 }
 
-/** A table in HTML; every text is escaped. */
+/**
+ * A table in HTML; every text is escaped. In a page of `documentHtml()` it scrolls in its own box, sorts by a click on a column's
+ * name, and has a filter where it is long.
+ */
 export function tableHtml(table: Table): string {
-  const row = (cells: readonly string[], tag: "td" | "th") =>
-    `<tr>${
-      cells.map((text, i) => `<${tag} class="${table.columns[i].align}">${escapeHtml(text)}</${tag}>`).join(
-        "",
-      )
-    }</tr>`;
+  const title = escapeHtml(table.title);
+  const cell = (text: string, i: number, scope?: "col" | "row") => {
+    const tag = scope ? "th" : "td";
+    return `<${tag}${scope ? ` scope="${scope}"` : ""} class="${table.columns[i].align}">${
+      escapeHtml(text)
+    }</${tag}>`;
+  };
+  const head = table.columns.map(({ name }, i) => cell(name, i, "col"));
+  const rows = table.rows.map((cells) =>
+    `<tr>${cells.map((text, i) => cell(text, i, i === 0 ? "row" : undefined)).join("")}</tr>`
+  );
   return [
-    `<h2>${escapeHtml(table.title)}</h2>`,
-    `<div class="wide"><table>`,
-    `<thead>${row(table.columns.map((column) => column.name), "th")}</thead>`,
-    `<tbody>${table.rows.map((cells) => row(cells, "td")).join("\n")}</tbody>`,
+    `<h2>${title}</h2>`,
+    `<div class="wide" role="region" aria-label="${title}" tabindex="0"><table>`,
+    `<caption>${title}</caption>`,
+    `<thead><tr>${head.join("")}</tr></thead>`,
+    `<tbody>${rows.join("\n")}</tbody>`,
     `</table></div>`,
     ...table.notes.map((note) => `<p class="note">${escapeHtml(note)}</p>`),
   ].join("\n");

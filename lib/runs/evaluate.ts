@@ -39,6 +39,7 @@ import { predictionsOf, resultOf } from "./scored_test.ts";
 import type { ChosenThreshold } from "../report/measure.ts";
 import { saveResults } from "../report/results.ts";
 import { openResultsFolder } from "./folder/results_folder.ts";
+import { reportGallery } from "./gallery.ts";
 import { openSession, type Session } from "./session.ts";
 import { featureBatches } from "../model/features/batches.ts";
 
@@ -204,7 +205,10 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     const history = file === undefined ? state?.history ?? [] : [];
     const said = { ...config, clip: input.clip ?? config.clip };
     const finished = makeReport(said, { session, history, results, doubts });
-    const written = await saveResults(into.path, { report: finished, predictions }, {
+    const gallery = await reportGallery(detectors, session, {
+      ...{ config, test: session.experiment.tests[0], results, predictions, report, signal: stop.signal },
+    });
+    const written = await saveResults(into.path, { report: finished, predictions, gallery }, {
       report,
       signal: stop.signal,
     });

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type Table, tableMarkdown, tableText } from "../../lib/report/table.ts";
+import { type Table, tableHtml, tableMarkdown, tableText } from "../../lib/report/table.ts";
 
 Deno.test("tableText() aligns wide characters and keeps control characters from the terminal", () => {
   const table: Table = {
@@ -31,4 +31,23 @@ Deno.test("tableMarkdown() escapes what Markdown and HTML would read as marks", 
       "*\\<img src=x\\>\\\\u000a\\\\u000a# n*",
     ]
   ) assertStringIncludes(text, line);
+});
+
+Deno.test("tableHtml() names the table, its columns and its rows, and escapes every text", () => {
+  const table: Table = {
+    title: "<T>",
+    columns: [{ name: "Set", align: "left" }, { name: "N&", align: "right" }],
+    rows: [['a"b', "1"]],
+    notes: ["<n>"],
+  };
+  assertEquals(
+    tableHtml(table),
+    `<h2>&lt;T&gt;</h2>
+<div class="wide" role="region" aria-label="&lt;T&gt;" tabindex="0"><table>
+<caption>&lt;T&gt;</caption>
+<thead><tr><th scope="col" class="left">Set</th><th scope="col" class="right">N&amp;</th></tr></thead>
+<tbody><tr><th scope="row" class="left">a&quot;b</th><td class="right">1</td></tr></tbody>
+</table></div>
+<p class="note">&lt;n&gt;</p>`,
+  );
 });
