@@ -22,10 +22,20 @@ export type Page = {
   click(xpath: string): Promise<void>;
   /** Presses a letter with Ctrl. */
   pressControl(letter: string): Promise<void>;
+  /** Presses a key that writes nothing, such as Enter. */
+  press(key: "Enter" | "Tab"): Promise<void>;
+  /** Writes a text where the cursor is. */
+  type(text: string): Promise<void>;
+  /** What the page is told of its reader: print instead of a screen, and whether the system is dark. */
+  emulate(media: { readonly print?: boolean; readonly dark?: boolean }): Promise<void>;
+  /** Writes the page as a PDF, as its own style says. */
+  pdf(path: string): Promise<void>;
   /** Writes a PNG of the window, or of the whole page. */
   picture(path: string, options?: { readonly whole?: boolean }): Promise<void>;
-  /** What scripts of the page have thrown so far. */
+  /** What scripts of the page have thrown, and what the browser has said against the page, so far. */
   readonly errors: readonly string[];
+  /** What the page has asked for so far, itself among it; data within it aside. */
+  readonly requests: readonly string[];
   close(): Promise<void>;
 };
 
@@ -110,6 +120,7 @@ type Tab = {
 
 async function openPage(tab: Tab): Promise<Page> {
   const errors: string[] = [];
+  const requests: string[] = [];
   let loaded = () => {};
   tab.listen(({ method, params }) => {
     if (method === "Page.loadEventFired") loaded();
@@ -117,9 +128,15 @@ async function openPage(tab: Tab): Promise<Page> {
       const { text, exception } = params.exceptionDetails;
       errors.push(exception?.description ?? text);
     }
+    if (method === "Log.entryAdded" && params.entry.level === "error") errors.push(params.entry.text);
+    if (method === "Network.requestWillBeSent" && !params.request.url.startsWith("data:")) {
+      requests.push(params.request.url);
+    }
   });
   await tab.send("Page.enable");
   await tab.send("Runtime.enable");
+  await tab.send("Log.enable");
+  await tab.send("Network.enable");
   const run: Page["run"] = async (body, ...args) => {
     const expression = `(${body})(${args.map((arg) => JSON.stringify(arg)).join()})`;
     const { result, exceptionDetails } = await tab.send("Runtime.evaluate", {
@@ -134,6 +151,7 @@ async function openPage(tab: Tab): Promise<Page> {
     tab.send("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 });
   return {
     errors,
+    requests,
     run,
     open: async (url) => {
       const done = new Promise<void>((resolve) => loaded = resolve);
@@ -149,7 +167,9 @@ async function openPage(tab: Tab): Promise<Page> {
       const [x, y] = await waitFor(() =>
         run((xpath) => {
           const found = document.evaluate(xpath, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE, null);
-          const box = (found.singleNodeValue as HTMLElement | null)?.getBoundingClientRect();
+          const element = found.singleNodeValue as HTMLElement | null;
+          element?.scrollIntoView({ block: "nearest", behavior: "instant" });
+          const box = element?.getBoundingClientRect();
           return box && box.width > 0 && [box.x + box.width / 2, box.y + box.height / 2];
         }, xpath), { seconds: 30, what: xpath });
       await mouse("mouseMoved", x, y);
@@ -165,11 +185,33 @@ async function openPage(tab: Tab): Promise<Page> {
       };
       for (const type of ["rawKeyDown", "keyUp"]) await tab.send("Input.dispatchKeyEvent", { type, ...key });
     },
+    press: async (key) => {
+      const code = { Enter: 13, Tab: 9 }[key];
+      const pressed = {
+        key,
+        code: key,
+        windowsVirtualKeyCode: code,
+        text: key === "Enter" ? "\r" : undefined,
+      };
+      for (const type of ["keyDown", "keyUp"]) await tab.send("Input.dispatchKeyEvent", { type, ...pressed });
+    },
+    type: (text) => tab.send("Input.insertText", { text }),
+    emulate: ({ print = false, dark = false }) =>
+      tab.send("Emulation.setEmulatedMedia", {
+        media: print ? "print" : "",
+        features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }],
+      }),
+    pdf: async (path) => {
+      const { data } = await tab.send("Page.printToPDF", { preferCSSPageSize: true });
+      await Deno.writeFile(path, Buffer.from(data, "base64"));
+    },
     picture: async (path, { whole = false } = {}) => {
+      await tab.send("Emulation.setScrollbarsHidden", { hidden: whole }); // a whole page has no need of them
       const { cssContentSize } = await tab.send("Page.getLayoutMetrics");
       const { data } = await tab.send("Page.captureScreenshot", {
         ...whole ? { captureBeyondViewport: true, clip: { ...cssContentSize, scale: 1 } } : {},
       });
+      await tab.send("Emulation.setScrollbarsHidden", { hidden: false });
       await Deno.writeFile(path, Buffer.from(data, "base64"));
     },
     close: tab.close,
