@@ -208,8 +208,9 @@ async function openPage(tab: Tab): Promise<Page> {
     picture: async (path, { whole = false } = {}) => {
       await tab.send("Emulation.setScrollbarsHidden", { hidden: whole }); // a whole page has no need of them
       const { cssContentSize } = await tab.send("Page.getLayoutMetrics");
+      const width = Math.max(cssContentSize.width, await run(() => innerWidth));
       const { data } = await tab.send("Page.captureScreenshot", {
-        ...whole ? { captureBeyondViewport: true, clip: { ...cssContentSize, scale: 1 } } : {},
+        ...whole ? { captureBeyondViewport: true, clip: { ...cssContentSize, width, scale: 1 } } : {},
       });
       await tab.send("Emulation.setScrollbarsHidden", { hidden: false });
       await Deno.writeFile(path, Buffer.from(data, "base64"));

@@ -11,8 +11,10 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
+import { documentHtml } from "../lib/report/document.ts";
 import { drawGallery } from "../lib/report/gallery.ts";
 import { reportHtml } from "../lib/report/page.ts";
+import { type Table, tableHtml } from "../lib/report/table.ts";
 import { type Browser, openBrowser, type Page } from "./chromium.ts";
 import { makeReport } from "./report/made_report.ts";
 
@@ -33,6 +35,41 @@ async function madePage(folder: string): Promise<string> {
   const path = join(folder, "made.html");
   await Deno.writeTextFile(path, await reportHtml(report, { predictions, gallery }));
   return path;
+}
+
+/** A page with one table of what is hard to sort, with how each column is sorted. */
+async function oddPage(folder: string): Promise<{ path: string; orders: Readonly<Record<string, string>> }> {
+  const columns = {
+    Number: ["1,200 ± 3", "–", "−2.5", "0.500* (0.4–0.6)", "≥ 7 %"],
+    Date: ["2026-01-31", "2025-12-01", "", "2025-02-10", "2025-02-09"],
+    Name: ["jpeg-30", "jpeg-9", "jpeg-100", "Blur", "ViT-B/16"],
+  };
+  const orders = {
+    Number: "−2.5|0.500* (0.4–0.6)|≥ 7 %|1,200 ± 3|–",
+    Date: "2025-02-09|2025-02-10|2025-12-01|2026-01-31|",
+    Name: "Blur|jpeg-9|jpeg-30|jpeg-100|ViT-B/16",
+  };
+  const rows = columns.Number.map((_, i) => Object.values(columns).map((cells) => cells[i]));
+  const table: Table = {
+    title: "Odd",
+    columns: Object.keys(columns).map((name) => ({ name, align: "left" })),
+    rows,
+    notes: [],
+  };
+  const path = join(folder, "odd.html");
+  await Deno.writeTextFile(path, await documentHtml({ title: "Odd", body: tableHtml(table) }));
+  return { path, orders };
+}
+
+async function checkOrders(browser: Browser, { path, orders }: Awaited<ReturnType<typeof oddPage>>) {
+  const page = await browser.newPage();
+  await page.open(pathToFileURL(path).href);
+  for (const [i, [name, order]] of Object.entries(orders).entries()) {
+    await page.click(`//th//button[text()="${name}"]`);
+    assertEquals((await cellsOf(page, "Odd", i)).join("|"), order, name);
+  }
+  await page.close();
+  console.log("numbers, dates and names are sorted as such, what is missing last");
 }
 
 /** What is beyond the edges of the window or of its own box, and what is left empty. */
@@ -288,6 +325,7 @@ const out = values.out ?? await Deno.makeTempDir({ prefix: "forgelens-report-" }
 await Deno.mkdir(out, { recursive: true });
 const browser = await openBrowser();
 try {
+  await checkOrders(browser, await oddPage(out));
   for (const path of values.page ?? [await madePage(out)]) await checkReport(browser, { path, out });
   console.log(`Pictures of all of it: ${out}`);
 } finally {

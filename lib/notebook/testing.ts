@@ -124,7 +124,7 @@ async function runTests(
   }, { display });
 }
 
-/** What one set's test is shown as: metrics, ROC, precision-recall, confusion and scores; a sentence where nothing was tested. */
+/** What one set's test is shown as: metrics, confusion, ROC, precision-recall and scores; a sentence where nothing was tested. */
 export function testView(tested: Tested, table: (results: readonly EvaluationResult[]) => Table): Showable[] {
   if (tested.results.length === 0) {
     return [

@@ -99,6 +99,7 @@ export async function reportHtml(
   const demo = report.demo || report.results.some((result) => result.demo);
   const title = demoTitle(report.name, demo);
   const { results, methods, origins, ...others } = namedTables(report);
+  const sentences = summarySentences(report).map((sentence) => `<p>${escapeHtml(sentence)}</p>`);
   const { preset, encoder, backend } = report;
   const facts = [
     ["Made", report.createdAt],
@@ -113,9 +114,7 @@ export async function reportHtml(
       ? '<p class="demo">DEMO: procedural images. These numbers show that the bench works; they say nothing about real faces.</p>'
       : "",
     ...report.warnings.filter(isGrave).map((text) => `<p class="demo">${escapeHtml(text)}</p>`),
-    `<div class="summary">${
-      summarySentences(report).map((sentence) => `<p>${escapeHtml(sentence)}</p>`).join("\n")
-    }</div>`,
+    sentences.length > 0 ? `<div class="summary">${sentences.join("\n")}</div>` : "",
     ...report.warnings.filter((text) => !isGrave(text)).map((text) =>
       `<p class="warning">${escapeHtml(text)}</p>`
     ),

@@ -16,7 +16,8 @@ export const tableScript = `
   const isMissing = (text) => text === "" || text === "–";
   const numberOf = (text) => {
     const plain = text.replaceAll(",", "").replaceAll("−", "-");
-    return Number.parseFloat(/^[<>≤≥≈~±+ ]*(-?[0-9.]+(e[+-]?[0-9]+)?)/i.exec(plain)?.[1] ?? "");
+    const found = /^[<>≤≥≈~±+ ]*(-?\\d+(\\.\\d+)?(e[+-]?\\d+)?)(?![\\w./:-])/i.exec(plain); // no date, no version
+    return found ? Number(found[1]) : NaN;
   };
   const sortable = (table) => {
     const [body] = table.tBodies;
