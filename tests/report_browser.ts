@@ -204,8 +204,9 @@ async function checkTables(page: Page) {
   if (!long) return console.log("no table is long enough for a filter");
   const word = await page.run((name) => {
     const rows = [...document.querySelectorAll(`[aria-label="${name}"] tbody tr`)];
-    const words = rows[0].textContent!.toUpperCase().split(/\s+/); // any case will do
-    const isIn = (word: string, row: Element) => row.textContent!.toUpperCase().includes(word);
+    const words = [...rows[0].children].flatMap((cell) => cell.textContent!.toUpperCase().split(/\s+/)); // any case will do
+    const isIn = (word: string, row: Element) =>
+      [...row.children].some((cell) => cell.textContent!.toUpperCase().includes(word));
     return words.find((word) => word && rows.some((row) => !isIn(word, row)))!;
   }, long.name);
   await page.click(`//div[@aria-label="${long.name}"]/preceding-sibling::label[1]/input`);

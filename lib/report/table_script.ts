@@ -50,7 +50,7 @@ export const tableScript = `
   };
   const filterable = (table) => {
     const rows = [...table.tBodies[0].rows];
-    const texts = rows.map((row) => row.textContent.toLowerCase());
+    const texts = rows.map((row) => [...row.cells].map((cell) => cell.textContent).join("\\n").toLowerCase());
     const label = document.createElement("label");
     const field = document.createElement("input");
     const count = document.createElement("output");
