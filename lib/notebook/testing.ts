@@ -118,7 +118,7 @@ async function runTests(
     for (const perturbation of perturbed) {
       const tested = await testDetectors(detectors, session, { config, test, perturbation, report, signal });
       results.push(tested.result);
-      predictions.push(...tested.predictions);
+      for (const each of tested.predictions) predictions.push(each); // too many for a call's arguments
     }
     return { set: test.set, demo: session.experiment.demo, test, results, predictions };
   }, { display });

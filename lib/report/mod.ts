@@ -36,6 +36,7 @@ export type { Gallery, Photo } from "./gallery.ts";
 export { inspectionChart, inspectionTables } from "./inspection.ts";
 export { reportCharts, reportHtml } from "./page.ts";
 export { displayable, type DisplayBundle, displayBundle, renderChart, type RenderedChart } from "./render.ts";
+export type { ChosenThreshold, ThresholdChoices } from "./measure.ts";
 export type {
   DataSummary,
   EpochRecord,

@@ -196,7 +196,7 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
         report,
         signal: stop.signal,
       });
-      predictions.push(...tested.predictions);
+      for (const each of tested.predictions) predictions.push(each); // too many for a call's arguments
       results.push(tested.result);
       report({ type: "result", result: tested.result });
       await takeBreath(stop.signal);
