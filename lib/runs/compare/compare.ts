@@ -1,0 +1,199 @@
+/**
+ * Runs and files of scores → a comparison on the tests that they share.
+ *
+ * @module
+ */
+import { takeBreath } from "../../base/breath.ts";
+import { InputError } from "../../base/errors.ts";
+import { tooFewGroups } from "../../metrics/intervals/bootstrap.ts";
+import { metrics } from "../../metrics/metrics/mod.ts";
+import type { ComparedTest, Comparison, FigureBeside } from "../../report/comparison.ts";
+import { type KnownSet, publishedFigures, publishedSetOf } from "../../report/published.ts";
+import { testName } from "../../report/report.ts";
+import { standing } from "../../report/standing.ts";
+import { compressionOf, type Input, methodsOf, readInputs, specOf } from "./inputs.ts";
+import { type Matched, matchVideos } from "./match.ts";
+import { measureInputs, measurePairs } from "./measure.ts";
+import type { ScoredTest } from "./scores.ts";
+
+/** A test of an input under the name by which it is compared. */
+type NamedTest = {
+  readonly set: string;
+  readonly split: string;
+  readonly input: Input;
+  readonly test: ScoredTest;
+};
+
+/**
+ * Compares what is scored in folders of runs and CSV files, on the tests without perturbation that at least two of them share; one
+ * alone is only held beside the published figures.
+ *
+ * @param paths folders with `metrics.json` and `predictions.csv`, or CSV files as {@link readScores} takes them
+ * @throws {InputError} when one cannot be read, none is given, they share no test, or two call one video real and fake
+ * @throws {Error} the signal's reason
+ */
+export async function compareScores(
+  paths: readonly string[],
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<Comparison> {
+  if (paths.length === 0) {
+    throw new InputError("Cannot compare: expected folders of runs or CSV files of scores but found none");
+  }
+  const inputs = await readInputs(paths);
+  const warnings: string[] = [];
+  const named = nameTests(inputs, warnings);
+  const tests: ComparedTest[] = [];
+  for (const same of groupTests(named)) {
+    await takeBreath(signal);
+    if (same.length > 1 || inputs.length === 1) tests.push(compareTest(same, warnings));
+    else warnings.push(`${nameOf(same[0])}: only ${same[0].input.name} has it, so it is not compared`);
+  }
+  if (tests.length === 0) {
+    const have = inputs.map(({ name }) =>
+      `${name} has ${named.filter(({ input }) => input.name === name).map(nameOf).join(", ") || "none"}`
+    );
+    throw new InputError(
+      `Cannot compare ${
+        inputs.map(({ name }) => name).join(" and ")
+      }: expected a test that two share but found ${have.join("; ")}; name set and split alike`,
+    );
+  }
+  return {
+    schemaVersion: 1,
+    createdAt: new Date().toISOString(),
+    demo: tests.some(({ demo }) => demo),
+    inputs: inputs.map(({ name, path, detector, trainedOn }) => ({ name, path, detector, trainedOn })),
+    tests,
+    warnings,
+  };
+}
+
+function nameOf({ set, split }: { readonly set: string; readonly split: string }): string {
+  return testName({ set, split, perturbation: "none" });
+}
+
+/** The clean tests; one whose file does not say its set or split has those of the others' only test that it can be. */
+function nameTests(inputs: readonly Input[], warnings: string[]): NamedTest[] {
+  const clean = inputs.flatMap((input) =>
+    input.tests.filter(({ perturbation }) => perturbation === "none").map((test) => ({ input, test }))
+  );
+  const told = clean.filter(({ test }) => test.set !== undefined);
+  return clean.map(({ input, test }) => {
+    const { set, split } = test;
+    if (set !== undefined && split !== undefined) return { input, test, set, split };
+    const others = new Map(
+      told.filter((other) =>
+        other.input !== input && (set === undefined || other.test.set === set) &&
+        (split === undefined || other.test.split === split)
+      ).map(({ test: { set = "", split = "" } }) => [JSON.stringify([set, split]), { set, split }]),
+    );
+    if (others.size !== 1) return { input, test, set: set ?? "scores", split: split ?? "" };
+    const [only] = others.values();
+    if (set !== only.set || (split ?? "") !== only.split) {
+      warnings.push(
+        `${input.file} does not say its ${set === undefined ? "set" : "split"}: taken for ${nameOf(only)}`,
+      );
+    }
+    return { input, test, ...only };
+  });
+}
+
+function groupTests(tests: readonly NamedTest[]): NamedTest[][] {
+  const groups = new Map<string, NamedTest[]>();
+  for (const each of tests) {
+    const key = JSON.stringify([each.set, each.split]);
+    const group = groups.get(key) ?? [];
+    if (group.some(({ input }) => input === each.input)) {
+      throw new InputError(
+        `Cannot compare ${each.input.file}: expected one test ${
+          nameOf(each)
+        } but found two; name set and split in each row`,
+      );
+    }
+    groups.set(key, [...group, each]);
+  }
+  return [...groups.values()];
+}
+
+function compareTest(same: readonly NamedTest[], warnings: string[]): ComparedTest {
+  const [{ set, split }] = same;
+  const name = nameOf({ set, split });
+  const matched = matchVideos(
+    same.map(({ input, test }) => ({ name: input.name, file: input.file, test })),
+  );
+  const names = same.map(({ input }) => input.name);
+  const fake = matched.labels.filter((label) => label === 1).length;
+  const counts = { real: matched.labels.length - fake, fake };
+  const things = matched.level === "video" ? "videos" : "images";
+  const shared = matched.labels.length;
+  const without = matched.leftOut.flatMap((count, i) =>
+    count === 0 ? [] : [`${count} of the ${count + shared} ${things} of ${names[i]}`]
+  );
+  if (without.length > 0) {
+    warnings.push(
+      `${name}: LEFT OUT ${
+        without.join(" and ")
+      }, as another has not scored them; all numbers are of the ${shared} in common`,
+    );
+  }
+  const few = tooFewGroups(name, counts);
+  if (few) warnings.push(few);
+  const remark = metrics.tprAt5.remark?.(counts);
+  if (remark) warnings.push(`${name}, TPR at FPR 5 %: ${remark}`);
+  const demo = same.some(({ input }) => isDemo(input, set));
+  return {
+    set,
+    split,
+    level: matched.level,
+    demo,
+    ...counts,
+    drawn: matched.persons ? "persons" : "videos",
+    inputs: measureInputs(matched, names),
+    pairs: measurePairs(matched, names),
+    published: figuresBeside(same, { matched, counts, demo }),
+  };
+}
+
+function isDemo({ report }: Input, set: string): boolean {
+  return report !== undefined &&
+    (report.demo || report.results.some((result) => result.set === set && result.demo));
+}
+
+/** The published figures of the set that a test is of, as far as any input tells that. */
+function figuresBeside(
+  same: readonly NamedTest[],
+  { matched, counts, demo }: {
+    readonly matched: Matched;
+    readonly counts: { readonly real: number; readonly fake: number };
+    readonly demo: boolean;
+  },
+): FigureBeside[] {
+  const [{ set, split }] = same;
+  const specs = same.map(({ input }) => input.report && specOf(input.report, set));
+  const knowns = same.flatMap(({ input, test }, i): KnownSet[] => {
+    const methods = test.set === undefined ? [] : methodsOf(input.tests, set);
+    const known = publishedSetOf({ name: set, layout: specs[i]?.layout, methods });
+    return known ? [known] : [];
+  });
+  const known = (["layout", "methods", "name"] as const).map((by) => knowns.find((each) => each.by === by))
+    .find((each) => each !== undefined);
+  if (!known) return [];
+  const compressions = same.map(({ input }, i) => input.report && compressionOf(input.report, specs[i]));
+  return publishedFigures.filter((figure) => figure.set === known.set).flatMap((figure) => {
+    const standings = same.flatMap(({ input }, i) => {
+      const found = standing({
+        demo,
+        known,
+        split,
+        compression: compressions[i] ?? compressions.find((each) => each !== undefined),
+        level: matched.level,
+        ...counts,
+        frames: matched.frames[i],
+        trainedOn: input.trainedOn,
+        detector: input.detector,
+      }, figure);
+      return found ? [{ input: input.name, ...found }] : [];
+    });
+    return standings.length > 0 ? [{ ...figure, standings }] : [];
+  });
+}

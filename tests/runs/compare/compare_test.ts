@@ -1,0 +1,131 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { InputError } from "../../../lib/base/errors.ts";
+import { evaluateScores } from "../../../lib/metrics/evaluate.ts";
+import { videoScores } from "../../../lib/metrics/levels.ts";
+import { metricsJson, predictionsCsv } from "../../../lib/report/report.ts";
+import { compareScores } from "../../../lib/runs/compare/compare.ts";
+import { makeReport } from "../../report/made_report.ts";
+
+const root = await Deno.makeTempDir();
+globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
+
+/** A run's folder as a test leaves it. */
+async function writeRun(name: string, options: Parameters<typeof makeReport>[0] & { config?: object } = {}) {
+  const folder = join(root, name);
+  await Deno.mkdir(folder, { recursive: true });
+  const { report, predictions } = makeReport(options);
+  const config = { ...report.config, ...options.config };
+  await Deno.writeTextFile(join(folder, "metrics.json"), metricsJson({ ...report, config }));
+  await Deno.writeTextFile(join(folder, "predictions.csv"), predictionsCsv(predictions));
+  return { folder, predictions };
+}
+
+/** Celeb-DF's test as a detector would score it: 178 reals and 340 fakes, of which some may be missing. */
+async function writeCelebDf(name: string, { columns = true, missing = 0 } = {}): Promise<string> {
+  const file = join(root, name);
+  const rows = Array.from({ length: 518 - missing }, (_, i) => {
+    const label = i < 178 ? 0 : 1;
+    const method = label ? "Celeb-synthesis" : i % 2 ? "Celeb-real" : "YouTube-real";
+    const score = (0.5 * label + ((i * 37 + name.length * 11) % 101) / 101) / 1.5;
+    return [`${method}/v${i}`, label, score, ...(columns ? ["celebdf", "test", method] : [])].join(",");
+  });
+  const header = ["video", "label", "score", ...(columns ? ["set", "split", "method"] : [])].join(",");
+  await Deno.writeTextFile(file, [header, ...rows].join("\n"));
+  return file;
+}
+
+Deno.test("compareScores() measures at video level what evaluateScores() gives for the means of the frames", async () => {
+  const { folder, predictions } = await writeRun("a", { runs: 2 });
+  const { tests, inputs, demo, warnings } = await compareScores([folder, join(folder, "predictions.csv")]);
+  assertEquals([demo, inputs[0].path, inputs[1].path], [false, folder, folder]);
+  assertEquals(new Set(inputs.map(({ name }) => name)).size, 2);
+  assertEquals(tests.map(({ set, level }) => [set, level]), [["first", "video"], ["second", "video"]]);
+  const clean = predictions.filter(({ set, perturbation }) => set === "first" && perturbation === "none");
+  const seeds = [0, 1].map((run) => {
+    const { labels, scores } = videoScores(clean.filter((each) => each.run === run), { how: "mean" });
+    return evaluateScores(labels, scores);
+  });
+  const [{ metrics, runs }] = tests[0].inputs;
+  assertEquals(metrics, seeds[0]);
+  assertEquals(runs, seeds);
+  assertEquals(tests[0].pairs.map(({ difference, deLong }) => [difference, deLong!.p]), [[0, 1]]);
+  assert(warnings.some((text) => text.includes("first test: 8 real and 13 fake videos say little")));
+});
+
+Deno.test("compareScores() gives a file without set and split those of the others' only test, and says so", async () => {
+  const full = await writeCelebDf("full.csv");
+  const bare = await writeCelebDf("bare.csv", { columns: false, missing: 3 });
+  const { tests: [test], warnings } = await compareScores([full, bare]);
+  assertEquals([test.set, test.split, test.real, test.fake], ["celebdf", "test", 178, 337]);
+  assertEquals(warnings, [
+    `${bare} does not say its set: taken for celebdf test`,
+    "celebdf test: LEFT OUT 3 of the 518 videos of full, as another has not scored them; all numbers are of the 515 in common",
+  ]);
+});
+
+Deno.test("compareScores() holds one detector alone beside the published figures of its set, and calls none reproduced", async () => {
+  const { tests: [{ pairs, published, inputs }] } = await compareScores([await writeCelebDf("alone.csv")]);
+  assertEquals([pairs, inputs.length, published.length], [[], 1, 15]);
+  const effort = published.find(({ model }) => model === "Effort")!;
+  assertEquals(effort.standings, [{
+    input: "alone",
+    kind: "beside",
+    differs: [
+      "of 8 frames a video",
+      "our training set not known",
+      "whether it is the same detector not known",
+    ],
+  }]);
+});
+
+Deno.test("compareScores() knows a run's training set by the names of its methods and its compression by its configuration", async () => {
+  const { folder, predictions } = await writeRun("ffpp", { config: { data: "first=/data/ffpp,c23" } });
+  const names = ["youtube", "Deepfakes"];
+  await Deno.writeTextFile(
+    join(folder, "predictions.csv"),
+    predictionsCsv(predictions.map((each) => ({ ...each, method: names[each.label] }))),
+  );
+  const { inputs: [{ trainedOn }], tests } = await compareScores([folder]);
+  assertEquals(trainedOn, { set: "FF++", compression: "c23" });
+  const [{ standings: [{ differs }] }] = tests[0].published;
+  assert(
+    !differs.some((text) => text.includes("training set") || text.includes("compression")),
+    differs.join(),
+  );
+  const { inputs: [other] } = await compareScores([(await writeRun("mine")).folder]);
+  assertEquals(other.trainedOn, { set: "first" });
+});
+
+Deno.test("compareScores() never holds demo data beside a published figure, whatever its sets are called", async () => {
+  const sets = [{ set: "celebdf", kind: "within" as const, perturbations: ["none"], real: 178, fake: 340 }];
+  const { folder } = await writeRun("demo", { demo: true, sets });
+  const { demo, tests } = await compareScores([folder]);
+  assertEquals([demo, tests[0].demo, tests[0].published], [true, true, []]);
+});
+
+Deno.test("compareScores() says which test only one has, and refuses when none is shared", async () => {
+  const { folder } = await writeRun("b");
+  const sets = [{ set: "second", kind: "cross" as const, perturbations: ["none"], real: 20, fake: 20 }];
+  const { folder: fewer } = await writeRun("c", { sets });
+  const { tests, warnings } = await compareScores([folder, fewer]);
+  assertEquals(tests.map(({ set }) => set), ["second"]);
+  assert(warnings.some((text) => /^first test: only .* has it, so it is not compared$/.test(text)));
+  const error = await assertRejects(
+    async () => await compareScores([fewer, await writeCelebDf("other.csv")]),
+    InputError,
+    "expected a test that two share but found",
+  );
+  assertStringIncludes(error.message, "other has celebdf test");
+});
+
+Deno.test("compareScores() names runs of one name by their folders, and refuses what has no scores", async () => {
+  const [{ folder: one }, { folder: other }] = [await writeRun("x/first"), await writeRun("y/first")];
+  const { inputs } = await compareScores([one, other]);
+  const { name } = makeReport().report;
+  assertEquals(inputs.map((each) => each.name), [`${name} (x/first)`, `${name} (y/first)`]);
+  await Deno.remove(join(one, "predictions.csv"));
+  await assertRejects(() => compareScores([one]), InputError, "but found no predictions.csv in it");
+  await assertRejects(() => compareScores([join(root, "none")]), InputError, "but found nothing there");
+  await assertRejects(() => compareScores([]), InputError, "Cannot compare: expected folders of runs");
+});
