@@ -50,6 +50,22 @@ export const commands = {
       )),
     run: async (flags, [checkpoint]) => (await import("./evaluate.ts")).evaluate(checkpoint, flags),
   },
+  compare: {
+    group: "Runs",
+    about: "hold detectors beside each other, with paired tests, and beside published figures",
+    example: "checkpoints/first checkpoints/second scores.csv",
+    flags: (command) =>
+      command
+        .argument(
+          "<scores...>",
+          "folders of runs, or CSV files of scores: label, score, path or video; set, split, method, run and persons where known",
+        )
+        .option(
+          "--out <folder>",
+          "where comparison.html, .md, .csv and .json go; a new one beside the first unless given",
+        ),
+    run: async (flags, paths) => (await import("./compare.ts")).compare(paths, flags),
+  },
   inspect: {
     group: "Data",
     about: "say what of your data is there, missing, skipped and leaking; trains nothing",

@@ -1,0 +1,55 @@
+/**
+ * The command that holds detectors beside each other and beside published figures.
+ *
+ * @module
+ */
+import { dirname, join, resolve } from "node:path";
+import { takeBreath } from "../base/breath.ts";
+import { checkWritable, exists, writeWhole } from "../base/files.ts";
+import { printable, printableLines } from "../base/printable.ts";
+import { comparisonCsv, comparisonJson } from "../report/comparison.ts";
+import {
+  comparisonHtml,
+  comparisonMarkdown,
+  comparisonSentences,
+  comparisonTables,
+} from "../report/comparison_page.ts";
+import { tableText } from "../report/table.ts";
+import { compareScores } from "../runs/compare/compare.ts";
+import { timeStamp } from "../runs/folder/folder.ts";
+import { onScreen } from "../runs/screen.ts";
+import { type Flags, textOf } from "./flags.ts";
+
+/** Compares runs and files of scores, prints the tables and writes them; resolves to the exit code. */
+export async function compare(paths: readonly string[], flags: Flags): Promise<number> {
+  const given = textOf(flags.out);
+  if (given !== undefined) await checkWritable(given);
+  return await onScreen(async ({ screen, signal }) => {
+    const comparison = await compareScores(paths, { signal });
+    const folder = given ?? await newFolder(dirname(resolve(paths[0])));
+    if (given === undefined) await checkWritable(folder);
+    for (const table of comparisonTables(comparison)) console.log(`\n${tableText(table)}`);
+    console.log(`${printableLines(comparisonSentences(comparison).join("\n"))}\n`);
+    for (const message of comparison.warnings) screen.show({ type: "warning", message });
+    // All are made before the first is written, so that those that are there belong together.
+    const files = {
+      "comparison.csv": comparisonCsv(comparison),
+      "comparison.md": comparisonMarkdown(comparison),
+      "comparison.html": await comparisonHtml(comparison, { signal }),
+      "comparison.json": comparisonJson(comparison),
+    };
+    await takeBreath(signal);
+    for (const [name, text] of Object.entries(files)) await writeWhole(join(folder, name), text);
+    console.log(`Comparison: ${printable(join(folder, "comparison.html"))}`);
+    return 0;
+  });
+}
+
+/** `comparison-<time>` beside what is compared first, as a run's further tests lie in its folder. */
+async function newFolder(beside: string): Promise<string> {
+  const name = join(beside, `comparison-${timeStamp()}`);
+  for (let count = 1;; count++) {
+    const path = count === 1 ? name : `${name}-${count}`;
+    if (!(await exists(path))) return path;
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * A comparison → what can be said of it in three sentences, comparison.html and comparison.md.
+ *
+ * @module
+ */
+import { takeBreath } from "../base/breath.ts";
+import { comparisonChart, differenceChart } from "./charts/comparison.ts";
+import {
+  type ComparedTest,
+  type Comparison,
+  inputEstimate,
+  type PairResult,
+  quotedBootstrap,
+  trainingText,
+} from "./comparison.ts";
+import { documentHtml } from "./document.ts";
+import { chartText, renderSvg } from "./render.ts";
+import { demoTitle } from "./report.ts";
+import type { ChartSpec } from "./style.ts";
+import { escapeHtml, escapeMarkdown, type Table, tableHtml, tableMarkdown } from "./table.ts";
+import { decimals } from "./tables/column.ts";
+import {
+  comparedName,
+  comparisonTable,
+  drawnText,
+  pairTable,
+  pText,
+  signed,
+  signedRange,
+} from "./tables/comparison.ts";
+import { publishedTable } from "./tables/published.ts";
+
+/** The tables of a comparison that have something to say. */
+export function comparisonTables(comparison: Comparison): Table[] {
+  return [comparisonTable(comparison), pairTable(comparison), publishedTable(comparison)].filter((table) =>
+    table !== null
+  );
+}
+
+/** Its charts: one for each test, and the differences. */
+export function comparisonCharts({ tests, demo }: Comparison): ChartSpec[] {
+  return [
+    ...tests.map((test) => comparisonChart(test, { demo: test.demo })),
+    differenceChart(tests, { demo }),
+  ].filter((spec) => spec !== null);
+}
+
+/** What can be said in two or three sentences, of the first test in full and of all together. */
+export function comparisonSentences({ tests }: Comparison): string[] {
+  return [...leaderOf(tests[0]), ...differencesOf(tests), publishedOf(tests)].filter((text) => text !== "");
+}
+
+/** The highest AUC of a test, and how far the next one is from it. */
+function leaderOf(test: ComparedTest): string[] {
+  const known = test.inputs.flatMap((input) => {
+    const auc = inputEstimate(input, "auc");
+    return auc ? [{ input: input.input, auc, interval: input.interval }] : [];
+  }).toSorted((a, b) => b.auc.mean - a.auc.mean);
+  const [best, next] = known;
+  const of = `${comparedName(test)}, ${test.level} level, ${test.real} real and ${test.fake} fake`;
+  if (!best) return [`No AUC can be measured on ${of}: it has one class alone.`];
+  const spread = best.auc.sd !== null
+    ? ` ± ${decimals(best.auc.sd)}`
+    : best.interval
+    ? ` (95 % ${decimals(best.interval.low)} to ${decimals(best.interval.high)})`
+    : "";
+  if (!next) return [`${best.input} has an AUC of ${decimals(best.auc.mean)}${spread} on ${of}.`];
+  const pair = test.pairs.find(({ first, second }) =>
+    [first, second].includes(best.input) && [first, second].includes(next.input)
+  );
+  const verb = best.auc.mean === next.auc.mean ? "No AUC is above" : "The highest AUC is";
+  return [
+    `${verb} ${best.input}'s, ${decimals(best.auc.mean)}${spread}, on ${of}; ${next.input} has ${
+      decimals(next.auc.mean)
+    }${pair ? pairText(pair, test) : ""}.`,
+  ];
+}
+
+function pairText(pair: PairResult, test: ComparedTest): string {
+  const { interval } = quotedBootstrap(pair);
+  const parts = [
+    ...(interval ? [`95 % ${signedRange(interval)} by ${drawnText([test])}`] : []),
+    ...(pair.deLong?.p === undefined || pair.deLong.p === null ? [] : [`DeLong's p ${pText(pair.deLong.p)}`]),
+    ...(test.inputs.some(({ runs }) => runs) ? ["with the first seed of each"] : []),
+  ];
+  return ` (${pair.first} − ${pair.second}: ${signed(pair.difference)}${
+    parts.length > 0 ? `; ${parts.join(", ")}` : ""
+  })`;
+}
+
+function differencesOf(tests: readonly ComparedTest[]): string[] {
+  const pairs = tests.flatMap((test) => test.pairs);
+  if (pairs.length < 2) return [];
+  const apart = pairs.filter((pair) => {
+    const { interval } = quotedBootstrap(pair);
+    return interval !== null && (interval.low > 0 || interval.high < 0);
+  });
+  return [
+    `Of the ${pairs.length} differences, each of two detectors on one test, ${
+      apart.length === 0 ? "none has" : apart.length === 1 ? "1 has" : `${apart.length} have`
+    } a 95 % interval without 0.`,
+  ];
+}
+
+function publishedOf(tests: readonly ComparedTest[]): string {
+  const figures = tests.flatMap(({ published }) => published);
+  if (figures.length === 0) return "";
+  const same = figures.filter(({ standings }) => standings.some(({ kind }) => kind === "reproduction"));
+  return `${figures.length} published figures stand beside these; ${
+    same.length === 0
+      ? "none was measured in the same way, so none is reproduced here"
+      : `${same.length} of them by the same data, split, level, training set and detector`
+  }.`;
+}
+
+const demoText =
+  "DEMO: procedural images. These numbers show that the bench works; they say nothing about real faces.";
+
+/** The text of comparison.html, which needs neither network nor script; names from outside are escaped. */
+export async function comparisonHtml(
+  comparison: Comparison,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<string> {
+  const charts: string[] = [];
+  for (const spec of comparisonCharts(comparison)) {
+    await takeBreath(signal);
+    charts.push(
+      `<figure role="img" aria-label="${escapeHtml(chartText(spec))}">${await renderSvg(spec)}</figure>`,
+    );
+  }
+  const { demo, warnings } = comparison;
+  const title = demoTitle(titleOf(comparison), demo);
+  const [first, ...others] = comparisonTables(comparison);
+  const body = `<h1>${escapeHtml(title)}</h1>
+${demo ? `<p class="demo">${demoText}</p>` : ""}
+<p>${escapeHtml(comparisonSentences(comparison).join(" "))}</p>
+${warnings.map((text) => `<p class="warning">${escapeHtml(text)}</p>`).join("\n")}
+${tableHtml(first)}
+<div class="charts">
+${charts.join("\n")}
+</div>
+${others.map(tableHtml).join("\n")}
+${tableHtml(inputTable(comparison))}`;
+  return await documentHtml({ title, body });
+}
+
+/** The text of comparison.md. */
+export function comparisonMarkdown(comparison: Comparison): string {
+  const { demo, warnings } = comparison;
+  return [
+    `# ${escapeMarkdown(demoTitle(titleOf(comparison), demo))}\n`,
+    ...(demo ? [`${escapeMarkdown(demoText)}\n`] : []),
+    `${escapeMarkdown(comparisonSentences(comparison).join(" "))}\n`,
+    ...(warnings.length > 0
+      ? [`${warnings.map((text) => `- Warning: ${escapeMarkdown(text)}`).join("\n")}\n`]
+      : []),
+    ...[...comparisonTables(comparison), inputTable(comparison)].map(tableMarkdown),
+  ].join("\n");
+}
+
+function titleOf({ inputs }: Comparison): string {
+  return inputs.length === 1
+    ? `${inputs[0].name} beside published figures`
+    : inputs.map(({ name }) => name).join(" and ");
+}
+
+/** What each detector is, and where its scores lie. */
+function inputTable({ inputs, demo, createdAt }: Comparison): Table {
+  return {
+    title: demoTitle("What is compared", demo),
+    columns: ["Name", "Detector", "Trained on", "Scores"].map((name) => ({ name, align: "left" })),
+    rows: inputs.map(({ name, path, detector = "not known", trainedOn }) => [
+      name,
+      detector,
+      trainingText(trainedOn),
+      path,
+    ]),
+    notes: [`Made ${createdAt}.`],
+  };
+}
