@@ -18,7 +18,7 @@ import { chartText, renderSvg } from "./render.ts";
 import { demoTitle } from "./report.ts";
 import type { ChartSpec } from "./style.ts";
 import { escapeHtml, escapeMarkdown, type Table, tableHtml, tableMarkdown } from "./table.ts";
-import { decimals } from "./tables/column.ts";
+import { count, decimals } from "./tables/column.ts";
 import {
   comparedName,
   comparisonTable,
@@ -57,7 +57,9 @@ function leaderOf(test: ComparedTest): string[] {
     return auc ? [{ input: input.input, auc, interval: input.interval }] : [];
   }).toSorted((a, b) => b.auc.mean - a.auc.mean);
   const [best, next] = known;
-  const of = `${comparedName(test)}, ${test.level} level, ${test.real} real and ${test.fake} fake`;
+  const of = `${comparedName(test)}, ${test.level} level, ${count(test.real)} real and ${
+    count(test.fake)
+  } fake`;
   if (!best) return [`No AUC can be measured on ${of}: it has one class alone.`];
   const spread = best.auc.sd !== null
     ? ` ± ${decimals(best.auc.sd)}`

@@ -35,6 +35,14 @@ export { type StepLoss, trainingChart } from "./charts/training.ts";
 export type { Gallery, Photo } from "./gallery.ts";
 export { inspectionChart, inspectionTables } from "./inspection.ts";
 export { reportCharts, reportHtml } from "./page.ts";
+export {
+  type KnownSet,
+  type PublishedFigure,
+  publishedFigures,
+  type PublishedSet,
+  publishedSetOf,
+  type TrainingSet,
+} from "./published.ts";
 export { displayable, type DisplayBundle, displayBundle, renderChart, type RenderedChart } from "./render.ts";
 export type { ChosenThreshold, ThresholdChoices } from "./measure.ts";
 export type {
@@ -48,6 +56,7 @@ export type {
   ScoreReport,
   ThresholdResult,
 } from "./report.ts";
+export { type OurTest, type Standing, standing } from "./standing.ts";
 export type { ChartOptions, ChartSpec } from "./style.ts";
 export { type Table, tableMarkdown, tableText } from "./table.ts";
 export { calibrationTable } from "./tables/calibration.ts";

@@ -6,21 +6,17 @@
  * @module
  */
 
-/** The sets that there are figures of. */
-export const publishedSets = [
-  "FF++",
-  "Celeb-DF v2",
-  "DFDC",
-  "DFD",
-  "DFDCP",
-  "WDF",
-  "FFIW",
-  "DF40",
-  "UniversalFakeDetect",
-] as const;
-
 /** A set that there are figures of. */
-export type PublishedSet = typeof publishedSets[number];
+export type PublishedSet =
+  | "FF++"
+  | "Celeb-DF v2"
+  | "DFDC"
+  | "DFD"
+  | "DFDCP"
+  | "WDF"
+  | "FFIW"
+  | "DF40"
+  | "UniversalFakeDetect";
 
 /** What a detector was trained on. */
 export type TrainingSet = {
@@ -268,6 +264,15 @@ export type KnownSet = {
  * @param test.name the set's
  * @param test.layout as `layout=` said it
  * @param test.methods those of the fakes and the origins of the reals; empty ones say nothing
+ *
+ * @example
+ * ```ts
+ * import { publishedSetOf } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const methods = ["youtube", "Deepfakes", "FaceSwap"];
+ * assertEquals(publishedSetOf({ name: "mine", methods }), { set: "FF++", by: "methods" });
+ * ```
  */
 export function publishedSetOf(
   test: { readonly name: string; readonly layout?: string; readonly methods: readonly string[] },

@@ -36,6 +36,18 @@ export type Standing = {
 /**
  * How a published figure stands to a test of ours; null where it may not stand beside it: the test is of another set, or of demo
  * data.
+ *
+ * @example
+ * ```ts
+ * import { publishedFigures, standing } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const known = { set: "DFD", by: "name" } as const;
+ * const ours = { demo: false, known, split: "test", level: "video", real: 363, fake: 3068 } as const;
+ * const figure = publishedFigures.find(({ model, set }) => model === "SBI" && set === "DFD")!;
+ * assertEquals(standing(ours, figure)!.kind, "beside");
+ * assertEquals(standing({ ...ours, demo: true }, figure), null);
+ * ```
  */
 export function standing(ours: OurTest, figure: PublishedFigure): Standing | null {
   if (ours.demo || ours.known.set !== figure.set) return null;
