@@ -29,6 +29,19 @@ export function comparedName({ set, split }: Pick<ComparedTest, "set" | "split">
 const range = (interval: Interval | null) =>
   interval ? `${decimals(interval.low)} to ${decimals(interval.high)}` : "–";
 
+/** The title of a table of one test says which; a narrow screen then shows the numbers sooner. */
+function titleOf(title: string, tests: readonly ComparedTest[]): string {
+  return tests.length === 1 ? `${title}: ${comparedName(tests[0])}, ${tests[0].level} level` : title;
+}
+
+function testColumns(tests: readonly ComparedTest[]): Column<{ readonly test: ComparedTest }>[] {
+  if (tests.length === 1) return [];
+  return [
+    { name: "Test", align: "left", value: ({ test }) => comparedName(test) },
+    { name: "Level", align: "left", value: ({ test }) => test.level },
+  ];
+}
+
 /** Each detector's metrics on the videos that all have scored. */
 export function comparisonTable({ tests, demo }: Comparison): Table {
   const rows = tests.flatMap((test) => test.inputs.map((result): ResultRow => ({ test, result })));
@@ -43,11 +56,10 @@ export function comparisonTable({ tests, demo }: Comparison): Table {
     },
   }));
   return tableOf({
-    title: "Detectors side by side",
+    title: titleOf("Detectors side by side", tests),
     demo,
     columns: [
-      { name: "Test", align: "left", value: ({ test }) => comparedName(test) },
-      { name: "Level", align: "left", value: ({ test }) => test.level },
+      ...testColumns(tests),
       { name: "Detector", align: "left", value: ({ result }) => result.input },
       { name: "Real", align: "right", value: ({ test }) => count(test.real) },
       { name: "Fake", align: "right", value: ({ test }) => count(test.fake) },
@@ -87,10 +99,10 @@ export function pairTable({ tests, demo }: Comparison): Table | null {
   const hasPersons = rows.some(({ pair }) => pair.byPersons);
   const pairs = Math.max(...tests.map((test) => test.pairs.length));
   return tableOf({
-    title: "Differences of AUC",
+    title: titleOf("Differences of AUC", tests),
     demo,
     columns: [
-      { name: "Test", align: "left", value: ({ test }) => comparedName(test) },
+      ...testColumns(tests),
       { name: "First", align: "left", value: ({ pair }) => pair.first },
       { name: "Second", align: "left", value: ({ pair }) => pair.second },
       { name: "First − second", align: "right", value: ({ pair }) => signed(pair.difference) },

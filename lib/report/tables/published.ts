@@ -23,13 +23,14 @@ export function publishedTable({ tests, demo }: Comparison): Table | null {
     ).map((figure): Row => ({ test, figure }))
   );
   if (rows.length === 0) return null;
+  const isAuc = rows.every(({ figure }) => figure.metric === "auc");
   return tableOf<Row>({
-    title: "Published figures",
+    title: isAuc ? "Published AUCs" : "Published figures",
     demo,
     columns: [
       ...(tests.length > 1 ? [testColumn] : []),
       { name: "Model", align: "left", value: ({ figure }) => figure.model },
-      { name: "Metric", align: "left", value: ({ figure }) => columnName(figure.metric) },
+      ...(isAuc ? [] : [metricColumn]),
       { name: "Value", align: "right", value: ({ figure }) => valueText(figure) },
       { name: "Level", align: "left", value: ({ figure }) => figure.level },
       { name: "Trained on", align: "left", value: ({ figure }) => trainingText(figure.trainedOn) },
@@ -54,6 +55,11 @@ export function publishedTable({ tests, demo }: Comparison): Table | null {
   });
 }
 
+const metricColumn: Column<Row> = {
+  name: "Metric",
+  align: "left",
+  value: ({ figure }) => columnName(figure.metric),
+};
 const testColumn: Column<Row> = { name: "Test", align: "left", value: ({ test }) => comparedName(test) };
 
 function valueText({ value, upTo }: FigureBeside): string {
