@@ -103,6 +103,7 @@ export type { CardedWeights, WeightsCard } from "./runs/folder/card.ts";
 export type { NumericsPrecision } from "./runs/folder/numerics.ts";
 export { openSession, type RunFolder, type Session } from "./runs/session.ts";
 export { trainRun } from "./runs/train.ts";
+export { compareScores } from "./runs/compare/compare.ts";
 export { gradients, gradientsOf, trainStep } from "./training/eager.ts";
 export type { Engine, EngineName, TrainBatch } from "./training/engine.ts";
 export type { Labels, Loss } from "./training/losses/loss.ts";

@@ -30,14 +30,46 @@ import {
 } from "./tables/comparison.ts";
 import { publishedTable } from "./tables/published.ts";
 
-/** The tables of a comparison that have something to say. */
+/**
+ * The tables of a comparison that have something to say.
+ *
+ * @example
+ * ```ts
+ * import { compareScores } from "@forgelens/bench";
+ * import { comparisonTables } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const rows = Array.from({ length: 40 }, (_, i) => `${i}.png,${i % 2},${(i % 7 + 3 * (i % 2)) / 10}`);
+ * const path = await Deno.makeTempFile({ suffix: ".csv" });
+ * await Deno.writeTextFile(path, ["path,label,score", ...rows].join("\n"));
+ * const comparison = await compareScores([path]);
+ * assertEquals(comparisonTables(comparison).map(({ title }) => title), ["Detectors side by side: scores, image level"]);
+ * await Deno.remove(path);
+ * ```
+ */
 export function comparisonTables(comparison: Comparison): Table[] {
   return [comparisonTable(comparison), pairTable(comparison), publishedTable(comparison)].filter((table) =>
     table !== null
   );
 }
 
-/** Its charts: one for each test, and the differences. */
+/**
+ * Its charts: one for each test, and the differences.
+ *
+ * @example
+ * ```ts
+ * import { compareScores } from "@forgelens/bench";
+ * import { comparisonCharts } from "@forgelens/bench/report";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const rows = Array.from({ length: 40 }, (_, i) => `${i}.png,${i % 2},${(i % 7 + 3 * (i % 2)) / 10}`);
+ * const path = await Deno.makeTempFile({ suffix: ".csv" });
+ * await Deno.writeTextFile(path, ["path,label,score", ...rows].join("\n"));
+ * const comparison = await compareScores([path]);
+ * assertEquals(comparisonCharts(comparison).length, 1);
+ * await Deno.remove(path);
+ * ```
+ */
 export function comparisonCharts({ tests, demo }: Comparison): ChartSpec[] {
   return [
     ...tests.map((test) => comparisonChart(test, { demo: test.demo })),
@@ -45,7 +77,23 @@ export function comparisonCharts({ tests, demo }: Comparison): ChartSpec[] {
   ].filter((spec) => spec !== null);
 }
 
-/** What can be said in two or three sentences, of the first test in full and of all together. */
+/**
+ * What can be said in two or three sentences, of the first test in full and of all together.
+ *
+ * @example
+ * ```ts
+ * import { compareScores } from "@forgelens/bench";
+ * import { comparisonSentences } from "@forgelens/bench/report";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const rows = Array.from({ length: 40 }, (_, i) => `${i}.png,${i % 2},${(i % 7 + 3 * (i % 2)) / 10}`);
+ * const path = await Deno.makeTempFile({ suffix: ".csv" });
+ * await Deno.writeTextFile(path, ["path,label,score", ...rows].join("\n"));
+ * const comparison = await compareScores([path]);
+ * assertStringIncludes(comparisonSentences(comparison).join(" "), "20 real and 20 fake");
+ * await Deno.remove(path);
+ * ```
+ */
 export function comparisonSentences({ tests }: Comparison): string[] {
   return [...leaderOf(tests[0]), ...differencesOf(tests), publishedOf(tests)].filter((text) => text !== "");
 }

@@ -33,6 +33,17 @@ export { rocChart } from "./charts/roc.ts";
 export { scoreChart } from "./charts/scores.ts";
 export { type StepLoss, trainingChart } from "./charts/training.ts";
 export type { Gallery, Photo } from "./gallery.ts";
+export type {
+  BootstrapDifference,
+  ComparedInput,
+  ComparedTest,
+  Comparison,
+  Drawn,
+  FigureBeside,
+  InputResult,
+  PairResult,
+} from "./comparison.ts";
+export { comparisonCharts, comparisonSentences, comparisonTables } from "./comparison_page.ts";
 export { inspectionChart, inspectionTables } from "./inspection.ts";
 export { reportCharts, reportHtml } from "./page.ts";
 export {

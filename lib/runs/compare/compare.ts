@@ -31,6 +31,19 @@ type NamedTest = {
  * @param paths folders with `metrics.json` and `predictions.csv`, or CSV files as {@link readScores} takes them
  * @throws {InputError} when one cannot be read, none is given, they share no test, or two call one video real and fake
  * @throws {Error} the signal's reason
+ *
+ * @example
+ * ```ts
+ * import { compareScores } from "@forgelens/bench";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const rows = Array.from({ length: 40 }, (_, i) => `${i}.png,${i % 2},${(i % 7 + 3 * (i % 2)) / 10}`);
+ * const path = await Deno.makeTempFile({ suffix: ".csv" });
+ * await Deno.writeTextFile(path, ["path,label,score", ...rows].join("\n"));
+ * const comparison = await compareScores([path]);
+ * assertEquals(comparison.tests.map(({ level, real, fake }) => [level, real, fake]), [["image", 20, 20]]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function compareScores(
   paths: readonly string[],
