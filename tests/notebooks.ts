@@ -7,7 +7,8 @@
 import { assert, assertEquals, assertGreater, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseMetricsJson, type RunReport } from "../lib/report/report.ts";
+import type { RunReport } from "../lib/report/report.ts";
+import { parseMetricsJson } from "../lib/report/schema.ts";
 import { tableText } from "../lib/report/table.ts";
 import { resultsTable } from "../lib/report/tables/results.ts";
 import { openJupyter } from "../tools/jupyter.ts";

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { jpegChart } from "../lib/report/charts/perturbation.ts";
 import { metricsChart } from "../lib/report/charts/metrics.ts";
 import { renderChart } from "../lib/report/render.ts";
-import { parseMetricsJson } from "../lib/report/report.ts";
+import { parseMetricsJson } from "../lib/report/schema.ts";
 import sharp from "sharp";
 
 const [from, to] = Deno.args;

@@ -228,28 +228,6 @@ export function metricsJson(report: ScoreReport): string {
   return JSON.stringify(report, null, 2) + "\n";
 }
 
-/**
- * Reads the text of metrics.json.
- *
- * @param options.path named in the error
- * @throws {Error} when it is not JSON, or of another schema version
- */
-export function parseMetricsJson(text: string, { path = "metrics.json" }: { path?: string } = {}): RunReport {
-  let report: unknown;
-  try {
-    report = JSON.parse(text.replace(/^\ufeff/, ""));
-  } catch (cause) {
-    throw new Error(`Cannot read ${path}: expected JSON but found something else`, { cause });
-  }
-  const version = (report as { schemaVersion?: unknown } | null)?.schemaVersion;
-  if (version !== 1) {
-    throw new Error(
-      `Cannot read ${path}: expected schemaVersion 1 but found ${version}; evaluate the run again to rewrite it`,
-    );
-  }
-  return report as RunReport;
-}
-
 /** The text of history.csv: one line per epoch; a value that was not measured is empty. */
 export function historyCsv(history: readonly EpochRecord[]): string {
   return csvText(history.map((record) => ({ ...record, best: record.best ? 1 : 0 })), {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { charts, chartSource } from "../../lib/report/charts/mod.ts";
-import { parseMetricsJson, type Prediction } from "../../lib/report/report.ts";
+import type { Prediction } from "../../lib/report/report.ts";
+import { parseMetricsJson } from "../../lib/report/schema.ts";
 import * as vega from "vega";
 import { compile } from "vega-lite";
 import { jpegChart, perturbationChart, perturbationCharts } from "../../lib/report/charts/perturbation.ts";

@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parse } from "csv-parse/sync";
 import { csvRows } from "../../lib/base/csv.ts";
-import { historyCsv, metricsJson, parseMetricsJson, predictionsCsv } from "../../lib/report/report.ts";
+import { historyCsv, metricsJson, predictionsCsv } from "../../lib/report/report.ts";
+import { parseMetricsJson } from "../../lib/report/schema.ts";
 import { makeReport } from "./made_report.ts";
 
 Deno.test("predictionsCsv() and historyCsv() read back as they were", () => {

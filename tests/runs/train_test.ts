@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import type { RunEvent } from "../../lib/runs/events.ts";
-import { parseMetricsJson } from "../../lib/report/report.ts";
+import { parseMetricsJson } from "../../lib/report/schema.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../../lib/runs/config/config.ts";
 import { detectorNames, detectorTitle } from "../../lib/model/detectors/mod.ts";
