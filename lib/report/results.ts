@@ -1,5 +1,5 @@
 /**
- * The files of a finished test: metrics.json, predictions.csv, history.csv, report.html.
+ * The files of a finished test: metrics.json, results.csv, predictions.csv, history.csv, report.html.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import type { TaskOptions } from "../base/task.ts";
 import type { Gallery } from "./gallery.ts";
 import { reportHtml } from "./page.ts";
 import { historyCsv, metricsJson, type Prediction, predictionsCsv, type ScoreReport } from "./report.ts";
+import { resultsCsv } from "./results_csv.ts";
 
 /** A report, the scores behind it, and the images that its page shows. */
 export type Results = {
@@ -20,8 +21,8 @@ export type Results = {
 };
 
 /**
- * Writes `metrics.json`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the first is
- * written, so that an interrupt leaves those that are there together.
+ * Writes `metrics.json`, `results.csv`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the
+ * first is written, so that an interrupt leaves those that are there together.
  *
  * @throws {Error} the signal's reason, or what the system says against a file
  */
@@ -40,6 +41,7 @@ async function filesOf(
   const files = {
     "predictions.csv": predictionsCsv(predictions),
     "history.csv": historyCsv(report.history),
+    "results.csv": resultsCsv(report.results),
     "report.html": await reportHtml(report, { predictions, gallery, signal }),
     "metrics.json": metricsJson(report),
   };

@@ -25,7 +25,13 @@ Deno.test("saveResults() writes elsewhere, and says where, when the folder takes
     const folder = await saveResults(join(taken, "run"), results, {
       report: (event) => event.type === "warning" && said.push(event.message),
     });
-    assertEquals([...Deno.readDirSync(folder)].length, 4);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
+      "history.csv",
+      "metrics.json",
+      "predictions.csv",
+      "report.html",
+      "results.csv",
+    ]);
     await Deno.remove(folder, { recursive: true });
     assertStringIncludes(said.join(), `The results are in ${folder} instead`);
     assertEquals(await saveResults(join(root, "run"), results, {}), join(root, "run"));

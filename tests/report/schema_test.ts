@@ -1,10 +1,10 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { metricNames } from "../../lib/metrics/metrics/mod.ts";
-import { measureTest } from "../../lib/report/measure.ts";
 import { metricsJson, type ScoreReport } from "../../lib/report/report.ts";
 import { parseMetricsJson } from "../../lib/report/schema.ts";
 import { metricsSchemaText } from "../../tools/metrics_schema.ts";
+import { fullReport } from "./full_report.ts";
 import { makeReport } from "./made_report.ts";
 
 const file = new URL("../../docs/metrics.schema.json", import.meta.url);
@@ -16,30 +16,6 @@ function faultsOf(report: unknown): string[] {
   return validate(JSON.parse(JSON.stringify(report)))
     ? []
     : validate.errors!.map(({ instancePath, message }) => `${instancePath} ${message}`);
-}
-
-/** A report of a test that has a video level, methods, origins and chosen thresholds, with two seeds. */
-function fullReport(): ScoreReport {
-  const { report } = makeReport({ runs: 2 });
-  const images = Array.from({ length: 160 }, (_, i) => ({
-    label: i % 2 as 0 | 1,
-    video: `${i >> 2}`,
-    method: i % 2 ? ["blend", "swap"][(i >> 2) % 2] : ["studio", "street"][(i >> 2) % 2],
-  }));
-  const scored = [0, 1].map((run) =>
-    Float64Array.from(images, ({ label }, i) => 0.7 * ((i * 37 + run * 11) % 100) / 100 + 0.3 * label)
-  );
-  const chosen = [{
-    by: "eer",
-    threshold: 0.4,
-    accuracy: 0.9,
-    balancedAccuracy: 0.8,
-    falsePositiveRate: 0.1,
-    truePositiveRate: null,
-  }];
-  const result = { ...report.results[0], ...measureTest(images, scored, { prior: 0.5 }), chosen };
-  assert(result.video && result.methods && result.origins && result.calibration);
-  return { ...report, results: [{ ...result, video: { ...result.video, chosen } }] };
 }
 
 Deno.test("docs/metrics.schema.json is what tools/metrics_schema.ts writes from the schema", () => {
