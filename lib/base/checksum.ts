@@ -41,3 +41,17 @@ export function unsealed(value: object, options: { readonly expected: string }):
 function sumOf(value: object): string {
   return sha256(JSON.stringify(value), { digits: 32 });
 }
+
+/** By byte, from the polynomial 0x1edc6f41 with its bits reversed. */
+const crc32cTable = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  return crc;
+});
+
+/** CRC-32C (Castagnoli), which TensorFlow's records carry; another polynomial than the CRC-32 of zip files. */
+export function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = (crc >>> 8) ^ crc32cTable[(crc ^ byte) & 0xff];
+  return (crc ^ 0xffffffff) >>> 0;
+}
