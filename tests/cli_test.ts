@@ -43,8 +43,9 @@ Deno.test("train goes through folders with every oddity, names what it skips and
   assert(!out.includes("DEMO"), "own data is called DEMO");
   const files = [...Deno.readDirSync(join(root, "ck", "odd"))].map(({ name }) => name).sort();
   assertEquals(files, [
-    ...["config.json", "data.jsonl", "history.csv", "metrics.json", "model.pth", "model.safetensors"],
-    ...["numerics.json", "predictions.csv", "report.html", "state.json"],
+    ...["MODEL_CARD.md", "config.json", "data.jsonl", "history.csv", "metrics.json", "model.pth"],
+    ...["model.safetensors", "numerics.json", "predictions.csv", "report.html", "results.csv", "state.json"],
+    "tensorboard",
   ]);
 });
 

@@ -5,12 +5,14 @@
  */
 import { join } from "node:path";
 import { takeBreath } from "../base/breath.ts";
-import { writeWhole } from "../base/files.ts";
+import { exists, writeWhole } from "../base/files.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Gallery } from "./gallery.ts";
+import { modelCard } from "./model_card.ts";
 import { reportHtml } from "./page.ts";
 import { historyCsv, metricsJson, type Prediction, predictionsCsv, type ScoreReport } from "./report.ts";
 import { resultsCsv } from "./results_csv.ts";
+import { tensorboardFiles } from "./tensorboard.ts";
 
 /** A report, the scores behind it, and the images that its page shows. */
 export type Results = {
@@ -20,9 +22,13 @@ export type Results = {
   readonly gallery?: readonly Gallery[];
 };
 
+/** By their paths within the folder, in the order in which they are written. */
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
 /**
  * Writes `metrics.json`, `results.csv`, `predictions.csv`, `history.csv` and `report.html` into a folder; all are made before the
- * first is written, so that an interrupt leaves those that are there together.
+ * first is written, so that an interrupt leaves those that are there together. Where the folder holds a run's weights, their card,
+ * `MODEL_CARD.md`, and the run's training in `tensorboard` are written too.
  *
  * @throws {Error} the signal's reason, or what the system says against a file
  */
@@ -31,17 +37,18 @@ export async function writeResults(
   results: Results,
   { signal }: Pick<TaskOptions, "signal"> = {},
 ): Promise<void> {
-  await writeFiles(folder, await filesOf(results, signal));
+  await writeFiles(folder, await filesOf(results, { folder, signal }));
 }
 
 async function filesOf(
   { report, predictions, gallery }: Results,
-  signal?: AbortSignal,
-): Promise<Record<string, string>> {
+  { folder, signal }: { readonly folder: string; readonly signal?: AbortSignal },
+): Promise<Files> {
   const files = {
     "predictions.csv": predictionsCsv(predictions),
     "history.csv": historyCsv(report.history),
     "results.csv": resultsCsv(report.results),
+    ...(await isOfRun(report, folder) ? runFiles(report) : {}),
     "report.html": await reportHtml(report, { predictions, gallery, signal }),
     "metrics.json": metricsJson(report),
   };
@@ -49,8 +56,17 @@ async function filesOf(
   return files;
 }
 
-async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
-  for (const [name, text] of Object.entries(files)) await writeWhole(join(folder, name), text);
+/** Whether a folder holds the weights that a report is of: what is of these stands beside them, not beside every test of them. */
+async function isOfRun({ history }: ScoreReport, folder: string): Promise<boolean> {
+  return history.length > 0 && await exists(join(folder, "model.safetensors"));
+}
+
+function runFiles(report: ScoreReport): Files {
+  return { "MODEL_CARD.md": modelCard(report), ...tensorboardFiles(report) };
+}
+
+async function writeFiles(folder: string, files: Files): Promise<void> {
+  for (const [name, content] of Object.entries(files)) await writeWhole(join(folder, name), content);
 }
 
 /**
@@ -63,7 +79,7 @@ export async function saveResults(
   results: Results,
   { report, signal }: Pick<TaskOptions, "report" | "signal">,
 ): Promise<string> {
-  const files = await filesOf(results, signal);
+  const files = await filesOf(results, { folder, signal });
   try {
     await writeFiles(folder, files);
     return folder;

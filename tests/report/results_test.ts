@@ -1,7 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import type { RunReport } from "../../lib/report/report.ts";
-import { saveResults } from "../../lib/report/results.ts";
+import { saveResults, writeResults } from "../../lib/report/results.ts";
+import { makeReport } from "./made_report.ts";
 
 Deno.test("saveResults() writes elsewhere, and says where, when the folder takes no files after all", async () => {
   const root = await Deno.makeTempDir();
@@ -35,6 +36,27 @@ Deno.test("saveResults() writes elsewhere, and says where, when the folder takes
     await Deno.remove(folder, { recursive: true });
     assertStringIncludes(said.join(), `The results are in ${folder} instead`);
     assertEquals(await saveResults(join(root, "run"), results, {}), join(root, "run"));
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("writeResults() puts the weights' card and their training beside the weights, and nowhere else", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const results = makeReport({ runs: 2 });
+    const filesOf = async (folder: string) => {
+      await writeResults(folder, results);
+      return [...Deno.readDirSync(folder)].map(({ name }) => name);
+    };
+    const evaluation = await filesOf(join(root, "evaluation"));
+    assert(!evaluation.includes("MODEL_CARD.md") && !evaluation.includes("tensorboard"), evaluation.join());
+    await Deno.mkdir(join(root, "run"));
+    await Deno.writeTextFile(join(root, "run", "model.safetensors"), "");
+    const run = await filesOf(join(root, "run"));
+    assert(run.includes("MODEL_CARD.md") && run.includes("tensorboard"), run.join());
+    const seeds = [...Deno.readDirSync(join(root, "run", "tensorboard"))].map(({ name }) => name).sort();
+    assertEquals(seeds, ["seed-1", "seed-2"]);
   } finally {
     await Deno.remove(root, { recursive: true });
   }
