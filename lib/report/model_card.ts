@@ -147,16 +147,15 @@ function aucOf(result: EvaluationResult): number | null {
 
 function thresholdsOf({ results }: ScoreReport): string {
   const used = [...new Set(results.map(({ metrics }) => metrics.threshold))];
-  const chosen = byLevel(results).filter(({ perturbation }) => perturbation === "none").flatMap((result) =>
-    (result.chosen ?? []).map(({ by, threshold }, run) => {
-      const test = escapeMarkdown(`${testName(result)}, ${result.level} level, run ${run + 1}`);
-      return `Chosen on validation images by ${escapeMarkdown(by)}: ${threshold} (${test})`;
-    })
+  const chosen = byLevel(results).flatMap(({ level, chosen = [] }) =>
+    chosen.map(({ by, threshold }, run) =>
+      `Chosen on validation images by ${escapeMarkdown(by)}, ${level} level, run ${run + 1}: ${threshold}`
+    )
   );
   const text = `The tables count scores of at least ${
     used.join(" or ")
   } as fake, where they say nothing else.`;
-  return [text, ...(chosen.length > 0 ? [list(chosen)] : [])].join("\n\n");
+  return [text, ...(chosen.length > 0 ? [list([...new Set(chosen)])] : [])].join("\n\n");
 }
 
 const misuses: readonly string[] = [

@@ -75,7 +75,10 @@ Deno.test("modelCard() shows the report's own tables, and its limits have the re
   assertStringIncludes(limits, "Its lowest AUC on changed images is");
   assertStringIncludes(limits, "Warning: 1 file was skipped");
   assert(!limits.includes("One training seed"), "two seeds are called one");
-  assertStringIncludes(sectionOf(body, "Thresholds"), "Chosen on validation images by eer: 0.4");
+  assertStringIncludes(
+    sectionOf(body, "Thresholds"),
+    "- Chosen on validation images by eer, video level, run 1: 0.4\n",
+  );
 });
 
 /** Means of two runs as one more place for numbers. */
