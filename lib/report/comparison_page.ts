@@ -13,10 +13,9 @@ import {
   quotedBootstrap,
   trainingText,
 } from "./comparison.ts";
-import { documentHtml } from "./document.ts";
-import { chartText, renderSvg } from "./render.ts";
+import { chartHtml, demoText, documentHtml, narrowWidth, openingHtml } from "./document.ts";
 import { demoTitle } from "./report.ts";
-import type { ChartSpec } from "./style.ts";
+import type { ChartOptions, ChartSpec } from "./style.ts";
 import { escapeHtml, escapeMarkdown, type Table, tableHtml, tableMarkdown } from "./table.ts";
 import { count, decimals } from "./tables/column.ts";
 import {
@@ -70,10 +69,13 @@ export function comparisonTables(comparison: Comparison): Table[] {
  * await Deno.remove(path);
  * ```
  */
-export function comparisonCharts({ tests, demo }: Comparison): ChartSpec[] {
+export function comparisonCharts(
+  { tests, demo }: Comparison,
+  { width }: Pick<ChartOptions, "width"> = {},
+): ChartSpec[] {
   return [
-    ...tests.map((test) => comparisonChart(test, { demo: test.demo })),
-    differenceChart(tests, { demo }),
+    ...tests.map((test) => comparisonChart(test, { demo: test.demo, width })),
+    differenceChart(tests, { demo, width }),
   ].filter((spec) => spec !== null);
 }
 
@@ -163,29 +165,24 @@ function publishedOf(tests: readonly ComparedTest[]): string {
   }.`;
 }
 
-const demoText =
-  "DEMO: procedural images. These numbers show that the bench works; they say nothing about real faces.";
-
-/** The text of comparison.html, which needs neither network nor script; names from outside are escaped. */
+/** The text of comparison.html, which loads nothing and reads without its script; names from outside are escaped. */
 export async function comparisonHtml(
   comparison: Comparison,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<string> {
   const charts: string[] = [];
-  for (const spec of comparisonCharts(comparison)) {
+  const narrow = comparisonCharts(comparison, { width: narrowWidth });
+  for (const [i, spec] of comparisonCharts(comparison).entries()) {
     await takeBreath(signal);
-    charts.push(
-      `<figure role="img" aria-label="${escapeHtml(chartText(spec))}">${await renderSvg(spec)}</figure>`,
-    );
+    charts.push(await chartHtml(spec, narrow[i]));
   }
   const { demo, warnings } = comparison;
   const title = demoTitle(titleOf(comparison), demo);
   const [first, ...others] = comparisonTables(comparison);
   const body = `<h1>${escapeHtml(title)}</h1>
-${demo ? `<p class="demo">${demoText}</p>` : ""}
-<p>${escapeHtml(comparisonSentences(comparison).join(" "))}</p>
-${warnings.map((text) => `<p class="warning">${escapeHtml(text)}</p>`).join("\n")}
+${openingHtml({ sentences: comparisonSentences(comparison), warnings, demo })}
 ${tableHtml(first)}
+<h2>Charts</h2>
 <div class="charts">
 ${charts.join("\n")}
 </div>

@@ -54,6 +54,35 @@ ${body}
 `;
 }
 
+/** What stands above every number of the demo data, in pages and in Markdown. */
+export const demoText =
+  "DEMO: procedural images. These numbers show that the bench works; they say nothing about real faces.";
+
+/** The sentences that a page opens with, and what a reader must know: of the demo data first, the rest below them. */
+export function openingHtml(
+  { sentences, warnings, demo }: {
+    readonly sentences: readonly string[];
+    readonly warnings: readonly string[];
+    readonly demo: boolean;
+  },
+): string {
+  const paragraph = (text: string, kind?: string) =>
+    `<p${kind ? ` class="${kind}"` : ""}>${escapeHtml(text)}</p>`;
+  return [
+    ...(demo ? [paragraph(demoText, "demo")] : []),
+    ...warnings.filter(isGrave).map((text) => paragraph(text, "demo")),
+    ...(sentences.length > 0
+      ? [`<div class="summary">${sentences.map((text) => paragraph(text)).join("\n")}</div>`]
+      : []),
+    ...warnings.filter((text) => !isGrave(text)).map((text) => paragraph(text, "warning")),
+  ].join("\n");
+}
+
+/** Whether no number may be read without a warning: it is drawn as strongly as DEMO. */
+function isGrave(warning: string): boolean {
+  return /^NOT CLIP|with random weights/.test(warning);
+}
+
 /**
  * A chart in a page, with its text for those who do not see it.
  *

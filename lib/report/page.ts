@@ -5,7 +5,7 @@
  */
 import { takeBreath } from "../base/breath.ts";
 import { charts, chartSource } from "./charts/mod.ts";
-import { chartHtml, documentHtml, narrowWidth } from "./document.ts";
+import { chartHtml, documentHtml, narrowWidth, openingHtml } from "./document.ts";
 import { type Gallery, galleryHtml } from "./gallery.ts";
 import { demoTitle, type Prediction, type ScoreReport } from "./report.ts";
 import type { ChartSpec } from "./style.ts";
@@ -99,7 +99,6 @@ export async function reportHtml(
   const demo = report.demo || report.results.some((result) => result.demo);
   const title = demoTitle(report.name, demo);
   const { results, methods, origins, ...others } = namedTables(report);
-  const sentences = summarySentences(report).map((sentence) => `<p>${escapeHtml(sentence)}</p>`);
   const { preset, encoder, backend } = report;
   const facts = [
     ["Made", report.createdAt],
@@ -110,14 +109,7 @@ export async function reportHtml(
   ];
   const sections = [
     `<h1>${escapeHtml(title)}</h1>`,
-    demo
-      ? '<p class="demo">DEMO: procedural images. These numbers show that the bench works; they say nothing about real faces.</p>'
-      : "",
-    ...report.warnings.filter(isGrave).map((text) => `<p class="demo">${escapeHtml(text)}</p>`),
-    sentences.length > 0 ? `<div class="summary">${sentences.join("\n")}</div>` : "",
-    ...report.warnings.filter((text) => !isGrave(text)).map((text) =>
-      `<p class="warning">${escapeHtml(text)}</p>`
-    ),
+    openingHtml({ sentences: summarySentences(report), warnings: report.warnings, demo }),
     `<dl class="facts">${
       facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("")
     }</dl>`,
@@ -129,9 +121,4 @@ export async function reportHtml(
 <pre>${escapeHtml(JSON.stringify(report.config, null, 2))}</pre></details>`,
   ];
   return await documentHtml({ title, body: sections.filter((section) => section !== "").join("\n") });
-}
-
-/** Whether no number may be read without a warning: it is drawn as strongly as DEMO. */
-function isGrave(warning: string): boolean {
-  return /^NOT CLIP|with random weights/.test(warning);
 }

@@ -9,7 +9,8 @@ import { decodeText, exists, nothingAt } from "../../base/files.ts";
 import { type LayoutSpec, parseSpec } from "../../data/spec.ts";
 import type { ComparedInput } from "../../report/comparison.ts";
 import { publishedSetOf, type TrainingSet } from "../../report/published.ts";
-import { parseMetricsJson, type ScoreReport } from "../../report/report.ts";
+import type { ScoreReport } from "../../report/report.ts";
+import { parseMetricsJson } from "../../report/schema.ts";
 import { readScores, type ScoredTest } from "./scores.ts";
 
 /** An input with its scores, and what its report says. */
