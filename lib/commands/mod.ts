@@ -66,6 +66,21 @@ export const commands = {
         ),
     run: async (flags, paths) => (await import("./compare.ts")).compare(paths, flags),
   },
+  robustness: {
+    group: "Runs",
+    about: "test how far a trained run holds under compression, blur, noise and other perturbations",
+    example: "checkpoints/first --perturb jpeg,gaussian-blur",
+    flags: (command) =>
+      addConfigFlags(
+        command.argument("<run>", "a run's folder")
+          .option("--out <folder>", "where the results go; robustness in the run's folder unless given"),
+        [
+          ...["precision", "backend", "test", "root", "allowLeak", "clip", "clipWeights"],
+          ...["cache", "cacheFolder", "cacheLimit", "batchSize", "videoScore", "perturb"],
+        ],
+      ),
+    run: async (flags, [folder]) => (await import("./robustness.ts")).robustness(folder, flags),
+  },
   inspect: {
     group: "Data",
     about: "say what of your data is there, missing, skipped and leaking; trains nothing",

@@ -31,6 +31,8 @@ export type RunFolder = {
   readonly folder: string;
   /** Only its test sets. */
   readonly tests?: boolean;
+  /** With `tests`, also its validation images. */
+  readonly validation?: boolean;
   /** Where files have moved: `OLD=NEW`. */
   readonly root?: string;
 };

@@ -49,6 +49,12 @@ export function perturbationName({ kind, level }: Perturbation): string {
   return `${kind.family}-${level}`;
 }
 
+/** Sorts levels of a kind: from the mildest on, or where one changes nothing from the least to the greatest. */
+export function byLevelOf({ levels, neutral }: PerturbationKind): (a: number, b: number) => number {
+  const falling = neutral === undefined && levels[0] > levels[levels.length - 1];
+  return (a, b) => falling ? b - a : a - b;
+}
+
 /** What an image file's perturbation draws from; copies of a file under other names draw the same. */
 export function drawFor(bytes: Uint8Array): Draw {
   let seed: number | undefined;

@@ -112,12 +112,18 @@ export async function writeRunData(folder: string, experiment: Experiment): Prom
  * the same parts; the demo data, which are never dealt, are read so too.
  *
  * @param options.tests only the test sets are wanted: what was trained on may be gone
+ * @param options.validation with `tests`, the validation images are wanted too
  * @param options.root where files have moved: `OLD=NEW` replaces the beginning of their paths
  * @throws {InputError} when files are gone or changed, when `data.jsonl` is damaged, or when an older run's folders have changed
  */
 export async function loadRunData(
   config: RunConfig,
-  options: TaskOptions & { readonly folder: string; readonly tests?: boolean; readonly root?: string },
+  options: TaskOptions & {
+    readonly folder: string;
+    readonly tests?: boolean;
+    readonly validation?: boolean;
+    readonly root?: string;
+  },
 ): Promise<Experiment> {
   const { folder, tests = false, root } = options;
   const file = join(folder, dataFile);
@@ -277,11 +283,19 @@ function pathMap(root = ""): (path: string) => string {
 
 async function checkFiles(
   experiment: Experiment,
-  options: TaskOptions & { readonly folder: string; readonly tests: boolean },
+  options: TaskOptions & {
+    readonly folder: string;
+    readonly tests: boolean;
+    readonly validation?: boolean;
+  },
 ): Promise<void> {
-  const { folder, tests, report, signal, cacheDir = dataFolder() } = options;
+  const { folder, tests, validation = !tests, report, signal, cacheDir = dataFolder() } = options;
   const { train, val, digests } = experiment;
-  const wanted = [...(tests ? [] : [train, val]), ...experiment.tests.map(({ samples }) => samples)].flat();
+  const wanted = [
+    ...(tests ? [] : [train]),
+    ...(validation ? [val] : []),
+    ...experiment.tests.map(({ samples }) => samples),
+  ].flat();
   const paths = [...new Set(wanted.map(({ path }) => path))];
   const facts = await readAllFacts(paths, {
     cacheDir,

@@ -1,0 +1,52 @@
+/**
+ * The command that tests a run's weights under perturbations.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { InputError } from "../base/errors.ts";
+import { exists } from "../base/files.ts";
+import { printable } from "../base/printable.ts";
+import { robustnessSentences } from "../report/robustness/page.ts";
+import { tableText } from "../report/table.ts";
+import { robustnessTable } from "../report/tables/robustness.ts";
+import { testRobustness } from "../runs/robustness.ts";
+import { onScreen } from "../runs/screen.ts";
+import { isOtherRun } from "./evaluate.ts";
+import { configFlags, type Flags, textOf } from "./flags.ts";
+
+/** Tests how far a run holds under perturbations; resolves to the exit code. */
+export async function robustness(folder: string, flags: Flags): Promise<number> {
+  const { root, out, ...given } = configFlags(flags);
+  const info = await Deno.stat(folder).catch(() => undefined);
+  if (!info?.isDirectory || !(await exists(join(folder, "config.json")))) {
+    const found = !info ? "nothing there" : info.isDirectory ? "a folder without config.json" : "a file";
+    throw new InputError(
+      `Cannot test the robustness of ${folder}: expected a run's folder but found ${found}; deno task train makes one`,
+    );
+  }
+  const place = await Deno.realPath(folder);
+  const into = textOf(out) ?? join(folder, "robustness");
+  if (await isOtherRun(into, place)) {
+    throw new InputError(
+      `Cannot write the results to ${into}: expected a folder of its own but found that of another run; name another --out`,
+    );
+  }
+  return await onScreen(async ({ screen, signal }) => {
+    const report = await testRobustness(place, {
+      ...{ given, into, root: textOf(root), report: screen.show, signal },
+    });
+    screen.close();
+    console.log(`\n${tableText(robustnessTable(report))}`);
+    for (const text of robustnessSentences(report)) console.log(printable(text));
+    for (const message of report.warnings) screen.show({ type: "warning", message });
+    if (report.warnings.length > 0) {
+      console.log(`Warnings: ${report.warnings.length}, said above and in the report`);
+    }
+    console.log(`\nReport: ${printable(join(into, "robustness.html"))}`);
+    return 0;
+  }, {
+    interrupted: () =>
+      "Interrupted. The scores of every perturbation that was finished are kept, and the same command goes on.",
+  });
+}

@@ -1,0 +1,365 @@
+/**
+ * A trained run × perturbations → how far its detectors hold, in robustness.json, robustness.csv and robustness.html.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "node:path";
+import { takeBreath } from "../base/breath.ts";
+import { sha256 } from "../base/checksum.ts";
+import { InputError } from "../base/errors.ts";
+import { checkWritable, writeWhole } from "../base/files.ts";
+import { unlockedNote } from "../base/owner.ts";
+import type { Sample, TestSet } from "../data/sample.ts";
+import { flip } from "../images/perturbations/flip.ts";
+import { ladderNames, perturbationKinds } from "../images/perturbations/mod.ts";
+import { byLevelOf, type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
+import { detectorTitle } from "../model/detectors/mod.ts";
+import { describeEncoder } from "../model/encoders/open.ts";
+import type { ScoredImage } from "../report/measure.ts";
+import { measureRobustness, robustnessScores } from "../report/robustness/measure.ts";
+import { robustnessHtml } from "../report/robustness/page.ts";
+import {
+  robustnessCsv,
+  robustnessJson,
+  type RobustnessReport,
+  scoreDefinition,
+} from "../report/robustness/robustness.ts";
+import { cleanThreshold } from "./clean_threshold.ts";
+import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
+import { perturbationsOf } from "./config/perturbations.ts";
+import {
+  bindDetector,
+  checkTrunk,
+  configFor,
+  doubtsOf,
+  readWeights,
+  type TrainedDetector,
+  trunkOf,
+} from "./detectors.ts";
+import { scoreSamples } from "./evaluate.ts";
+import type { RunTask } from "./events.ts";
+import { type Experiment, loadExperiment } from "./experiment.ts";
+import { progressOf, readRunConfig } from "./folder/folder.ts";
+import { checkOwnData } from "./folder/own_data.ts";
+import { ownResults } from "./folder/results_folder.ts";
+import { trainedOn } from "./folder/trained_on.ts";
+import { stopOnSignals } from "./interrupt.ts";
+import { readScores, type ScoresKey, writeScores } from "./kept_scores.ts";
+import { openSession, type Session } from "./session.ts";
+
+/** What a robustness run tests under unless told: every family and ladder but the mirror image, which takes nothing away. */
+export const allLadders: readonly string[] = ladderNames.filter((name) => name !== flip.family);
+
+/** What `testRobustness()` is given beside the run's folder. */
+export type RobustnessOptions = RunTask & {
+  /** How to run it: precision, backend, cache; `perturb` for some of the perturbations, `test` for further sets. */
+  readonly given?: RunInput;
+  /** Where the results go; `robustness` in the run's folder unless given. */
+  readonly into?: string;
+  /** Where the run's images have moved: `OLD=NEW`. */
+  readonly root?: string;
+};
+
+/**
+ * Scores a run's own test set clean and under each perturbation, at the threshold that its clean validation images give, and
+ * writes what that does to AUC, false and true positive rate; resolves to the report.
+ *
+ * Each perturbation's scores are kept in the folder as soon as they are there: stopped or killed, the same call goes on, and ends
+ * with the same bytes.
+ *
+ * @throws {InputError} when there is no run or it has no weights, a perturbation is not known, the data are not those that it was
+ * trained with, or another process works in the same folder.
+ */
+export async function testRobustness(
+  folder: string,
+  options: RobustnessOptions = {},
+): Promise<RobustnessReport> {
+  const { given = {}, into = join(folder, "robustness"), root, report = () => {} } = options;
+  const perturbations = inOrder(
+    perturbationsOf({ jpegQualities: [], perturb: given.perturb ?? [...allLadders] }),
+  );
+  const place = { out: dirname(folder), run: basename(folder) };
+  const own = await readRunConfig(folder);
+  const { test = [], ...settings } = given;
+  const input = { ...own, ...settings, ...place };
+  const asked = resolveConfig(input);
+  await checkOwnData(folder, asked);
+  const weights = await readWeights(asked, { folder });
+  const config = await configFor(weights, input);
+  await checkWritable(into);
+  using stop = stopOnSignals(options.signal);
+  await using owner = await ownResults(into);
+  const unlocked = unlockedNote(into, owner);
+  if (unlocked) report({ type: "warning", message: unlocked });
+  const session = await openSession(config, {
+    ...{ report, signal: stop.signal, kept: weights[0].card?.precision, testing: true },
+    runFolder: { folder, tests: true, validation: true, root },
+  });
+  const detectors: TrainedDetector[] = [];
+  try {
+    for (const each of weights) detectors.push(bindDetector(each, config));
+    checkTrunk(detectors, { config, encoder: session.encoder });
+    const doubts = [...await unfinished(folder), ...doubtsOf(detectors, { config, session })];
+    for (const message of doubts) report({ type: "warning", message });
+    const further = await furtherTests(folder, { config, test, report, signal: stop.signal });
+    const tests = [...session.experiment.tests.filter(({ kind }) => kind === "within"), ...further.tests];
+    if (tests.length === 0) {
+      throw new InputError(
+        `Cannot test the robustness of ${folder}: expected test images of the set that it was trained on but found none; name a set with --test NAME=REAL,FAKE`,
+      );
+    }
+    const scored = await scoreAll(planOf(session, { tests, perturbations }), detectors, {
+      ...{ config, session, into, report, signal: stop.signal },
+      digests: new Map([...session.experiment.digests, ...further.digests]),
+    });
+    const finished = makeReport(scored, {
+      ...{ config, session, tests, seeds: detectors.length },
+      warnings: [...doubts, ...further.warnings, ...unchanged(scored)],
+    });
+    await saveReport(into, finished, { report, signal: stop.signal });
+    return finished;
+  } finally {
+    for (const each of detectors) each.close();
+    session.close();
+  }
+}
+
+/** By kind, and each kind's levels in its order, whichever ladders they are of. */
+function inOrder(perturbations: readonly Perturbation[]): Perturbation[] {
+  return perturbationKinds.flatMap((kind) => {
+    const compare = byLevelOf(kind);
+    return perturbations.filter((each) => each.kind === kind).sort((a, b) => compare(a.level, b.level));
+  });
+}
+
+/** One thing to score: the validation images, or a test under a perturbation. */
+type Step = {
+  /** Where its scores are kept, below the results' folder. */
+  readonly file: string;
+  readonly part: "validation" | TestSet;
+  readonly samples: readonly Sample[];
+  readonly perturbation?: Perturbation;
+};
+
+type ScoredStep = Step & { readonly scored: readonly Float64Array[] };
+
+function planOf(
+  { experiment }: Session,
+  options: { readonly tests: readonly TestSet[]; readonly perturbations: readonly Perturbation[] },
+): Step[] {
+  const { tests, perturbations } = options;
+  const validation: Step = { file: "validation.json", part: "validation", samples: experiment.val };
+  return [
+    ...(experiment.val.length > 0 ? [validation] : []),
+    ...tests.flatMap((part, i) =>
+      [undefined, ...perturbations].map((perturbation): Step => ({
+        file: join(`test-${i + 1}`, `${perturbation ? perturbationName(perturbation) : "none"}.json`),
+        ...{ part, samples: part.samples, perturbation },
+      }))
+    ),
+  ];
+}
+
+/** Scores what is not kept, and keeps it at once. */
+async function scoreAll(
+  plan: readonly Step[],
+  detectors: readonly TrainedDetector[],
+  options: Required<Pick<RunTask, "report" | "signal">> & {
+    readonly config: RunConfig;
+    readonly session: Session;
+    readonly into: string;
+    readonly digests: Experiment["digests"];
+  },
+): Promise<ScoredStep[]> {
+  const { config, session, into, digests, report, signal } = options;
+  const trunk = trunkOf(config, session.encoder);
+  const { name, version, device } = session.backend;
+  const shared = {
+    weights: weightsDigest(detectors),
+    encoder: sha256(
+      JSON.stringify([
+        trunk.digest,
+        name,
+        version,
+        device,
+        config.batchSize,
+        config.cache && trunk.isPerImage,
+      ]),
+      { digits: 32 },
+    ),
+  };
+  const images = new Map<readonly Sample[], string>();
+  const steps: (Step & { path: string; key: ScoresKey; scored?: Float64Array[] })[] = [];
+  for (const step of plan) {
+    const { file, samples, perturbation } = step;
+    if (!images.has(samples)) images.set(samples, await imagesDigest(samples, digests));
+    const path = join(into, "scores", file);
+    const key = {
+      ...shared,
+      images: images.get(samples)!,
+      perturbation: perturbation ? perturbationName(perturbation) : "none",
+    };
+    const scored = await readScores(path, key, { onNote: (message) => report({ type: "note", message }) });
+    steps.push({ ...step, path, key, scored });
+    await takeBreath(signal);
+  }
+  const open = steps.filter(({ scored }) => scored === undefined);
+  if (open.length < steps.length) {
+    const message = `Going on: the scores of ${
+      steps.length - open.length
+    } of ${steps.length} tests are in ${into}`;
+    report({ type: "note", message });
+  }
+  const total = open.reduce((sum, { samples }) => sum + samples.length, 0);
+  let before = 0;
+  for (const step of open) {
+    const { samples, perturbation, path, key } = step;
+    step.scored = await scoreSamples(detectors, trunk, {
+      ...{ samples, batchSize: config.batchSize, perturbation, signal },
+      // One bar for all of them, so that the time left is that of the whole.
+      report: (event) =>
+        report(
+          event.type === "progress"
+            ? { ...event, task: "Testing the robustness", done: before + event.done, total }
+            : event,
+        ),
+    });
+    before += samples.length;
+    await writeScores(path, key, step.scored);
+    await takeBreath(signal);
+  }
+  return steps.map(({ scored, ...step }) => ({ ...step, scored: scored! }));
+}
+
+function makeReport(
+  scored: readonly ScoredStep[],
+  options: {
+    readonly config: RunConfig;
+    readonly session: Session;
+    readonly tests: readonly TestSet[];
+    readonly seeds: number;
+    readonly warnings: readonly string[];
+  },
+): RobustnessReport {
+  const { config, session: { experiment, encoder, backend, warnings }, tests, seeds } = options;
+  const how = config.videoScore;
+  const validation = scored.find(({ part }) => part === "validation");
+  const threshold = cleanThreshold(
+    imagesOf(validation?.samples ?? []),
+    validation?.scored ?? Array.from({ length: seeds }, () => new Float64Array()),
+    { how },
+  );
+  const results = tests.flatMap((test) =>
+    measureRobustness(
+      { set: test.set, split: test.split, images: imagesOf(test.samples) },
+      scored.filter(({ part }) => part === test).map(({ perturbation, scored }) => ({
+        perturbation: perturbation ? perturbationName(perturbation) : "none",
+        scored,
+      })),
+      { thresholds: threshold.values, how },
+    )
+  );
+  const scores = robustnessScores(results);
+  return {
+    schemaVersion: 1,
+    name: config.run ?? "run",
+    demo: experiment.demo,
+    head: detectorTitle(config.detector),
+    encoder: describeEncoder(encoder),
+    backend: { name: backend.name, device: backend.device, version: backend.version },
+    seeds,
+    videoScore: how,
+    threshold,
+    definition: scoreDefinition(scores[0].level),
+    scores,
+    results,
+    warnings: [...new Set([...warnings, ...options.warnings])],
+  };
+}
+
+/** Perturbations that did nothing to any image of a test, such as a resize to the size that all have. */
+function unchanged(scored: readonly ScoredStep[]): string[] {
+  return scored.flatMap(({ part, perturbation, scored: found }) => {
+    if (part === "validation" || !perturbation || perturbation.level === perturbation.kind.neutral) return [];
+    const clean = scored.find((step) => step.part === part && !step.perturbation)!;
+    const isSame = found.every((scores, seed) => scores.every((score, i) => score === clean.scored[seed][i]));
+    return isSame
+      ? [
+        `${part.set} ${part.split}: under ${
+          perturbationName(perturbation)
+        } every score is the clean one; does it change nothing about images of their size? It counts in the robustness score.`,
+      ]
+      : [];
+  });
+}
+
+/** All are made before the first is written, so that an interrupt leaves those that are there together. */
+async function saveReport(
+  into: string,
+  finished: RobustnessReport,
+  { report, signal }: Required<Pick<RunTask, "report" | "signal">>,
+): Promise<void> {
+  const files = {
+    "robustness.csv": robustnessCsv(finished),
+    "robustness.html": await robustnessHtml(finished, { signal }),
+    "robustness.json": robustnessJson(finished),
+  };
+  for (const [name, text] of Object.entries(files)) await writeWhole(join(into, name), text);
+  report({ type: "written", folder: into });
+}
+
+/** Sets that `test` names beside the run's own; what the run was trained with is no test. */
+async function furtherTests(
+  folder: string,
+  options: Required<Pick<RunTask, "report" | "signal">> & {
+    readonly config: RunConfig;
+    readonly test: readonly string[];
+  },
+): Promise<Pick<Experiment, "tests" | "digests" | "warnings">> {
+  const { config, test, report, signal } = options;
+  if (test.length === 0) return { tests: [], digests: new Map(), warnings: [] };
+  const named = { ...config, test: [...test], testReal: undefined, testFake: undefined };
+  const experiment = await loadExperiment(named, { tests: true, report, signal });
+  const seen = await trainedOn(folder, { experiment, allow: config.allowLeak, signal });
+  for (const message of seen) report({ type: "warning", message });
+  return { ...experiment, warnings: [...experiment.warnings, ...seen] };
+}
+
+/** That a run has weights although its training goes on. */
+async function unfinished(folder: string): Promise<string[]> {
+  const state = await progressOf(folder);
+  return !state || state.done
+    ? []
+    : ["Training is not finished: these are the best weights up to its last epoch. train --resume goes on."];
+}
+
+function imagesOf(samples: readonly Sample[]): ScoredImage[] {
+  return samples.map(({ label, video, source, path, method }) => ({
+    label,
+    video: video ?? source ?? path,
+    method,
+  }));
+}
+
+/** Changes when any image, its label, video or place does. */
+async function imagesDigest(samples: readonly Sample[], digests: Experiment["digests"]): Promise<string> {
+  const lines: string[] = [];
+  for (const { path, label, video, source, method } of samples) {
+    const digest = digests.get(path) ?? sha256(await Deno.readFile(path), { digits: 16 });
+    lines.push(JSON.stringify([label, video, source ?? path, method, digest]));
+  }
+  return sha256(lines.map((line) => `${line}\n`), { digits: 32 });
+}
+
+/** Changes when any number of any seed's weights does. */
+function weightsDigest(detectors: readonly TrainedDetector[]): string {
+  return sha256(
+    detectors.flatMap(({ source }) =>
+      [...source!.dict].flatMap(([key, { dtype, shape, data }]) => [
+        JSON.stringify([key, dtype, shape]),
+        new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+      ])
+    ),
+    { digits: 32 },
+  );
+}
