@@ -111,6 +111,11 @@ export const commands = {
           .option("--landmarks", "take boxes around the .npy landmarks beside the videos or frames")
           .option("--margin <number>", "side of the crop over the longer side of the box", toNumber, 1.3)
           .option(
+            "--recompress <crf>",
+            "compress each whole video as H.264 with this CRF, 0 to 51, before frames are taken; 23 and 40 are FaceForensics++'s c23 and c40",
+            toWhole(0),
+          )
+          .option(
             "--workers <number>",
             "videos at a time; as many as there are cores unless given",
             toWhole(1),

@@ -35,6 +35,7 @@ export async function prepare(flags: Flags): Promise<number> {
       boxes: textOf(flags.boxes),
       landmarks: flags.landmarks === true,
       margin: numberOf(flags.margin),
+      recompress: numberOf(flags.recompress),
       workers: numberOf(flags.workers),
       signal,
       onProgress: (done, total) =>

@@ -19,6 +19,8 @@ export type PrepareSettings = {
   readonly margin: number;
   /** The name of the set's layout, which the folder keeps. */
   readonly layout: string;
+  /** The constant rate factor that whole videos were compressed with as H.264 first; missing where they were not. */
+  readonly recompress?: number;
 };
 
 /** The file by which a folder that `prepare` made is known, and goes on. */
@@ -39,7 +41,7 @@ export async function readSettings(folder: string): Promise<PrepareSettings | un
 const FRAME_RATIO = 1.2;
 
 /**
- * Says how a set's images were cropped: as `prepare.json` has it, else by their look. Whole frames are mostly wide, and all
+ * Says how a set's images were cropped, and whether its videos were compressed once more: as `prepare.json` has it, else by their look. Whole frames are mostly wide, and all
  * of a size.
  */
 export async function cropOf(
@@ -48,9 +50,11 @@ export async function cropOf(
 ): Promise<{ readonly text: string; readonly uncropped: boolean }> {
   const settings = await readSettings(root);
   if (settings) {
-    return settings.crop === "none"
-      ? { text: "none", uncropped: true }
-      : { text: `${settings.crop} × ${settings.margin}`, uncropped: false };
+    const { crop, margin, recompress } = settings;
+    const compressed = recompress === undefined ? "" : `, H.264 with CRF ${recompress}`;
+    return crop === "none"
+      ? { text: `none${compressed}`, uncropped: true }
+      : { text: `${crop} × ${margin}${compressed}`, uncropped: false };
   }
   const sizes = options.samples.flatMap(({ path }) => options.facts.get(path) ?? []);
   if (sizes.length === 0) return { text: "not known", uncropped: false };

@@ -22,7 +22,7 @@ export type VideoInfo = {
 /** Containers that hold their frames themselves. Playlists and scripts, whose frames are those of other files, are not. */
 const formats = ["mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf", "ogg"];
 /** What every file is opened with, so that it cannot bring in another one. */
-const closed = ["-protocol_whitelist", "file", "-format_whitelist", formats.join(",")];
+export const closed = ["-protocol_whitelist", "file", "-format_whitelist", formats.join(",")];
 
 const GROUP = 32;
 
@@ -116,6 +116,7 @@ export type Extraction = {
  * @param options.numbers frames to take, rising, from 0; those past the last are not there
  * @param options.into an empty folder
  * @param options.keep what {@link findFfmpeg} gave
+ * @param options.size cuts each frame to this size, from its top left corner
  * @throws {OutputError} when frames cannot be written.
  * @throws {Error} with ffmpeg's reason when it ended before the video did.
  */
@@ -125,18 +126,56 @@ export async function extractFrames(
     readonly numbers: readonly number[];
     readonly into: string;
     readonly keep: readonly string[];
+    readonly size?: { readonly width: number; readonly height: number };
     readonly signal?: AbortSignal;
   },
 ): Promise<Extraction> {
-  const { numbers, into, keep, signal } = options;
+  const { numbers, into, keep, size, signal } = options;
   const select = sumOf(numbers.map((n) => `eq(n\\,${n})`));
+  const cut = size ? `,format=rgb24,crop=${size.width}:${size.height}:0:0` : "";
+  const { frames, fault } = await decodeAll([
+    ...["-map", "0:V:0", "-vf", `select=${select}${cut}`, ...keep, "-pix_fmt", "rgb24"],
+    ...["-f", "image2", join(into.replaceAll("%", "%%"), "raw-%06d.png")],
+  ], { path, into, keep, signal });
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(into)) if (/^raw-\d+\.png$/.test(name)) names.push(name);
+  const files = names.sort().map((name) => join(into, name));
+  const expected = numbers.filter((n) => n < frames).length;
+  if (files.length !== expected) {
+    throw new OutputError(
+      `Cannot write frames into ${into}: expected ${expected} files but found ${files.length} (${
+        fault ?? "ffmpeg gives no reason"
+      })`,
+    );
+  }
+  return { files, frames, fault };
+}
+
+/**
+ * Decodes a video once, from end to end, for one output: counts its frames, whatever the output takes of them.
+ *
+ * @param output ffmpeg's arguments for the output
+ * @param options.into where the output goes, for messages
+ * @returns the number of frames, and the last that ffmpeg said of damage
+ * @throws {OutputError} when the output cannot be written.
+ * @throws {Error} with ffmpeg's reason when it ended before the video did.
+ */
+export async function decodeAll(
+  output: readonly string[],
+  options: {
+    readonly path: string;
+    readonly into: string;
+    readonly keep: readonly string[];
+    readonly signal?: AbortSignal;
+  },
+): Promise<{ readonly frames: number; readonly fault?: string }> {
+  const { path, into, keep, signal } = options;
   // The first output takes every frame and writes none: -progress counts the first one's frames.
   const { stdout, stderr, signal: ended } = await new Deno.Command("ffmpeg", {
     args: [
       ...["-nostdin", "-v", "error", "-progress", "pipe:1", ...closed, "-threads", "1", "-i", path],
       ...["-map", "0:V:0", ...keep, "-f", "null", "-"],
-      ...["-map", "0:V:0", "-vf", `select=${select}`, ...keep, "-pix_fmt", "rgb24"],
-      ...["-f", "image2", join(into.replaceAll("%", "%%"), "raw-%06d.png")],
+      ...output,
     ],
     signal,
   }).output();
@@ -154,18 +193,30 @@ export async function extractFrames(
     );
   }
   const frames = Number([...progress.matchAll(/^frame=\s*(\d+)$/gm)].at(-1)?.[1] ?? 0);
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(into)) if (/^raw-\d+\.png$/.test(name)) names.push(name);
-  const files = names.sort().map((name) => join(into, name));
-  const expected = numbers.filter((n) => n < frames).length;
-  if (files.length !== expected) {
-    throw new OutputError(
-      `Cannot write frames into ${into}: expected ${expected} files but found ${files.length} (${
-        lastLine(said, path) || "ffmpeg gives no reason"
-      })`,
-    );
-  }
-  return { files, frames, fault: lastLine(said, path) || undefined };
+  return { frames, fault: lastLine(said, path) || undefined };
+}
+
+/**
+ * The size of a video's first frame, turned as the file says.
+ *
+ * @throws {Error} with ffmpeg's reason when it has none.
+ */
+export async function frameSize(
+  path: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<{ readonly width: number; readonly height: number }> {
+  const { stdout, stderr } = await new Deno.Command("ffmpeg", {
+    args: [
+      ...["-nostdin", "-v", "error", ...closed, "-threads", "1", "-i", path, "-map", "0:V:0"],
+      ...["-frames:v", "1", "-c:v", "png", "-f", "image2pipe", "pipe:1"],
+    ],
+    signal: options.signal,
+  }).output();
+  options.signal?.throwIfAborted();
+  // The first chunk of a PNG says its sides (PNG 11.2.2).
+  if (stdout.length < 24) throw new Error(lastLine(decoder.decode(stderr), path) || "no frames");
+  const view = new DataView(stdout.buffer, stdout.byteOffset, stdout.byteLength);
+  return { width: view.getUint32(16), height: view.getUint32(20) };
 }
 
 /** A sum of terms in groups: ffmpeg refuses one of more than a hundred in a row. */

@@ -11,6 +11,7 @@ import { containerFault } from "../data/container.ts";
 import type { Coverage } from "./coverage.ts";
 import { type Box, cropSquare } from "./crop.ts";
 import { extractFrames, type Extraction, probeVideo, type VideoInfo } from "./ffmpeg.ts";
+import { type Recompressed, recompressVideo } from "./recompress.ts";
 import { holdPixels } from "../images/image.ts";
 import { evenly, frameNumber, type Video } from "../data/layouts/layout.ts";
 import { namesIn } from "../data/scan.ts";
@@ -24,6 +25,8 @@ export type FrameOptions = {
   readonly margin: number;
   /** Whether the boxes are landmarks'. */
   readonly landmarks?: boolean;
+  /** The constant rate factor that the whole video is compressed with as H.264 first; not done unless given. */
+  readonly recompress?: number;
   /** Arguments that keep every frame, from `findFfmpeg()`. */
   readonly keep: readonly string[];
   /** Where the frames go. */
@@ -80,6 +83,7 @@ export async function framesOf(video: Video, options: FrameOptions): Promise<Omi
     return { ...row, got: 0, note: reasonOf(error) };
   } finally {
     await Deno.remove(work, { recursive: true }).catch(() => {}); // renamed by now when all went well
+    await Deno.remove(recompressedPath(work)).catch(() => {}); // mostly not there
   }
 }
 
@@ -94,9 +98,17 @@ async function fromVideo(video: Video, options: MakeOptions): Promise<Made> {
     signal?.throwIfAborted();
     throw new Error([damage, reasonOf(error)].filter((text) => text).join("; "));
   });
-  const { numbers, files, frames, fault } = await takeEvenly(path, { ...options, guess: info.packets });
-  const notes = [shortOf(info, { frames, wanted, damage }), fault && `ffmpeg: ${fault}`]
+  const made = await recompressed(path, options);
+  const { numbers, files, frames, fault = made?.fault } = await takeEvenly(
+    made ? recompressedPath(work) : path,
+    { ...options, guess: made?.frames ?? info.packets, size: made?.size },
+  );
+  const notes = [shortOf(info, { frames, wanted, damage }), fault && `ffmpeg: ${fault}`, made?.note]
     .filter((text) => text !== undefined && text !== "") as string[];
+  if (made && frames !== made.frames) {
+    const counts = `${frames} frames once recompressed and ${made.frames} before`;
+    return { got: 0, note: [...notes, `${counts}, so that their numbers no longer fit`].join("; ") };
+  }
   if (numbers.length === 0) {
     return { got: 0, note: [...notes, boxes && frames > 0 ? "no frame has a box" : "no frames"].join("; ") };
   }
@@ -123,15 +135,27 @@ async function fromVideo(video: Video, options: MakeOptions): Promise<Made> {
   return { got, note: noteOf(notes, { got, wanted, there: frames, boxes }) };
 }
 
+/** The whole video compressed once more, beside the folder that frames are made in; undefined where that is not asked for. */
+async function recompressed(path: string, options: MakeOptions): Promise<Recompressed | undefined> {
+  const { recompress: crf, work, keep, signal } = options;
+  return crf === undefined
+    ? undefined
+    : await recompressVideo(path, { crf, into: recompressedPath(work), keep, signal });
+}
+
+function recompressedPath(work: string): string {
+  return `${work}.mkv`;
+}
+
 /**
  * Evenly spaced frames, decoded once where the packets say how many frames there are, as they mostly do, and twice where the
  * first time shows another number.
  */
 async function takeEvenly(
   path: string,
-  options: MakeOptions & { readonly guess: number },
+  options: MakeOptions & { readonly guess: number; readonly size?: Recompressed["size"] },
 ): Promise<Extraction & { readonly numbers: readonly number[] }> {
-  const { work: into, keep, boxes, signal } = options;
+  const { work: into, keep, boxes, size, signal } = options;
   const choose = (frames: number) => {
     const all = Array.from({ length: frames }, (_, i) => i);
     return evenly(boxes ? all.filter((number) => boxes.has(number)) : all, options.frames);
@@ -142,13 +166,14 @@ async function takeEvenly(
     numbers: guessed.length > 0 ? guessed : [Number.MAX_SAFE_INTEGER],
     into,
     keep,
+    size,
     signal,
   });
   const numbers = choose(first.frames);
   if (`${numbers}` === `${guessed}`) return { ...first, numbers };
   for (const file of first.files) await Deno.remove(file);
   if (numbers.length === 0) return { ...first, files: [], numbers };
-  const second = await extractFrames(path, { numbers, into, keep, signal });
+  const second = await extractFrames(path, { numbers, into, keep, size, signal });
   if (second.frames !== first.frames) {
     throw new Error(`decodes to ${first.frames} frames once and to ${second.frames} then`);
   }

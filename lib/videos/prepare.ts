@@ -15,6 +15,7 @@ import { isImage, type SetReading, type Video } from "../data/layouts/layout.ts"
 import { unlockedNote } from "../base/owner.ts";
 import { claimFolder, openFolder, outFolders } from "./prepare_folder.ts";
 import { type FrameOptions, framesOf, sourceOf } from "./frames.ts";
+import { checkCrf, checkEncoder } from "./recompress.ts";
 
 /** What `prepareVideos()` takes. */
 export type PrepareOptions = {
@@ -28,6 +29,8 @@ export type PrepareOptions = {
   readonly landmarks?: boolean;
   /** Side of the crop over the longer side of the box; 1.3 unless given. */
   readonly margin?: number;
+  /** The constant rate factor, 0 to 51, that whole videos are compressed with as H.264 before frames are taken; not done unless given. */
+  readonly recompress?: number;
   /** Videos at a time; as many as there are cores unless given. */
   readonly workers?: number;
   readonly onProgress?: (done: number, total: number) => void;
@@ -43,7 +46,7 @@ export type PrepareOptions = {
  *
  * @returns what became of each video, and what to know
  * @throws {InputError} when there is no ffmpeg, one class has no boxes, the folder was prepared with other settings, or another
- * process prepares into it.
+ * process prepares into it; with `recompress`, when ffmpeg has no libx264, or there are frames without their video.
  * @throws {OutputError} when frames cannot be written.
  *
  * @example
@@ -68,13 +71,15 @@ export async function prepareVideos(
   reading: SetReading,
   options: PrepareOptions,
 ): Promise<{ readonly coverage: Coverage[]; readonly warnings: string[] }> {
-  const { into, frames = 32, margin = 1.3, workers = navigator.hardwareConcurrency, signal } = options;
+  const { into, frames = 32, margin = 1.3, recompress, workers = navigator.hardwareConcurrency, signal } =
+    options;
   const videos = onceEach(reading);
   checkOptions(reading, options);
   const keep = videos.some((video) => sourceOf(video, options) === "file") ? await findFfmpeg() : [];
+  if (recompress !== undefined) await checkRecompress(recompress, { videos, landmarks: options.landmarks });
   const { boxesOf, warnings } = await openBoxes(videos, { reading, ...options });
   const crop = options.boxes !== undefined ? "boxes" : options.landmarks ? "landmarks" : "none";
-  const settings: PrepareSettings = { version: 1, frames, crop, margin, layout: reading.kind };
+  const settings: PrepareSettings = { version: 1, frames, crop, margin, layout: reading.kind, recompress };
   await using claim = await claimFolder(into);
   const unlocked = unlockedNote(into, claim);
   if (unlocked) warnings.push(unlocked);
@@ -191,6 +196,23 @@ function checkOptions(reading: SetReading, options: PrepareOptions): void {
   if (options.boxes !== undefined && options.landmarks) {
     throw new InputError("Cannot prepare: expected --boxes or --landmarks but found both");
   }
+}
+
+/** Refuses to recompress what is no video, or without an encoder. */
+async function checkRecompress(
+  crf: number,
+  options: { readonly videos: readonly Video[]; readonly landmarks?: boolean },
+): Promise<void> {
+  checkCrf(crf);
+  const alone = options.videos.filter((video) => sourceOf(video, options) === "frames");
+  if (alone.length > 0) {
+    throw new InputError(
+      `Cannot recompress: expected the files of all videos but found that ${alone.length} of ${options.videos.length} are ${
+        options.landmarks ? "taken from frames, to which their landmarks belong" : "frames alone"
+      }, such as ${alone[0].id}; H.264 compresses videos, never single frames`,
+    );
+  }
+  await checkEncoder();
 }
 
 async function openBoxes(

@@ -62,11 +62,11 @@ export async function openFolder(
   });
   const text = `${JSON.stringify(settings, null, 2)}\n`;
   if (before !== undefined && before !== text) {
-    const { frames, crop, margin, layout } = await readJson(path, {
-      expected: "what prepare wrote",
-    }) as PrepareSettings;
+    const begun = await readJson(path, { expected: "what prepare wrote" }) as PrepareSettings;
     throw new InputError(
-      `Cannot go on in ${into}: expected the settings that it was begun with (${layout}, ${frames} frames, crop ${crop}, margin ${margin}) but found others (${settings.layout}, ${settings.frames} frames, crop ${settings.crop}, margin ${settings.margin}); take another --into`,
+      `Cannot go on in ${into}: expected the settings that it was begun with (${
+        inWords(begun)
+      }) but found others (${inWords(settings)}); take another --into`,
     );
   }
   if (before === undefined) {
@@ -82,6 +82,11 @@ export async function openFolder(
     const content = await Deno.readTextFile(join(reading.root, list));
     await orOutputError(`Cannot prepare into ${into}`, () => writeWhole(join(into, list), content));
   }
+}
+
+function inWords({ layout, frames, crop, margin, recompress }: PrepareSettings): string {
+  const compressed = recompress === undefined ? "not recompressed" : `recompressed with CRF ${recompress}`;
+  return `${layout}, ${frames} frames, crop ${crop}, margin ${margin}, ${compressed}`;
 }
 
 /**
