@@ -1,5 +1,9 @@
 import type { Perturbation } from "../../../lib/images/perturbations/perturbation.ts";
-import { parsePerturbation, parsePerturbations } from "../../../lib/images/perturbations/mod.ts";
+import {
+  parsePerturbation,
+  parsePerturbations,
+  perturbationKinds,
+} from "../../../lib/images/perturbations/mod.ts";
 import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { initBackend } from "../../../lib/backend/start.ts";
@@ -64,6 +68,26 @@ Deno.test("featureBatches() encodes an image once: a second pass reads what the 
   await tokensOf(watched, { perturbation: parsePerturbation("jpeg-30") });
   assertGreater(calls.length, 0);
   encoder.close();
+});
+
+Deno.test("featureBatches() never takes the kept tokens of one perturbation, or of none, for another's", async () => {
+  const all = [undefined, ...perturbationKinds.map((kind) => ({ kind, level: kind.levels[0] }))];
+  const [forth, back] = [await open("mixed forth"), await open("mixed back")];
+  const some = { samples: samples.slice(0, 4) };
+  // Either cache is filled by one order of them, and asked again when it has all.
+  for (const perturbation of all) await tokensOf(forth, { ...some, perturbation });
+  for (const perturbation of all.toReversed()) await tokensOf(back, { ...some, perturbation });
+  const texts = new Set<string>();
+  const { watched, calls } = watch(forth);
+  for (const perturbation of all) {
+    const tokens = await tokensOf(watched, { ...some, perturbation });
+    assertEquals(tokens, await tokensOf(back, { ...some, perturbation }));
+    for (const values of tokens.values()) texts.add(values.join());
+  }
+  assertEquals(calls.length, 0);
+  assertEquals(texts.size, all.length * some.samples.length);
+  forth.close();
+  back.close();
 });
 
 Deno.test("featureBatches() reads a file once for its keys under every perturbation, and once for each picture but the first", async () => {

@@ -5,7 +5,8 @@ import {
   openFeatureCache,
   pruneCache,
 } from "../../../lib/model/features/cache.ts";
-import { perturbations } from "../../../lib/images/perturbations/mod.ts";
+import { ladderNames, parsePerturbations, perturbations } from "../../../lib/images/perturbations/mod.ts";
+import { perturbationName } from "../../../lib/images/perturbations/perturbation.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { loadStateDict } from "../../../lib/weights/load.ts";
@@ -39,6 +40,14 @@ async function writeOne(root: string, options: { encoder?: string; seed?: number
   const names = (await Array.fromAsync(Deno.readDir(join(root, encoder)))).map(({ name }) => name);
   return join(root, encoder, names[0]);
 }
+
+Deno.test("imageKey() differs between no perturbation and every level of every ladder", () => {
+  const file = hashImage(Uint8Array.of(1, 2, 3));
+  const all = ladderNames.flatMap((name) => parsePerturbations(name)!);
+  const names = new Set(["none", ...all.map(perturbationName)]);
+  const keys = [undefined, ...all].map((perturbation) => imageKey(file, { size: 224, perturbation }));
+  assertEquals(new Set(keys).size, names.size);
+});
 
 Deno.test("imageKey() is that of the bytes, the size and the perturbation, from one hash of the file", () => {
   const { jpeg } = perturbations;
