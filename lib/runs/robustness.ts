@@ -4,8 +4,6 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { takeBreath } from "../base/breath.ts";
-import { sha256 } from "../base/checksum.ts";
 import { InputError } from "../base/errors.ts";
 import { checkWritable, writeWhole } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
@@ -34,9 +32,7 @@ import {
   doubtsOf,
   readWeights,
   type TrainedDetector,
-  trunkOf,
 } from "./detectors.ts";
-import { scoreSamples } from "./evaluate.ts";
 import type { RunTask } from "./events.ts";
 import { type Experiment, loadExperiment } from "./experiment.ts";
 import { progressOf, readRunConfig } from "./folder/folder.ts";
@@ -44,7 +40,7 @@ import { checkOwnData } from "./folder/own_data.ts";
 import { ownResults } from "./folder/results_folder.ts";
 import { trainedOn } from "./folder/trained_on.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { readScores, type ScoresKey, writeScores } from "./kept_scores.ts";
+import { type ScoredStep, type ScoreStep, scoreSteps } from "./score_steps.ts";
 import { openSession, type Session } from "./session.ts";
 
 /** What a robustness run tests under unless told: every family and ladder but the mirror image, which takes nothing away. */
@@ -108,7 +104,7 @@ export async function testRobustness(
         `Cannot test the robustness of ${folder}: expected test images of the set that it was trained on but found none; name a set with --test NAME=REAL,FAKE`,
       );
     }
-    const scored = await scoreAll(planOf(session, { tests, perturbations }), detectors, {
+    const scored = await scoreSteps(planOf(session, { tests, perturbations }), detectors, {
       ...{ config, session, into, report, signal: stop.signal },
       digests: new Map([...session.experiment.digests, ...further.digests]),
     });
@@ -132,103 +128,21 @@ function inOrder(perturbations: readonly Perturbation[]): Perturbation[] {
   });
 }
 
-/** One thing to score: the validation images, or a test under a perturbation. */
-type Step = {
-  /** Where its scores are kept, below the results' folder. */
-  readonly file: string;
-  readonly part: "validation" | TestSet;
-  readonly samples: readonly Sample[];
-  readonly perturbation?: Perturbation;
-};
-
-type ScoredStep = Step & { readonly scored: readonly Float64Array[] };
-
 function planOf(
   { experiment }: Session,
   options: { readonly tests: readonly TestSet[]; readonly perturbations: readonly Perturbation[] },
-): Step[] {
+): ScoreStep[] {
   const { tests, perturbations } = options;
-  const validation: Step = { file: "validation.json", part: "validation", samples: experiment.val };
+  const validation: ScoreStep = { file: "validation.json", part: "validation", samples: experiment.val };
   return [
     ...(experiment.val.length > 0 ? [validation] : []),
     ...tests.flatMap((part, i) =>
-      [undefined, ...perturbations].map((perturbation): Step => ({
+      [undefined, ...perturbations].map((perturbation): ScoreStep => ({
         file: join(`test-${i + 1}`, `${perturbation ? perturbationName(perturbation) : "none"}.json`),
         ...{ part, samples: part.samples, perturbation },
       }))
     ),
   ];
-}
-
-/** Scores what is not kept, and keeps it at once. */
-async function scoreAll(
-  plan: readonly Step[],
-  detectors: readonly TrainedDetector[],
-  options: Required<Pick<RunTask, "report" | "signal">> & {
-    readonly config: RunConfig;
-    readonly session: Session;
-    readonly into: string;
-    readonly digests: Experiment["digests"];
-  },
-): Promise<ScoredStep[]> {
-  const { config, session, into, digests, report, signal } = options;
-  const trunk = trunkOf(config, session.encoder);
-  const { name, version, device } = session.backend;
-  const shared = {
-    weights: weightsDigest(detectors),
-    encoder: sha256(
-      JSON.stringify([
-        trunk.digest,
-        name,
-        version,
-        device,
-        config.batchSize,
-        config.cache && trunk.isPerImage,
-      ]),
-      { digits: 32 },
-    ),
-  };
-  const images = new Map<readonly Sample[], string>();
-  const steps: (Step & { path: string; key: ScoresKey; scored?: Float64Array[] })[] = [];
-  for (const step of plan) {
-    const { file, samples, perturbation } = step;
-    if (!images.has(samples)) images.set(samples, await imagesDigest(samples, digests));
-    const path = join(into, "scores", file);
-    const key = {
-      ...shared,
-      images: images.get(samples)!,
-      perturbation: perturbation ? perturbationName(perturbation) : "none",
-    };
-    const scored = await readScores(path, key, { onNote: (message) => report({ type: "note", message }) });
-    steps.push({ ...step, path, key, scored });
-    await takeBreath(signal);
-  }
-  const open = steps.filter(({ scored }) => scored === undefined);
-  if (open.length < steps.length) {
-    const message = `Going on: the scores of ${
-      steps.length - open.length
-    } of ${steps.length} tests are in ${into}`;
-    report({ type: "note", message });
-  }
-  const total = open.reduce((sum, { samples }) => sum + samples.length, 0);
-  let before = 0;
-  for (const step of open) {
-    const { samples, perturbation, path, key } = step;
-    step.scored = await scoreSamples(detectors, trunk, {
-      ...{ samples, batchSize: config.batchSize, perturbation, signal },
-      // One bar for all of them, so that the time left is that of the whole.
-      report: (event) =>
-        report(
-          event.type === "progress"
-            ? { ...event, task: "Testing the robustness", done: before + event.done, total }
-            : event,
-        ),
-    });
-    before += samples.length;
-    await writeScores(path, key, step.scored);
-    await takeBreath(signal);
-  }
-  return steps.map(({ scored, ...step }) => ({ ...step, scored: scored! }));
 }
 
 function makeReport(
@@ -339,27 +253,4 @@ function imagesOf(samples: readonly Sample[]): ScoredImage[] {
     video: video ?? source ?? path,
     method,
   }));
-}
-
-/** Changes when any image, its label, video or place does. */
-async function imagesDigest(samples: readonly Sample[], digests: Experiment["digests"]): Promise<string> {
-  const lines: string[] = [];
-  for (const { path, label, video, source, method } of samples) {
-    const digest = digests.get(path) ?? sha256(await Deno.readFile(path), { digits: 16 });
-    lines.push(JSON.stringify([label, video, source ?? path, method, digest]));
-  }
-  return sha256(lines.map((line) => `${line}\n`), { digits: 32 });
-}
-
-/** Changes when any number of any seed's weights does. */
-function weightsDigest(detectors: readonly TrainedDetector[]): string {
-  return sha256(
-    detectors.flatMap(({ source }) =>
-      [...source!.dict].flatMap(([key, { dtype, shape, data }]) => [
-        JSON.stringify([key, dtype, shape]),
-        new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      ])
-    ),
-    { digits: 32 },
-  );
 }

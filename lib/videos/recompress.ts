@@ -24,11 +24,10 @@ export function checkCrf(crf: number): void {
 /**
  * Refuses an ffmpeg that cannot write H.264.
  *
- * @param options.ffmpeg the program
  * @throws {InputError}
  */
-export async function checkEncoder({ ffmpeg = "ffmpeg" }: { readonly ffmpeg?: string } = {}): Promise<void> {
-  const { stdout } = await new Deno.Command(ffmpeg, {
+export async function checkEncoder(): Promise<void> {
+  const { stdout } = await new Deno.Command("ffmpeg", {
     args: ["-hide_banner", "-encoders"],
     stderr: "null",
   }).output();

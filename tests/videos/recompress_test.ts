@@ -2,10 +2,10 @@ import { assert, assertEquals, assertNotEquals, assertRejects, assertStringInclu
 import { join } from "node:path";
 import sharp from "sharp";
 import { InputError } from "../../lib/base/errors.ts";
+import { exists } from "../../lib/base/files.ts";
 import { readSet } from "../../lib/data/layouts/mod.ts";
 import { cropOf } from "../../lib/data/prepared.ts";
 import { type PrepareOptions, prepareVideos } from "../../lib/videos/prepare.ts";
-import { checkEncoder } from "../../lib/videos/recompress.ts";
 import { ffmpeg, film, withFfmpeg } from "../ffmpeg.ts";
 import { picture, withFolder, writeFiles } from "../folders.ts";
 
@@ -188,21 +188,61 @@ withFfmpeg("prepareVideos() never recompresses single frames, nor with a CRF tha
   });
 });
 
-Deno.test({
-  name: "checkEncoder() says that an ffmpeg without libx264 cannot recompress",
-  ignore: Deno.build.os === "windows",
-  fn: async () => {
+/** Puts a shell script before the ffmpeg that is here, which it finds as `$real`, for as long as `use` takes. */
+async function withScript(root: string, script: string, use: () => Promise<void>): Promise<void> {
+  const path = Deno.env.get("PATH")!;
+  const folders = path.split(":");
+  const isThere = await Promise.all(folders.map((folder) => exists(join(folder, "ffmpeg"))));
+  const real = join(folders[isThere.indexOf(true)], "ffmpeg");
+  const program = join(root, "bin", "ffmpeg");
+  await writeFiles(root, { "bin/ffmpeg": `#!/bin/sh\nreal="${real}"\n${script}\nexec "$real" "$@"\n` });
+  await Deno.chmod(program, 0o755);
+  try {
+    Deno.env.set("PATH", `${join(root, "bin")}:${path}`);
+    await use();
+  } finally {
+    Deno.env.set("PATH", path);
+  }
+}
+
+withFfmpeg(
+  "prepareVideos() with recompress says that an ffmpeg without libx264 cannot, before any work",
+  async () => {
     await withFolder(async (root) => {
-      const program = join(root, "ffmpeg");
-      await Deno.writeTextFile(program, "#!/bin/sh\necho ' V....D libx264rgb x'\necho ' V....D mpeg4 y'\n");
-      await Deno.chmod(program, 0o755);
-      await assertRejects(
-        () => checkEncoder({ ffmpeg: program }),
-        InputError,
-        "found one without it; install one",
-      );
-      await Deno.writeTextFile(program, "#!/bin/sh\necho ' V....D libx264              libx264 H.264'\n");
-      await checkEncoder({ ffmpeg: program });
+      await film(`${root}/set/real/a.mp4`);
+      await film(`${root}/set/fake/b.mp4`);
+      const script = 'case "$*" in *-encoders) "$real" "$@" | grep -v "libx264 "; exit;; esac';
+      await withScript(root, script, async () => {
+        const { message } = await assertRejects(() => prepare(root, "crf", { recompress: 23 }), InputError);
+        assertStringIncludes(
+          message,
+          "the encoder libx264 but found one without it; install one that has it",
+        );
+        assert(!(await exists(join(root, "crf"))));
+      });
     });
   },
-});
+);
+
+withFfmpeg(
+  "prepareVideos() with recompress takes no frames where their numbers no longer fit, and says so",
+  async () => {
+    await withFolder(async (root) => {
+      await film(`${root}/set/real/a.mp4`);
+      await film(`${root}/set/fake/b.mp4`);
+      // What is written last is the compressed video: of that one, five frames are lost.
+      const script = `case "$*" in *-crf*)
+  n=$#
+  while [ "$n" -gt 1 ]; do first="$1"; shift; set -- "$@" "$first"; n=$((n - 1)); done
+  output="$1"; shift
+  exec "$real" "$@" -frames:v 15 "$output"
+esac`;
+      await withScript(root, script, async () => {
+        const { coverage } = await prepare(root, "crf", { recompress: 23 });
+        const note = "15 frames once recompressed and 20 before, so that their numbers no longer fit";
+        assertEquals(coverage.map(({ got, note }) => [got, note]), [[0, note], [0, note]]);
+        assertStringIncludes(await Deno.readTextFile(join(root, "crf/coverage.csv")), note);
+      });
+    });
+  },
+);

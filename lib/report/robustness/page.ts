@@ -44,7 +44,7 @@ export async function robustnessHtml(
     );
   }
   const { name, demo, head, encoder, backend, warnings } = report;
-  const title = demoTitle(`${name}: robustness`, demo);
+  const title = demoTitle(`Robustness of ${name}`, demo);
   const facts = [
     ["Model", head],
     ["Encoder", encoder],
