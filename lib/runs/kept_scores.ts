@@ -63,7 +63,7 @@ function scoresIn(value: unknown, key: ScoresKey): Float64Array[] {
   if (value === null || typeof value !== "object" || !("sum" in value)) {
     throw new Error("expected kept scores with their checksum but found another value");
   }
-  const found = unsealed(value, { expected: "scores" }) as Partial<ScoresKey> & {
+  const found = unsealed(value, { expected: "file of scores" }) as Partial<ScoresKey> & {
     readonly version?: unknown;
     readonly scores?: readonly (readonly number[])[];
   };

@@ -7,13 +7,12 @@ import { basename, dirname, join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { checkWritable, writeWhole } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
-import type { Sample, TestSet } from "../data/sample.ts";
+import type { TestSet } from "../data/sample.ts";
 import { flip } from "../images/perturbations/flip.ts";
 import { ladderNames, perturbationKinds } from "../images/perturbations/mod.ts";
 import { byLevelOf, type Perturbation, perturbationName } from "../images/perturbations/perturbation.ts";
 import { detectorTitle } from "../model/detectors/mod.ts";
 import { describeEncoder } from "../model/encoders/open.ts";
-import type { ScoredImage } from "../report/measure.ts";
 import { measureRobustness, robustnessScores } from "../report/robustness/measure.ts";
 import { robustnessHtml } from "../report/robustness/page.ts";
 import {
@@ -41,6 +40,7 @@ import { ownResults } from "./folder/results_folder.ts";
 import { trainedOn } from "./folder/trained_on.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { type ScoredStep, type ScoreStep, scoreSteps } from "./score_steps.ts";
+import { scoredImage } from "./scored_test.ts";
 import { openSession, type Session } from "./session.ts";
 
 /** What a robustness run tests under unless told: every family and ladder but the mirror image, which takes nothing away. */
@@ -159,13 +159,13 @@ function makeReport(
   const how = config.videoScore;
   const validation = scored.find(({ part }) => part === "validation");
   const threshold = cleanThreshold(
-    imagesOf(validation?.samples ?? []),
+    (validation?.samples ?? []).map(scoredImage),
     validation?.scored ?? Array.from({ length: seeds }, () => new Float64Array()),
     { how },
   );
   const results = tests.flatMap((test) =>
     measureRobustness(
-      { set: test.set, split: test.split, images: imagesOf(test.samples) },
+      { set: test.set, split: test.split, images: test.samples.map(scoredImage) },
       scored.filter(({ part }) => part === test).map(({ perturbation, scored }) => ({
         perturbation: perturbation ? perturbationName(perturbation) : "none",
         scored,
@@ -245,12 +245,4 @@ async function unfinished(folder: string): Promise<string[]> {
   return !state || state.done
     ? []
     : ["Training is not finished: these are the best weights up to its last epoch. train --resume goes on."];
-}
-
-function imagesOf(samples: readonly Sample[]): ScoredImage[] {
-  return samples.map(({ label, video, source, path, method }) => ({
-    label,
-    video: video ?? source ?? path,
-    method,
-  }));
 }

@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { join } from "node:path";
 import { InputError } from "../../lib/base/errors.ts";
 import { exists } from "../../lib/base/files.ts";
@@ -10,6 +17,8 @@ import { cleanThreshold } from "../../lib/runs/clean_threshold.ts";
 import type { RunInput } from "../../lib/runs/config/config.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import type { RunEvent } from "../../lib/runs/events.ts";
+import { loadCarded } from "../../lib/runs/folder/card.ts";
+import { weightsPath } from "../../lib/runs/folder/folder.ts";
 import { readScores, type ScoresKey, writeScores } from "../../lib/runs/kept_scores.ts";
 import { testRobustness } from "../../lib/runs/robustness.ts";
 import { trainRun } from "../../lib/runs/train.ts";
@@ -71,6 +80,11 @@ Deno.test("testRobustness() measures what evaluateRun() does, with the threshold
     ["brightness", 1],
   ]);
   assertEquals([report.seeds, report.threshold.by, report.threshold.level], [2, "eer", "video"]);
+  // Training chose the same on the same images; its tensors round otherwise than those of a test.
+  for (const [seed, value] of report.threshold.values.entries()) {
+    const { card } = await loadCarded(weightsPath(first, seed));
+    assertAlmostEquals(value, card!.chosen!.thresholds.eer!.video!, 1e-5);
+  }
   const last = events.findLast((event) => event.type === "progress" && event.unit === "images");
   assert(last?.type === "progress" && last.done === last.total, "the bar ends full");
 });
@@ -96,7 +110,10 @@ Deno.test("testRobustness() does not believe kept scores that are damaged, or of
   const notes = said.filter((note) => note.startsWith("Scoring"));
   assertEquals(notes.length, 2);
   assertStringIncludes(notes[0], `Scoring none again, because ${join(scores, "none.json")} is not used`);
-  assertStringIncludes(notes[1], "expected the scores that was written but found another: it is damaged");
+  assertStringIncludes(
+    notes[1],
+    "expected the file of scores that was written but found another: it is damaged",
+  );
   assertEquals(await bytesIn(join(root, "kept")), expected);
   const other = await trained("other", { seed: 5 });
   const { said: saidOfOther } = await tested(other, "kept");
@@ -148,13 +165,19 @@ Deno.test("cleanThreshold() is chosen by equal errors on videos, on images where
   assertEquals(cleanThreshold(images.slice(0, 2), [scored[0].subarray(0, 2)], { how: "mean" }), none);
 });
 
-Deno.test("testRobustness() says that a threshold was chosen on nothing, and tests further sets beside the run's own", async () => {
+Deno.test("testRobustness() says what was chosen on nothing and what changes nothing, and tests further sets beside the run's own", async () => {
   const other = await writePictures(join(root, "elsewhere"), { videos: 2, seed: 7 });
   const folder = await trained("no-validation", { valShare: 0, select: "last", runs: 1 });
-  const given = { perturb: ["jpeg-50"], test: [`other=${other.real},${other.fake}`] };
+  // So narrow a blur takes nothing from its neighbours.
+  const given = { perturb: ["jpeg-50,gaussian-blur-0.01"], test: [`other=${other.real},${other.fake}`] };
   const { report } = await tested(folder, "further", given);
   assertEquals(report.threshold, { by: "none", level: null, values: [0.5] });
   assertEquals(report.scores.map(({ set, split }) => `${set} ${split}`), ["data test", "other test"]);
+  const idle = report.warnings.filter((text) =>
+    text.includes("under gaussian-blur-0.01 every score is the clean")
+  );
+  assertEquals(idle.map((text) => text.split(":")[0]), ["data test", "other test"]);
+  assert(!report.warnings.some((text) => text.includes("under jpeg-50")));
   const html = await Deno.readTextFile(join(root, "further", "robustness.html"));
   assertStringIncludes(html, "chosen on nothing: there are no validation images of both classes");
 });

@@ -91,7 +91,8 @@ export function robustnessChart(
     type: "ordinal" as const,
     sort: shown.map(labelOf),
     title: `${kind.title} ${kind.measure}`,
-    axis: { labelAngle: 0, grid: false },
+    // Upright, as many do not stand beside each other on a phone.
+    axis: { labelAngle: width < 480 && shown.length > 8 ? -90 : 0, grid: false },
   };
   const y = {
     field: "value",

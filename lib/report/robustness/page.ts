@@ -5,8 +5,7 @@
  */
 import { takeBreath } from "../../base/breath.ts";
 import { robustnessCharts } from "../charts/robustness.ts";
-import { documentHtml } from "../document.ts";
-import { chartText, renderSvg } from "../render.ts";
+import { chartHtml, documentHtml, narrowWidth } from "../document.ts";
 import { demoTitle, type Estimate } from "../report.ts";
 import { escapeHtml, tableHtml } from "../table.ts";
 import { estimateCell, familyTitle, robustnessTable } from "../tables/robustness.ts";
@@ -36,14 +35,13 @@ export async function robustnessHtml(
   report: RobustnessReport,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<string> {
+  const narrow = robustnessCharts(report, { width: narrowWidth });
   const charts: string[] = [];
-  for (const spec of robustnessCharts(report)) {
+  for (const [i, spec] of robustnessCharts(report).entries()) {
     await takeBreath(signal);
-    charts.push(
-      `<figure role="img" aria-label="${escapeHtml(chartText(spec))}">${await renderSvg(spec)}</figure>`,
-    );
+    charts.push(await chartHtml(spec, narrow[i]));
   }
-  const { name, demo, head, encoder, backend, warnings } = report;
+  const { name, demo, head, encoder, backend, definition, warnings } = report;
   const title = demoTitle(`Robustness of ${name}`, demo);
   const facts = [
     ["Model", head],
@@ -53,17 +51,20 @@ export async function robustnessHtml(
   const said = demo
     ? '<p class="demo">DEMO: procedural images. These numbers show that the bench works; they say nothing about real faces.</p>'
     : "";
-  const body = `<h1>${escapeHtml(title)}</h1>
-${said}
-${robustnessSentences(report).map((text) => `<p>${escapeHtml(text)}</p>`).join("\n")}
-${warnings.map((text) => `<p class="warning">${escapeHtml(text)}</p>`).join("\n")}
-${tableHtml(robustnessTable(report))}
-<div class="charts">
-${charts.join("\n")}
-</div>
-<h2>Run</h2>
-<dl>${facts.map(([key, value]) => `<dt>${key}</dt><dd>${escapeHtml(value)}</dd>`).join("")}</dl>`;
-  return await documentHtml({ title, body });
+  const paragraphs = robustnessSentences(report).map((text) => `<p>${escapeHtml(text)}</p>`);
+  const sections = [
+    `<h1>${escapeHtml(title)}</h1>`,
+    said,
+    `<div class="summary">${paragraphs.join("\n")}</div>`,
+    `<p class="note">${escapeHtml(definition)}</p>`,
+    ...warnings.map((text) => `<p class="warning">${escapeHtml(text)}</p>`),
+    `<dl class="facts">${
+      facts.map(([key, value]) => `<dt>${key}</dt><dd>${escapeHtml(value)}</dd>`).join("")
+    }</dl>`,
+    tableHtml(robustnessTable(report)),
+    `<h2>Charts</h2>\n<div class="charts">\n${charts.join("\n")}\n</div>`,
+  ];
+  return await documentHtml({ title, body: sections.filter((section) => section !== "").join("\n") });
 }
 
 function aucSentences(score: RobustnessScore, results: readonly RobustnessResult[]): string[] {

@@ -116,7 +116,7 @@ Deno.test("JSON, CSV, table and page of a robustness run agree", async () => {
     assertEquals(column(table, "Video AUC"), cells);
     assertEquals(column(table, "Frame AUC"), cells); // both frames of a video have its score
     const html = await robustnessHtml(report);
-    for (const row of table.rows) for (const cell of row) assertStringIncludes(html, `>${cell}</td>`);
+    for (const row of table.rows) for (const cell of row) assertStringIncludes(html, `>${cell}</t`);
     for (const note of [...table.notes, ...robustnessSentences(report), report.definition]) {
       assertStringIncludes(html, escapeHtml(note));
     }
