@@ -76,7 +76,7 @@ export const commands = {
           .option("--out <folder>", "where the results go; robustness in the run's folder unless given"),
         [
           ...["precision", "backend", "test", "root", "allowLeak", "clip", "clipWeights"],
-          ...["cache", "cacheFolder", "cacheLimit", "batchSize", "videoScore", "perturb"],
+          ...["cache", "cacheFolder", "cacheLimit", "batchSize", "videoScore", "thresholdBy", "perturb"],
         ],
       ),
     run: async (flags, [folder]) => (await import("./robustness.ts")).robustness(folder, flags),

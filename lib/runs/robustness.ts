@@ -161,7 +161,7 @@ function makeReport(
   const threshold = cleanThreshold(
     (validation?.samples ?? []).map(scoredImage),
     validation?.scored ?? Array.from({ length: seeds }, () => new Float64Array()),
-    { how },
+    { how, by: config.thresholdBy },
   );
   const results = tests.flatMap((test) =>
     measureRobustness(

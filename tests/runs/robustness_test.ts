@@ -152,17 +152,20 @@ Deno.test("cleanThreshold() is chosen by equal errors on videos, on images where
   const images = ["a", "a", "b", "c"].map((video, i) => ({ label: i < 2 ? 0 as const : 1 as const, video }));
   const scored = [Float64Array.of(0.1, 0.5, 0.6, 0.4)];
   const ofVideos = chooseThreshold([0, 1, 1], [0.3, 0.6, 0.4], { by: "eer" })!;
-  assertEquals(cleanThreshold(images, scored, { how: "mean" }), {
+  assertEquals(cleanThreshold(images, scored, { how: "mean", by: "eer" }), {
     by: "eer",
     level: "video",
     values: [ofVideos],
   });
   const single = images.map((image, i) => ({ ...image, video: `${i}` }));
-  const { level } = cleanThreshold(single, scored, { how: "mean" });
+  const { level } = cleanThreshold(single, scored, { how: "mean", by: "eer" });
   assertEquals(level, "image");
   const none = { by: "none", level: null, values: [0.5] } as const;
-  assertEquals(cleanThreshold([], [new Float64Array()], { how: "mean" }), none);
-  assertEquals(cleanThreshold(images.slice(0, 2), [scored[0].subarray(0, 2)], { how: "mean" }), none);
+  assertEquals(cleanThreshold([], [new Float64Array()], { how: "mean", by: "eer" }), none);
+  assertEquals(
+    cleanThreshold(images.slice(0, 2), [scored[0].subarray(0, 2)], { how: "mean", by: "eer" }),
+    none,
+  );
 });
 
 Deno.test("testRobustness() says what was chosen on nothing and what changes nothing, and tests further sets beside the run's own", async () => {
@@ -179,7 +182,7 @@ Deno.test("testRobustness() says what was chosen on nothing and what changes not
   assertEquals(idle.map((text) => text.split(":")[0]), ["data test", "other test"]);
   assert(!report.warnings.some((text) => text.includes("under jpeg-50")));
   const html = await Deno.readTextFile(join(root, "further", "robustness.html"));
-  assertStringIncludes(html, "chosen on nothing: there are no validation images of both classes");
+  assertStringIncludes(html, "chosen on nothing: clean validation images allow no choice");
 });
 
 Deno.test("testRobustness() refuses a folder without a run, a run without weights, and perturbations that there are none of", async () => {

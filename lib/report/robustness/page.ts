@@ -5,10 +5,11 @@
  */
 import { takeBreath } from "../../base/breath.ts";
 import { robustnessCharts } from "../charts/robustness.ts";
-import { chartHtml, documentHtml, narrowWidth } from "../document.ts";
+import { chartHtml, documentHtml, narrowWidth, openingHtml } from "../document.ts";
 import { demoTitle, type Estimate } from "../report.ts";
 import { escapeHtml, tableHtml } from "../table.ts";
-import { estimateCell, familyTitle, robustnessTable } from "../tables/robustness.ts";
+import { estimateCell } from "../tables/column.ts";
+import { familyTitle, robustnessTable } from "../tables/robustness.ts";
 import {
   quotedResults,
   type RobustnessReport,
@@ -48,16 +49,10 @@ export async function robustnessHtml(
     ["Encoder", encoder],
     ["Backend", `${backend.name} ${backend.version} on ${backend.device}`],
   ];
-  const said = demo
-    ? '<p class="demo">DEMO: procedural images. These numbers show that the bench works; they say nothing about real faces.</p>'
-    : "";
-  const paragraphs = robustnessSentences(report).map((text) => `<p>${escapeHtml(text)}</p>`);
   const sections = [
     `<h1>${escapeHtml(title)}</h1>`,
-    said,
-    `<div class="summary">${paragraphs.join("\n")}</div>`,
+    openingHtml({ sentences: robustnessSentences(report), warnings, demo }),
     `<p class="note">${escapeHtml(definition)}</p>`,
-    ...warnings.map((text) => `<p class="warning">${escapeHtml(text)}</p>`),
     `<dl class="facts">${
       facts.map(([key, value]) => `<dt>${key}</dt><dd>${escapeHtml(value)}</dd>`).join("")
     }</dl>`,

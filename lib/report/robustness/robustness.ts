@@ -6,6 +6,7 @@
  */
 import { csvText } from "../../base/csv.ts";
 import type { VideoLevel } from "../../metrics/levels.ts";
+import { thresholdChoices, type ThresholdName } from "../../metrics/threshold.ts";
 import type { Estimate } from "../report.ts";
 
 /** At which level scores are measured: `image` where every image is a video of its own. */
@@ -13,8 +14,8 @@ export type RobustnessLevel = "video" | "frame" | "image";
 
 /** The threshold from which on a score counts as fake, fixed before anything is perturbed. */
 export type CleanThreshold = {
-  /** How it was chosen: `eer` on clean validation scores, or `none`, where there were none that it could be chosen on. */
-  readonly by: "eer" | "none";
+  /** How it was chosen on clean validation scores, or `none`, where there were none that it could be chosen on. */
+  readonly by: ThresholdName | "none";
   /** At which level it was chosen; null where it was not. */
   readonly level: "video" | "image" | null;
   /** One for each training seed. */
@@ -116,8 +117,8 @@ export function scoreDefinition(level: "video" | "image"): string {
 export function thresholdSentence({ by, level, values }: CleanThreshold): string {
   const numbers = [...new Set(values.map((value) => value.toFixed(3)))].join(", ");
   return by === "none"
-    ? `The threshold is ${numbers}, which was chosen on nothing: there are no validation images of both classes.`
-    : `The threshold is ${numbers}, where false alarms and misses are most alike on clean validation ${
+    ? `The threshold is ${numbers}, which was chosen on nothing: clean validation images allow no choice.`
+    : `The threshold is ${numbers}, chosen by ${thresholdChoices[by].title} on clean validation ${
       level === "video" ? "videos" : "images"
     }; it stays there under every perturbation.`;
 }

@@ -13,17 +13,11 @@ import {
 import { perturbationKinds } from "../../images/perturbations/mod.ts";
 import type { Estimate } from "../report.ts";
 import type { Table } from "../table.ts";
-import { type Column, count, decimals, tableOf } from "./column.ts";
+import { type Column, count, estimateCell, tableOf } from "./column.ts";
 
 /** The title of a family of perturbations: `JPEG` for `jpeg`. */
 export function familyTitle(family: string): string {
   return perturbationKinds.find((kind) => kind.family === family)?.title ?? family;
-}
-
-/** A value with its spread as a cell: "0.912", or over several seeds "0.912 ± 0.010"; a dash where it is undefined. */
-export function estimateCell(value: Estimate | null): string {
-  if (!value) return "–";
-  return value.sd === null ? decimals(value.mean) : `${decimals(value.mean)} ± ${decimals(value.sd)}`;
 }
 
 /** Each test clean and under every perturbation: AUC, false and true positive rate at the fixed threshold, and their drift. */
