@@ -5,7 +5,6 @@
  */
 import { CsvError, parse } from "csv-parse";
 import { stringify } from "csv-stringify/sync";
-import { Readable } from "node:stream";
 import { InputError, reasonOf } from "./errors.ts";
 import { nothingAt } from "./files.ts";
 import { someOf } from "./printable.ts";
@@ -62,57 +61,63 @@ export async function* csvRows(
       );
     }
   };
-  let rows = 0;
+  const parsed: { readonly line: number; readonly record: readonly string[] }[] = [];
   let line = 1;
-  let text: Readable | undefined;
   try {
     const pieces = textOf(path, refuse);
     const start = (await pieces.next()).value ?? "";
     const parser = parse({
-      columns: (names: string[]) =>
-        (header = names.map((name) => lowerCase ? name.trim().toLowerCase() : name.trim())).slice(),
-      cast: unguarded,
       delimiter: separatorOf(start),
       record_delimiter: ["\r\n", "\n", "\r"],
-      info: true,
-      // Rows before a fault are read and yet never given out.
-      on_record: (record, { lines }) => {
+      // Rows are taken here and not from the stream, which has each wait for the next.
+      on_record: (record: string[], { lines }) => {
         line = lines;
-        return record;
+        parsed.push({ line, record });
+        return null;
       },
       max_record_size: MAX_ROW,
       trim: true,
       skip_empty_lines: true,
       skip_records_with_empty_values: true,
-    });
-    // A pipe leaves errors of reading to nobody.
-    text = Readable.from(joined(start, pieces)).on("error", (error) => parser.destroy(error));
-    text.pipe(parser);
-    for await (
-      const { record, info } of parser as AsyncIterable<
-        { record: Record<string, string>; info: { lines: number } }
-      >
-    ) {
-      if (rows++ === 0) checkHeader();
-      yield { line: info.lines, values: record };
+    }).on("error", () => {}).resume(); // said by `sent` too
+    const sent = (send: (done: (error?: Error | null) => void) => void) =>
+      new Promise<void>((resolve, reject) => send((error) => error ? reject(error) : resolve()));
+    const rowsOf = function* (): Generator<CsvRow> {
+      for (const { line, record } of parsed.splice(0)) {
+        if (header === undefined) {
+          header = record.map((name) => lowerCase ? unguarded(name).toLowerCase() : unguarded(name));
+          checkHeader();
+          continue;
+        }
+        const values: Record<string, string> = {};
+        for (let i = 0; i < header.length; i++) values[header[i]] = unguarded(record[i]);
+        yield { line, values };
+      }
+    };
+    for await (const piece of joined(start, pieces)) {
+      await sent((done) => parser.write(piece, done));
+      yield* rowsOf();
     }
+    await sent((done) => parser.end(done));
+    yield* rowsOf();
   } catch (error) {
     if (error instanceof InputError) throw error;
     if (!(error instanceof CsvError)) refuse(`expected a CSV file but found ${reasonOf(error)}`);
     const { code, lines = 0, record } = error as CsvError & { lines?: number; record?: readonly unknown[] };
-    if (code === "CSV_RECORD_INCONSISTENT_COLUMNS") {
+    if (code === "CSV_RECORD_INCONSISTENT_FIELDS_LENGTH") {
+      const [first] = parsed;
       refuse(
-        `expected ${header!.length} values as in the header but found ${record?.length} in line ${lines}`,
+        `expected ${
+          (header ?? first.record).length
+        } values as in the header but found ${record?.length} in line ${lines}`,
       );
     }
     const opened = code === "CSV_QUOTE_NOT_CLOSED" || code === "CSV_MAX_RECORD_SIZE"
       ? `; the row begins after line ${line}`
       : "";
     refuse(`expected CSV but found ${faults[code] ?? reasonOf(error)} in line ${lines}${opened}`);
-  } finally {
-    text?.destroy();
   }
-  if (rows === 0) checkHeader();
+  if (header === undefined) checkHeader();
 }
 
 /** What separates the values: a comma, or what a header without one has. */
