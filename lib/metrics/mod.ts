@@ -30,6 +30,14 @@ export { type AucComparison, compareAucs } from "./compare/aucs.ts";
 export { type BootstrapComparison, compareByBootstrap } from "./compare/by_bootstrap.ts";
 export { type PrCurve, prCurve, type RocCurve, rocCurve } from "./curves.ts";
 export { evaluateScores, type Metrics } from "./evaluate.ts";
+export {
+  type Fairness,
+  type GroupRates,
+  measureFairness,
+  type PredictionsOfGroups,
+  type RateGap,
+  type RateName,
+} from "./fairness.ts";
 export { groupsOf } from "./intervals/groups_of.ts";
 export {
   type FrameScore,

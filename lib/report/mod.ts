@@ -22,10 +22,12 @@ export type { Shortage } from "../data/layouts/layout.ts";
 export type { Interval, Intervals } from "../metrics/intervals/bootstrap.ts";
 export type { Calibration, CalibrationComparison } from "../metrics/calibration.ts";
 export type { Metrics } from "../metrics/evaluate.ts";
+export type { Fairness, GroupRates, RateGap, RateName } from "../metrics/fairness.ts";
 export { type IntervalName, type MetricName, metrics, type MetricValues } from "../metrics/metrics/mod.ts";
 export type { Confusion } from "../metrics/ranking.ts";
 export { classBalanceChart } from "./charts/class_balance.ts";
 export { confusionChart } from "./charts/confusion.ts";
+export { fairnessCharts } from "./charts/fairness.ts";
 export { metricsChart } from "./charts/metrics.ts";
 export { jpegChart } from "./charts/perturbation.ts";
 export { prChart } from "./charts/precision_recall.ts";
@@ -60,6 +62,7 @@ export type {
   DataSummary,
   EpochRecord,
   EvaluationResult,
+  GroupColumnResult,
   GroupResult,
   LevelResult,
   Prediction,
@@ -73,6 +76,7 @@ export { type Table, tableMarkdown, tableText } from "./table.ts";
 export { calibrationTable } from "./tables/calibration.ts";
 export { chosenThresholdTable } from "./tables/chosen_threshold.ts";
 export { dataTable } from "./tables/data.ts";
+export { fairnessTable, gapTable } from "./tables/fairness.ts";
 export { falseAlarmTable } from "./tables/false_alarms.ts";
 export { methodTable, originTable } from "./tables/groups.ts";
 export { historyTable } from "./tables/history.ts";

@@ -8,6 +8,7 @@ import { csvText } from "../base/csv.ts";
 import type { Intervals } from "../metrics/intervals/bootstrap.ts";
 import type { CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
+import type { Fairness } from "../metrics/fairness.ts";
 import type { VideoLevel } from "../metrics/levels.ts";
 import { type MetricName, metricNames } from "../metrics/metrics/mod.ts";
 
@@ -70,14 +71,20 @@ export type GroupResult = {
   readonly runs?: readonly Metrics[];
 };
 
+/** Who a test's mistakes fall on, by the groups of one column. */
+export type GroupColumnResult = Fairness & {
+  /** The column's name in the file of scores. */
+  readonly column: string;
+};
+
 /** The metrics of one test: a set and split under one perturbation. */
 export type EvaluationResult = {
   readonly set: string;
   readonly split: string;
   /** "none", or family and level: "jpeg-90". */
   readonly perturbation: string;
-  /** The set it was trained on, another one, or the one it was trained on perturbed. */
-  readonly kind: "within" | "cross" | "perturbed";
+  /** The set it was trained on, another one, or a test perturbed; `unknown` where the scores are another program's. */
+  readonly kind: "within" | "cross" | "perturbed" | "unknown";
   /** True for the procedural data set, which says nothing about real faces. */
   readonly demo: boolean;
   /** Of the first training seed or repeat. */
@@ -96,6 +103,8 @@ export type EvaluationResult = {
   readonly methods?: readonly GroupResult[];
   /** By origin of the reals, likewise. */
   readonly origins?: readonly GroupResult[];
+  /** By the columns of groups, of the first run, at video level where there is one; missing where there are none. */
+  readonly groups?: readonly GroupColumnResult[];
 };
 
 /** One epoch of the training with one seed. */

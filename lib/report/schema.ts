@@ -11,6 +11,7 @@ import { InputError } from "../base/errors.ts";
 import { hasInterval, type Interval, type Intervals } from "../metrics/intervals/bootstrap.ts";
 import type { Calibration, CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
+import type { GroupRates, RateGap } from "../metrics/fairness.ts";
 import { videoLevelNames } from "../metrics/levels.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { type MetricName, metricNames, metrics, type MetricValues } from "../metrics/metrics/mod.ts";
@@ -18,6 +19,7 @@ import type {
   DataSummary,
   EpochRecord,
   EvaluationResult,
+  GroupColumnResult,
   GroupResult,
   LevelResult,
   RunReport,
@@ -164,13 +166,62 @@ const groupResult = z.looseObject(
   description: "one method's fakes against all reals, or one origin's reals against all fakes",
 }) satisfies z.ZodType<GroupResult>;
 
+const rateIntervals = z.looseObject({
+  auc: interval.nullable(),
+  fpr: interval.nullable(),
+  tpr: interval.nullable(),
+}).describe("null where a class has too few units, or every resample gave the same");
+
+const groupRates = z.looseObject(
+  {
+    name: z.string().describe("the group"),
+    real: count,
+    fake: count,
+    auc: share.nullable().describe("null with one class only"),
+    fpr: share.nullable().describe("the share of the reals called fake; null without reals"),
+    tpr: share.nullable().describe("the share of the fakes called fake; null without fakes"),
+    intervals: rateIntervals,
+  } satisfies Shape<GroupRates>,
+).meta({ id: "GroupRates", description: "the rates of one group of persons" }) satisfies z.ZodType<
+  GroupRates
+>;
+
+const rateGap = z.looseObject(
+  {
+    rate: z.enum(["auc", "fpr", "tpr"]),
+    highest: z.string().describe("the group with the most"),
+    lowest: z.string().describe("the group with the least"),
+    gap: share.describe("the highest less the lowest"),
+    interval: interval.nullable().describe(
+      "of the same two groups' difference, which these data chose; null where either has none",
+    ),
+  } satisfies Shape<RateGap>,
+).meta({
+  id: "RateGap",
+  description: "how far apart the two groups are that differ most in a rate",
+}) satisfies z.ZodType<RateGap>;
+
+const groupColumn = z.looseObject(
+  {
+    column: z.string().describe("the column of the file of scores that names the groups"),
+    groups: z.array(groupRates).describe("lowest AUC first"),
+    gaps: z.array(rateGap),
+    unknown: count.describe("predictions of no known group, which are left out"),
+    samples: count.describe("number of resamples drawn"),
+    units: count.describe("number of things resampled"),
+  } satisfies Shape<GroupColumnResult>,
+).meta({
+  id: "GroupColumnResult",
+  description: "whom a test's mistakes fall on, by the groups of one column",
+}) satisfies z.ZodType<GroupColumnResult>;
+
 const evaluationResult = z.looseObject(
   {
     set: z.string().describe("the data set's name"),
     split: z.string().describe("empty where it has none"),
     perturbation: z.string().describe("none, or family and level, such as jpeg-90"),
-    kind: z.enum(["within", "cross", "perturbed"]).describe(
-      "the set it was trained on, another one, or the one it was trained on perturbed",
+    kind: z.enum(["within", "cross", "perturbed", "unknown"]).describe(
+      "the set it was trained on, another one, or a test perturbed; unknown where the scores are another program's",
     ),
     demo: z.boolean().describe("whether it is the procedural data set, which says nothing about real faces"),
     ...measured,
@@ -181,6 +232,7 @@ const evaluationResult = z.looseObject(
     video: levelResult.optional().describe("missing where every image is a video of its own"),
     methods: z.array(groupResult).optional().describe("by method of the fakes, worst AUC first"),
     origins: z.array(groupResult).optional().describe("by origin of the reals, worst AUC first"),
+    groups: z.array(groupColumn).optional().describe("by the columns of groups, of the first run"),
   } satisfies Shape<EvaluationResult>,
 ).meta({
   id: "EvaluationResult",

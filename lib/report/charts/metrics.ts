@@ -38,7 +38,9 @@ export function metricsChart(
 ): ChartSpec {
   const shown = levelled(results.filter((result) => result.perturbation === "none"));
   const full = (result: EvaluationResult) =>
-    `${testName(result)} (${result.kind === "cross" ? "across" : "within"})`;
+    result.kind === "unknown"
+      ? testName(result)
+      : `${testName(result)} (${result.kind === "cross" ? "across" : "within"})`;
   const short = shortNames(shown.map(full), 0.4 * width);
   const name = (result: EvaluationResult) => short(full(result));
   const values = shown.flatMap((result) => metricPoints(result, name(result)));

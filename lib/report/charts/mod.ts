@@ -8,6 +8,7 @@ import type { ChartOptions, ChartSpec } from "../style.ts";
 import { classBalanceChart } from "./class_balance.ts";
 import { confusionChart } from "./confusion.ts";
 import { topLevel, topPredictions } from "./levels.ts";
+import { fairnessCharts } from "./fairness.ts";
 import { metricsChart } from "./metrics.ts";
 import { perturbationCharts } from "./perturbation.ts";
 import { prChart } from "./precision_recall.ts";
@@ -50,6 +51,7 @@ export const charts = {
     predictions.some(isUnperturbed)
       ? scoreChart(predictions, { ...options, threshold: results[0]?.metrics.threshold })
       : null,
+  fairness: ({ results }, options) => fairnessCharts(results, options),
   perturbations: ({ top }, options) => perturbationCharts(top, options),
   training: ({ history }, options) => history.length > 0 ? trainingChart(history, options) : null,
   classBalance: ({ data }, options) => data.length > 0 ? classBalanceChart(data, options) : null,

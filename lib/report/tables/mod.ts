@@ -8,6 +8,7 @@ import type { Table } from "../table.ts";
 import { calibrationTable } from "./calibration.ts";
 import { chosenThresholdTable } from "./chosen_threshold.ts";
 import { dataTable } from "./data.ts";
+import { fairnessTable, gapTable } from "./fairness.ts";
 import { falseAlarmTable } from "./false_alarms.ts";
 import { methodTable, originTable } from "./groups.ts";
 import { historyTable } from "./history.ts";
@@ -27,6 +28,8 @@ export const tables = {
   results: ({ results }) => resultsTable(results),
   methods: ({ results }) => methodTable(results),
   origins: ({ results }) => originTable(results),
+  fairness: ({ results }) => fairnessTable(results),
+  gaps: ({ results }) => gapTable(results),
   reference: ({ results }) => referenceTable(results),
   intervals: ({ results }) => intervalTable(results),
   falseAlarms: ({ results }) => falseAlarmTable(results),
