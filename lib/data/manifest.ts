@@ -8,7 +8,14 @@ import { InputError, reasonOf } from "../base/errors.ts";
 import type { Sample, SampleList, SkippedFile } from "./sample.ts";
 import { nameVideos } from "./folders.ts";
 import { createPathMap, type PathMap, slashes } from "./list_paths.ts";
-import { labelNamed, type Split, splitNamed, splitWords, type VideosChoice } from "./layouts/vocabulary.ts";
+import {
+  labelNamed,
+  personsNamed,
+  type Split,
+  splitNamed,
+  splitWords,
+  type VideosChoice,
+} from "./layouts/vocabulary.ts";
 
 /** One row, its words understood; `video`, `method` and `source` as they stand there. */
 type Row = {
@@ -106,8 +113,7 @@ export async function readManifest(path: string, options: ManifestOptions): Prom
 
 /** The persons of a row as identities of its set. */
 function personsIn({ set, persons }: Row): string[] {
-  const names = persons.split("|").map((name) => name.trim()).filter((name) => name !== "");
-  return [...new Set(names)].map((name) => `${set}: person ${name}`);
+  return personsNamed(persons).map((name) => `${set}: person ${name}`);
 }
 
 async function readRows(

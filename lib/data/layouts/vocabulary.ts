@@ -36,6 +36,11 @@ export function labelNamed(word: string): 0 | 1 | undefined {
   return plain === "0" || plain === "real" ? 0 : plain === "1" || plain === "fake" ? 1 : undefined;
 }
 
+/** The persons that a cell names, separated by `|`: each once. */
+export function personsNamed(text: string): string[] {
+  return [...new Set(text.split("|").map((name) => name.trim()).filter((name) => name !== ""))];
+}
+
 /** The compression that a word names, in any case; undefined where it names none. */
 export function compressionNamed(word: string): Compression | undefined {
   const plain = word.trim().toLowerCase();
