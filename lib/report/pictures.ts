@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { loadSharp } from "../images/sharp.ts";
 import { Buffer } from "node:buffer";
-import sharp from "sharp";
 import { classScale, grey } from "./style.ts";
 import { rasterise } from "./render.ts";
 import { demoTitle } from "./report.ts";
@@ -92,14 +92,16 @@ export async function photoJpeg(tile: Tile, { most }: { readonly most: number })
 
 async function jpegOf(svg: string): Promise<Uint8Array> {
   const png = await rasterise(svg, { scale: 1.6 });
-  return new Uint8Array(await sharp(png).jpeg({ quality: 80, chromaSubsampling: "4:4:4" }).toBuffer());
+  return new Uint8Array(
+    await (await loadSharp())(png).jpeg({ quality: 80, chromaSubsampling: "4:4:4" }).toBuffer(),
+  );
 }
 
 /** A photograph with its map and the outline of its mask. */
 async function photoSvg(tile: Tile, place: Place): Promise<string> {
   const { x, y } = place;
   const size = Math.round(Math.sqrt(tile.image.length / 3));
-  const bytes = await sharp(tile.image, { raw: { width: size, height: size, channels: 3 } })
+  const bytes = await (await loadSharp())(tile.image, { raw: { width: size, height: size, channels: 3 } })
     .grayscale(tile.map !== undefined) // so that the map's colours are its own
     .jpeg({ quality: 92 }).toBuffer();
   const href = `data:image/jpeg;base64,${Buffer.from(bytes).toString("base64")}`;
