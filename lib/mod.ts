@@ -101,6 +101,7 @@ export type { RunEvent, RunEvent as TrainEvent, RunTask } from "./runs/events.ts
 export { type Experiment, inspectData, loadExperiment } from "./runs/experiment.ts";
 export type { CardedWeights, WeightsCard } from "./runs/folder/card.ts";
 export type { NumericsPrecision } from "./runs/folder/numerics.ts";
+export { scoreFile, type ScoreOptions } from "./runs/score.ts";
 export { openSession, type RunFolder, type Session } from "./runs/session.ts";
 export { trainRun } from "./runs/train.ts";
 export { compareScores } from "./runs/compare/compare.ts";

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { Argument, type Command } from "commander";
+import { Argument, type Command, Option } from "commander";
+import { videoLevelNames } from "../metrics/levels.ts";
 import { keyGroups } from "../runs/config/config.ts";
 import { addConfigFlags, type Flags, toNumber, toWhole } from "./flags.ts";
 
@@ -49,6 +50,29 @@ export const commands = {
         command.argument("<checkpoint>", "a run's folder, or a .safetensors or .pth file of weights"),
       )),
     run: async (flags, [checkpoint]) => (await import("./evaluate.ts")).evaluate(checkpoint, flags),
+  },
+  score: {
+    group: "Runs",
+    about: "measure any detector's scores, from a CSV file, as a run's own, and write the same report",
+    example: "scores.csv --name xception --group gender",
+    flags: (command) =>
+      command
+        .argument("<file>", "CSV with the columns label, score, and path or video; README names the others")
+        .option("--name <text>", "what the report is called; the file's own name unless given")
+        .option("--detector <name>", "what gave the scores, for the report's title")
+        .option("--out <folder>", "where the report goes; beside the file, NAME-report, unless given")
+        .option(
+          "--group <column>",
+          "also compare AUC, FPR and TPR by this column; again for more",
+          (column, before: readonly string[] = []) => [...before, column],
+        )
+        .option("--threshold <number>", "from which score on an image or video counts as fake", toNumber, 0.5)
+        .addOption(
+          new Option("--video-score <name>", "how a video's score is made of its frames'")
+            .choices(videoLevelNames).default("mean"),
+        )
+        .option("--logits", "the scores are logits: the sigmoid makes probabilities of them first"),
+    run: async (flags, [file]) => (await import("./score.ts")).score(file, flags),
   },
   compare: {
     group: "Runs",

@@ -5,9 +5,10 @@
  */
 import { join } from "node:path";
 import { printable } from "../base/printable.ts";
-import type { EvaluationResult, RunReport } from "../report/report.ts";
+import type { EvaluationResult, ScoreReport } from "../report/report.ts";
 import { tableText } from "../report/table.ts";
 import { chosenThresholdTable } from "../report/tables/chosen_threshold.ts";
+import { fairnessTable, gapTable } from "../report/tables/fairness.ts";
 import { methodTable, originTable } from "../report/tables/groups.ts";
 import { referenceTable } from "../report/tables/reference.ts";
 import { resultsTable } from "../report/tables/results.ts";
@@ -18,7 +19,7 @@ import type { Screen } from "../runs/screen.ts";
 /** Tests on a screen and prints the report; where it fails at the end, what it had computed by then. */
 export async function printResults(
   screen: Screen,
-  test: (onEvent: (event: RunEvent) => void) => Promise<RunReport>,
+  test: (onEvent: (event: RunEvent) => void) => Promise<ScoreReport>,
 ): Promise<void> {
   const finished: EvaluationResult[] = [];
   let folder = "";
@@ -47,6 +48,8 @@ function printTables(results: readonly EvaluationResult[]): void {
     resultsTable,
     methodTable,
     originTable,
+    fairnessTable,
+    gapTable,
     chosenThresholdTable,
     thresholdTable,
     referenceTable,

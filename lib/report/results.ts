@@ -20,6 +20,8 @@ export type Results = {
   readonly predictions: readonly Prediction[];
   /** None unless given. */
   readonly gallery?: readonly Gallery[];
+  /** Whether the predictions are in a file of the user's, so that neither they nor a history are written; false unless given. */
+  readonly given?: boolean;
 };
 
 /** By their paths within the folder, in the order in which they are written. */
@@ -41,12 +43,14 @@ export async function writeResults(
 }
 
 async function filesOf(
-  { report, predictions, gallery }: Results,
+  { report, predictions, gallery, given = false }: Results,
   { folder, signal }: { readonly folder: string; readonly signal?: AbortSignal },
 ): Promise<Files> {
   const files = {
-    "predictions.csv": predictionsCsv(predictions),
-    "history.csv": historyCsv(report.history),
+    ...(given ? {} : {
+      "predictions.csv": predictionsCsv(predictions),
+      "history.csv": historyCsv(report.history),
+    }),
     "results.csv": resultsCsv(report.results),
     ...(await isOfRun(report, folder) ? runFiles(report) : {}),
     "report.html": await reportHtml(report, { predictions, gallery, signal }),

@@ -3,6 +3,7 @@ import { encoders } from "../../lib/model/encoders/mod.ts";
 import { lossNames } from "../../lib/training/losses/mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Command } from "commander";
+import { join } from "node:path";
 import { createProgram } from "../../lib/cli.ts";
 import { configFlags } from "../../lib/commands/flags.ts";
 import { type CommandKind, commands } from "../../lib/commands/mod.ts";
@@ -92,9 +93,12 @@ Deno.test("the examples in help can be used as they are", () => {
   }
 });
 
-Deno.test("help and cache need no more than their tasks' own permissions", async () => {
+Deno.test("help, cache and score need no more than their tasks' own permissions", async () => {
   const folder = await Deno.makeTempDir();
-  for (const [set, ...args] of [["help", "help"], ["files", "cache", "--cache-folder", folder]]) {
+  const scores = join(folder, "scores.csv");
+  await Deno.writeTextFile(scores, "path,label,score\na.png,0,0.1\nb.png,1,0.9\n");
+  const calls = [["help", "help"], ["files", "cache", "--cache-folder", folder], ["files", "score", scores]];
+  for (const [set, ...args] of calls) {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--no-prompt", `-P=${set}`, "lib/cli.ts", ...args],
       cwd: new URL("../../", import.meta.url),
