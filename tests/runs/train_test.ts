@@ -223,7 +223,9 @@ Deno.test("trainRun() goes on, and evaluateRun() tests, with the run's own split
   const report = await Deno.readTextFile(join(folder, "metrics.json"));
   assertEquals((await evaluateRun(config)).results, first.results);
   assertEquals(await Deno.readTextFile(join(folder, "metrics.json")), report);
-  const beside = (await Array.fromAsync(Deno.readDir(folder))).filter(({ isDirectory }) => isDirectory);
+  const beside = (await Array.fromAsync(Deno.readDir(folder))).filter(({ name }) =>
+    name.startsWith("evaluation-")
+  );
   assertEquals(beside.length, 1);
   assertEquals(await paths(join(folder, beside[0].name, "predictions.csv")), tested);
 });
