@@ -4,19 +4,20 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
+import { exactSum } from "./exact_sum.ts";
 import { checkScores } from "./ranking.ts";
 
 /** How the score of a video is made of its frames'. */
 export const videoLevels = {
+  /** Of the exact sum, so that the order of frames is nothing: the same scores tie with those of another video. */
   mean: (scores: Float64Array): number => {
-    let [sum, least, most] = [0, Infinity, -Infinity];
+    let [least, most] = [Infinity, -Infinity];
     for (const score of scores) {
-      sum += score;
       least = Math.min(least, score);
       most = Math.max(most, score);
     }
-    // Rounding may not push equal scores apart: they would no longer tie with those of another video.
-    return Math.min(Math.max(sum / scores.length, least), most);
+    // The quotient rounds too, and may not push a video of equal scores from their value.
+    return Math.min(Math.max(exactSum(scores) / scores.length, least), most);
   },
   /** Of an even number the mean of the two in the middle, as `numpy.median`. */
   median: (scores: Float64Array): number => {

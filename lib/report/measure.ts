@@ -64,6 +64,8 @@ export type MeasuredTest = Pick<
   | "video"
   | "methods"
   | "origins"
+  | "methodMeans"
+  | "originMeans"
 >;
 
 /** The scores of a level, one array for each training seed or repeat, and what a bootstrap draws together. */
@@ -161,7 +163,7 @@ export function thresholdsOn(
 export function personsOf(
   images: readonly (ScoredImage & { readonly identities?: readonly string[] })[],
 ): (string | undefined)[] {
-  const videos = images.map(({ label, method = "", video }) => `${label} ${method}/${video}`);
+  const videos = images.map((image) => `${image.label} ${videoName(image)}`);
   // Of a video's frames that do not say whom they show, one does it for all.
   const groups = groupsOf(images.map(({ identities = [] }, i) => [`video ${videos[i]}`, ...identities]));
   const first = new Map<number, string>();
@@ -172,14 +174,18 @@ export function personsOf(
   return Array.from(groups, (group) => (isShared ? `${group}` : undefined));
 }
 
+/** A name that no other video of its class has: methods make videos of one name from the same originals, as FaceForensics++'s 000_003. */
+export function videoName({ video, method = "" }: Pick<ScoredImage, "video" | "method">): string {
+  return `${method}\0${video}`;
+}
+
 /** The videos of each array of scores. */
 function toVideos(
   images: readonly ScoredImage[],
   scored: readonly Float64Array[],
   { how = "mean" }: Pick<MeasureOptions, "how">,
 ): VideoScores[] {
-  // Methods make videos of one name from the same originals: 000_003 by each of FaceForensics++'s four.
-  const names = images.map(({ video, method = "" }) => `${method}/${video}`);
+  const names = images.map(videoName);
   return scored.map((scores) =>
     videoScores(images.map(({ label }, i) => ({ label, video: names[i], score: scores[i] })), { how })
   );
@@ -206,22 +212,28 @@ function thresholdResults(
 function groupResults(
   { labels, scored, methods }: Level & Pick<GroupedScores, "methods">,
   threshold: number | undefined,
-): Pick<EvaluationResult, "methods" | "origins"> {
+): Pick<EvaluationResult, "methods" | "origins" | "methodMeans" | "originMeans"> {
   if (new Set(labels).size < 2) return {};
-  const results = (by: typeof metricsByMethod): GroupResult[] | undefined => {
+  const results = (by: typeof metricsByMethod) => {
+    const measured = scored.map((scores) => by({ labels, scores, methods }, { threshold }));
     const runs = new Map<string, Metrics[]>();
-    for (const scores of scored) {
-      for (const { name, metrics } of by({ labels, scores, methods }, { threshold }).groups) {
-        runs.set(name, [...runs.get(name) ?? [], metrics]);
-      }
+    for (const { name, metrics } of measured.flatMap(({ groups }) => groups)) {
+      runs.set(name, [...runs.get(name) ?? [], metrics]);
     }
-    if (runs.size < 2) return undefined;
+    if (runs.size < 2) return {};
     const sum = (all: readonly Metrics[]) => all.reduce((sum, { auc }) => sum + auc!, 0);
-    return [...runs].sort(([, a], [, b]) => sum(a) - sum(b)).map(([name, all]) => ({
-      name: name || "unknown",
+    const groups = [...runs].sort(([, a], [, b]) => sum(a) - sum(b)).map(([name, all]): GroupResult => ({
+      name: name || (runs.has("unknown") ? "unknown (not named)" : "unknown"),
       metrics: all[0],
       runs: all.length > 1 ? all : undefined,
     }));
+    return { groups, means: measured.map(({ macro }) => macro) };
   };
-  return { methods: results(metricsByMethod), origins: results(metricsByOrigin) };
+  const [ofMethods, ofOrigins] = [results(metricsByMethod), results(metricsByOrigin)];
+  return {
+    methods: ofMethods.groups,
+    origins: ofOrigins.groups,
+    methodMeans: ofMethods.means,
+    originMeans: ofOrigins.means,
+  };
 }

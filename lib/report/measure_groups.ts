@@ -6,7 +6,7 @@
 import { measureFairness } from "../metrics/fairness.ts";
 import { resamplesFor } from "../metrics/intervals/bootstrap.ts";
 import { valuesByVideo, type VideoLevel, videoScores } from "../metrics/levels.ts";
-import type { ScoredImage } from "./measure.ts";
+import { type ScoredImage, videoName } from "./measure.ts";
 import type { GroupColumnResult } from "./report.ts";
 
 /**
@@ -31,9 +31,7 @@ export function measureGroups(
   const { columns, threshold, how = "mean" } = options;
   if (columns.size === 0) return [];
   const videos = videoScores(
-    images.map(({ label, video, method = "" }, i) => ({
-      ...{ label, video: `${method}/${video}`, score: scores[i] },
-    })),
+    images.map((image, i) => ({ label: image.label, video: videoName(image), score: scores[i] })),
     { how },
   );
   const units = videos.firstRows.map((row, i) => images[row].persons ?? `video ${i}`);

@@ -10,7 +10,7 @@ import type { CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
 import type { Fairness } from "../metrics/fairness.ts";
 import type { VideoLevel } from "../metrics/levels.ts";
-import { type MetricName, metricNames } from "../metrics/metrics/mod.ts";
+import { type MetricName, metricNames, type MetricValues } from "../metrics/metrics/mod.ts";
 
 /** One scored image. */
 export type Prediction = {
@@ -103,6 +103,10 @@ export type EvaluationResult = {
   readonly methods?: readonly GroupResult[];
   /** By origin of the reals, likewise. */
   readonly origins?: readonly GroupResult[];
+  /** The mean of each metric over the methods, each of which counts the same, one per training seed or repeat. */
+  readonly methodMeans?: readonly MetricValues[];
+  /** Over the origins, likewise. */
+  readonly originMeans?: readonly MetricValues[];
   /** By the columns of groups, of the first run, at video level where there is one; missing where there are none. */
   readonly groups?: readonly GroupColumnResult[];
 };

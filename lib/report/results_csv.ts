@@ -6,6 +6,7 @@
 import { csvText } from "../base/csv.ts";
 import type { Interval, Intervals } from "../metrics/intervals/bootstrap.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
+import type { RateName } from "../metrics/fairness.ts";
 import { byLevel, type EvaluationResult, type GroupResult, type LevelledResult } from "./report.ts";
 
 const columns: readonly string[] = [
@@ -14,7 +15,7 @@ const columns: readonly string[] = [
 ];
 
 /** What values are of. */
-type Place = { readonly by: "all" | "method" | "origin"; readonly group: string; readonly run: number };
+type Place = { readonly by: string; readonly group: string; readonly run: number };
 
 /** A number by its name, null where it is undefined, and the ends of its interval where it has one. */
 type Value = { readonly metric: string; readonly value: number | null } & Partial<Interval>;
@@ -22,7 +23,8 @@ type Value = { readonly metric: string; readonly value: number | null } & Partia
 /**
  * The text of results.csv: one line per test, level, group, run and metric, in full precision.
  *
- * `by` is `all`, `method` or `origin`, and `group` the method's or the origin's name. `run` is the index of the training seed or
+ * `by` is `all`, `method` or `origin`, and `group` the method's or the origin's name; `mean of methods` and `mean of origins` are over
+ * all of them. By a column of groups `by` is `column NAME`, and `gap of NAME` for the two groups that are furthest apart. `run` is the index of the training seed or
  * repeat, from 0; intervals and calibration are of the first. Beside the metrics stand the counts, the answers (`trueReal`,
  * `falseFake`, `falseReal`, `trueFake`), what the intervals were drawn from (`intervals.units` …), `calibration.…`, and
  * `chosen.NAME.…`: the answers at a threshold that was chosen before the test. What is undefined has an empty value.
@@ -30,7 +32,7 @@ type Value = { readonly metric: string; readonly value: number | null } & Partia
 export function resultsCsv(results: readonly EvaluationResult[]): string {
   const rows = byLevel(results).flatMap((result) => {
     const { set, split, perturbation, kind, level } = result;
-    return [...ofAll(result), ...ofGroups(result)].flatMap(({ place, values }) =>
+    return [...ofAll(result), ...ofGroups(result), ...ofColumns(result)].flatMap(({ place, values }) =>
       values.map(({ value, ...others }) => ({
         ...{ set, split, perturbation, kind, level },
         ...place,
@@ -63,15 +65,47 @@ function ofAll(result: LevelledResult): { readonly place: Place; readonly values
 /** The values of each group, which are at the upper level alone. */
 function ofGroups(result: LevelledResult): { readonly place: Place; readonly values: readonly Value[] }[] {
   if (result.level === "frame") return [];
-  const kinds = [["method", result.methods], ["origin", result.origins]] as const;
-  return kinds.flatMap(([by, groups = []]) =>
-    groups.flatMap((group) =>
+  const kinds = [
+    ["method", result.methods, result.methodMeans],
+    ["origin", result.origins, result.originMeans],
+  ] as const;
+  return kinds.flatMap(([by, groups = [], means = []]) => [
+    ...groups.flatMap((group) =>
       runsOf(group).map((metrics, run) => ({
         place: { by, group: group.name, run },
         values: metricValues(metrics),
       }))
-    )
-  );
+    ),
+    ...means.map((mean, run) => ({
+      place: { by: `mean of ${by}s`, group: "", run },
+      values: numbersIn(mean),
+    })),
+  ]);
+}
+
+/** The rates of each group of a column and the gaps between them, which are of the first run at the upper level. */
+function ofColumns(result: LevelledResult): { readonly place: Place; readonly values: readonly Value[] }[] {
+  if (result.level === "frame") return [];
+  return (result.groups ?? []).flatMap(({ column, groups, gaps, ...drawn }) => {
+    const by = `column ${column}`;
+    const spread = (
+      interval: Interval | null,
+    ) => (interval ? { low: interval.low, high: interval.high } : {});
+    return [
+      ...groups.map(({ name, intervals, ...rates }) => ({
+        place: { by, group: name, run: 0 },
+        values: numbersIn(rates).map((value) => ({
+          ...value,
+          ...spread(intervals[value.metric as RateName] ?? null),
+        })),
+      })),
+      ...gaps.map(({ rate, highest, lowest, gap, interval }) => ({
+        place: { by: `gap of ${column}`, group: `${highest} − ${lowest}`, run: 0 },
+        values: [{ metric: rate, value: gap, ...spread(interval) }],
+      })),
+      { place: { by, group: "", run: 0 }, values: numbersIn(drawn) },
+    ];
+  });
 }
 
 /** One per training seed or repeat. */

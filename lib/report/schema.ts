@@ -232,6 +232,12 @@ const evaluationResult = z.looseObject(
     video: levelResult.optional().describe("missing where every image is a video of its own"),
     methods: z.array(groupResult).optional().describe("by method of the fakes, worst AUC first"),
     origins: z.array(groupResult).optional().describe("by origin of the reals, worst AUC first"),
+    methodMeans: z.array(z.looseObject(metricValues)).optional().describe(
+      "the mean over the methods, one per training seed",
+    ),
+    originMeans: z.array(z.looseObject(metricValues)).optional().describe(
+      "the mean over the origins, one per training seed",
+    ),
     groups: z.array(groupColumn).optional().describe("by the columns of groups, of the first run"),
   } satisfies Shape<EvaluationResult>,
 ).meta({

@@ -22,7 +22,7 @@ import {
  * measured is in none of them, so there may be fewer.
  */
 export function summarySentences(
-  report: Pick<ScoreReport, "results" | "data" | "demo">,
+  report: Pick<ScoreReport, "results" | "data" | "demo" | "backend">,
 ): readonly string[] {
   const { results, demo } = report;
   const sentences = [withinSentence(report), fallSentence(results), groupSentence(results)]
@@ -31,12 +31,15 @@ export function summarySentences(
   return sentences.map((sentence, i) => (i === 0 ? demoTitle(sentence, isDemo) : sentence));
 }
 
-function withinSentence({ results, data }: Pick<ScoreReport, "results" | "data">): string | undefined {
+function withinSentence(
+  { results, data, backend }: Pick<ScoreReport, "results" | "data" | "backend">,
+): string | undefined {
   const shown = results.filter(isUnperturbed);
   const within = shown.filter(({ kind }) => kind === "within");
   const [first, ...others] = (within.length > 0 ? within : shown).map(mainLevel);
   if (!first) return;
-  const training = data.filter(({ split }) => split === "train");
+  // What another program trained on is not known, whatever its splits are called.
+  const training = backend ? data.filter(({ split }) => split === "train") : [];
   const trained = training.length > 0
     ? `, after training on ${
       and.format(training.map(({ set, real, fake }) =>
@@ -137,14 +140,24 @@ type Grouped = {
 function methodPart(results: readonly LevelledResult[]): string | undefined {
   const methods = groupsIn(results, ({ methods }) => methods, ({ auc }) => auc);
   const [lowest] = methods.toSorted((a, b) => a.value - b.value);
-  return lowest &&
-    `of ${namesIn(methods)} methods the lowest AUC is that of ${nameOf(lowest)}: ${decimals(lowest.value)}`;
+  if (!lowest) return;
+  return `of ${namesIn(methods)} methods${testsOf(methods, results)} the lowest AUC is that of ${
+    nameOf(lowest)
+  }: ${decimals(lowest.value)}`;
+}
+
+/** Where a test has one group alone, how many are compared: " in 1 of 2 tests". */
+function testsOf(groups: readonly Grouped[], results: readonly LevelledResult[]): string {
+  const covered = new Set(groups.map(({ result }) => result)).size;
+  return covered === results.length ? "" : ` in ${covered} of ${results.length} tests`;
 }
 
 function alarmPart(results: readonly LevelledResult[]): string | undefined {
   const origins = groupsIn(results, ({ origins }) => origins, falseAlarms);
   const tests = groupsIn(results, ({ metrics, runs }) => [{ metrics, runs }], falseAlarms);
-  const compared = origins.length > 0 ? origins : tests;
+  // A test of one origin is that origin: left out, its false alarms would be hidden by those of the others.
+  const whole = tests.filter(({ result }) => !result.origins);
+  const compared = origins.length > 0 ? [...origins, ...whole] : tests;
   const [most] = compared.toSorted((a, b) => b.value - a.value);
   if (!most) return;
   const { result, metrics: { threshold, real }, value } = most;
@@ -152,7 +165,13 @@ function alarmPart(results: readonly LevelledResult[]): string | undefined {
   if (value === 0) return `no real ${unitOf(result)} are ${called}`;
   const share = `${(100 * value).toFixed(1)} % of ${count(real)} real ${unitOf(result)}`;
   if (compared.length === 1) return `on ${nameOf(most)} ${share} are ${called}`;
-  const among = origins.length > 0 ? `${namesIn(origins)} origins of reals` : `${compared.length} tests`;
+  const among = origins.length === 0
+    ? `${compared.length} tests`
+    : whole.length === 0
+    ? `${namesIn(origins)} origins of reals`
+    : `${origins.length} origins of reals and ${whole.length} ${
+      whole.length === 1 ? "test" : "tests"
+    } of one`;
   return `of ${among} ${nameOf(most)} has the most false alarms: ${share} ${called}`;
 }
 

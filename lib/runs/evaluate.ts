@@ -291,8 +291,8 @@ export function makeReport(
   },
 ): RunReport {
   const { session: { experiment, encoder, backend, warnings }, history, results, doubts = [] } = options;
-  const few = results.flatMap(({ set, split, intervals }) =>
-    (intervals && tooFewGroups(`${set} ${split}`, intervals.groups)) ?? []
+  const few = results.flatMap(({ set, split, intervals, drawnBy }) =>
+    (intervals && tooFewGroups(`${set} ${split}`, intervals.groups, { drawnBy })) ?? []
   );
   return {
     schemaVersion: 1,

@@ -102,3 +102,11 @@ Deno.test("valuesByVideo() gives each video what its rows share, and refuses two
   );
   assertThrows(() => valuesByVideo(scored, ["x"], { name: "method" }), InputError, "found 1 and 6 rows");
 });
+
+Deno.test("videoScores() does not depend on the order of a video's frames: the same scores tie", () => {
+  const rows = (label: number, video: string, scores: readonly number[]) =>
+    scores.map((score) => ({ label, video, score }));
+  const frames = [...rows(0, "a", [0.1, 0.2, 0.3]), ...rows(1, "b", [0.3, 0.2, 0.1])];
+  const { scores } = videoScores(frames, { how: "mean" });
+  assertEquals(scores[0], scores[1]);
+});

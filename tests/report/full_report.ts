@@ -5,6 +5,7 @@
  */
 import { assert } from "@std/assert";
 import { measureTest } from "../../lib/report/measure.ts";
+import { measureGroups } from "../../lib/report/measure_groups.ts";
 import type { RunReport } from "../../lib/report/report.ts";
 import { makeReport } from "./made_report.ts";
 
@@ -27,7 +28,9 @@ export function fullReport(): RunReport {
     falsePositiveRate: 0.1,
     truePositiveRate: null,
   }];
-  const result = { ...report.results[0], ...measureTest(images, scored, { prior: 0.5 }), chosen };
+  const columns = new Map([["age", images.map((_, i) => ["old", "young"][(i >> 3) % 2])]]);
+  const groups = measureGroups(images, scored[0], { columns });
+  const result = { ...report.results[0], ...measureTest(images, scored, { prior: 0.5 }), chosen, groups };
   assert(result.video && result.methods && result.origins && result.calibration);
   return { ...report, results: [{ ...result, video: { ...result.video, chosen } }] };
 }

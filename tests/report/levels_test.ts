@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { levelled, topLevel, topPredictions } from "../../lib/report/charts/levels.ts";
+import { apart, levelled, topLevel, topPredictions } from "../../lib/report/charts/levels.ts";
 import { metricsChart } from "../../lib/report/charts/metrics.ts";
 import { measureTest } from "../../lib/report/measure.ts";
 import type { Prediction } from "../../lib/report/report.ts";
@@ -40,4 +40,19 @@ Deno.test("charts draw videos, and the metrics of frames beside them", () => {
   ]);
   const { description } = metricsChart([result], { demo: false });
   assertEquals(/faces test videos: .*faces test frames: /.test(description!), true);
+});
+
+Deno.test("apart() names tests apart whose sets and splits read alike", () => {
+  const results = [["A", "test"], ["A test", ""], ["B", "test"]].map(([set, split]) => ({
+    ...result,
+    set,
+    split,
+  }));
+  const rename = apart(results);
+  assertEquals(results.map(rename).map(({ set, split }) => [set, split]), [
+    ["A", "test"],
+    ["A test", "(2)"],
+    ["B", "test"],
+  ]);
+  assertEquals(rename({ set: "A test", split: "" }).split, "(2)");
 });

@@ -162,7 +162,9 @@ Deno.test("measureTest() orders methods by their mean AUC over seeds, and keeps 
     ["b", 0.5, 1],
   ]);
   const test = { set: "faces", split: "test", perturbation: "none", kind: "within", demo: false } as const;
-  const { metrics } = measureTest(images, [first, second]);
+  const { metrics, methodMeans, originMeans } = measureTest(images, [first, second]);
+  assertEquals(methodMeans!.map(({ auc }) => auc), [0.625, 0.625]);
+  assertEquals(originMeans, undefined, "there is one origin alone");
   const table = methodTable([{ ...test, metrics, methods }])!;
   assertEquals(column(table, "AUC"), ["0.500 ± 0.354", "0.750 ± 0.354", "0.625 ± 0.000"]);
 });

@@ -29,11 +29,28 @@ Deno.test("resultsCsv() has every number of the results in the digits of metrics
     }
   }
   const expected = new Map<string, number>();
-  for (const { metrics: _first, video, methods = [], origins = [], intervals, ...others } of results) {
+  for (
+    const {
+      metrics: _first,
+      video,
+      methods = [],
+      origins = [],
+      groups: columnGroups = [],
+      intervals,
+      ...others
+    } of results
+  ) {
     // The metrics of the first run stand in `runs` too, and an interval that there is not leaves two cells empty.
     const { metrics: _firstOfVideos, intervals: ofVideos, ...videoOthers } = video!;
     const groups = [...methods, ...origins].map(({ metrics, runs }) => runs ?? [metrics]);
-    numbersIn([withoutNulls(intervals), others, withoutNulls(ofVideos), videoOthers, groups], expected);
+    const columns = columnGroups.map(({ groups, ...rest }) => [
+      groups.map(({ intervals, ...rates }) => [withoutNulls(intervals), rates]),
+      { ...rest, gaps: rest.gaps.map(withoutNulls) },
+    ]);
+    numbersIn(
+      [withoutNulls(intervals), others, withoutNulls(ofVideos), videoOthers, groups, columns],
+      expected,
+    );
   }
   const sorted = (counts: Map<string, number>) => [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
   assertEquals(sorted(found), sorted(expected));
@@ -80,7 +97,8 @@ Deno.test("resultsCsv() says of each value which test, level, group and run it i
 });
 
 Deno.test("resultsCsv() leaves an undefined metric empty, and keeps a set's name from running as a formula", () => {
-  const { results: [{ video: _v, methods: _m, origins: _o, runs: _r, ...one }] } = fullReport();
+  const { results: [{ video: _v, methods: _m, origins: _o, runs: _r, ...others }] } = fullReport();
+  const one = { ...others, methodMeans: undefined, originMeans: undefined, groups: undefined };
   const result = { ...one, set: "=1+1", metrics: { ...one.metrics, auc: null } };
   const rows = rowsOf([result]);
   assertEquals(rows.find(({ metric }) => metric === "auc")?.value, "");

@@ -43,11 +43,27 @@ Deno.test("summarySentences() says what was trained on, the fall across sets and
     }),
   ];
   const data = [{ set: "first", split: "train", real: 1200, fake: 34, videos: 40, skipped: 0 }];
-  assertEquals(summarySentences({ results, data, demo: false }), [
+  const backend = { name: "wasm", device: "CPU", version: "4.22.0" };
+  assertEquals(summarySentences({ results, data, demo: false, backend }), [
     "On first test the video-level AUC is 0.950 (95 % interval 0.910 to 0.980), of 4 real and 4 fake videos, after training on 1,200 real and 34 fake images of first.",
     "Across sets the video-level AUC falls from 0.950 within to 0.650 in the mean of 2 tests, lowest on third test: 0.600; of 2 perturbed tests the lowest is JPEG quality 30 on first test, with video-level AUC 0.750 against 0.950 without it.",
-    "Of 2 methods the lowest AUC is that of swap on third test: 0.550; of 2 origins of reals youtube on first test has the most false alarms: 25.0 % of 4 real videos called fake from a score of 0.5.",
+    "Of 2 methods in 2 of 3 tests the lowest AUC is that of swap on third test: 0.550; of 2 origins of reals and 2 tests of one youtube on first test has the most false alarms: 25.0 % of 4 real videos called fake from a score of 0.5.",
   ]);
+});
+
+Deno.test("summarySentences() hides no test of one origin behind those of several, and knows no training of another program", () => {
+  const origins = [{ name: "a", metrics: metricsOf(0.9) }, { name: "b", metrics: metricsOf(0.9, 1) }];
+  const results = [
+    resultOf("first", 0.9, { origins }),
+    resultOf("second", 0.9, { metrics: metricsOf(0.9, 4) }),
+  ];
+  const data = [{ set: "first", split: "train", real: 4, fake: 4, videos: 8, skipped: 0 }];
+  const [within, groups] = summarySentences({ results, data, demo: false });
+  assert(!within.includes("training"), within);
+  assertEquals(
+    groups,
+    "Of 2 origins of reals and 1 test of one second test has the most false alarms: 100.0 % of 4 real images called fake from a score of 0.5.",
+  );
 });
 
 Deno.test("summarySentences() says nothing of what was not measured", () => {

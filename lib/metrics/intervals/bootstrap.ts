@@ -34,13 +34,21 @@ export type Intervals = { readonly [Name in IntervalName]: Interval | null } & {
  */
 export const LEAST_GROUPS = 10;
 
-/** What is to be said of a test with too few videos of a class for an interval; undefined where there are enough. */
+/**
+ * What is to be said of a test with too few videos of a class for an interval; undefined where there are enough.
+ *
+ * @param options.drawnBy what the groups are: videos, single images counted among them, unless they are of shared persons
+ */
 export function tooFewGroups(
   name: string,
   groups: { readonly real: number; readonly fake: number },
+  { drawnBy }: { readonly drawnBy?: string } = {},
 ): string | undefined {
   const { real, fake } = groups;
   const few = [real, fake].some((count) => count > 0 && count < LEAST_GROUPS);
+  if (few && drawnBy === "persons") {
+    return `${name}: ${real} groups of persons in real videos and ${fake} in fake ones say little (fewer than ${LEAST_GROUPS} of a class; videos that share persons are one group): no intervals, and the numbers may be far from those of other persons`;
+  }
   return few
     ? `${name}: ${real} real and ${fake} fake videos say little (fewer than ${LEAST_GROUPS} of a class, single images counted as videos): no intervals, and the numbers may be far from those of other videos`
     : undefined;

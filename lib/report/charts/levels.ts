@@ -4,7 +4,28 @@
  * @module
  */
 import { videoScores } from "../../metrics/levels.ts";
-import { byLevel, type EvaluationResult, type LevelledResult, type Prediction } from "../report.ts";
+import { videoName } from "../measure.ts";
+import { byLevel, type EvaluationResult, type LevelledResult, type Prediction, testName } from "../report.ts";
+
+/**
+ * What gives tests names that differ, which charts tell them apart by: the set "A test" without a split, and the split "test" of the
+ * set "A", are both called "A test".
+ */
+export function apart(
+  results: readonly EvaluationResult[],
+): <Of extends Pick<EvaluationResult, "set" | "split">>(item: Of) => Of {
+  const tests = new Map(results.map(({ set, split }) => [JSON.stringify([set, split]), { set, split }]));
+  const taken = new Map<string, number>();
+  const splits = new Map<string, string>();
+  for (const [key, { set, split }] of tests) {
+    const name = testName({ set, split, perturbation: "none" });
+    const count = (taken.get(name) ?? 0) + 1;
+    taken.set(name, count);
+    if (count > 1) splits.set(key, `${split} (${count})`.trim());
+  }
+  if (splits.size === 0) return (item) => item;
+  return (item) => ({ ...item, split: splits.get(JSON.stringify([item.set, item.split])) ?? item.split });
+}
 
 /** Results at all of their levels, video level first. */
 export function levelled(results: readonly EvaluationResult[]): EvaluationResult[] {
@@ -40,11 +61,7 @@ export function topPredictions(
     const how = hows.get(key);
     return [...runs.values()].flatMap((rows) => {
       if (how === undefined) return rows;
-      const frames = rows.map(({ method, video, label, score }) => ({
-        video: `${method}/${video}`,
-        label,
-        score,
-      }));
+      const frames = rows.map((row) => ({ video: videoName(row), label: row.label, score: row.score }));
       const { scores, firstRows } = videoScores(frames, { how });
       return firstRows.map((row, i): Prediction => ({
         ...rows[row],

@@ -7,7 +7,7 @@ import type { EvaluationResult, Prediction, RunReport } from "../report.ts";
 import type { ChartOptions, ChartSpec } from "../style.ts";
 import { classBalanceChart } from "./class_balance.ts";
 import { confusionChart } from "./confusion.ts";
-import { topLevel, topPredictions } from "./levels.ts";
+import { apart, topLevel, topPredictions } from "./levels.ts";
 import { fairnessCharts } from "./fairness.ts";
 import { metricsChart } from "./metrics.ts";
 import { perturbationCharts } from "./perturbation.ts";
@@ -29,12 +29,14 @@ export function chartSource(
   { results, history, data }: Pick<RunReport, "results" | "history" | "data">,
   predictions: readonly Prediction[],
 ): ChartSource {
+  const rename = apart(results);
+  const named = results.map(rename);
   return {
-    results,
+    results: named,
     history,
     data,
-    top: topLevel(results),
-    predictions: topPredictions(predictions, results),
+    top: topLevel(named),
+    predictions: topPredictions(predictions.map(rename), named),
   };
 }
 

@@ -7,7 +7,7 @@ import { type VideoLevel, videoScores } from "../../metrics/levels.ts";
 import { metrics } from "../../metrics/metrics/mod.ts";
 import { checkProbabilities, classCounts, confusionAt, rankScores } from "../../metrics/ranking.ts";
 import { parsePerturbation } from "../../images/perturbations/mod.ts";
-import type { ScoredImage } from "../measure.ts";
+import { type ScoredImage, videoName } from "../measure.ts";
 import { type Estimate, meanAndSd } from "../report.ts";
 import {
   quotedResults,
@@ -41,8 +41,7 @@ export function scoresByLevel(
   { how }: { readonly how: VideoLevel },
 ): LevelScores[] {
   const labels = images.map(({ label }) => label);
-  // Methods make videos of one name from the same originals.
-  const frames = images.map(({ label, video, method = "" }) => ({ label, video: `${method}/${video}` }));
+  const frames = images.map((image) => ({ label: image.label, video: videoName(image) }));
   const videos = scored.map((scores) =>
     videoScores(frames.map((frame, i) => ({ ...frame, score: scores[i] })), { how })
   );

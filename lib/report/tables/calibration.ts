@@ -49,6 +49,7 @@ export function calibrationTable(results: readonly EvaluationResult[]): Table | 
       { ...result, prior: "put back", measured: result.calibration!.shifted },
     ]),
     notes: [
+      ...(measured.some(({ video }) => video) ? ["Of the scores of frames."] : []),
       "Put back: scores shifted by Bayes' rule from the training prior to the test's own share of fakes.",
       ...(measured.some(({ runs = [] }) => runs.length > 1) ? ["Of the first run."] : []),
     ],
