@@ -47,17 +47,18 @@ export async function main(args: readonly string[]): Promise<number> {
       .parseAsync(args.length > 0 ? [...args] : ["help"], { from: "user" });
     return code;
   } catch (error) {
-    return explain(error);
+    return explain(error, args);
   }
 }
 
-function explain(error: unknown): number {
+function explain(error: unknown, [name]: readonly string[]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0; // help, which is printed by now
     const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
-    console.error(
-      `Cannot read the command line: ${printable(message)}; deno task help lists commands and flags`,
-    );
+    const help = name !== undefined && Object.hasOwn(commands, name)
+      ? `deno task help ${name} lists its flags`
+      : "deno task help lists the commands";
+    console.error(`Cannot read the command line: ${printable(message)}; ${help}`);
     return 2;
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -84,7 +84,7 @@ async function configBeside(folder: string): Promise<Partial<RunConfig>> {
 }
 
 /** Whether `into` is the folder of a run, and not of the one in `folder`. */
-export async function isOtherRun(into: string, folder: string): Promise<boolean> {
+async function isOtherRun(into: string, folder: string): Promise<boolean> {
   if (!(await exists(join(into, "config.json")))) return false;
   return await Deno.realPath(into) !== await Deno.realPath(folder);
 }

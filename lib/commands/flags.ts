@@ -55,13 +55,14 @@ export async function fromFile(flags: Flags): Promise<Record<string, unknown>> {
   return value as Record<string, unknown>;
 }
 
-/** Whether each time that a flag is given adds to what it says. */
-function isRepeatable(key: string): boolean {
-  return properties[key]?.type === "array";
+/** Whether each time that a flag is given adds to what it says: with several values, or an initial list of them. */
+function isRepeatable(option: Option): boolean {
+  return properties[option.attributeName()]?.type === "array" || Array.isArray(option.defaultValue);
 }
 
 /**
- * Has a command refuse a flag that is given twice with different values, where the last alone would count.
+ * Has a command refuse a flag that is given twice with different values, where the last alone would count, and one that is to have
+ * a value and has none.
  *
  * Parsing then throws an InputError.
  */
@@ -69,8 +70,13 @@ export function refuseTwice(command: Command): Command {
   const given = new Map<string, string>();
   for (const option of command.options) {
     const key = option.attributeName();
-    if (isRepeatable(key)) continue;
     command.on(`option:${option.name()}`, (value: string | undefined) => {
+      if (option.required && value?.trim() === "" && !isRepeatable(option)) {
+        throw new InputError(
+          `Cannot read the command line: expected a value after ${option.long} but found an empty one`,
+        );
+      }
+      if (isRepeatable(option)) return;
       const said = value === undefined ? `${option.long}` : `${option.long} ${value}`;
       const before = given.get(key) ?? said;
       if (before !== said) {

@@ -61,10 +61,11 @@ export const commands = {
         .option("--name <text>", "what the report is called; the file's own name unless given")
         .option("--detector <name>", "what gave the scores, for the report's title")
         .option("--out <folder>", "where the report goes; beside the file, NAME-report, unless given")
-        .option(
-          "--group <column>",
-          "also compare AUC, FPR and TPR by this column; again for more",
-          (column, before: readonly string[] = []) => [...before, column],
+        .addOption(
+          new Option(
+            "--group <column>",
+            "also compare AUC, FPR and TPR by this column, beside those that are known by their names; again for more",
+          ).argParser((column, before: readonly string[]) => [...before, column]).default([], "none"),
         )
         .option("--threshold <number>", "from which score on an image or video counts as fake", toNumber, 0.5)
         .addOption(

@@ -12,7 +12,6 @@ import { tableText } from "../report/table.ts";
 import { robustnessTable } from "../report/tables/robustness.ts";
 import { testRobustness } from "../runs/robustness.ts";
 import { onScreen } from "../runs/screen.ts";
-import { isOtherRun } from "./evaluate.ts";
 import { configFlags, type Flags, textOf } from "./flags.ts";
 
 /** Tests how far a run holds under perturbations; resolves to the exit code. */
@@ -27,11 +26,6 @@ export async function robustness(folder: string, flags: Flags): Promise<number> 
   }
   const place = await Deno.realPath(folder);
   const into = textOf(out) ?? join(folder, "robustness");
-  if (await isOtherRun(into, place)) {
-    throw new InputError(
-      `Cannot write the results to ${into}: expected a folder of its own but found that of another run; name another --out`,
-    );
-  }
   return await onScreen(async ({ screen, signal }) => {
     const report = await testRobustness(place, {
       ...{ given, into, root: textOf(root), report: screen.show, signal },

@@ -5,7 +5,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { checkWritable, writeWhole } from "../base/files.ts";
+import { checkWritable, exists, readJson, writeWhole } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
 import type { TestSet } from "../data/sample.ts";
 import { flip } from "../images/perturbations/flip.ts";
@@ -36,10 +36,10 @@ import type { RunTask } from "./events.ts";
 import { type Experiment, loadExperiment } from "./experiment.ts";
 import { progressOf, readRunConfig } from "./folder/folder.ts";
 import { checkOwnData } from "./folder/own_data.ts";
-import { ownResults } from "./folder/results_folder.ts";
+import { ownResults, refuseResults } from "./folder/results_folder.ts";
 import { trainedOn } from "./folder/trained_on.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { type ScoredStep, type ScoreStep, scoreSteps } from "./score_steps.ts";
+import { type ScoredStep, type ScoreStep, scoreSteps, weightsDigest } from "./score_steps.ts";
 import { scoredImage } from "./scored_test.ts";
 import { openSession, type Session } from "./session.ts";
 
@@ -82,9 +82,10 @@ export async function testRobustness(
   await checkOwnData(folder, asked);
   const weights = await readWeights(asked, { folder });
   const config = await configFor(weights, input);
+  await refuseResults(into, { own: "robustness.json" });
   await checkWritable(into);
   using stop = stopOnSignals(options.signal);
-  await using owner = await ownResults(into);
+  await using owner = await ownResults(into, { doing: "robustness" });
   const unlocked = unlockedNote(into, owner);
   if (unlocked) report({ type: "warning", message: unlocked });
   const session = await openSession(config, {
@@ -95,6 +96,12 @@ export async function testRobustness(
   try {
     for (const each of weights) detectors.push(bindDetector(each, config));
     checkTrunk(detectors, { config, encoder: session.encoder });
+    const before = await earlierReport(into, weightsDigest(detectors));
+    if (before !== undefined) {
+      const message =
+        `The report of ${before} perturbed tests in ${into} gives way to this one; their scores are kept.`;
+      report({ type: "note", message });
+    }
     const doubts = [...await unfinished(folder), ...doubtsOf(detectors, { config, session })];
     for (const message of doubts) report({ type: "warning", message });
     const further = await furtherTests(folder, { config, test, report, signal: stop.signal });
@@ -109,7 +116,7 @@ export async function testRobustness(
       digests: new Map([...session.experiment.digests, ...further.digests]),
     });
     const finished = makeReport(scored, {
-      ...{ config, session, tests, seeds: detectors.length },
+      ...{ config, session, tests, seeds: detectors.length, weights: weightsDigest(detectors) },
       warnings: [...doubts, ...further.warnings, ...unchanged(scored)],
     });
     await saveReport(into, finished, { report, signal: stop.signal });
@@ -152,10 +159,11 @@ function makeReport(
     readonly session: Session;
     readonly tests: readonly TestSet[];
     readonly seeds: number;
+    readonly weights: string;
     readonly warnings: readonly string[];
   },
 ): RobustnessReport {
-  const { config, session: { experiment, encoder, backend, warnings }, tests, seeds } = options;
+  const { config, session: { experiment, encoder, backend, warnings }, tests, seeds, weights } = options;
   const how = config.videoScore;
   const validation = scored.find(({ part }) => part === "validation");
   const threshold = cleanThreshold(
@@ -181,6 +189,7 @@ function makeReport(
     head: detectorTitle(config.detector),
     encoder: describeEncoder(encoder),
     backend: { name: backend.name, device: backend.device, version: backend.version },
+    weights,
     seeds,
     videoScore: how,
     threshold,
@@ -189,6 +198,28 @@ function makeReport(
     results,
     warnings: [...new Set([...warnings, ...options.warnings])],
   };
+}
+
+/**
+ * How many perturbed tests the report has that is in a folder already; undefined without one.
+ *
+ * @throws {InputError} when it is of other weights, or cannot be read
+ */
+async function earlierReport(into: string, weights: string): Promise<number | undefined> {
+  const file = join(into, "robustness.json");
+  if (!(await exists(file))) return undefined;
+  const earlier = await readJson(file, { expected: "a robustness report" }) as
+    | Partial<RobustnessReport>
+    | null;
+  if (earlier?.weights !== weights) {
+    throw new InputError(
+      `Cannot write results to ${into}: expected its robustness.json to be of the same weights but found those of ${
+        earlier?.name ?? "another run"
+      }; name another --out, or remove it`,
+    );
+  }
+  return earlier.results?.filter(({ perturbation, level }) => perturbation !== "none" && level !== "frame")
+    .length ?? 0;
 }
 
 /** Perturbations that did nothing to any image of a test, such as a resize to the size that all have. */

@@ -116,7 +116,7 @@ async function imagesDigest(samples: readonly Sample[], digests: Experiment["dig
 }
 
 /** Changes when any number of any seed's weights does. */
-function weightsDigest(detectors: readonly TrainedDetector[]): string {
+export function weightsDigest(detectors: readonly TrainedDetector[]): string {
   return sha256(
     detectors.flatMap(({ source }) =>
       [...source!.dict].flatMap(([key, { dtype, shape, data }]) => [

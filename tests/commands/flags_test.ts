@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Command } from "commander";
 import { InputError } from "../../lib/base/errors.ts";
+import { commands } from "../../lib/commands/mod.ts";
 import { addConfigFlags, configFlags, refuseTwice, toWhole } from "../../lib/commands/flags.ts";
 
 /** The configuration keys that `args` set. */
@@ -34,6 +35,22 @@ Deno.test("refuseTwice() refuses a flag with two values, and takes the same one 
     [["--clip", "demo", "--clip", "auto"], "but found --clip demo and --clip auto"],
   ];
   for (const [args, message] of cases) assertThrows(() => parse(...args), InputError, message);
+});
+
+Deno.test("refuseTwice() keeps each value of a command's own repeatable flag, and refuses an empty value", () => {
+  const parseScore = (...args: string[]) => {
+    const command = refuseTwice(
+      commands.score.flags(new Command("x").exitOverride().configureOutput({ writeErr() {} })),
+    );
+    return command.parse(["scores.csv", ...args], { from: "user" }).opts();
+  };
+  assertEquals(parseScore("--group", "race", "--group", "gender").group, ["race", "gender"]);
+  assertEquals(parseScore().group, []);
+  assertThrows(
+    () => parseScore("--out", ""),
+    InputError,
+    "expected a value after --out but found an empty one",
+  );
 });
 
 Deno.test("flags take names in any case, and refuse other words", () => {

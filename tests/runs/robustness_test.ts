@@ -95,7 +95,15 @@ Deno.test("testRobustness() gives the same bytes twice, also from other tokens, 
   await tested(first, "two", { cacheFolder: join(root, "other tokens") });
   assertEquals(await bytesIn(join(root, "two")), await bytesIn(join(root, "one")));
   const again = await tested(first, "one");
-  assertEquals(again.said.at(-1), `Going on: the scores of 6 of 6 tests are in ${join(root, "one")}`);
+  assertEquals(again.said.slice(-2), [
+    `The report of 4 perturbed tests in ${join(root, "one")} gives way to this one; their scores are kept.`,
+    `Going on: the scores of 6 of 6 tests are in ${join(root, "one")}`,
+  ]);
+  await assertRejects(
+    () => tested(first, join("runs", "first")),
+    InputError,
+    "expected a folder without any but found config.json; name another --out",
+  );
   assertEquals(await bytesIn(join(root, "one")), await bytesIn(join(root, "two")));
 });
 
@@ -116,6 +124,13 @@ Deno.test("testRobustness() does not believe kept scores that are damaged, or of
   );
   assertEquals(await bytesIn(join(root, "kept")), expected);
   const other = await trained("other", { seed: 5 });
+  await assertRejects(
+    () => tested(other, "kept"),
+    InputError,
+    "expected its robustness.json to be of the same weights but found those of first",
+  );
+  assertEquals(await bytesIn(join(root, "kept")), expected);
+  await Deno.remove(join(root, "kept", "robustness.json"));
   const { said: saidOfOther } = await tested(other, "kept");
   assertEquals(saidOfOther.filter((note) => note.includes("those of other weights")).length, 6);
   assertNotEquals(await bytesIn(join(root, "kept")), expected);
@@ -235,7 +250,10 @@ Deno.test("robustness says what it needs in one line", async () => {
       [[root], "expected a run's folder but found a folder without config.json"],
       [[first, "--perturb", "fog"], "Cannot use --perturb: expected a perturbation"],
       [[first, "--real", root], "unknown option '--real'"],
-      [[first, "--out", join(root, "runs", "other")], "found that of another run"],
+      [
+        [first, "--out", join(root, "runs", "other")],
+        "expected a folder without any but found config.json; name another --out",
+      ],
     ] as const
   ) {
     const { code, err } = await cli(["robustness", ...args]);

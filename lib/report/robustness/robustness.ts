@@ -92,6 +92,8 @@ export type RobustnessReport = {
   /** The frozen encoder and its precision. */
   readonly encoder: string;
   readonly backend: { readonly name: string; readonly device: string; readonly version: string };
+  /** Changes when any number of the tested weights does. */
+  readonly weights: string;
   /** How many training seeds were tested. */
   readonly seeds: number;
   /** How a video's score is made of its frames'. */

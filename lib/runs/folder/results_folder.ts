@@ -44,11 +44,36 @@ export async function openResultsFolder(
 /**
  * Makes the caller the owner of a folder for results.
  *
+ * @param options.doing the command that writes them, for another process to read; `evaluate` unless given
  * @throws {InputError} as `openResultsFolder()`
  */
-export async function ownResults(path: string): Promise<Ownership> {
+export async function ownResults(
+  path: string,
+  { doing = "evaluate" }: { readonly doing?: string } = {},
+): Promise<Ownership> {
   const cannot = `Cannot write results to ${path}`;
-  return await ownFolder(path, { cannot, doing: "evaluate", instead: "wait for it, or name another --out" });
+  return await ownFolder(path, { cannot, doing, instead: "wait for it, or name another --out" });
+}
+
+/** A file of each kind of results, and of a run. */
+const marks = ["config.json", "metrics.json", "comparison.json", "robustness.json"];
+
+/**
+ * Refuses a folder in which other results lie: they would be lost, or mixed up with those to come.
+ *
+ * @param options.own the file that may be there: the caller looks whose it is
+ * @throws {InputError} naming what is there
+ */
+export async function refuseResults(
+  path: string,
+  { own }: { readonly own?: string } = {},
+): Promise<void> {
+  for (const name of marks) {
+    if (name === own || !(await exists(join(path, name)))) continue;
+    throw new InputError(
+      `Cannot write results to ${path}: expected a folder without any but found ${name}; name another --out`,
+    );
+  }
 }
 
 async function openNewFolder(folder: string): Promise<ResultsFolder> {

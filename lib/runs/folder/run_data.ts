@@ -317,7 +317,7 @@ async function checkFiles(
   throw new InputError(
     `Cannot use the data of ${folder}: expected its ${paths.length} files as they were but found ${
       found.join(" and ")
-    }; where they have moved, say --root OLD=NEW` +
+    }; put them back${gone.length > 0 ? ", or where they have moved, say --root OLD=NEW" : ""}` +
       (tests ? ", or name other sets to test on with --test" : ""),
   );
 }

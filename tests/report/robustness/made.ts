@@ -44,7 +44,14 @@ export function makeRobustness(
     { thresholds, how: "mean" },
   );
   return {
-    ...{ schemaVersion: 1, name: "first", demo: false, head: "notebook head", encoder: "CLIP, float32" },
+    ...{
+      schemaVersion: 1,
+      name: "first",
+      demo: false,
+      head: "notebook head",
+      weights: "0123",
+      encoder: "CLIP, float32",
+    },
     ...{ backend: { name: "wasm", device: "CPU", version: "4.22.0" }, seeds, videoScore: "mean" },
     threshold: { by: "eer", level: "video", values: thresholds },
     definition: scoreDefinition("video"),

@@ -75,7 +75,7 @@ Deno.test("loadRunData() names files that are gone or changed, and takes --root 
   await assertRejects(
     () => loadRunData(config, { folder, cacheDir }),
     InputError,
-    `expected its 32 files as they were but found 1 gone (${trained.path}); where they have moved, say --root OLD=NEW`,
+    `expected its 32 files as they were but found 1 gone (${trained.path}); put them back, or where they have moved, say --root OLD=NEW`,
   );
   assertEquals((await loadRunData(config, { folder, cacheDir, tests: true })).tests, experiment.tests);
   // Of the same size and with the same time of change it would be another file only by its bytes, which are not read again.
@@ -84,7 +84,7 @@ Deno.test("loadRunData() names files that are gone or changed, and takes --root 
   await assertRejects(
     () => loadRunData(config, { folder, cacheDir, tests: true }),
     InputError,
-    `found 1 changed (${tested.path}); where they have moved, say --root OLD=NEW, or name other sets`,
+    `found 1 changed (${tested.path}); put them back, or name other sets`,
   );
 
   const other = await started("elsewhere");
