@@ -5,7 +5,14 @@
  */
 import { InputError } from "../base/errors.ts";
 import { type Interval, LEAST_GROUPS, middle95 } from "./intervals/bootstrap.ts";
-import { checkSamples, drawUnits, numberUnits, type Resampled, resampled } from "./intervals/resample.ts";
+import {
+  checkSamples,
+  drawUnits,
+  numberUnits,
+  type Resampled,
+  resampled,
+  unitsByClass,
+} from "./intervals/resample.ts";
 import { auc } from "./metrics/auc.ts";
 import { checkProbabilities, classCounts, confusionAt, type Ranked, rankScores } from "./ranking.ts";
 
@@ -107,7 +114,7 @@ export function measureFairness(
     const own = Uint8Array.from(items, (i) => labels[i]);
     const unitOf = Uint32Array.from(items, (i) => units.unitOf[i]);
     const ranked = rankScores(own, Float64Array.from(items, (i) => scores[i]));
-    const { real, fake } = numberUnits(own, { groups: unitOf, purpose }).groups;
+    const { real, fake } = unitsByClass(own, { unitOf, count: units.count });
     const [reals, fakes] = [real >= LEAST_GROUPS, fake >= LEAST_GROUPS];
     return {
       ...{ name, ...classCounts(ranked), rates: ratesOf(ranked, threshold) },

@@ -92,16 +92,9 @@ export function videoScores(
   const frames = Float64Array.from(rows, ({ score }) => score);
   checkScores(rows.map(({ label }) => label), frames, "score the videos");
   const { firstRows, videoOf } = numberVideos(rows);
-  const ends = new Uint32Array(firstRows.length);
-  for (const video of videoOf) ends[video]++;
-  for (let video = 1; video < ends.length; video++) ends[video] += ends[video - 1];
-  const starts = Uint32Array.from(ends, (_, video) => (video === 0 ? 0 : ends[video - 1]));
-  const byVideo = new Float64Array(rows.length);
-  const next = starts.slice();
-  for (let row = 0; row < rows.length; row++) byVideo[next[videoOf[row]]++] = frames[row];
   return {
     labels: firstRows.map((row) => rows[row].label),
-    scores: firstRows.map((_, video) => videoLevels[how](byVideo.subarray(starts[video], ends[video]))),
+    scores: Array.from(scoreVideos({ firstRows, videoOf }, frames, { how })),
     videos: firstRows.map((row) => rows[row].video),
     firstRows,
     videoOf,
@@ -109,24 +102,56 @@ export function videoScores(
 }
 
 /** Which rows are one video's. */
-function numberVideos(rows: readonly FrameScore[]): Pick<VideoScores, "videoOf"> & { firstRows: number[] } {
+export type VideoRows = Pick<VideoScores, "firstRows" | "videoOf">;
+
+/**
+ * Numbers videos in the order in which they first appear: rows of the same label, method and video are one.
+ *
+ * @throws {InputError} when a row names no video
+ */
+export function numberVideos(
+  rows: readonly (Pick<FrameScore, "label" | "video"> & { readonly method?: string })[],
+): VideoRows {
   const firstRows: number[] = [];
   const videoOf = new Uint32Array(rows.length);
-  const numbers = [new Map<string, number>(), new Map<string, number>()];
-  for (const [row, { video, label }] of rows.entries()) {
+  // By label, then method: a name joined of all three would be a text more for each of a million images.
+  const numbers = [new Map<string, Map<string, number>>(), new Map<string, Map<string, number>>()];
+  for (const [row, { video, label, method = "" }] of rows.entries()) {
     if (!video) {
       throw new InputError(
         `Cannot score the videos: expected the name of a video but found none at index ${row}; a single image is a video of its own, with its path as name`,
       );
     }
-    let number = numbers[label].get(video);
+    let ofMethod = numbers[label].get(method);
+    if (ofMethod === undefined) numbers[label].set(method, ofMethod = new Map());
+    let number = ofMethod.get(video);
     if (number === undefined) {
       number = firstRows.push(row) - 1;
-      numbers[label].set(video, number);
+      ofMethod.set(video, number);
     }
     videoOf[row] = number;
   }
   return { firstRows, videoOf };
+}
+
+/**
+ * The scores of numbered videos from those of their rows, which must be finite.
+ *
+ * @param options.how a name of {@link videoLevels}
+ */
+export function scoreVideos(
+  { firstRows, videoOf }: VideoRows,
+  scores: ArrayLike<number>,
+  { how }: { readonly how: VideoLevel },
+): Float64Array {
+  const ends = new Uint32Array(firstRows.length);
+  for (const video of videoOf) ends[video]++;
+  for (let video = 1; video < ends.length; video++) ends[video] += ends[video - 1];
+  const startOf = (video: number) => (video === 0 ? 0 : ends[video - 1]);
+  const next = Uint32Array.from(ends, (_, video) => startOf(video));
+  const byVideo = new Float64Array(videoOf.length);
+  for (let row = 0; row < videoOf.length; row++) byVideo[next[videoOf[row]]++] = scores[row];
+  return Float64Array.from(ends, (end, video) => videoLevels[how](byVideo.subarray(startOf(video), end)));
 }
 
 /**
@@ -147,7 +172,7 @@ function numberVideos(rows: readonly FrameScore[]): Pick<VideoScores, "videoOf">
  * ```
  */
 export function valuesByVideo<Value extends string | number | undefined>(
-  { videos, firstRows, videoOf }: VideoScores,
+  { videos, firstRows, videoOf }: Pick<VideoScores, "videos" | "firstRows" | "videoOf">,
   values: readonly Value[],
   { name }: { readonly name: string },
 ): Value[] {

@@ -8,7 +8,8 @@ import { groupsOf } from "../metrics/intervals/groups_of.ts";
 import { type GroupedScores, metricsByMethod, metricsByOrigin } from "../metrics/by_group.ts";
 import { compareCalibration } from "../metrics/calibration.ts";
 import { evaluateScores, type Metrics } from "../metrics/evaluate.ts";
-import { valuesByVideo, type VideoLevel, type VideoScores, videoScores } from "../metrics/levels.ts";
+import { numberVideos, scoreVideos, type VideoLevel, type VideoRows } from "../metrics/levels.ts";
+import { checkScores } from "../metrics/ranking.ts";
 import {
   chooseThreshold,
   thresholdChoices,
@@ -70,9 +71,9 @@ export type MeasuredTest = Pick<
 
 /** The scores of a level, one array for each training seed or repeat, and what a bootstrap draws together. */
 type Level = {
-  readonly labels: readonly number[];
-  readonly scored: readonly ArrayLike<number>[];
-  readonly units?: readonly string[];
+  readonly labels: Uint8Array;
+  readonly scored: readonly Float64Array[];
+  readonly units?: Uint32Array;
 };
 
 /**
@@ -91,13 +92,11 @@ export function measureTest(
   options: MeasureOptions = {},
 ): MeasuredTest {
   const { threshold, chosen = [], isBrief = false, prior = 0 } = options;
-  const labels = images.map(({ label }) => label);
-  const videos = toVideos(images, scored, options);
-  const isGrouped = images.some(({ persons }) => persons !== undefined);
-  const [{ videos: names, videoOf, firstRows }] = videos;
+  const labels = labelsOf(images);
+  const videos = numberVideos(images);
+  const { videoOf, firstRows } = videos;
   const hasVideos = firstRows.length < images.length;
-  // Joined by persons; a video whose persons are not known stands for itself.
-  const units = firstRows.map((row, video) => images[row].persons ?? `${images[row].label} ${names[video]}`);
+  const units = unitsOf(images, videos);
   const measured = ({ labels, scored, units }: Level, level: "frame" | "video") => {
     const runs = scored.map((scores) => evaluateScores(labels, scores, { threshold }));
     return {
@@ -109,20 +108,16 @@ export function measureTest(
         : undefined,
     };
   };
-  const methods = images.map(({ method }) => method ?? "");
-  const ofVideos = { labels: videos[0].labels, scored: videos.map(({ scores }) => scores) };
-  const top = hasVideos
-    ? { ...ofVideos, methods: valuesByVideo(videos[0], methods, { name: "method" }) }
-    : { labels, scored, methods };
+  const methodsOf = (rows: readonly ScoredImage[]) => rows.map(({ method = "" }) => method);
+  const ofVideos = hasVideos ? toVideos({ labels, scored, videos }, options) : { labels, scored };
+  const top = { ...ofVideos, methods: methodsOf(hasVideos ? firstRows.map((row) => images[row]) : images) };
+  const frameUnits = hasVideos ? videoOf.map((video) => units?.[video] ?? video) : units;
   return {
-    ...measured({ labels, scored, units: Array.from(videoOf, (video) => units[video]) }, "frame"),
-    drawnBy: isBrief ? undefined : isGrouped ? "persons" : hasVideos ? "video" : "image",
+    ...measured({ labels, scored, units: frameUnits }, "frame"),
+    drawnBy: isBrief ? undefined : units ? "persons" : hasVideos ? "video" : "image",
     calibration: prior > 0 && prior < 1 ? compareCalibration(labels, scored[0], { from: prior }) : undefined,
     video: hasVideos
-      ? {
-        how: options.how ?? "mean",
-        ...measured({ ...ofVideos, units: isGrouped ? units : undefined }, "video"),
-      }
+      ? { how: options.how ?? "mean", ...measured({ ...ofVideos, units }, "video") }
       : undefined,
     ...(isBrief ? {} : groupResults(top, threshold)),
   };
@@ -143,13 +138,13 @@ export function thresholdsOn(
   scores: Float64Array,
   { how }: Pick<MeasureOptions, "how"> = {},
 ): ThresholdChoices {
-  const labels = images.map(({ label }) => label);
-  const [videos] = toVideos(images, [scores], { how });
+  const labels = labelsOf(images);
+  const videos = toVideos({ labels, scored: [scores], videos: numberVideos(images) }, { how });
   return Object.fromEntries(thresholdNames.map((name) => {
     const { choice } = thresholdChoices[name];
     return [name, {
       frame: chooseThreshold(labels, scores, choice),
-      video: chooseThreshold(videos.labels, videos.scores, choice),
+      video: chooseThreshold(videos.labels, videos.scored[0], choice),
     }];
   })) as ThresholdChoices;
 }
@@ -179,16 +174,41 @@ export function videoName({ video, method = "" }: Pick<ScoredImage, "video" | "m
   return `${method}\0${video}`;
 }
 
-/** The videos of each array of scores. */
-function toVideos(
+/**
+ * What a bootstrap draws, by video: all videos of the same persons together, and each of which they are not known by itself;
+ * undefined where they are known of none, so that each video is drawn by itself.
+ */
+export function unitsOf(
   images: readonly ScoredImage[],
-  scored: readonly Float64Array[],
+  { firstRows }: Pick<VideoRows, "firstRows">,
+): Uint32Array | undefined {
+  if (images.every(({ persons }) => persons === undefined)) return undefined;
+  const numbers = new Map<string, number>();
+  let count = 0;
+  return Uint32Array.from(firstRows, (row) => {
+    const { persons } = images[row];
+    const number = persons === undefined ? count++ : numbers.get(persons) ?? count++;
+    if (persons !== undefined) numbers.set(persons, number);
+    return number;
+  });
+}
+
+function labelsOf(images: readonly ScoredImage[]): Uint8Array {
+  return Uint8Array.from(images, ({ label }) => label);
+}
+
+/** The labels of videos, and their scores by each array of their frames'. */
+function toVideos(
+  { labels, scored, videos }: Level & { readonly videos: VideoRows },
   { how = "mean" }: Pick<MeasureOptions, "how">,
-): VideoScores[] {
-  const names = images.map(videoName);
-  return scored.map((scores) =>
-    videoScores(images.map(({ label }, i) => ({ label, video: names[i], score: scores[i] })), { how })
-  );
+): Level {
+  return {
+    labels: Uint8Array.from(videos.firstRows, (row) => labels[row]),
+    scored: scored.map((scores) => {
+      checkScores(labels, scores, "score the videos");
+      return scoreVideos(videos, scores, { how });
+    }),
+  };
 }
 
 function intervalsOf({ labels, scored: [scores], units }: Level, threshold: number | undefined): Intervals {

@@ -5,8 +5,8 @@
  */
 import { measureFairness } from "../metrics/fairness.ts";
 import { resamplesFor } from "../metrics/intervals/bootstrap.ts";
-import { valuesByVideo, type VideoLevel, videoScores } from "../metrics/levels.ts";
-import { type ScoredImage, videoName } from "./measure.ts";
+import { numberVideos, scoreVideos, valuesByVideo, type VideoLevel } from "../metrics/levels.ts";
+import { type ScoredImage, unitsOf } from "./measure.ts";
 import type { GroupColumnResult } from "./report.ts";
 
 /**
@@ -30,16 +30,19 @@ export function measureGroups(
 ): GroupColumnResult[] {
   const { columns, threshold, how = "mean" } = options;
   if (columns.size === 0) return [];
-  const videos = videoScores(
-    images.map((image, i) => ({ label: image.label, video: videoName(image), score: scores[i] })),
-    { how },
-  );
-  const units = videos.firstRows.map((row, i) => images[row].persons ?? `video ${i}`);
-  const samples = resamplesFor(units.length);
+  const rows = numberVideos(images);
+  const { firstRows } = rows;
+  const videos = {
+    labels: firstRows.map((row) => images[row].label),
+    scores: scoreVideos(rows, scores, { how }),
+  };
+  const units = unitsOf(images, rows);
+  const samples = resamplesFor(firstRows.length);
+  const names = { ...rows, videos: firstRows.map((row) => images[row].video) };
   return [...columns].map(([column, values]) => ({
     column,
     ...measureFairness(
-      { ...videos, groups: valuesByVideo(videos, values, { name: column }) },
+      { ...videos, groups: valuesByVideo(names, values, { name: column }) },
       { threshold, units, samples },
     ),
   }));

@@ -4,11 +4,11 @@
  * @module
  */
 import { takeBreath } from "../base/breath.ts";
-import { charts, chartSource } from "./charts/mod.ts";
+import { charts, type ChartSource, chartSource } from "./charts/mod.ts";
 import { chartHtml, documentHtml, narrowWidth, openingHtml } from "./document.ts";
 import { type Gallery, galleryHtml } from "./gallery.ts";
 import { demoTitle, type Prediction, type ScoreReport } from "./report.ts";
-import type { ChartSpec } from "./style.ts";
+import type { ChartOptions, ChartSpec } from "./style.ts";
 import { summarySentences } from "./summary.ts";
 import { escapeHtml, type Table, tableHtml } from "./table.ts";
 import { tables } from "./tables/mod.ts";
@@ -38,9 +38,15 @@ export function reportCharts(
   report: ScoreReport,
   { predictions = [], width }: { predictions?: readonly Prediction[]; width?: number } = {},
 ): ChartSpec[] {
-  const demo = report.demo || report.results.some((result) => result.demo);
-  const source = chartSource(report, predictions);
-  return Object.values(charts).flatMap((draw) => draw(source, { demo, width }) ?? []);
+  return chartsOf(chartSource(report, predictions), { demo: isDemo(report), width });
+}
+
+function chartsOf(source: ChartSource, options: ChartOptions): ChartSpec[] {
+  return Object.values(charts).flatMap((draw) => draw(source, options) ?? []);
+}
+
+function isDemo({ demo, results }: ScoreReport): boolean {
+  return demo || results.some((result) => result.demo);
 }
 
 /** The tables of a report that have something to say, in reading order. */
@@ -90,13 +96,14 @@ export async function reportHtml(
     signal?: AbortSignal;
   } = {},
 ): Promise<string> {
-  const narrow = reportCharts(report, { predictions, width: narrowWidth });
+  const demo = isDemo(report);
+  const source = chartSource(report, predictions);
+  const narrow = chartsOf(source, { demo, width: narrowWidth });
   const charts = [];
-  for (const [i, spec] of reportCharts(report, { predictions }).entries()) {
+  for (const [i, spec] of chartsOf(source, { demo }).entries()) {
     await takeBreath(signal);
     charts.push(await chartHtml(spec, narrow[i]));
   }
-  const demo = report.demo || report.results.some((result) => result.demo);
   const title = demoTitle(report.name, demo);
   const { results, methods, origins, ...others } = namedTables(report);
   const { preset, encoder, backend } = report;

@@ -34,15 +34,33 @@ export function numberUnits(
     );
   }
   const unitOf = new Uint32Array(n);
+  if (groups === undefined) {
+    for (let i = 0; i < n; i++) unitOf[i] = i;
+    return { unitOf, count: n, groups: unitsByClass(labels, { unitOf, count: n }) };
+  }
   const numbers = new Map<string | number, number>();
   for (let i = 0; i < n; i++) {
-    const group = groups ? groups[i] : i;
-    const number = numbers.get(group) ?? numbers.size;
-    numbers.set(group, number);
+    let number = numbers.get(groups[i]);
+    if (number === undefined) numbers.set(groups[i], number = numbers.size);
     unitOf[i] = number;
   }
-  const ofClass = (label: number) => new Set(unitOf.filter((_, i) => labels[i] === label)).size;
-  return { unitOf, count: numbers.size, groups: { real: ofClass(0), fake: ofClass(1) } };
+  const count = numbers.size;
+  return { unitOf, count, groups: unitsByClass(labels, { unitOf, count }) };
+}
+
+/** How many units hold a real prediction, and how many a fake one. */
+export function unitsByClass(
+  labels: ArrayLike<number>,
+  { unitOf, count }: Pick<Units, "unitOf" | "count">,
+): Units["groups"] {
+  const seen = [new Uint8Array(count), new Uint8Array(count)];
+  const units = [0, 0];
+  for (let i = 0; i < unitOf.length; i++) {
+    const [label, unit] = [labels[i], unitOf[i]];
+    units[label] += 1 - seen[label][unit];
+    seen[label][unit] = 1;
+  }
+  return { real: units[0], fake: units[1] };
 }
 
 /**

@@ -26,10 +26,14 @@ export type CurveOptions = Required<ChartOptions> & {
   y: string;
   /** In the legend. */
   metric: MetricName;
-  curve(labels: number[], scores: number[]): { x: number; y: number }[];
+  /** The points as two arrays, as there may be a million. */
+  curve(labels: number[], scores: number[]): CurvePoints;
   /** The line of a detector that guesses, given the share of fakes. */
   baselines(share: number): { x: number; y: number }[];
 };
+
+/** Points along a curve. */
+type CurvePoints = { readonly x: readonly number[]; readonly y: readonly number[] };
 
 /** A curve per test and run, over the line of a detector that guesses. */
 export function curveChart(predictions: readonly Prediction[], options: CurveOptions): ChartSpec {
@@ -98,15 +102,16 @@ export function curveChart(predictions: readonly Prediction[], options: CurveOpt
 }
 
 /** At most some 300 points of a curve, evenly along its length, its ends kept. */
-function thin(points: { x: number; y: number }[], most = 300): { x: number; y: number }[] {
-  if (points.length <= most) return points;
+function thin({ x, y }: CurvePoints, most = 300): { x: number; y: number }[] {
+  const pointAt = (i: number) => ({ x: x[i], y: y[i] });
+  if (x.length <= most) return x.map((_, i) => pointAt(i));
   const step = 2 / most;
-  const kept = [points[0]];
-  for (const point of points.slice(1, -1)) {
-    const { x, y } = kept[kept.length - 1];
-    if (Math.abs(point.x - x) + Math.abs(point.y - y) >= step) kept.push(point);
+  const kept = [pointAt(0)];
+  for (let i = 1; i < x.length - 1; i++) {
+    const last = kept[kept.length - 1];
+    if (Math.abs(x[i] - last.x) + Math.abs(y[i] - last.y) >= step) kept.push(pointAt(i));
   }
-  return [...kept, points[points.length - 1]];
+  return [...kept, pointAt(x.length - 1)];
 }
 
 /** The predictions of each unperturbed test. */

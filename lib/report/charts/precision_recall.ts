@@ -38,7 +38,7 @@ export function prChart(
     metric: "ap",
     curve: (labels, scores) => {
       const { precision, recall } = prCurve(labels, scores);
-      return precision.map((y, i) => ({ x: recall[i], y }));
+      return { x: recall, y: precision };
     },
     baselines: (share) => [{ x: 0, y: share }, { x: 1, y: share }],
   });

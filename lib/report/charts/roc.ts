@@ -38,7 +38,7 @@ export function rocChart(
     metric: "auc",
     curve: (labels, scores) => {
       const { fpr, tpr } = rocCurve(labels, scores, { dropIntermediate: true });
-      return fpr.map((x, i) => ({ x, y: tpr[i] }));
+      return { x: fpr, y: tpr };
     },
     baselines: () => [{ x: 0, y: 0 }, { x: 1, y: 1 }],
   });
