@@ -19,6 +19,21 @@ export function sha256(
   return hash.digest("hex").slice(0, options.digits);
 }
 
+/**
+ * The SHA-256 of a file, which may be larger than memory, in hexadecimal.
+ *
+ * @throws {Error} what the system says against the file
+ */
+export async function fileSha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  using file = await Deno.open(path);
+  const chunk = new Uint8Array(1 << 20);
+  for (let count = await file.read(chunk); count !== null; count = await file.read(chunk)) {
+    hash.update(chunk.subarray(0, count));
+  }
+  return hash.digest("hex");
+}
+
 /** An object as JSON, with its checksum as the last key, `sum`. */
 export function sealedJson(value: object): string {
   return JSON.stringify({ ...value, sum: sumOf(value) }, null, 2) + "\n";

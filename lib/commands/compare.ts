@@ -25,7 +25,8 @@ export async function compare(paths: readonly string[], flags: Flags): Promise<n
   const given = textOf(flags.out);
   if (given !== undefined) await checkWritable(given);
   return await onScreen(async ({ screen, signal }) => {
-    const comparison = await compareScores(paths, { signal });
+    const logits = flags.logits as readonly string[] | undefined;
+    const comparison = await compareScores(paths, { logits, signal });
     const folder = given ?? await newFolder(dirname(resolve(paths[0])));
     if (given === undefined) await checkWritable(folder);
     for (const table of comparisonTables(comparison)) console.log(`\n${tableText(table)}`);

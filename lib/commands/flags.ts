@@ -55,9 +55,9 @@ export async function fromFile(flags: Flags): Promise<Record<string, unknown>> {
   return value as Record<string, unknown>;
 }
 
-/** Whether each time that a flag is given adds to what it says: with several values, or an initial list of them. */
+/** Whether each time that a flag is given adds to what it says. */
 function isRepeatable(option: Option): boolean {
-  return properties[option.attributeName()]?.type === "array" || Array.isArray(option.defaultValue);
+  return option.parseArg === addText || properties[option.attributeName()]?.type === "array";
 }
 
 /**
@@ -113,7 +113,7 @@ function flagsOf(key: string, property: Property): Option[] {
   }
   if (property.type === "array") {
     return [
-      new Option(`${flag} <text>`, text).argParser((value, before: string[] = []) => [...before, value]),
+      new Option(`${flag} <text>`, text).argParser(addText),
     ];
   }
   return [new Option(`${flag} <text>`, text)];
@@ -143,6 +143,11 @@ export function textOf(value: unknown): string | undefined {
 /** A flag's number; undefined where it was not given. */
 export function numberOf(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
+}
+
+/** A parser of a flag that may be given again: its texts in their order. */
+export function addText(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
 }
 
 /** A flag's number. @throws commander's error for another text. */

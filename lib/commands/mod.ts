@@ -9,7 +9,7 @@
 import { Argument, type Command, Option } from "commander";
 import { videoLevelNames } from "../metrics/levels.ts";
 import { keyGroups } from "../runs/config/config.ts";
-import { addConfigFlags, type Flags, toNumber, toWhole } from "./flags.ts";
+import { addConfigFlags, addText, type Flags, toNumber, toWhole } from "./flags.ts";
 
 /** One command: what help says of it, the flags it takes, and its work. */
 export type CommandKind = {
@@ -61,11 +61,10 @@ export const commands = {
         .option("--name <text>", "what the report is called; the file's own name unless given")
         .option("--detector <name>", "what gave the scores, for the report's title")
         .option("--out <folder>", "where the report goes; beside the file, NAME-report, unless given")
-        .addOption(
-          new Option(
-            "--group <column>",
-            "also compare AUC, FPR and TPR by this column, beside those that are known by their names; again for more",
-          ).argParser((column, before: readonly string[]) => [...before, column]).default([], "none"),
+        .option(
+          "--group <column>",
+          "also compare AUC, FPR and TPR by this column, beside those that are known by their names; again for more",
+          addText,
         )
         .option("--threshold <number>", "from which score on an image or video counts as fake", toNumber, 0.5)
         .addOption(
@@ -83,7 +82,12 @@ export const commands = {
       command
         .argument(
           "<scores...>",
-          "folders of runs, or CSV files of scores: label, score, path or video; set, split, method, run and persons where known",
+          "folders of runs or of score's reports, or CSV files of scores as score takes them",
+        )
+        .option(
+          "--logits <file>",
+          "a CSV file of them whose scores are logits, of which the sigmoid makes probabilities; again for more",
+          addText,
         )
         .option(
           "--out <folder>",

@@ -26,6 +26,8 @@ export type ScoreTest = {
   /** "none", or family and level: "jpeg-90". */
   readonly perturbation: string;
   readonly items: readonly ScoredItem[];
+  /** The line of the file that first names each item, from 1. */
+  readonly lines: Uint32Array;
   /** The seeds' names in the order in which they are met. */
   readonly seeds: readonly string[];
   /** Probabilities of fake, in [0, 1], in the items' order: an array for each seed. */
@@ -147,7 +149,7 @@ function checkAgain(
   const { test, number, line, columns, refuse } = options;
   if (line !== undefined) {
     refuse(
-      `expected each image of ${
+      `expected each image${
         titleOf(test)
       } once but found ${row.path} in line ${line} and in line ${row.line}; leave one out, or name the seeds in a column seed`,
     );
@@ -179,7 +181,7 @@ function finish(
     for (let i = 0; i < items.length; i++) {
       if (lines[i] !== undefined) continue;
       refuse(
-        `expected every seed to score the same images of ${titleOf(test)} but found none of ${
+        `expected every seed to score the same images${titleOf(test)} but found none of ${
           items[i].path
         } (line ${lineOf(test, i)}) by seed ${seed || '""'}; score it too, or leave it out`,
       );
@@ -208,6 +210,7 @@ function finish(
   return {
     ...{ set, split, perturbation },
     items: withPersons(test),
+    lines: Uint32Array.from(items, (_, i) => lineOf(test, i)!),
     seeds: [...seeds.keys()],
     scores: [...seeds.values()].map(({ scores }) => Float64Array.from(scores)),
     groups: new Map(columns.map((name, i) => [name, test.groups[i]])),
@@ -221,9 +224,10 @@ function withPersons({ items, persons }: Building): readonly ScoredItem[] {
   return items.map((item, row) => ({ ...item, identities: lists.get(persons[row])! }));
 }
 
-/** What a test is called in messages. */
+/** Which test it is, for messages: ` of faces test`; nothing where the file does not say that. */
 function titleOf({ set, split, perturbation }: Building): string {
-  return [set, split, perturbation === "none" ? "" : perturbation].filter((part) => part !== "").join(" ");
+  const parts = [set, split, perturbation === "none" ? "" : perturbation].filter((part) => part !== "");
+  return parts.length === 0 ? "" : ` of ${parts.join(" ")}`;
 }
 
 /** A video's name among all of its test. */

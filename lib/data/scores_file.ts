@@ -14,14 +14,17 @@ import { createScoreTests, type ScoreTest, type ScoreTests } from "./score_tests
 export type ScoresFile = {
   /** In the order in which they are met. */
   readonly tests: readonly ScoreTest[];
+  /** A column of paths that is empty in every row counts as none. */
   readonly columns: ScoreColumns;
-  /** What a reader must know of how the file was read. */
+  /** Columns that are known as groups by their names, and have too many to be any. */
+  readonly largeColumns: readonly string[];
+  /** What a reader of the numbers must know of how the file was read. */
   readonly warnings: readonly string[];
 };
 
 /** How a file of scores is read. */
 export type ScoresFileOptions = {
-  /** The set of rows that name none. */
+  /** The set of rows that name none; may be empty. */
   readonly set: string;
   /** Columns to measure fairness by, in any case, beside those that are known by their names. */
   readonly groups?: readonly string[];
@@ -33,7 +36,7 @@ export type ScoresFileOptions = {
 };
 
 /** More groups than this in one column are values, such as years or names. */
-const MOST_GROUPS = 100;
+export const MOST_GROUPS = 100;
 
 /** The sigmoid of a logit above this is 1, so that such logits tie. */
 const LAST_LOGIT = 36;
@@ -53,7 +56,7 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
   };
   let columns: ScoreColumns | undefined;
   let tests: ScoreTests | undefined;
-  let [rows, tied] = [0, 0];
+  let [rows, tied, paths] = [0, 0, 0];
   const word = interned();
   for await (const { line, values } of csvRows(path, { what: "the scores", lowerCase: true })) {
     columns ??= scoreColumns(Object.keys(values), { file: path, groups });
@@ -74,7 +77,8 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
     const score = scoreIn(values[columns.score], { line, logits, refuse });
     if (logits && score > LAST_LOGIT) tied++;
     const [image, video] = [valueOf(columns.path), valueOf(columns.video)];
-    if (image === "" && video === "") {
+    if (image !== "") paths++;
+    else if (video === "") {
       refuse(`expected a path or a video in line ${line} but found neither; name the image or its video`);
     }
     tests.add({
@@ -111,13 +115,17 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
       ...test,
       groups: new Map([...test.groups].filter(([name]) => !large.includes(name))),
     })),
-    columns: { ...columns, groups: columns.groups.filter((name) => !large.includes(name)) },
+    columns: {
+      ...columns,
+      path: paths > 0 ? columns.path : undefined,
+      groups: columns.groups.filter((name) => !large.includes(name)),
+    },
+    largeColumns: large,
     warnings: [
       ...(logits
         ? ["The scores are logits: every number is of the probabilities that the sigmoid made."]
         : []),
       ...(tied > 0 ? [`${tied} logits above ${LAST_LOGIT} are 1 as probabilities, so that they tie.`] : []),
-      ...large.map((name) => `The column ${name} is not used: it has more than ${MOST_GROUPS} groups.`),
     ],
   };
 }

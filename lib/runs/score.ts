@@ -5,11 +5,11 @@
  */
 import { basename, dirname, extname, join } from "node:path";
 import { takeBreath } from "../base/breath.ts";
+import { fileSha256 } from "../base/checksum.ts";
 import { InputError } from "../base/errors.ts";
 import { checkWritable, exists } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
-import type { ScoreColumns } from "../data/score_columns.ts";
-import { readScores } from "../data/scores_file.ts";
+import { MOST_GROUPS, readScores, type ScoresFile } from "../data/scores_file.ts";
 import type { ScoredItem, ScoreTest } from "../data/score_tests.ts";
 import { splitNamed } from "../data/layouts/vocabulary.ts";
 import { tooFewGroups } from "../metrics/intervals/bootstrap.ts";
@@ -86,6 +86,7 @@ export async function scoreFile(path: string, options: ScoreOptions = {}): Promi
     ...{ set: name, groups: options.groups, logits, signal: stop.signal },
     onProgress: (done) => report({ type: "progress", task: `Reading ${path}`, unit: "rows", done, total: 0 }),
   });
+  const scoresSha256 = await fileSha256(path); // by which what compares this report knows whether the file is the same
   await using owner = await ownResults(folder);
   const unlocked = unlockedNote(folder, owner);
   if (unlocked) report({ type: "warning", message: unlocked });
@@ -102,13 +103,16 @@ export async function scoreFile(path: string, options: ScoreOptions = {}): Promi
     createdAt: new Date().toISOString(),
     demo: false,
     head: detector ?? "not named",
-    config: { scores: path, detector, threshold, videoScore: how, logits, groups: read.columns.groups },
+    config: {
+      ...{ scores: path, scoresSha256, detector, threshold },
+      ...{ videoScore: how, logits, groups: read.columns.groups },
+    },
     data: summariesOf(read.tests),
     history: [],
     results,
     warnings: [
       ...read.warnings,
-      ...unusedColumns(read.columns),
+      ...unusedColumns(read),
       ...results.flatMap(warningsOf),
     ],
   };
@@ -167,10 +171,13 @@ function summariesOf(tests: readonly ScoreTest[]): DataSummary[] {
   });
 }
 
-function unusedColumns({ unused }: ScoreColumns): string[] {
-  return unused.length === 0
-    ? []
-    : [`Columns that are not used: ${unused.join(", ")}; --group NAME compares groups by one.`];
+function unusedColumns({ columns: { unused }, largeColumns }: ScoresFile): string[] {
+  return [
+    ...largeColumns.map((name) => `The column ${name} is not used: it has more than ${MOST_GROUPS} groups.`),
+    ...(unused.length === 0
+      ? []
+      : [`Columns that are not used: ${unused.join(", ")}; --group NAME compares groups by one.`]),
+  ];
 }
 
 /** What a test's numbers may not be read without. */

@@ -20,6 +20,7 @@ Deno.test("readScores() takes a path, a label and a score, in any case, and each
   const [{ scores, ...test }] = tests;
   assertEquals(test, {
     ...{ set: "faces", split: "", perturbation: "none", seeds: [""], groups: new Map() },
+    lines: Uint32Array.of(2, 3),
     items: [
       { label: 0, path: "a.png", video: "a.png", method: "" },
       { label: 1, path: "b.png", video: "b.png", method: "" },
@@ -54,6 +55,13 @@ Deno.test("readScores() keeps videos of one name apart by class and method, and 
     ...["1 1 youtube", "1 1 swap", "1 1 swap", "1 1 blend"],
   ]);
   assertEquals(scores[1], Float64Array.of(0.5, 0.6, 0.7, 0.8));
+});
+
+Deno.test("readScores() has no column of paths where none of its cells names one, and the first line of each item", async () => {
+  const { columns, tests: [{ lines }] } = await read(
+    "path,video,label,score,seed\n,a,0,0,1\n,a,0,0,2\n,b,1,1,2\n,b,1,1,1\n",
+  );
+  assertEquals([columns.path, columns.video, lines], [undefined, "video", Uint32Array.of(2, 5)]);
 });
 
 Deno.test("readScores() takes the names of persons, and none where no row has any", async () => {
@@ -119,8 +127,8 @@ Deno.test("readScores() leaves out a known column of more than a hundred groups,
   const text = `path,label,score,age\n${
     Array.from({ length: 101 }, (_, i) => `${i},0,0.5,${i}`).join("\n")
   }\n`;
-  const { tests: [{ groups }], warnings } = await read(text);
-  assertEquals([groups.size, warnings], [0, ["The column age is not used: it has more than 100 groups."]]);
+  const { tests: [{ groups }], columns, largeColumns } = await read(text);
+  assertEquals([groups.size, columns.groups, largeColumns], [0, [], ["age"]]);
   await assertRejects(
     () => read(text, { groups: ["age"] }),
     InputError,

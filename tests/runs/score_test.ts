@@ -146,11 +146,22 @@ Deno.test("score writes a report beside the file, another one beside that, and n
     const file = join(root, "mine.csv");
     await writeFiles(root, { "mine.csv": table, "bad.csv": "path,label,score\na.png,0,nan\n" });
     const cli = (...args: string[]) => commandLine(["score", ...args], { cache: join(root, "cache") });
-    const { code, out, err } = await cli(file, "--detector", "Xception");
+    const { code, out, err } = await cli(
+      file,
+      "--detector",
+      "Xception",
+      "--group",
+      "group",
+      "--group",
+      "method",
+    );
     assertEquals([code, err], [0, ""]);
     for (const title of ["Results", "By group", "Widest gaps between groups"]) {
       assert(out.includes(`\n${title}\n`), out);
     }
+    assertEquals((await jsonOf(join(root, "mine-report"))).results[0].groups!.map(({ column }) => column), [
+      ...["group", "method"],
+    ]);
     const folder = join(root, "mine-report");
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [
       "metrics.json",

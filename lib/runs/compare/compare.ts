@@ -5,6 +5,7 @@
  */
 import { takeBreath } from "../../base/breath.ts";
 import { InputError } from "../../base/errors.ts";
+import type { ScoreTest } from "../../data/score_tests.ts";
 import { tooFewGroups } from "../../metrics/intervals/bootstrap.ts";
 import { metrics } from "../../metrics/metrics/mod.ts";
 import type { ComparedTest, Comparison, FigureBeside } from "../../report/comparison.ts";
@@ -14,21 +15,21 @@ import { standing } from "../../report/standing.ts";
 import { compressionOf, type Input, methodsOf, readInputs, specOf } from "./inputs.ts";
 import { type Matched, matchVideos } from "./match.ts";
 import { measureInputs, measurePairs } from "./measure.ts";
-import type { ScoredTest } from "./scores.ts";
 
 /** A test of an input under the name by which it is compared. */
 type NamedTest = {
   readonly set: string;
   readonly split: string;
   readonly input: Input;
-  readonly test: ScoredTest;
+  readonly test: ScoreTest;
 };
 
 /**
  * Compares what is scored in folders of runs and CSV files, on the tests without perturbation that at least two of them share; one
  * alone is only held beside the published figures.
  *
- * @param paths folders with `metrics.json` and `predictions.csv`, or CSV files as {@link readScores} takes them
+ * @param paths folders of runs or of reports of scores, or CSV files as {@link scoreFile} takes them
+ * @param options.logits those of the files whose scores are logits, of which the sigmoid makes probabilities; none unless given
  * @throws {InputError} when one cannot be read, none is given, they share no test, or two call one video real and fake
  * @throws {Error} the signal's reason
  *
@@ -47,13 +48,13 @@ type NamedTest = {
  */
 export async function compareScores(
   paths: readonly string[],
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { logits, signal }: { readonly logits?: readonly string[]; readonly signal?: AbortSignal } = {},
 ): Promise<Comparison> {
   if (paths.length === 0) {
     throw new InputError("Cannot compare: expected folders of runs or CSV files of scores but found none");
   }
-  const inputs = await readInputs(paths);
-  const warnings: string[] = [];
+  const inputs = await readInputs(paths, { logits, signal });
+  const warnings = inputs.flatMap(({ file, warnings }) => warnings.map((text) => `${file}: ${text}`));
   const named = nameTests(inputs, warnings);
   const tests: ComparedTest[] = [];
   for (const same of groupTests(named)) {
@@ -90,21 +91,21 @@ function nameTests(inputs: readonly Input[], warnings: string[]): NamedTest[] {
   const clean = inputs.flatMap((input) =>
     input.tests.filter(({ perturbation }) => perturbation === "none").map((test) => ({ input, test }))
   );
-  const told = clean.filter(({ test }) => test.set !== undefined);
+  const told = clean.filter(({ test }) => test.set !== "");
   return clean.map(({ input, test }) => {
     const { set, split } = test;
-    if (set !== undefined && split !== undefined) return { input, test, set, split };
+    if (set !== "" && split !== "") return { input, test, set, split };
     const others = new Map(
       told.filter((other) =>
-        other.input !== input && (set === undefined || other.test.set === set) &&
-        (split === undefined || other.test.split === split)
-      ).map(({ test: { set = "", split = "" } }) => [JSON.stringify([set, split]), { set, split }]),
+        other.input !== input && (set === "" || other.test.set === set) &&
+        (split === "" || other.test.split === split)
+      ).map(({ test: { set, split } }) => [JSON.stringify([set, split]), { set, split }]),
     );
-    if (others.size !== 1) return { input, test, set: set ?? "scores", split: split ?? "" };
+    if (others.size !== 1) return { input, test, set: set || "scores", split };
     const [only] = others.values();
-    if (set !== only.set || (split ?? "") !== only.split) {
+    if (set !== only.set || split !== only.split) {
       warnings.push(
-        `${input.file} does not say its ${set === undefined ? "set" : "split"}: taken for ${nameOf(only)}`,
+        `${input.file} does not say its ${set === "" ? "set" : "split"}: taken for ${nameOf(only)}`,
       );
     }
     return { input, test, ...only };
@@ -132,7 +133,7 @@ function compareTest(same: readonly NamedTest[], warnings: string[]): ComparedTe
   const [{ set, split }] = same;
   const name = nameOf({ set, split });
   const matched = matchVideos(
-    same.map(({ input, test }) => ({ name: input.name, file: input.file, test })),
+    same.map(({ input: { name, file, hasPaths }, test }) => ({ name, file, test, hasPaths })),
   );
   const names = same.map(({ input }) => input.name);
   const fake = matched.labels.filter((label) => label === 1).length;
@@ -184,7 +185,7 @@ function figuresBeside(
   const [{ set, split }] = same;
   const specs = same.map(({ input }) => input.report && specOf(input.report, set));
   const knowns = same.flatMap(({ input, test }, i): KnownSet[] => {
-    const methods = test.set === undefined ? [] : methodsOf(input.tests, set);
+    const methods = test.set === "" ? [] : methodsOf(input.tests, set);
     const known = publishedSetOf({ name: set, layout: specs[i]?.layout, methods });
     return known ? [known] : [];
   });

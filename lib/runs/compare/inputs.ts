@@ -4,37 +4,68 @@
  * @module
  */
 import { basename, dirname, extname, join, resolve } from "node:path";
+import { fileSha256 } from "../../base/checksum.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { decodeText, exists, nothingAt } from "../../base/files.ts";
+import type { ScoreTest } from "../../data/score_tests.ts";
+import { readScores } from "../../data/scores_file.ts";
 import { type LayoutSpec, parseSpec } from "../../data/spec.ts";
 import type { ComparedInput } from "../../report/comparison.ts";
 import { publishedSetOf, type TrainingSet } from "../../report/published.ts";
 import type { ScoreReport } from "../../report/report.ts";
 import { parseMetricsJson } from "../../report/schema.ts";
-import { readScores, type ScoredTest } from "./scores.ts";
 
 /** An input with its scores, and what its report says. */
 export type Input = ComparedInput & {
   /** The file of its scores. */
   readonly file: string;
-  readonly tests: readonly ScoredTest[];
+  /** Their sets and splits are "" where the file does not say them. */
+  readonly tests: readonly ScoreTest[];
+  /** Whether the file's rows name images. */
+  readonly hasPaths: boolean;
+  /** How the file was read. */
+  readonly warnings: readonly string[];
   /** Missing for a file of scores alone. */
   readonly report?: ScoreReport;
+};
+
+/** A detector's scores of one test. */
+export type ScoredBy = {
+  /** The detector's name. */
+  readonly name: string;
+  /** The file of its scores, for messages. */
+  readonly file: string;
+  readonly test: ScoreTest;
+  /** Whether its rows name images; else each is a frame of its video. */
+  readonly hasPaths: boolean;
+};
+
+/** How inputs are read. */
+type InputOptions = {
+  /** Files whose scores are logits. */
+  readonly logits?: readonly string[];
+  readonly signal?: AbortSignal;
 };
 
 /**
  * Reads what is compared.
  *
- * @param paths folders with `predictions.csv` and `metrics.json`, or CSV files
- * @throws {InputError} when nothing is there, a folder has no such files, or they cannot be read
+ * @param paths folders with `metrics.json` and, beside it or where that says, the scores; or CSV files
+ * @throws {InputError} when nothing is there, a folder has no such files, they cannot be read, or have changed since the report
  */
-export async function readInputs(paths: readonly string[]): Promise<Input[]> {
+export async function readInputs(paths: readonly string[], options: InputOptions = {}): Promise<Input[]> {
   const inputs: Input[] = [];
-  for (const path of paths) inputs.push(await readInput(path));
+  for (const path of paths) inputs.push(await readInput(path, options));
+  for (const each of options.logits ?? []) {
+    if (inputs.some(({ path, file }) => path === each && file === each)) continue;
+    throw new InputError(
+      `Cannot compare: expected --logits to name a CSV file of those that are compared but found ${each}`,
+    );
+  }
   return inputs.map((input, i) => ({ ...input, name: nameAmong(inputs, i) }));
 }
 
-async function readInput(path: string): Promise<Input> {
+async function readInput(path: string, { logits = [], signal }: InputOptions): Promise<Input> {
   const info = await Deno.stat(path).catch((error) => {
     throw new InputError(
       `Cannot compare ${path}: expected a run's folder or a CSV file of scores but found ${
@@ -43,30 +74,66 @@ async function readInput(path: string): Promise<Input> {
     );
   });
   // The scores of a run are the run's, whichever way they are named.
-  const isOfRun = !info.isDirectory && basename(path) === "predictions.csv" &&
-    await exists(join(dirname(path), "metrics.json"));
+  const isOfRun = !info.isDirectory && basename(path) === predictionsName &&
+    await exists(join(dirname(path), metricsName));
   const folder = info.isDirectory ? path : isOfRun ? dirname(path) : undefined;
   if (folder === undefined) {
-    return { name: basename(path, extname(path)), path, file: path, tests: await readScores(path) };
+    const read = await scoresIn(path, { logits: logits.includes(path), signal });
+    return { name: basename(path, extname(path)), path, ...read };
   }
-  const file = join(folder, "predictions.csv");
-  for (const name of ["metrics.json", "predictions.csv"]) {
-    if (await exists(join(folder, name))) continue;
-    throw new InputError(
-      `Cannot compare ${folder}: expected the results of a finished test but found no ${name} in it; evaluate writes it`,
-    );
-  }
-  const report = await readReport(join(folder, "metrics.json"));
-  const tests = await readScores(file);
+  if (!(await exists(join(folder, metricsName)))) throw noResults(folder, metricsName);
+  const report = await readReport(join(folder, metricsName));
+  const file = await scoresFileOf(report, folder);
+  const read = await scoresIn(file, { logits: report.config.logits === true, signal });
   return {
     name: report.name,
     path: folder,
-    file,
-    detector: report.encoder === undefined ? report.head : `${report.head}, ${report.encoder}`,
-    trainedOn: trainedOn(report, tests),
-    tests,
+    detector: detectorOf(report),
+    trainedOn: trainedOn(report, read.tests),
     report,
+    ...read,
   };
+}
+
+async function scoresIn(
+  file: string,
+  options: { readonly logits: boolean; readonly signal?: AbortSignal },
+): Promise<Pick<Input, "file" | "tests" | "hasPaths" | "warnings">> {
+  const { tests, columns, warnings } = await readScores(file, { set: "", ...options });
+  return { file, tests, hasPaths: columns.path !== undefined, warnings };
+}
+
+const metricsName = "metrics.json";
+const predictionsName = "predictions.csv";
+
+/** The scores that a report is of: those beside it, or for a report of another program's the user's file, as it was. */
+async function scoresFileOf({ config }: ScoreReport, folder: string): Promise<string> {
+  const beside = join(folder, predictionsName);
+  if (await exists(beside)) return beside;
+  const { scores, scoresSha256 } = config;
+  if (typeof scores !== "string") throw noResults(folder, predictionsName);
+  // Both may have moved together.
+  const places = [...new Set([scores, join(dirname(resolve(folder)), basename(scores))])];
+  const found: string[] = [];
+  for (const place of places) if (await exists(place)) found.push(place);
+  for (const place of found) if (await fileSha256(place) === scoresSha256) return place;
+  throw new InputError(
+    `Cannot compare ${folder}: expected the scores that its report is of but found ${
+      found.length > 0 ? `that ${found[0]} has changed since` : `nothing at ${scores}`
+    }; score the file again, or compare the CSV file itself`,
+  );
+}
+
+function noResults(folder: string, name: string): InputError {
+  return new InputError(
+    `Cannot compare ${folder}: expected the results of a finished test but found no ${name} in it; evaluate writes it`,
+  );
+}
+
+/** The detector in words; undefined where a report of another program's scores does not name it. */
+function detectorOf({ head, encoder, backend, config }: ScoreReport): string | undefined {
+  if (backend === undefined && config.detector === undefined) return undefined;
+  return encoder === undefined ? head : `${head}, ${encoder}`;
 }
 
 async function readReport(path: string): Promise<ScoreReport> {
@@ -111,16 +178,16 @@ export function compressionOf({ config }: ScoreReport, spec: LayoutSpec | undefi
 }
 
 /** The methods and origins of a set's videos, by its scores. */
-export function methodsOf(tests: readonly ScoredTest[], name: string): string[] {
+export function methodsOf(tests: readonly ScoreTest[], name: string): string[] {
   return [
     ...new Set(
-      tests.filter(({ set }) => set === name).flatMap(({ runs }) => runs[0].map(({ method }) => method)),
+      tests.filter(({ set }) => set === name).flatMap(({ items }) => items.map(({ method }) => method)),
     ),
   ];
 }
 
 /** What a run was trained on, as far as its report says; undefined for another program's scores. */
-function trainedOn(report: ScoreReport, tests: readonly ScoredTest[]): TrainingSet | undefined {
+function trainedOn(report: ScoreReport, tests: readonly ScoreTest[]): TrainingSet | undefined {
   if (report.backend === undefined) return undefined; // not a run of ours
   if (report.demo) return { set: "demo" };
   const name = report.results.find(({ kind }) => kind === "within")?.set ?? report.config.set;

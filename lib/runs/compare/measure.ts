@@ -6,7 +6,7 @@
 import { compareAucs } from "../../metrics/compare/aucs.ts";
 import { compareByBootstrap } from "../../metrics/compare/by_bootstrap.ts";
 import { evaluateScores } from "../../metrics/evaluate.ts";
-import { bootstrapIntervals } from "../../metrics/intervals/bootstrap.ts";
+import { bootstrapIntervals, resamplesFor } from "../../metrics/intervals/bootstrap.ts";
 import type { BootstrapDifference, InputResult, PairResult } from "../../report/comparison.ts";
 import type { Matched } from "./match.ts";
 
@@ -21,7 +21,9 @@ export function measureInputs(
       input,
       metrics: all[0],
       ...(all.length > 1 ? { runs: all } : {}),
-      interval: bootstrapIntervals(labels, scores[i][0], { groups: persons }).auc,
+      interval:
+        bootstrapIntervals(labels, scores[i][0], { groups: persons, samples: resamplesFor(labels.length) })
+          .auc,
       leftOut: leftOut[i],
     };
   });
@@ -41,7 +43,8 @@ function measurePair(
   [first, second]: readonly [number, number],
 ): Omit<PairResult, "first" | "second" | "holm"> {
   const [a, b] = [scores[first][0], scores[second][0]];
-  const differ = (groups?: readonly string[]) => compareByBootstrap(labels, a, b, { groups });
+  const differ = (groups?: readonly string[]) =>
+    compareByBootstrap(labels, a, b, { groups, samples: resamplesFor(labels.length) });
   const part = ({ interval, units, samples }: BootstrapDifference) => ({ interval, units, samples });
   const videos = differ();
   const fakes = labels.filter((label) => label === 1).length;

@@ -5,6 +5,7 @@ import { evaluateScores } from "../../../lib/metrics/evaluate.ts";
 import { videoScores } from "../../../lib/metrics/levels.ts";
 import { metricsJson, predictionsCsv } from "../../../lib/report/report.ts";
 import { compareScores } from "../../../lib/runs/compare/compare.ts";
+import { scoreFile } from "../../../lib/runs/score.ts";
 import { makeReport } from "../../report/made_report.ts";
 
 const root = await Deno.makeTempDir();
@@ -128,4 +129,85 @@ Deno.test("compareScores() names runs of one name by their folders, and refuses 
   await assertRejects(() => compareScores([one]), InputError, "but found no predictions.csv in it");
   await assertRejects(() => compareScores([join(root, "none")]), InputError, "but found nothing there");
   await assertRejects(() => compareScores([]), InputError, "Cannot compare: expected folders of runs");
+});
+
+/** Forty images of two files, the second's scores those of the first as logits. */
+async function writeImages(
+  name: string,
+  options: { logits?: boolean; persons?: boolean } = {},
+): Promise<string> {
+  const { logits = false, persons = false } = options;
+  const file = join(root, name);
+  const rows = Array.from({ length: 40 }, (_, i) => {
+    const score = (0.5 * (i % 2) + ((i * 7) % 41 + 1) / 42) / 1.6;
+    const cells = [`${i}.png`, i % 2 ? "Fake" : "real", logits ? Math.log(score / (1 - score)) : score];
+    return [...cells, ...(persons ? [`p${i >> 1}|p${(i >> 1) + Number(i < 8)}`] : [])].join(",");
+  });
+  await Deno.writeTextFile(file, [`Image Path,Target,score${persons ? ",persons" : ""}`, ...rows].join("\n"));
+  return file;
+}
+
+Deno.test("compareScores() takes what score takes: labels in words, AI-Face's header, names of persons, and logits", async () => {
+  const [plain, logits] = [
+    await writeImages("plain.csv", { persons: true }),
+    await writeImages("logits.csv", { logits: true }),
+  ];
+  await assertRejects(() => compareScores([plain, logits]), InputError, "give --logits");
+  const { tests: [test], warnings } = await compareScores([plain, logits], { logits: [logits] });
+  assertEquals([test.level, test.real, test.fake, test.drawn], ["image", 20, 20, "persons"]);
+  // Pairs 0 to 4 are joined by a chain, the other fifteen are groups of their own.
+  assertEquals(test.pairs[0].byPersons!.units, 16);
+  assertEquals(test.pairs[0].difference, 0);
+  assertEquals(warnings, [
+    `${logits}: The scores are logits: every number is of the probabilities that the sigmoid made.`,
+  ]);
+  await assertRejects(
+    () => compareScores([plain], { logits: [logits] }),
+    InputError,
+    `Cannot compare: expected --logits to name a CSV file of those that are compared but found ${logits}`,
+  );
+});
+
+Deno.test("compareScores() finds the file that a report of scores is of, and refuses one that has changed or is gone", async () => {
+  const file = await writeImages("scored.csv", { logits: true });
+  await scoreFile(file, { detector: "Xception", logits: true });
+  const folder = join(root, "scored-report");
+  const { inputs: [input, other], tests: [test] } = await compareScores([
+    folder,
+    await writeImages("same.csv"),
+  ]);
+  assertEquals([input.name, input.detector, input.path], ["Xception", "Xception", folder]);
+  assertEquals([other.detector, input.trainedOn], [undefined, undefined]);
+  assertEquals(test.pairs[0].difference, 0);
+
+  const moved = join(root, "moved");
+  await Deno.mkdir(moved);
+  await Deno.rename(folder, join(moved, "report"));
+  await Deno.rename(file, join(moved, "scored.csv"));
+  const { tests: [again] } = await compareScores([join(moved, "report")]);
+  assertEquals(again.inputs[0].metrics, test.inputs[0].metrics);
+  await Deno.writeTextFile(join(moved, "scored.csv"), "41.png,fake,1\n", { append: true });
+  await assertRejects(
+    () => compareScores([join(moved, "report")]),
+    InputError,
+    `but found that ${
+      join(moved, "scored.csv")
+    } has changed since; score the file again, or compare the CSV file itself`,
+  );
+  await Deno.remove(join(moved, "scored.csv"));
+  await assertRejects(
+    () => compareScores([join(moved, "report")]),
+    InputError,
+    `but found nothing at ${file};`,
+  );
+});
+
+Deno.test("compareScores() refuses a seed that left an image out, with its line", async () => {
+  const file = join(root, "seeds.csv");
+  await Deno.writeTextFile(file, "path,label,score,seed\na,0,0.1,1\nb,1,0.9,1\na,0,0.2,2\n");
+  await assertRejects(
+    () => compareScores([file]),
+    InputError,
+    "but found none of b (line 3) by seed 2; score it too, or leave it out",
+  );
 });

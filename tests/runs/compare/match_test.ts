@@ -1,14 +1,30 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { InputError } from "../../../lib/base/errors.ts";
-import { matchVideos, type ScoredBy } from "../../../lib/runs/compare/match.ts";
-import type { ScoredRow } from "../../../lib/runs/compare/scores.ts";
+import type { ScoredBy } from "../../../lib/runs/compare/inputs.ts";
+import { matchVideos } from "../../../lib/runs/compare/match.ts";
 
-type Given = Partial<ScoredRow> & Pick<ScoredRow, "label" | "score">;
+/** A row of a file, which names an image, a video, or both. */
+type Given = {
+  readonly label: 0 | 1;
+  readonly score: number;
+  readonly path?: string;
+  readonly video?: string;
+  readonly method?: string;
+  readonly persons?: string;
+};
 
 /** A detector's scores, its lines numbered as in a file with a header. */
-function scored(name: string, ...seeds: Given[][]): ScoredBy {
-  const runs = seeds.map((rows) => rows.map((row, i) => ({ method: "", line: i + 2, ...row })));
-  return { name, file: `${name}.csv`, test: { perturbation: "none", runs } };
+function scored(name: string, rows: readonly Given[]): ScoredBy {
+  const items = rows.map(({ label, method = "", path, video = path!, persons }) => ({
+    ...{ label, method, path: path ?? video, video },
+    ...(rows.some((row) => row.persons) ? { identities: persons ? persons.split("|") : [] } : {}),
+  }));
+  const test = {
+    ...{ set: "", split: "", perturbation: "none", items, seeds: [""], groups: new Map() },
+    lines: Uint32Array.from(rows, (_, i) => i + 2),
+    scores: [Float64Array.from(rows, ({ score }) => score)],
+  };
+  return { name, file: `${name}.csv`, test, hasPaths: rows.some(({ path }) => path !== undefined) };
 }
 
 const real = (video: string, score: number, path?: string): Given => ({ label: 0, video, score, path });
@@ -62,13 +78,18 @@ Deno.test("matchVideos() is at image level where every image is a video of its o
 });
 
 Deno.test("matchVideos() knows the persons by the file that tells them; other videos are groups of their own", () => {
-  const rows = [{ ...real("a", 0), persons: "p" }, { ...fake("b", 1), persons: "p" }, fake("c", 1)];
-  const { persons } = matchVideos([
-    scored("a", [real("a", 0), fake("b", 1), fake("c", 1)]),
-    scored("b", rows),
-  ]);
-  assertEquals(persons!.slice(0, 2), ["persons p", "persons p"]);
-  assertEquals(new Set(persons).size, 2);
+  const rows = [
+    { ...real("a", 0), persons: "p" },
+    { ...fake("b", 1), persons: "p|q" },
+    { ...fake("c", 1), persons: "q" },
+    fake("d", 1),
+  ];
+  const bare = scored("a", rows.map(({ persons: _, ...row }: Given) => row));
+  const { persons } = matchVideos([bare, scored("b", rows)]);
+  // The second joins the first and the third.
+  assertEquals(persons!.map((person) => persons!.indexOf(person)), [0, 0, 0, 3]);
+  const apart = rows.map((row, i) => ({ ...row, persons: `${i}` }));
+  assertEquals(matchVideos([bare, scored("b", apart)]).persons, undefined);
 });
 
 Deno.test("matchVideos() refuses a video or an image that one file calls real and another fake, with both lines", () => {
@@ -82,17 +103,14 @@ Deno.test("matchVideos() refuses a video or an image that one file calls real an
     InputError,
     "Cannot compare the image 1.png: expected one label but found 0 in line 2 of a.csv and 1 in line 2 of b.csv",
   );
-  // A fake that is named as its original is another video.
-  const both = scored("a", [real("x", 0), fake("x", 1)]);
-  assertEquals(matchVideos([both, scored("b", [fake("x", 1)])]).leftOut, [1, 0]);
+  // A fake that is named as its original is another video, whichever file has both.
+  const [both, one, other] = [[real("x", 0), fake("x", 1)], [real("x", 0), real("y", 0)], [fake("x", 1)]];
+  assertEquals(matchVideos([scored("a", both), scored("b", other)]).leftOut, [1, 0]);
+  const three = [scored("a", one), scored("b", both), scored("c", [...other, real("y", 0)])];
+  assertThrows(() => matchVideos(three), InputError, "expected videos that all have scored but found none");
 });
 
-Deno.test("matchVideos() refuses seeds of other videos, and files without a video in common", () => {
-  assertThrows(
-    () => matchVideos([scored("a", [real("x", 0), fake("y", 1)], [real("x", 0), fake("z", 1)])]),
-    InputError,
-    "Cannot compare a.csv: expected the same videos in each seed but found others in seed 2",
-  );
+Deno.test("matchVideos() refuses files without a video in common", () => {
   assertThrows(
     () => matchVideos([scored("a", [real("x", 0)]), scored("b", [real("/data/x", 0)])]),
     InputError,
