@@ -137,6 +137,12 @@ export type DataSummary = {
   readonly fake: number;
   readonly videos: number;
   readonly skipped: number;
+  /** The layout that a distributed set was read in, by its name; missing for a folder of each class, manifests and older reports. */
+  readonly layout?: string;
+  /** `raw`, `c0`, `c23` or `c40`; missing where nothing said it. */
+  readonly compression?: string;
+  /** Of a test, whether its videos are by the set's official list; missing where the layout has none. */
+  readonly officialSplit?: boolean;
 };
 
 /** All that is known of a finished run, as it lies in metrics.json. */

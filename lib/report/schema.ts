@@ -270,6 +270,11 @@ const dataSummary = z.looseObject(
     fake: count.describe("fake images"),
     videos: count,
     skipped: count.describe("files that could not be used"),
+    layout: z.string().optional().describe("the layout that a distributed set was read in, such as ffpp"),
+    compression: z.string().optional().describe("raw, c0, c23 or c40; missing where nothing said it"),
+    officialSplit: z.boolean().optional().describe(
+      "of a test, whether its videos are by the set's official list; missing where the layout has none",
+    ),
   } satisfies Shape<DataSummary>,
 ).meta({
   id: "DataSummary",

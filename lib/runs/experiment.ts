@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { isDemo, type RunConfig } from "./config/config.ts";
 import { cropOf } from "../data/prepared.ts";
 import type { TaskOptions } from "../base/task.ts";
+import type { SetReading } from "../data/layouts/layout.ts";
 import type { Sample, SkippedFile, TestSet } from "../data/sample.ts";
 import type { ImageFacts } from "../images/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/audit/leaks.ts";
@@ -110,7 +111,10 @@ export async function loadExperiment(
     skipped,
     warnings,
     data: named.filter(({ samples }) => samples.length > 0).map(({ set, split, samples }) =>
-      summary(samples, { set, split, skipped })
+      summary(samples, {
+        ...{ set, split, skipped },
+        reading: parts.sets.find((read) => read.set === set)?.reading,
+      })
     ),
     digest: digestOf(named.map(({ set, split, samples }) => [set, split, samples])),
     digests: new Map([...facts].map(([path, { digest }]) => [path, digest])),
@@ -258,9 +262,15 @@ async function inspect(
 
 function summary(
   samples: readonly Sample[],
-  options: { readonly set: string; readonly split: string; readonly skipped: readonly SkippedFile[] },
+  options: {
+    readonly set: string;
+    readonly split: string;
+    readonly skipped: readonly SkippedFile[];
+    /** Of a set as it is distributed. */
+    readonly reading?: SetReading;
+  },
 ): DataSummary {
-  const { set, split, skipped } = options;
+  const { set, split, skipped, reading } = options;
   const fake = samples.filter(({ label }) => label === 1).length;
   return {
     set,
@@ -269,6 +279,11 @@ function summary(
     fake,
     videos: new Set(samples.map(({ label, video, path }) => `${label} ${video ?? path}`)).size,
     skipped: skipped.filter((file) => file.set === set && file.split === split).length,
+    ...(reading && {
+      layout: reading.kind,
+      compression: reading.compression,
+      officialSplit: split === "test" ? reading.isOfficialSplit : undefined,
+    }),
   };
 }
 

@@ -90,6 +90,11 @@ Deno.test("loadExperiment() trains on FaceForensics++ and tests on Celeb-DF by t
     ["ffpp", "test", 8, 16],
     ["celebdf", "test", 4, 4],
   ]);
+  assertEquals(data.map(({ layout, compression, officialSplit }) => [layout, compression, officialSplit]), [
+    ...["train", "val"].map(() => ["ffpp", "c23", undefined]),
+    ["ffpp", "c23", false], // its lists are shorter than the official ones
+    ["celeb-df-v2", undefined, false],
+  ]);
   assertEquals(new Set(train.map(({ method }) => method)), new Set(["youtube", "Deepfakes", "FaceSwap"]));
   const said = events.map((event) => (event.type === "note" ? event.message : "")).join("\n");
   assertStringIncludes(said, "FaceForensics++, c23, splits from splits/*.json");
@@ -179,7 +184,10 @@ Deno.test("loadExperiment() counts what it skips of a set's training part in the
   await writeFiles(root, { "parted/train/fake/trainf0/9.png": "no image" });
   const { data } = await load({ data: `ffpp=${at("ff")},c23`, test: [`parted=${at("parted")},train`] });
   assertEquals(data.filter(({ set }) => set === "parted"), [
-    { set: "parted", split: "test", real: 9, fake: 8, videos: 6, skipped: 1 },
+    {
+      ...{ set: "parted", split: "test", real: 9, fake: 8, videos: 6, skipped: 1 },
+      ...{ layout: "folders", compression: undefined, officialSplit: undefined },
+    },
   ]);
 });
 

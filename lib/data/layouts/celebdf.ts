@@ -88,6 +88,7 @@ async function readCelebDf(
       list ? `test split from ${listName}, 1 is real` : `no ${listName}`
     }`,
     kind: `celeb-df-${version}`,
+    isOfficialSplit: version === "v2" ? inList.size === official.v2.list : undefined,
     root: tree.root,
     videos,
     lists: listFile(tree),

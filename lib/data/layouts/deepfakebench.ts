@@ -148,6 +148,7 @@ async function readDeepfakeBench(path: string, options: Selection = {}): Promise
   return {
     layout: `DeepfakeBench list${compression ? `, ${compression}` : ""}, its splits`,
     kind: "deepfakebench",
+    compression,
     root: dirname(path),
     videos,
     lists: [basename(path)],

@@ -115,7 +115,7 @@ async function readFaceForensics(
   }
   const reals = chosen.filter(({ label }) => label === 0);
   if (reals.length === 0) missing.push(noFolder(options.dfd ? "actors" : "youtube", options));
-  const compression = chosen[0]?.compression;
+  const compression = chosen.find((source) => source.compression !== undefined)?.compression;
   return {
     layout: [
       options.dfd ? "DeepFakeDetection (DFD)" : "FaceForensics++",
@@ -123,6 +123,8 @@ async function readFaceForensics(
       splits ? `splits from ${splits.from}` : "no split files",
     ].join(", "),
     kind: options.dfd ? "dfd" : "ffpp",
+    compression: compression ?? options.compression,
+    isOfficialSplit: options.dfd ? undefined : splits !== undefined && splits.missing.length === 0,
     root: tree.root,
     videos,
     lists: splits?.files ?? [],

@@ -44,6 +44,10 @@ export type SetReading = {
   readonly kind: string;
   /** The layout in words, and what it was told by: `FaceForensics++, c23, splits from splits/*.json`. */
   readonly layout: string;
+  /** What its videos are taken for: `raw`, `c0`, `c23` or `c40`; missing where nothing says it. */
+  readonly compression?: string;
+  /** Whether its splits are by the official list, in full; missing where the layout has none. */
+  readonly isOfficialSplit?: boolean;
   /** Absolute. */
   readonly root: string;
   readonly videos: readonly Video[];

@@ -55,6 +55,7 @@ function selectSplit(
   return {
     ...reading,
     videos,
+    isOfficialSplit: reading.isOfficialSplit && (isTest ? wanted === "test" : spec.split === undefined),
     notes: left === 0 ? reading.notes : [...reading.notes, `${left} videos of other splits are not used`],
   };
 }
@@ -185,6 +186,7 @@ async function dealSet(
     warnings: [...read.warnings, ...warnings],
     reading: {
       ...read.reading,
+      isOfficialSplit: read.reading.isOfficialSplit && has("test"),
       videos: videos.map((video) =>
         isHeldOut(video.split) || video.frames === ""
           ? video

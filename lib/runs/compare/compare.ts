@@ -12,7 +12,8 @@ import type { ComparedTest, Comparison, FigureBeside } from "../../report/compar
 import { type KnownSet, publishedFigures, publishedSetOf } from "../../report/published.ts";
 import { testName } from "../../report/report.ts";
 import { standing } from "../../report/standing.ts";
-import { compressionOf, type Input, methodsOf, readInputs, specOf } from "./inputs.ts";
+import { type Input, readInputs } from "./inputs.ts";
+import { methodsOf, type SetFacts, setFacts } from "./set_facts.ts";
 import { type Matched, matchVideos } from "./match.ts";
 import { measureInputs, measurePairs } from "./measure.ts";
 
@@ -183,23 +184,26 @@ function figuresBeside(
   },
 ): FigureBeside[] {
   const [{ set, split }] = same;
-  const specs = same.map(({ input }) => input.report && specOf(input.report, set));
+  const facts = same.map(({ input }) => input.report ? setFacts(input.report, { set, split }) : {});
   const knowns = same.flatMap(({ input, test }, i): KnownSet[] => {
     const methods = test.set === "" ? [] : methodsOf(input.tests, set);
-    const known = publishedSetOf({ name: set, layout: specs[i]?.layout, methods });
+    const known = publishedSetOf({ name: set, layout: facts[i].layout, methods });
     return known ? [known] : [];
   });
   const known = (["layout", "methods", "name"] as const).map((by) => knowns.find((each) => each.by === by))
     .find((each) => each !== undefined);
   if (!known) return [];
-  const compressions = same.map(({ input }, i) => input.report && compressionOf(input.report, specs[i]));
+  // What one input's report says of the images is so of the others' too: they are the same.
+  const told = <Key extends keyof SetFacts>(key: Key): SetFacts[Key] =>
+    facts.map((each) => each[key]).find((value) => value !== undefined);
   return publishedFigures.filter((figure) => figure.set === known.set).flatMap((figure) => {
     const standings = same.flatMap(({ input }, i) => {
       const found = standing({
         demo,
         known,
         split,
-        compression: compressions[i] ?? compressions.find((each) => each !== undefined),
+        compression: facts[i].compression ?? told("compression"),
+        officialSplit: facts[i].officialSplit ?? told("officialSplit"),
         level: matched.level,
         ...counts,
         frames: matched.frames[i],

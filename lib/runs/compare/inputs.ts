@@ -9,11 +9,10 @@ import { InputError, reasonOf } from "../../base/errors.ts";
 import { decodeText, exists, nothingAt } from "../../base/files.ts";
 import type { ScoreTest } from "../../data/score_tests.ts";
 import { readScores } from "../../data/scores_file.ts";
-import { type LayoutSpec, parseSpec } from "../../data/spec.ts";
 import type { ComparedInput } from "../../report/comparison.ts";
-import { publishedSetOf, type TrainingSet } from "../../report/published.ts";
 import type { ScoreReport } from "../../report/report.ts";
 import { parseMetricsJson } from "../../report/schema.ts";
+import { trainedOn } from "./set_facts.ts";
 
 /** An input with its scores, and what its report says. */
 export type Input = ComparedInput & {
@@ -155,51 +154,4 @@ function nameAmong(inputs: readonly Input[], i: number): string {
   ) => (basename(path) === name ? folderOf(path) : `${folderOf(path)}/${basename(path)}`);
   const there = alike.filter((other) => own(other.path) === own(path));
   return there.length === 1 ? `${name} (${own(path)})` : `${name} (${i + 1})`;
-}
-
-/** The spec of a set by its name in a report's configuration; undefined where that has none. */
-export function specOf({ config }: ScoreReport, name: string): LayoutSpec | undefined {
-  const { data, set, test } = config;
-  const texts = [
-    ...(typeof data === "string" ? [{ text: data, flag: "--data" }] : []),
-    ...(Array.isArray(test) ? test.map((text) => ({ text: `${text}`, flag: "--test" })) : []),
-  ];
-  for (const { text, flag } of texts) {
-    const spec = parseSpec(text, { flag, name: typeof set === "string" ? set : undefined });
-    if (spec.kind === "layout" && spec.name === name) return spec;
-  }
-  return undefined;
-}
-
-/** A set's compression, as its spec or the whole configuration says it. */
-export function compressionOf({ config }: ScoreReport, spec: LayoutSpec | undefined): string | undefined {
-  if (spec?.compression !== undefined) return spec.compression;
-  return spec && typeof config.compression === "string" ? config.compression : undefined;
-}
-
-/** The methods and origins of a set's videos, by its scores. */
-export function methodsOf(tests: readonly ScoreTest[], name: string): string[] {
-  return [
-    ...new Set(
-      tests.filter(({ set }) => set === name).flatMap(({ items }) => items.map(({ method }) => method)),
-    ),
-  ];
-}
-
-/** What a run was trained on, as far as its report says; undefined for another program's scores. */
-function trainedOn(report: ScoreReport, tests: readonly ScoreTest[]): TrainingSet | undefined {
-  if (report.backend === undefined) return undefined; // not a run of ours
-  if (report.demo) return { set: "demo" };
-  const name = report.results.find(({ kind }) => kind === "within")?.set ?? report.config.set;
-  if (typeof name !== "string") return undefined;
-  const spec = specOf(report, name);
-  const known = publishedSetOf({ name, layout: spec?.layout, methods: methodsOf(tests, name) });
-  const methods = spec?.methods ?? (Array.isArray(report.config.methods) ? report.config.methods : []);
-  if (known === undefined || known.by === "name") {
-    return { set: known ? `${name}, known by its name alone` : name };
-  }
-  return {
-    set: methods.length > 0 ? `${known.set}, ${methods.join(" and ")} only` : known.set,
-    compression: compressionOf(report, spec),
-  };
 }

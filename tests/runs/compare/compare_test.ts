@@ -73,6 +73,7 @@ Deno.test("compareScores() holds one detector alone beside the published figures
     input: "alone",
     kind: "beside",
     differs: [
+      "whether it is the official split not known",
       "of 8 frames a video",
       "our training set not known",
       "whether it is the same detector not known",
