@@ -2,7 +2,7 @@
  * The figures that the reference notebook printed, and when they may stand beside ours.
  *
  * Its tests are known by their class counts, which its metrics determine. They are comparable with a result on as many
- * real and fake images under the same perturbation, and never with demo data.
+ * real and fake images under the same perturbation, and never with demo data or another program's scores, which are not ours.
  *
  * @module
  */
@@ -105,7 +105,7 @@ export const referenceFigures: readonly ReferenceFigure[] = [
 
 /** The reference's figure that a result may be compared with, or null. */
 export function referenceFor(result: EvaluationResult): ReferenceFigure | null {
-  if (result.demo) return null;
+  if (result.demo || result.kind === "unknown") return null;
   return referenceFigures.find((figure) =>
     figure.real === result.metrics.real && figure.fake === result.metrics.fake &&
     figure.perturbation === result.perturbation

@@ -144,7 +144,7 @@ function resultOf(
   const images = withPersons(items);
   const columns = isBrief ? [] : measureGroups(images, scores[0], { columns: groups, threshold, how });
   return {
-    ...{ set, split, perturbation, kind: isBrief ? "perturbed" : "unknown", demo: false },
+    ...{ set, split, perturbation, kind: "unknown", demo: false },
     ...measureTest(images, scores, { threshold, how, isBrief }),
     groups: columns.length > 0 ? columns : undefined,
   };

@@ -33,6 +33,7 @@ Deno.test("the reference's figures stand beside ours only on its class counts, n
   for (
     const other of [
       resultWithCounts(real, fake, "none", true),
+      { ...same, kind: "unknown" as const }, // another program's scores
       resultWithCounts(real, fake - 1, "none", false),
       resultWithCounts(real + 1, fake, "none", false),
       resultWithCounts(real, fake, "jpeg-40", false),

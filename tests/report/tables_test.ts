@@ -18,6 +18,7 @@ import { dataTable } from "../../lib/report/tables/data.ts";
 import { falseAlarmTable } from "../../lib/report/tables/false_alarms.ts";
 import { historyTable } from "../../lib/report/tables/history.ts";
 import { intervalTable } from "../../lib/report/tables/intervals.ts";
+import { decimals } from "../../lib/report/tables/column.ts";
 import { resultsTable } from "../../lib/report/tables/results.ts";
 import { thresholdTable } from "../../lib/report/tables/threshold.ts";
 import { column, type MadeTest, makeReport } from "./made_report.ts";
@@ -88,6 +89,11 @@ Deno.test("tables and charts show mean ± sd over several runs", () => {
   // Beside a mean Brier score, that of the first run needs a word.
   const calibrated = report.results.map((each) => ({ ...each, calibration }));
   assertStringIncludes(calibrationTable(calibrated)!.notes.join(), "Of the first run");
+});
+
+Deno.test("decimals() has no minus before zero, and a true one before other numbers", () => {
+  const cells = [-0.0004, 0.0004, -0.25, null].map((value) => decimals(value));
+  assertEquals(cells, ["0.000", "0.000", "−0.250", "–"]);
 });
 
 Deno.test("an undefined metric is a dash, not a number", () => {

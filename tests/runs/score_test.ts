@@ -90,7 +90,7 @@ Deno.test("scoreFile() measures each test at both levels, over seeds, and compar
     "even 6 6",
     "odd 6 6",
   ]);
-  assertEquals([perturbed.kind, perturbed.intervals, perturbed.groups], ["perturbed", undefined, undefined]);
+  assertEquals([perturbed.kind, perturbed.intervals, perturbed.groups], ["unknown", undefined, undefined]);
 });
 
 Deno.test("scoreFile() draws videos that share persons together, also by a chain", async () => {

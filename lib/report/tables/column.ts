@@ -56,7 +56,9 @@ export function count(value: number): string {
 
 /** A number as a cell; a dash where it is undefined. */
 export function decimals(value: number | null, digits = 3): string {
-  return value === null ? "–" : value.toFixed(digits);
+  if (value === null) return "–";
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
 /** A mean as a cell, ± its standard deviation over several runs; a dash where it is undefined. */
