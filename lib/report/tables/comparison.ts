@@ -87,6 +87,9 @@ export function comparisonTable({ tests, demo }: Comparison): Table {
           ? ", of the first seed; the numbers before them are mean ± standard deviation over the seeds"
           : ""
       }.`,
+      ...(rows.some(({ result }) => result.interval === null)
+        ? ["–: too few for an interval (fewer than 10 of a class), or every resample has the same AUC."]
+        : []),
     ],
   });
 }

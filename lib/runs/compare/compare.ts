@@ -17,6 +17,9 @@ import { methodsOf, type SetFacts, setFacts } from "./set_facts.ts";
 import { type Matched, matchVideos } from "./match.ts";
 import { measureInputs, measurePairs } from "./measure.ts";
 
+/** The set of files of which none says its own. */
+const unnamed = "scores";
+
 /** A test of an input under the name by which it is compared. */
 type NamedTest = {
   readonly set: string;
@@ -92,24 +95,31 @@ function nameTests(inputs: readonly Input[], warnings: string[]): NamedTest[] {
   const clean = inputs.flatMap((input) =>
     input.tests.filter(({ perturbation }) => perturbation === "none").map((test) => ({ input, test }))
   );
-  const told = clean.filter(({ test }) => test.set !== "");
+  // Those that say their set come before those that say their split alone.
+  const told = [
+    clean.filter(({ test }) => test.set !== ""),
+    clean.filter(({ test }) => test.set === "" && test.split !== ""),
+  ];
   return clean.map(({ input, test }) => {
     const { set, split } = test;
     if (set !== "" && split !== "") return { input, test, set, split };
-    const others = new Map(
-      told.filter((other) =>
-        other.input !== input && (set === "" || other.test.set === set) &&
-        (split === "" || other.test.split === split)
-      ).map(({ test: { set, split } }) => [JSON.stringify([set, split]), { set, split }]),
-    );
-    if (others.size !== 1) return { input, test, set: set || "scores", split };
+    const [others = new Map<string, { set: string; split: string }>()] = told.map((tests) =>
+      new Map(
+        tests.filter((other) =>
+          other.input !== input && (set === "" || other.test.set === set) &&
+          (split === "" || other.test.split === split)
+        ).map(({ test: { set, split } }) => [JSON.stringify([set, split]), { set, split }]),
+      )
+    ).filter(({ size }) => size > 0);
     const [only] = others.values();
+    if (others.size !== 1) return { input, test, set: set || unnamed, split };
+    const name = { set: only.set || unnamed, split: only.split };
     if (set !== only.set || split !== only.split) {
       warnings.push(
-        `${input.file} does not say its ${set === "" ? "set" : "split"}: taken for ${nameOf(only)}`,
+        `${input.file} does not say its ${set === only.set ? "split" : "set"}: taken for ${nameOf(name)}`,
       );
     }
-    return { input, test, ...only };
+    return { input, test, ...name };
   });
 }
 

@@ -65,6 +65,26 @@ Deno.test("compareScores() gives a file without set and split those of the other
   ]);
 });
 
+Deno.test("compareScores() gives a file without a split that of files of which none says a set", async () => {
+  const split = async (name: string, split?: string): Promise<string> => {
+    const rows = Array.from({ length: 8 }, (_, i) => `${i},${i % 2},0.5${split ? `,${split}` : ""}`);
+    await Deno.writeTextFile(
+      join(root, name),
+      [`path,label,score${split ? ",split" : ""}`, ...rows].join("\n"),
+    );
+    return join(root, name);
+  };
+  const paths = [await split("one.csv", "test"), await split("two.csv"), await split("three.csv", "test")];
+  const { tests, warnings } = await compareScores(paths);
+  assertEquals(tests.map(({ set, split, inputs }) => [set, split, inputs.length]), [["scores", "test", 3]]);
+  assertEquals(warnings[0], `${paths[1]} does not say its split: taken for scores test`);
+  await assertRejects(
+    async () => await compareScores([paths[0], await split("four.csv", "val")]),
+    InputError,
+    "one has scores test; four has scores val",
+  );
+});
+
 Deno.test("compareScores() holds one detector alone beside the published figures of its set, and calls none reproduced", async () => {
   const { tests: [{ pairs, published, inputs }] } = await compareScores([await writeCelebDf("alone.csv")]);
   assertEquals([pairs, inputs.length, published.length], [[], 1, 15]);
