@@ -17,13 +17,17 @@ import {
 import { tableText } from "../report/table.ts";
 import { compareScores } from "../runs/compare/compare.ts";
 import { timeStamp } from "../runs/folder/folder.ts";
+import { refuseResults } from "../runs/folder/results_folder.ts";
 import { onScreen } from "../runs/screen.ts";
 import { type Flags, textOf } from "./flags.ts";
 
 /** Compares runs and files of scores, prints the tables and writes them; resolves to the exit code. */
 export async function compare(paths: readonly string[], flags: Flags): Promise<number> {
   const given = textOf(flags.out);
-  if (given !== undefined) await checkWritable(given);
+  if (given !== undefined) {
+    await refuseResults(given);
+    await checkWritable(given, { flag: "--out" });
+  }
   return await onScreen(async ({ screen, signal }) => {
     const logits = flags.logits as readonly string[] | undefined;
     const comparison = await compareScores(paths, { logits, signal });

@@ -38,9 +38,6 @@ export type ScoresFileOptions = {
 /** More groups than this in one column are values, such as years or names. */
 export const MOST_GROUPS = 100;
 
-/** The sigmoid of a logit above this is 1, so that such logits tie. */
-const LAST_LOGIT = 36;
-
 /**
  * Reads a file of scores with the columns `label`, `score`, and `path` or `video`, and those that `scoreColumns()` knows.
  *
@@ -56,7 +53,8 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
   };
   let columns: ScoreColumns | undefined;
   let tests: ScoreTests | undefined;
-  let [rows, tied, paths] = [0, 0, 0];
+  let [rows, paths] = [0, 0];
+  const [given, made] = [new Set<number>(), new Set<number>()]; // logits and their probabilities
   const word = interned();
   for await (const { line, values } of csvRows(path, { what: "the scores", lowerCase: true })) {
     columns ??= scoreColumns(Object.keys(values), { file: path, groups });
@@ -75,7 +73,10 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
       );
     }
     const score = scoreIn(values[columns.score], { line, logits, refuse });
-    if (logits && score > LAST_LOGIT) tied++;
+    if (logits) {
+      given.add(score);
+      made.add(probability(score));
+    }
     const [image, video] = [valueOf(columns.path), valueOf(columns.video)];
     if (image !== "") paths++;
     else if (video === "") {
@@ -85,10 +86,10 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
       line,
       set: word(valueOf(columns.set) || set),
       split: word(valueOf(columns.split)),
-      perturbation: word(valueOf(columns.perturbation) || "none"),
+      perturbation: word(perturbationIn(valueOf(columns.perturbation))),
       seed: valueOf(columns.seed),
       label,
-      score: logits ? 1 / (1 + Math.exp(-score)) : score,
+      score: logits ? probability(score) : score,
       path: image,
       video: video === "" ? image : word(video),
       method: word(valueOf(columns.method)),
@@ -125,9 +126,25 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
       ...(logits
         ? ["The scores are logits: every number is of the probabilities that the sigmoid made."]
         : []),
-      ...(tied > 0 ? [`${tied} logits above ${LAST_LOGIT} are 1 as probabilities, so that they tie.`] : []),
+      ...(given.size > made.size
+        ? [
+          `The ${given.size} different logits give ${made.size} different probabilities, as numbers near 1 are coarse: the others tie.`,
+        ]
+        : []),
+      ...(logits && [...given].every((score) => score >= 0 && score <= 1)
+        ? ["All logits are in [0, 1]: where they are probabilities already, leave --logits out."]
+        : []),
     ],
   };
+}
+
+function probability(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
+}
+
+/** What was done to a row's image: `none` for the words that say that nothing was. */
+function perturbationIn(word: string): string {
+  return ["", "none", "clean", "original"].includes(word.toLowerCase()) ? "none" : word;
 }
 
 /** Gives one string for all that are the same, so that a million rows keep a few. */
@@ -157,7 +174,9 @@ function scoreIn(
     );
   }
   if (!logits && (score < 0 || score > 1)) {
-    refuse(`expected a score in [0, 1] ${found}; where the scores are logits, give --logits`);
+    refuse(
+      `expected a score in [0, 1] ${found}; divide percent by 100, or where these are logits, give --logits`,
+    );
   }
   return score;
 }

@@ -7,6 +7,7 @@ import { csvText } from "../base/csv.ts";
 import type { AucComparison } from "../metrics/compare/aucs.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
 import type { Interval } from "../metrics/intervals/bootstrap.ts";
+import type { VideoLevel } from "../metrics/levels.ts";
 import type { MetricName } from "../metrics/metrics/mod.ts";
 import type { PublishedFigure, TrainingSet } from "./published.ts";
 import { type Estimate, meanAndSd } from "./report.ts";
@@ -76,6 +77,8 @@ export type ComparedTest = {
   readonly split: string;
   /** `image` where every image is a video of its own. */
   readonly level: "video" | "image";
+  /** How a video's score is made of its frames'. */
+  readonly videoScore: VideoLevel;
   readonly demo: boolean;
   /** Videos that all have scored. */
   readonly real: number;
@@ -125,12 +128,30 @@ export function comparisonJson(comparison: Comparison): string {
 const columns = [
   "kind",
   ...["set", "split", "level", "real", "fake"],
-  ...["name", "other", "metric", "value", "upTo", "sd", "runs", "low", "high", "drawn", "units", "samples"],
+  ...[
+    "name",
+    "other",
+    "metric",
+    "value",
+    "upTo",
+    "sd",
+    "runs",
+    "firstSeed",
+    "low",
+    "high",
+    "drawn",
+    "units",
+    "samples",
+  ],
   ...["deLongSe", "deLongP", "holmP", "leftOut"],
   ...["trainedOn", "source", "secondHand", "read", "published", "standing", "differs"],
 ];
 
-/** The text of comparison.csv: a line for each metric of an input, each bootstrap of a pair, and each published figure, in full precision. */
+/**
+ * The text of comparison.csv: a line for each metric of an input, each bootstrap of a pair, and each published figure, in full
+ * precision. The value of an input is its mean over the seeds; its interval, and all of a pair, are of the first seed alone, whose
+ * value is `firstSeed`.
+ */
 export function comparisonCsv({ tests }: Comparison): string {
   const rows = tests.flatMap((test) => {
     const { set, split, level, real, fake } = test;
@@ -157,6 +178,7 @@ function resultCells(
     value: mean,
     sd: sd ?? undefined,
     runs: input.runs?.length ?? 1,
+    firstSeed: input.metrics[metric] ?? undefined,
     ...(metric === "auc" ? { ...input.interval, drawn: test.drawn } : {}),
     leftOut: input.leftOut,
   };

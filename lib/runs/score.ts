@@ -12,7 +12,7 @@ import { unlockedNote } from "../base/owner.ts";
 import { MOST_GROUPS, readScores, type ScoresFile } from "../data/scores_file.ts";
 import type { ScoredItem, ScoreTest } from "../data/score_tests.ts";
 import { splitNamed } from "../data/layouts/vocabulary.ts";
-import { tooFewGroups } from "../metrics/intervals/bootstrap.ts";
+import { LEAST_GROUPS, tooFewGroups } from "../metrics/intervals/bootstrap.ts";
 import type { VideoLevel } from "../metrics/levels.ts";
 import { measureTest, personsOf, type ScoredImage } from "../report/measure.ts";
 import { measureGroups } from "../report/measure_groups.ts";
@@ -24,9 +24,10 @@ import {
   testName,
 } from "../report/report.ts";
 import { saveResults } from "../report/results.ts";
+import { parseMetricsJson } from "../report/schema.ts";
 import type { RunEvent } from "./events.ts";
-import { timeStamp } from "./folder/folder.ts";
-import { ownResults } from "./folder/results_folder.ts";
+import { folderName, timeStamp } from "./folder/folder.ts";
+import { ownResults, refuseResults } from "./folder/results_folder.ts";
 import { stopOnSignals } from "./interrupt.ts";
 
 /** How a file of scores is measured, and where its report goes. */
@@ -80,20 +81,21 @@ export async function scoreFile(path: string, options: ScoreOptions = {}): Promi
   using stop = stopOnSignals(options.signal);
   const report = options.onEvent ?? (() => {});
   const name = options.name ?? basename(path, extname(path));
-  const folder = await newFolder(options.out, join(dirname(path), `${name}-report`));
+  const folder = await newFolder(options.out, join(dirname(path), `${folderName(name)}-report`));
   await checkWritable(folder, { flag: "--out" });
   const read = await readScores(path, {
     ...{ set: name, groups: options.groups, logits, signal: stop.signal },
     onProgress: (done) => report({ type: "progress", task: `Reading ${path}`, unit: "rows", done, total: 0 }),
   });
   const scoresSha256 = await fileSha256(path); // by which what compares this report knows whether the file is the same
-  await using owner = await ownResults(folder);
+  const demoSets = await demoSetsOf(path);
+  await using owner = await ownResults(folder, { doing: "score" });
   const unlocked = unlockedNote(folder, owner);
   if (unlocked) report({ type: "warning", message: unlocked });
   const results: EvaluationResult[] = [];
   for (const test of read.tests) {
     await takeBreath(stop.signal);
-    const result = resultOf(test, { threshold, how });
+    const result = resultOf(test, { threshold, how, demo: demoSets.includes(test.set) });
     results.push(result);
     report({ type: "result", result });
   }
@@ -101,7 +103,7 @@ export async function scoreFile(path: string, options: ScoreOptions = {}): Promi
     schemaVersion: 1,
     name: options.name ?? detector ?? name,
     createdAt: new Date().toISOString(),
-    demo: false,
+    demo: results.some(({ demo }) => demo),
     head: detector ?? "not named",
     config: {
       ...{ scores: path, scoresSha256, detector, threshold },
@@ -113,7 +115,7 @@ export async function scoreFile(path: string, options: ScoreOptions = {}): Promi
     warnings: [
       ...read.warnings,
       ...unusedColumns(read),
-      ...results.flatMap(warningsOf),
+      ...read.tests.flatMap((test, i) => [...warningsOf(results[i]), ...doubtsOf(test, results[i])]),
     ],
   };
   const predictions = read.tests.filter(({ perturbation }) => perturbation === "none").flatMap(predictionsOf);
@@ -127,24 +129,35 @@ export async function scoreFile(path: string, options: ScoreOptions = {}): Promi
 
 /** A folder that holds no report. */
 async function newFolder(out: string | undefined, beside: string): Promise<string> {
-  const folder = out ?? beside;
-  if (!(await exists(join(folder, "metrics.json")))) return folder;
-  if (out === undefined) return `${folder}-${timeStamp()}`;
-  throw new InputError(
-    `Cannot write the report to ${out}: expected a folder without one but found metrics.json; name another --out, or remove it`,
-  );
+  if (out !== undefined) {
+    await refuseResults(out);
+    return out;
+  }
+  return await exists(join(beside, "metrics.json")) ? `${beside}-${timeStamp()}` : beside;
+}
+
+/** The sets of demo data among a run's own predictions, which its report beside them tells; none of another file's. */
+async function demoSetsOf(path: string): Promise<readonly string[]> {
+  const report = join(dirname(path), "metrics.json");
+  if (basename(path) !== "predictions.csv" || !(await exists(report))) return [];
+  const { results } = parseMetricsJson(await Deno.readTextFile(report), { path: report });
+  return results.filter(({ demo }) => demo).map(({ set }) => set);
 }
 
 function resultOf(
   test: ScoreTest,
-  { threshold, how }: { readonly threshold: number; readonly how: VideoLevel },
+  { threshold, how, demo }: {
+    readonly threshold: number;
+    readonly how: VideoLevel;
+    readonly demo: boolean;
+  },
 ): EvaluationResult {
   const { set, split, perturbation, items, scores, groups } = test;
   const isBrief = perturbation !== "none";
   const images = withPersons(items);
   const columns = isBrief ? [] : measureGroups(images, scores[0], { columns: groups, threshold, how });
   return {
-    ...{ set, split, perturbation, kind: "unknown", demo: false },
+    ...{ set, split, perturbation, kind: "unknown", demo },
     ...measureTest(images, scores, { threshold, how, isBrief }),
     groups: columns.length > 0 ? columns : undefined,
   };
@@ -182,9 +195,9 @@ function unusedColumns({ columns: { unused }, largeColumns }: ScoresFile): strin
 
 /** What a test's numbers may not be read without. */
 function warningsOf(result: EvaluationResult): string[] {
-  const { split, metrics: { real, fake }, intervals } = result;
+  const { split, metrics: { real, fake }, intervals, drawnBy } = result;
   const name = testName(result);
-  const few = intervals && tooFewGroups(name, intervals.groups);
+  const few = intervals && tooFewGroups(name, intervals.groups, { drawnBy });
   return [
     ...(splitNamed(split) === "train"
       ? [`${name}: a detector that was trained on these images has seen them, so that this is no test of it.`]
@@ -193,6 +206,38 @@ function warningsOf(result: EvaluationResult): string[] {
       ? [`${name}: all images are ${real === 0 ? "fake" : "real"}, so that it has no AUC, AP and EER.`]
       : []),
     ...(few === undefined ? [] : [few]),
+  ];
+}
+
+/** What says that labels or scores may not be what they are taken for. */
+function doubtsOf({ items, scores: [first] }: ScoreTest, result: EvaluationResult): string[] {
+  const name = testName(result);
+  const { metrics, intervals } = result.video ?? result;
+  // Where every fake is below every real, no resample differs, and there is no interval.
+  const isBelowChance = intervals?.auc
+    ? intervals.auc.high < 0.5
+    : metrics.auc === 0 && Math.min(metrics.real, metrics.fake) >= LEAST_GROUPS;
+  const named = [0, 1].map((label) =>
+    new Set(
+      items.filter((item) => item.label === label && item.video !== item.path)
+        .map(({ method, video }) => `${method}\0${video}`),
+    )
+  );
+  const both = [...named[0]].filter((video) => named[1].has(video)).length;
+  return [
+    ...(isBelowChance
+      ? [`${name}: its AUC is below chance: is 1 fake in the labels, and a higher score more likely fake?`]
+      : []),
+    ...(first.length > 1 && first.every((score) => score === first[0])
+      ? [`${name}: all scores are ${first[0]}, which tells nothing apart.`]
+      : []),
+    ...(both > 0
+      ? [
+        `${name}: ${both} ${
+          both === 1 ? "name is" : "names are"
+        } of a real and of a fake video: each is taken for two videos; where they are one, correct its labels.`,
+      ]
+      : []),
   ];
 }
 

@@ -119,8 +119,20 @@ Deno.test("readScores() makes probabilities of logits, and says where they tie",
   assertEquals([...scores.subarray(1)], [0.5, 1, 1]);
   assertEquals(warnings, [
     "The scores are logits: every number is of the probabilities that the sigmoid made.",
-    "2 logits above 36 are 1 as probabilities, so that they tie.",
+    "The 4 different logits give 3 different probabilities, as numbers near 1 are coarse: the others tie.",
   ]);
+});
+
+Deno.test("readScores() asks whether what is given as logits is none, and takes the words for an image as it is", async () => {
+  const { tests, warnings } = await read(
+    "path,label,score,perturbation\na,0,0.2,clean\nb,1,0.7,\nc,1,0.5,None\n",
+    { logits: true },
+  );
+  assertEquals(tests.map(({ perturbation, items }) => [perturbation, items.length]), [["none", 3]]);
+  assertEquals(
+    warnings.at(-1),
+    "All logits are in [0, 1]: where they are probabilities already, leave --logits out.",
+  );
 });
 
 Deno.test("readScores() leaves out a known column of more than a hundred groups, and refuses one that was asked for", async () => {
@@ -194,12 +206,12 @@ for (
     [
       "a score above 1",
       `${head}a,0,1.5\n`,
-      'expected a score in [0, 1] in line 2 but found "1.5"; where the scores are logits, give --logits',
+      'expected a score in [0, 1] in line 2 but found "1.5"; divide percent by 100, or where these are logits, give --logits',
     ],
     [
       "a score below 0",
       `${head}a,0,-0.1\n`,
-      'expected a score in [0, 1] in line 2 but found "-0.1"; where the scores are logits, give --logits',
+      'expected a score in [0, 1] in line 2 but found "-0.1"; divide percent by 100, or where these are logits, give --logits',
     ],
     [
       "another label",

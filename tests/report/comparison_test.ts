@@ -31,6 +31,7 @@ const test: ComparedTest = {
   set: "dfd",
   split: "test",
   level: "video",
+  videoScore: "mean",
   demo: false,
   real: 20,
   fake: 20,

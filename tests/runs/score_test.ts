@@ -1,13 +1,19 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { InputError } from "../../lib/base/errors.ts";
-import type { EvaluationResult, ScoreReport } from "../../lib/report/report.ts";
+import {
+  type EvaluationResult,
+  metricsJson,
+  predictionsCsv,
+  type ScoreReport,
+} from "../../lib/report/report.ts";
 import type { RunInput } from "../../lib/runs/config/config.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import { scoreFile, type ScoreOptions } from "../../lib/runs/score.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { commandLine } from "../command_line.ts";
 import { withFolder, writeFiles, writePictures } from "../folders.ts";
+import { makeReport } from "../report/made_report.ts";
 
 const jsonOf = async (folder: string): Promise<ScoreReport> =>
   JSON.parse(await Deno.readTextFile(join(folder, "metrics.json")));
@@ -110,7 +116,7 @@ Deno.test("scoreFile() draws videos that share persons together, also by a chain
 });
 
 Deno.test("scoreFile() says what a test's numbers may not be read without", async () => {
-  const rows = Array.from({ length: 12 }, (_, i) => [`train,${i}.png,${i % 2},0.5`, `dev,${i}.png,1,0.5`]);
+  const rows = Array.from({ length: 12 }, (_, i) => [`train,${i}.png,${i % 2},0.5`, `dev,${i}.png,1,0.${i}`]);
   const text = ["split,path,label,score,camera,lens", ...rows.flat().map((row) => `${row},a,b`)].join("\n");
   const { warnings, results } = await score(text);
   const few = "videos say little (fewer than 10 of a class, single images counted as videos): no intervals";
@@ -118,9 +124,33 @@ Deno.test("scoreFile() says what a test's numbers may not be read without", asyn
     "Columns that are not used: camera, lens; --group NAME compares groups by one.",
     "mine train: a detector that was trained on these images has seen them, so that this is no test of it.",
     `mine train: 6 real and 6 fake ${few}`,
+    "mine train: all scores are 0.5, which tells nothing apart.",
     "mine dev: all images are fake, so that it has no AUC, AP and EER.",
   ]);
   assertEquals(results.map(({ metrics }) => metrics.auc), [0.5, null]);
+});
+
+Deno.test("scoreFile() asks about labels that are turned round, and about names of a real and of a fake video", async () => {
+  const rows = Array.from(
+    { length: 40 },
+    (_, i) => `v${i >> 1},${i}.png,${i % 2},${(i % 2 ? 0.1 : 0.9) + i / 1000}`,
+  );
+  const { warnings } = await score(["video,path,label,score", ...rows].join("\n"));
+  assertEquals(warnings, [
+    "mine: its AUC is below chance: is 1 fake in the labels, and a higher score more likely fake?",
+    "mine: 20 names are of a real and of a fake video: each is taken for two videos; where they are one, correct its labels.",
+  ]);
+});
+
+Deno.test("scoreFile() knows the demo data by the report beside a run's own predictions", async () => {
+  await withFolder(async (root) => {
+    const { report, predictions } = makeReport({ demo: true });
+    await Deno.writeTextFile(join(root, "predictions.csv"), predictionsCsv(predictions));
+    assertEquals((await scoreFile(join(root, "predictions.csv"), { out: join(root, "a") })).demo, false);
+    await Deno.writeTextFile(join(root, "metrics.json"), metricsJson(report));
+    const { demo, results } = await scoreFile(join(root, "predictions.csv"), { out: join(root, "b") });
+    assertEquals([demo, results.every(({ demo }) => demo)], [true, true]);
+  });
 });
 
 Deno.test("scoreFile() takes a threshold, how videos are scored, and logits", async () => {
@@ -180,7 +210,7 @@ Deno.test("score writes a report beside the file, another one beside that, and n
     const over = await cli(file, "--out", folder);
     assertEquals([over.code, over.err], [
       2,
-      `Cannot write the report to ${folder}: expected a folder without one but found metrics.json; name another --out, or remove it\n`,
+      `Cannot write results to ${folder}: expected a folder without any but found metrics.json; name another --out\n`,
     ]);
     const bad = await cli(join(root, "bad.csv"));
     assertEquals([bad.code, bad.err], [

@@ -79,7 +79,11 @@ export function comparisonTable({ tests, demo }: Comparison): Table {
     rows,
     notes: [
       `On what all detectors of a test have scored. ${
-        tests.some(({ level }) => level === "video") ? "A video's score is the mean of its frames'. " : ""
+        tests.some(({ level }) => level === "video")
+          ? `A video's score is the ${
+            [...new Set(tests.map(({ videoScore }) => videoScore))].join(" or ")
+          } of its frames'. `
+          : ""
       }Balanced accuracy: from a score of ${
         rows[0].result.metrics.threshold
       }. EER: lower is better. Intervals: bootstrap by ${drawnText(tests)}${
@@ -108,6 +112,12 @@ export function pairTable({ tests, demo }: Comparison): Table | null {
       ...testColumns(tests),
       { name: "First", align: "left", value: ({ pair }) => pair.first },
       { name: "Second", align: "left", value: ({ pair }) => pair.second },
+      ...(tests.some(({ inputs }) => inputs.some(({ runs }) => runs))
+        ? [
+          aucOf("first"),
+          aucOf("second"),
+        ]
+        : []),
       { name: "First − second", align: "right", value: ({ pair }) => signed(pair.difference) },
       { name: "95 %", align: "right", value: ({ pair }) => signedRange(quotedBootstrap(pair).interval) },
       { name: "Bootstrap by", align: "left", value: ({ test }) => drawnText([test]) },
@@ -139,6 +149,16 @@ export function pairTable({ tests, demo }: Comparison): Table | null {
         : []),
     ],
   });
+}
+
+/** The AUC of a pair's first or second detector with its first seed, which the difference is of. */
+function aucOf(which: "first" | "second"): Column<PairRow> {
+  return {
+    name: `AUC of ${which}`,
+    align: "right",
+    value: ({ test, pair }) =>
+      decimals(test.inputs.find(({ input }) => input === pair[which])?.metrics.auc ?? null),
+  };
 }
 
 /** What the bootstrap draws, in words. */

@@ -7,6 +7,7 @@ import { takeBreath } from "../../base/breath.ts";
 import { InputError } from "../../base/errors.ts";
 import type { ScoreTest } from "../../data/score_tests.ts";
 import { tooFewGroups } from "../../metrics/intervals/bootstrap.ts";
+import { type VideoLevel, videoLevelNames } from "../../metrics/levels.ts";
 import { metrics } from "../../metrics/metrics/mod.ts";
 import type { ComparedTest, Comparison, FigureBeside } from "../../report/comparison.ts";
 import { type KnownSet, publishedFigures, publishedSetOf } from "../../report/published.ts";
@@ -143,9 +144,19 @@ function groupTests(tests: readonly NamedTest[]): NamedTest[][] {
 function compareTest(same: readonly NamedTest[], warnings: string[]): ComparedTest {
   const [{ set, split }] = same;
   const name = nameOf({ set, split });
+  const hows = [...new Set(same.flatMap(({ input }) => videoScoreOf(input) ?? []))];
+  const how = hows.length === 1 ? hows[0] : "mean";
   const matched = matchVideos(
     same.map(({ input: { name, file, hasPaths }, test }) => ({ name, file, test, hasPaths })),
+    { how },
   );
+  if (hows.length > 1 && matched.level === "video") {
+    warnings.push(
+      `${name}: the reports make a video's score by ${
+        hows.join(" and by ")
+      }; compared are means, so that the numbers are not those of every report`,
+    );
+  }
   const names = same.map(({ input }) => input.name);
   const fake = matched.labels.filter((label) => label === 1).length;
   const counts = { real: matched.labels.length - fake, fake };
@@ -161,6 +172,13 @@ function compareTest(same: readonly NamedTest[], warnings: string[]): ComparedTe
       }, as another has not scored them; all numbers are of the ${shared} in common`,
     );
   }
+  if (new Set(matched.images).size > 1) {
+    const each = matched.images.map((count, i) => `${names[i]} ${count}`);
+    warnings.push(`${name}: the videos in common have other frames with each: ${each.join(", ")}`);
+  }
+  for (const [a, b] of sameScores(matched)) {
+    warnings.push(`${name}: ${names[a]} and ${names[b]} have the same scores`);
+  }
   const few = tooFewGroups(name, counts);
   if (few) warnings.push(few);
   const remark = metrics.tprAt5.remark?.(counts);
@@ -170,6 +188,7 @@ function compareTest(same: readonly NamedTest[], warnings: string[]): ComparedTe
     set,
     split,
     level: matched.level,
+    videoScore: how,
     demo,
     ...counts,
     drawn: matched.persons ? "persons" : "videos",
@@ -177,6 +196,20 @@ function compareTest(same: readonly NamedTest[], warnings: string[]): ComparedTe
     pairs: measurePairs(matched, names),
     published: figuresBeside(same, { matched, counts, demo }),
   };
+}
+
+/** How a report makes a video's score of its frames'; undefined where it does not say. */
+function videoScoreOf({ report }: Input): VideoLevel | undefined {
+  return videoLevelNames.find((name) => name === report?.config.videoScore);
+}
+
+/** Detectors, by index, whose first seeds gave every video the same score. */
+function sameScores({ scores }: Matched): [number, number][] {
+  return scores.flatMap(([a], i) =>
+    scores.flatMap(([b], j): [number, number][] =>
+      i < j && a.every((score, video) => score === b[video]) ? [[i, j]] : []
+    )
+  );
 }
 
 function isDemo({ report }: Input, set: string): boolean {

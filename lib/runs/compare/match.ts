@@ -5,7 +5,7 @@
  */
 import { InputError } from "../../base/errors.ts";
 import type { ScoredItem } from "../../data/score_tests.ts";
-import { numberVideos, scoreVideos } from "../../metrics/levels.ts";
+import { numberVideos, scoreVideos, type VideoLevel } from "../../metrics/levels.ts";
 import { personsOf } from "../../report/measure.ts";
 import { refuseContradictions } from "./contradictions.ts";
 import type { ScoredBy } from "./inputs.ts";
@@ -16,7 +16,7 @@ export type Matched = {
   readonly level: "video" | "image";
   /** 0 real, 1 fake. */
   readonly labels: readonly number[];
-  /** By detector, by seed: one score a video, the mean of its frames'. */
+  /** By detector, by seed: one score a video. */
   readonly scores: readonly (readonly Float64Array[])[];
   /** By detector: how many of its videos another has not. */
   readonly leftOut: readonly number[];
@@ -24,6 +24,8 @@ export type Matched = {
   readonly persons?: readonly string[];
   /** By detector: the frames of each video, where all have as many. */
   readonly frames: readonly (number | undefined)[];
+  /** By detector: how many frames the videos have together. */
+  readonly images: readonly number[];
 };
 
 /** A detector's videos. */
@@ -35,23 +37,29 @@ type Videos = {
   readonly persons?: readonly string[];
   readonly hasFrames: boolean;
   readonly frames?: number;
+  /** The frames of each. */
+  readonly counts: Uint32Array;
 };
 
 /**
  * Matches the videos of detectors by label, method and name; where a file names no videos, its images belong to those that the
  * others' rows of the same path name, and where one names no methods, they are left out of the match.
  *
+ * @param options.how how a video's score is made of its frames'; `mean` unless given
  * @throws {InputError} when two files call one video or image real and fake, methods are needed to tell videos apart, or the files
  * have no video in common
  */
-export function matchVideos(all: readonly ScoredBy[]): Matched {
+export function matchVideos(
+  all: readonly ScoredBy[],
+  { how = "mean" }: { readonly how?: VideoLevel } = {},
+): Matched {
   const named = withVideos(all);
   refuseContradictions(named, { kinds: named.some(namesVideos) ? ["image", "video"] : ["image"] });
   // A file may tell the methods of fakes and not the origins of reals.
   const toldIn = [0, 1].map((label) =>
     named.every(({ test }) => test.items.some((item) => item.label === label && item.method !== ""))
   );
-  const found = named.map((each) => videosOf(each, { toldIn }));
+  const found = named.map((each) => videosOf(each, { toldIn, how }));
   const [first, ...others] = found;
   const shared = [...first.index.keys()].filter((key) => others.every(({ index }) => index.has(key)));
   if (shared.length === 0) throw nothingShared(named);
@@ -68,6 +76,7 @@ export function matchVideos(all: readonly ScoredBy[]): Matched {
       ? undefined
       : Array.from(rows[withPersons], (row) => found[withPersons].persons![row]),
     frames: found.map(({ frames }) => frames),
+    images: found.map(({ counts }, i) => rows[i].reduce((sum, row) => sum + counts[row], 0)),
   };
 }
 
@@ -96,7 +105,7 @@ function withVideos(all: readonly ScoredBy[]): readonly ScoredBy[] {
 
 function videosOf(
   { file, test, hasPaths }: ScoredBy,
-  { toldIn }: { readonly toldIn: readonly boolean[] },
+  { toldIn, how }: { readonly toldIn: readonly boolean[]; readonly how: VideoLevel },
 ): Videos {
   const { items, scores } = test;
   const methodOf = ({ label, method }: ScoredItem) => (toldIn[label] ? method : "");
@@ -112,9 +121,10 @@ function videosOf(
   return {
     index: new Map(firsts.map((item, i) => [`${item.label}\0${methodOf(item)}\0${item.video}`, i])),
     labels: firsts.map(({ label }) => label),
-    scores: scores.map((ofSeed) => scoreVideos(videos, ofSeed, { how: "mean" })),
+    scores: scores.map((ofSeed) => scoreVideos(videos, ofSeed, { how })),
     persons: persons[0] === undefined ? undefined : firstRows.map((row) => persons[row]!),
     hasFrames: items.length > firsts.length || !hasPaths,
+    counts,
     frames: counts.every((count) => count === counts[0]) ? counts[0] : undefined,
   };
 }

@@ -62,7 +62,36 @@ Deno.test("compareScores() gives a file without set and split those of the other
   assertEquals(warnings, [
     `${bare} does not say its set: taken for celebdf test`,
     "celebdf test: LEFT OUT 3 of the 518 videos of full, as another has not scored them; all numbers are of the 515 in common",
+    "celebdf test: full and bare have the same scores",
   ]);
+});
+
+Deno.test("compareScores() makes a video's score as the reports do, and says where frames of the videos are others", async () => {
+  const rows = (frames: number) =>
+    Array.from(
+      { length: 24 },
+      (_, i) =>
+        Array.from({ length: frames }, (_, j) => `v${i},f${i}-${j},${i % 2},${((i * 7 + j * 5) % 24) / 24}`),
+    ).flat();
+  const files: string[] = [];
+  for (const frames of [3, 2]) {
+    files.push(join(root, `frames-${frames}.csv`));
+    await Deno.writeTextFile(files.at(-1)!, ["video,path,label,score", ...rows(frames)].join("\n"));
+  }
+  const [more, fewer] = files;
+  const report = join(root, "max-report");
+  const { results: [{ video }] } = await scoreFile(more, { how: "max", out: report });
+  const { tests: [test], warnings } = await compareScores([report, fewer]);
+  assertEquals([test.videoScore, test.inputs[0].metrics.auc], ["max", video!.metrics.auc]);
+  assert(
+    warnings.some((text) => text.endsWith("other frames with each: frames-3 72, frames-2 48")),
+    warnings.join("\n"),
+  );
+  const median = join(root, "median-report");
+  await scoreFile(fewer, { how: "median", out: median });
+  const mixed = await compareScores([report, median]);
+  assertEquals(mixed.tests[0].videoScore, "mean");
+  assert(mixed.warnings.some((text) => text.includes("by max and by median; compared are means")));
 });
 
 Deno.test("compareScores() gives a file without a split that of files of which none says a set", async () => {

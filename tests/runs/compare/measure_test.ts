@@ -10,6 +10,7 @@ const matched: Matched = {
   labels,
   scores: [[noisy(17)], [noisy(23)], [noisy(29)]],
   leftOut: [0, 2, 0],
+  images: [],
   frames: [1, 1, 1],
 };
 
