@@ -1,26 +1,15 @@
 /**
- * Draws the README's picture from a run's metrics: `deno run -A tools/picture.ts checkpoints/<run>/metrics.json FILE.png`.
+ * Makes the README's picture of the top of a report as Chromium shows it:
+ * `deno run -A tests/report_browser.ts --page checkpoints/<run>/report.html --out DIR`, then
+ * `deno run -A tools/picture.ts DIR/<run>-1400.png FILE.png`.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import { jpegChart } from "../lib/report/charts/perturbation.ts";
-import { metricsChart } from "../lib/report/charts/metrics.ts";
-import { renderChart } from "../lib/report/render.ts";
-import { parseMetricsJson } from "../lib/report/schema.ts";
 import sharp from "sharp";
 
+const HEIGHT = 1120; // to the end of the results
+
 const [from, to] = Deno.args;
-const { results, demo } = parseMetricsJson(await Deno.readTextFile(from), { path: from });
-const charts = [metricsChart(results, { demo, width: 620 }), jpegChart(results, { demo, width: 620 })];
-const drawn = await Promise.all(charts.map(async (spec) => (await renderChart(spec, { scale: 1.5 })).png));
-const sizes = await Promise.all(drawn.map((png) => sharp(png).metadata()));
-const width = Math.max(...sizes.map((size) => size.width!));
-const height = sizes.reduce((sum, size) => sum + size.height!, 0);
-let top = 0;
-await sharp({ create: { width, height, channels: 3, background: "white" } })
-  .composite(drawn.map((input, i) => {
-    const place = { input: Buffer.from(input), left: 0, top };
-    top += sizes[i].height!;
-    return place;
-  })).png({ palette: true }).toFile(to);
+const { width } = await sharp(from).metadata();
+await sharp(from).extract({ left: 0, top: 0, width: width!, height: HEIGHT })
+  .png({ palette: true, effort: 10 }).toFile(to);
