@@ -56,7 +56,10 @@ const inTheDark: readonly (readonly [string, string])[] = [
   ...colours.map((colour, i) => [colour, darkColours[i]] as const),
 ];
 
-/** The style sheet of a page, without its font. */
+/**
+ * The style sheet of a page, without its font. Charts that float two abreast fill the room beside a tall one, in their order; on paper
+ * they stand in lines, which no page break cuts.
+ */
 export const pageStyle = `
 :root { color-scheme: light dark; ${variables(light)} }
 * { box-sizing: border-box; }
@@ -71,8 +74,9 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margi
 dt { color: var(--grey); } dd { margin: 0; overflow-wrap: anywhere; }
 .demo, .warning { padding: 10px 14px; border-left: 4px solid #e69f00; background: var(--warning); margin: 12px 0; overflow-wrap: anywhere; }
 .demo { border-color: #d55e00; background: var(--demo); font-weight: 600; }
-.charts { display: grid; grid-template-columns: minmax(0, 1fr); gap: 16px; margin-top: 28px; }
+.charts { margin-top: 28px; }
 h2 + .charts { margin-top: 12px; }
+.charts figure { margin-bottom: 16px; }
 figure { margin: 0; padding: 8px; background: var(--paper); border: 1px solid var(--line); border-radius: 6px; overflow-x: auto; }
 figure svg { display: block; width: 100%; max-width: 780px; min-width: 440px; height: auto; }
 figure .small { display: none; }
@@ -106,7 +110,8 @@ details { margin-top: 36px; }
 summary { cursor: pointer; width: fit-content; } summary h2 { display: inline; }
 pre { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: 12px; overflow-x: auto; font-size: 13px; }
 @media (min-width: 1000px) {
-  .charts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .charts { display: flow-root; margin-left: -8px; margin-right: -8px; }
+  .charts figure { float: left; width: calc(50% - 16px); margin: 0 8px 16px; }
   .facts { grid-template-columns: max-content 1fr max-content 1fr; }
 }
 @media screen and (max-width: 560px) {
@@ -135,12 +140,16 @@ ${
   body { background: white; color: black; font-size: 11px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   .summary { font-size: 14px; }
-  .charts { display: block; columns: 2; column-gap: 12px; }
-  .charts figure { margin-bottom: 12px; }
+  .charts { margin-left: -6px; margin-right: -6px; }
+  .charts figure { float: none; display: inline-block; vertical-align: top; width: calc(50% - 14px); margin: 0 6px 12px; }
+  .charts svg { max-height: 155mm; }
   figure, .photos figure, tr, dl, .demo, .warning { break-inside: avoid; }
   figure, .wide { overflow: visible; }
   figure svg { min-width: 0; }
-  h2, h3, thead { break-after: avoid; }
+  h2, h3, thead { break-after: avoid; break-inside: avoid; }
+  h2::after { content: ""; display: block; height: 100px; margin-bottom: -100px; } /* room for a table's head and two rows */
+  summary h2::after { display: none; }
+  tbody tr:last-child, .note { break-before: avoid; }
   table { font-size: 10px; }
   th, td { padding: 3px 6px; white-space: normal; }
   .left:first-child { min-width: 0; }
