@@ -125,6 +125,22 @@ export function shortNames(names: readonly string[], width: number): (name: stri
   return (name) => short.get(name) ?? name;
 }
 
+/**
+ * The same in one line or two of at most so many pixels each, as {@link inLines} draws them: broken where a word ends, else where the
+ * line does.
+ */
+export function twoLineNames(names: readonly string[], width: number): (name: string) => string {
+  const short = shortNames(names, 2 * width);
+  const most = Math.max(6, Math.floor(width / 6.6));
+  return (name) => {
+    const characters = [...short(name)];
+    if (characters.length <= most) return characters.join("");
+    const ends = characters.slice(0, most).findLastIndex((each) => /[\s,/_−-]/.test(each)) + 1;
+    const end = characters.length - ends <= most ? ends : most;
+    return `${characters.slice(0, end).join("")}\n${characters.slice(end).join("")}`;
+  };
+}
+
 /** One small chart per set, in the order of the data. */
 export function bySet(
   values: readonly { set: string }[],
@@ -151,9 +167,17 @@ export function setRows(): {
   };
 }
 
+/** Whether a chart is drawn for a phone, where a row's name has two lines and an axis few ticks. */
+export function isNarrow(width: number): boolean {
+  return width < 480;
+}
+
+/** What draws a label on as many lines as it has; a label of one line as it is. */
+export const inLines = { labelExpr: "split(datum.label, '\\n')" } as const;
+
 /** The space that axis labels need, at about 6.6 pixels a character. */
 export function labelSpace(labels: readonly string[]): number {
-  return 15 + 6.6 * Math.max(0, ...labels.map((label) => label.length));
+  return 15 + 6.6 * Math.max(0, ...labels.flatMap((label) => label.split("\n")).map((line) => line.length));
 }
 
 /** A scale over the values, ending at round numbers. */

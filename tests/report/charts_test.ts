@@ -14,6 +14,7 @@ import { classBalanceChart } from "../../lib/report/charts/class_balance.ts";
 import { trainingChart } from "../../lib/report/charts/training.ts";
 import { reportCharts } from "../../lib/report/page.ts";
 import { renderSvg } from "../../lib/report/render.ts";
+import { twoLineNames } from "../../lib/report/style.ts";
 import { makeReport, titleOf } from "./made_report.ts";
 
 // A metrics.json with the metrics of 2026: a metric that is newer is in none of the pictures.
@@ -136,4 +137,30 @@ Deno.test("perturbationCharts() draws each family of two levels or more, from th
   for (const names of [["none"], ["jpeg-50"], ["none", "other-3"]]) {
     assertEquals(draw(...names).charts, [], names.join());
   }
+});
+
+Deno.test("on a phone a row has its set on one line and split, level and kind on the next", async () => {
+  const set = "a-set-of-a-rather-long-name-of-which-the-middle-is-left-out";
+  const { report: { results } } = makeReport({
+    sets: ["within", "cross"].map((kind) => ({
+      ...{ set: kind === "cross" ? set : "first", kind: kind as "within" | "cross" },
+      ...{ perturbations: ["none"], real: 30, fake: 50 },
+    })),
+  });
+  const svg = await renderSvg(metricsChart(results, { demo: false, width: 350 }));
+  for (const text of ["first", "test, within", "test, across"]) assertStringIncludes(svg, `>${text}</`);
+  assertEquals(svg.includes(set), false);
+});
+
+Deno.test("twoLineNames() breaks a long name where a word ends, and tells names apart", () => {
+  const names = [
+    "short",
+    "clip-vit-l14 linear probe",
+    "abcdefghijklmnopqrstuvwxyz",
+    "x".repeat(80),
+    "x".repeat(81),
+  ];
+  const lines = names.map(twoLineNames(names, 100)); // 15 characters a line
+  assertEquals(lines.slice(0, 3), ["short", "clip-vit-l14 \nlinear probe", "abcdefghijklmno\npqrstuvwxyz"]);
+  assertEquals(new Set(lines).size, names.length);
 });

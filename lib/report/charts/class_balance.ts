@@ -10,6 +10,7 @@ import {
   defaultWidth,
   frame,
   grey,
+  isNarrow,
   labelSpace,
   setRows,
   shortNames,
@@ -45,7 +46,7 @@ export function classBalanceChart(
     field: "images",
     type: "quantitative" as const,
     title: "images",
-    axis: { format: ",d", tickMinStep: 1, tickCount: width < 480 ? 3 : 5 },
+    axis: { format: ",d", tickMinStep: 1, tickCount: isNarrow(width) ? 3 : 5 },
     scale: { domain: [0, most * 1.15], nice: false },
   };
   if (data.length === 0) {

@@ -20,10 +20,13 @@ import {
   defaultWidth,
   frame,
   grey,
+  inLines,
+  isNarrow,
   labelSpace,
   scaleOver,
   shapes,
   shortNames,
+  twoLineNames,
 } from "../style.ts";
 import { comparedName, drawnText, signed, signedRange } from "../tables/comparison.ts";
 
@@ -33,7 +36,7 @@ const y = {
   type: "nominal",
   title: null,
   sort: null,
-  axis: { grid: true, ticks: false, domain: false, labelPadding: 8 },
+  axis: { grid: true, ticks: false, domain: false, labelPadding: 8, ...inLines },
 } as const;
 
 type Point = { name: string; kind: "ours" | "published"; value: number; low?: number; high?: number };
@@ -58,7 +61,9 @@ export function comparisonChart(
     value,
     ...(upTo === undefined ? {} : { low: value, high: upTo }),
   }));
-  const short = shortNames([...ours, ...published].map(({ name }) => name), 0.46 * width);
+  const narrow = isNarrow(width);
+  const all = [...ours, ...published].map(({ name }) => name);
+  const short = narrow ? twoLineNames(all, 0.4 * width) : shortNames(all, 0.46 * width);
   const values = [...ours, ...published].map((point) => ({ ...point, name: short(point.name) }));
   const inputs = ours.map(({ name }) => short(name));
   const hasSeeds = test.inputs.some(({ runs }) => runs);
@@ -72,7 +77,7 @@ export function comparisonChart(
       : []),
   ];
   const description = values.map(({ name, kind, value }) =>
-    `${name}${kind === "published" ? " (published)" : ""}: AUC ${value.toFixed(3)}.`
+    `${name.replace("\n", "")}${kind === "published" ? " (published)" : ""}: AUC ${value.toFixed(3)}.`
   ).join(" ");
   const scale = (range: readonly string[]) => ({ domain: inputs, range: cycle(range, inputs.length) });
   const color = { field: "name", type: "nominal" as const, legend: null, scale: scale(colours) };
@@ -83,7 +88,7 @@ export function comparisonChart(
   return {
     ...frame(`AUC at ${test.level} level: ${comparedName(test)}`, { demo, subtitle }, description),
     width: width - 30 - labelSpace(values.map(({ name }) => name)),
-    height: { step: 20 },
+    height: { step: narrow ? 34 : 20 },
     data: { values },
     encoding: {
       y,
@@ -92,7 +97,7 @@ export function comparisonChart(
         type: "quantitative",
         title: "AUC (higher is better)",
         scale: { ...scaleOver(values.flatMap(({ value, low, high }) => [value, low, high])), zero: false },
-        axis: { tickCount: 5 },
+        axis: { tickCount: narrow ? 3 : 5 },
       },
     },
     layer: [
@@ -153,14 +158,22 @@ export function differenceChart(
     test.pairs.flatMap((pair) =>
       pair.difference === null ? [] : [{
         name: `${pair.first} − ${pair.second}${tests.length > 1 ? `, ${comparedName(test)}` : ""}`,
+        parts: [pair.first, pair.second, ...(tests.length > 1 ? [comparedName(test)] : [])],
         value: pair.difference,
         ...quotedBootstrap(pair).interval,
       }]
     )
   );
   if (pairs.length === 0) return null;
-  const short = shortNames(pairs.map(({ name }) => name), 0.46 * width);
-  const values = pairs.map((pair) => ({ ...pair, name: short(pair.name) }));
+  const narrow = isNarrow(width);
+  const short = shortNames(
+    pairs.flatMap(({ name, parts }) => (narrow ? parts : [name])),
+    (narrow ? 0.4 : 0.46) * width,
+  );
+  const values = pairs.map(({ parts: [first, ...others], ...pair }) => ({
+    ...pair,
+    name: narrow ? [`${short(first)} −`, ...others.map(short)].join("\n") : short(pair.name),
+  }));
   const ends = values.flatMap(({ value, ...rest }) => [value, ...Object.values(rest).filter(isNumber), 0]);
   const description = pairs.map(({ name, value, low, high }) =>
     `${name}: ${signed(value)}${low === undefined ? "" : `, 95 % ${signedRange({ low, high: high! })}`}.`
@@ -169,7 +182,7 @@ export function differenceChart(
   return {
     ...frame("Differences of AUC", { demo, subtitle }, description),
     width: width - 30 - labelSpace(values.map(({ name }) => name)),
-    height: { step: 22 },
+    height: { step: narrow ? 17 + 17 * (tests.length > 1 ? 2 : 1) : 22 },
     data: { values },
     encoding: {
       x: {
@@ -177,7 +190,7 @@ export function differenceChart(
         type: "quantitative",
         title: "first − second (above 0: the first ranks better)",
         scale: { ...scaleOver(ends), zero: false },
-        axis: { tickCount: 5 },
+        axis: { tickCount: narrow ? 3 : 5 },
       },
     },
     layer: [

@@ -42,21 +42,23 @@ export function curveChart(predictions: readonly Prediction[], options: CurveOpt
     new Set(all.map((each) => each.label)).size === 2
   );
   const short = shortNames(tests.map(({ name }) => name), width - 240);
+  const runs = new Set(predictions.map(({ run }) => run)).size;
+  const lines = runs > 1 ? `A line for each of ${runs} runs. ${subtitle}` : subtitle;
   const legends: string[] = [];
   const points: Record<string, unknown>[] = [];
   const chance: Record<string, unknown>[] = [];
   for (const { name, all } of tests) {
-    const runs = [...new Set(all.map((each) => each.run))].map((run) => {
+    const byRun = [...new Set(all.map((each) => each.run))].map((run) => {
       const scored = all.filter((each) => each.run === run);
       return { run, labels: scored.map((each) => each.label), scores: scored.map((each) => each.score) };
     });
-    const value = meanAndSd(runs.map(({ labels, scores }) => evaluateScores(labels, scores)[metric]));
+    const value = meanAndSd(byRun.map(({ labels, scores }) => evaluateScores(labels, scores)[metric]));
     const number = value
       ? value.mean.toFixed(3) + (value.sd === null ? "" : ` ± ${value.sd.toFixed(3)}`)
       : "–";
     const legend = `${short(name)} (${metrics[metric].title} ${number})`;
     legends.push(legend);
-    for (const { run, labels, scores } of runs) {
+    for (const { run, labels, scores } of byRun) {
       thin(curve(labels, scores)).forEach((point, order) => points.push({ ...point, order, run, legend }));
     }
     const share = all.filter((each) => each.label === 1).length / all.length;
@@ -72,7 +74,7 @@ export function curveChart(predictions: readonly Prediction[], options: CurveOpt
     );
   }
   return {
-    ...frame(title, { demo, subtitle }, legends.join("; ") + "."),
+    ...frame(title, { demo, subtitle: lines }, legends.join("; ") + "."),
     width: size,
     height: size,
     layer: [

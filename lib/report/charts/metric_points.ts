@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ChartSpec, colours, cycle, shapes } from "../style.ts";
+import { type ChartSpec, colours, cycle, isNarrow, shapes } from "../style.ts";
 import { referenceFor } from "../reference.ts";
 import { hasInterval } from "../../metrics/intervals/bootstrap.ts";
 import { type MetricName, metricNames, metrics } from "../../metrics/metrics/mod.ts";
@@ -54,7 +54,7 @@ export function metricPoints(result: EvaluationResult, set: string): MetricPoint
 /** The bars and points of metrics along an axis. */
 export function pointLayers(along: "x" | "y", names: string[], width: number): Layers {
   const scale = (range: string[]) => ({ domain: names, range: cycle(range, names.length) });
-  const legend = { columns: width < 480 ? 2 : 4 };
+  const legend = { columns: isNarrow(width) ? 2 : 4 };
   const color = { field: "metric", type: "nominal" as const, title: null, scale: scale(colours), legend };
   const shape = { ...color, scale: scale(shapes) };
   const only = (kind: string) => [{ filter: `datum.kind === '${kind}'` }];

@@ -8,6 +8,8 @@ import {
   type ChartSpec,
   defaultWidth,
   frame,
+  inLines,
+  isNarrow,
   labelSpace,
   setRows,
   shortNames,
@@ -37,13 +39,12 @@ export function metricsChart(
   { demo, width = defaultWidth }: ChartOptions,
 ): ChartSpec {
   const shown = levelled(results.filter((result) => result.perturbation === "none"));
-  const full = (result: EvaluationResult) =>
-    result.kind === "unknown"
-      ? testName(result)
-      : `${testName(result)} (${result.kind === "cross" ? "across" : "within"})`;
-  const short = shortNames(shown.map(full), 0.4 * width);
-  const name = (result: EvaluationResult) => short(full(result));
+  const narrow = isNarrow(width);
+  const short = shortNames(shown.map(narrow ? ({ set }) => set : fullName), 0.4 * width);
+  const name = (result: EvaluationResult) =>
+    narrow ? `${short(result.set)}\n${aspects(result)}`.trim() : short(fullName(result));
   const values = shown.flatMap((result) => metricPoints(result, name(result)));
+  const rows = setRows();
   const names = chartedMetrics(shown).map(({ title }) => title);
   if (shown.length === 0) {
     throw new Error("Cannot draw the metrics by data set: expected an unperturbed test but found none");
@@ -54,14 +55,14 @@ export function metricsChart(
     height: { step: 15 },
     data: { values },
     encoding: {
-      y: setRows(),
+      y: narrow ? { ...rows, axis: { ...rows.axis, ...inLines } } : rows,
       yOffset: { field: "metric", type: "nominal", sort: names },
       x: {
         field: "value",
         type: "quantitative",
         title: "value (higher is better)",
         scale: { domain: [0, 1] },
-        axis: { tickCount: 6 },
+        axis: { tickCount: narrow ? 3 : 6 },
       },
     },
     layer: [{
@@ -69,4 +70,16 @@ export function metricsChart(
       mark: { type: "tick", color: "black", thickness: 2, size: 13 },
     }, ...pointLayers("x", names, width)],
   };
+}
+
+function fullName(result: EvaluationResult): string {
+  return result.kind === "unknown"
+    ? testName(result)
+    : `${testName(result)} (${result.kind === "cross" ? "across" : "within"})`;
+}
+
+/** What tells the tests of one set apart: "test videos, across". */
+function aspects({ split, kind }: EvaluationResult): string {
+  const known = kind === "unknown" ? [] : [kind === "cross" ? "across" : "within"];
+  return [split, ...known].filter((text) => text !== "").join(", ");
 }

@@ -104,7 +104,8 @@ export function perturbationChart(
           title: `${axis} (none: ${without})`,
           axis: { labelAngle: 0, grid: false },
         },
-        xOffset: { field: "metric", type: "nominal", sort: names },
+        // So near each other that a level's marks stand by its label.
+        xOffset: { field: "metric", type: "nominal", sort: names, scale: { range: [-8, 8] } },
         y: {
           field: "value",
           type: "quantitative",

@@ -22,6 +22,7 @@ import {
   defaultWidth,
   frame,
   grey,
+  isNarrow,
   shapes,
 } from "../style.ts";
 
@@ -83,7 +84,7 @@ export function robustnessChart(
     type: "nominal" as const,
     title: null,
     scale: { domain: names, range: colours.slice(0, names.length) },
-    legend: { columns: width < 480 ? 1 : 3, symbolOpacity: 1 },
+    legend: { columns: isNarrow(width) ? 1 : 3, symbolOpacity: 1 },
   };
   const shape = { ...color, scale: { domain: names, range: shapes.slice(0, names.length) } };
   const x = {
@@ -92,7 +93,7 @@ export function robustnessChart(
     sort: shown.map(labelOf),
     title: `${kind.title} ${kind.measure}`,
     // Upright, as many do not stand beside each other on a phone.
-    axis: { labelAngle: width < 480 && shown.length > 8 ? -90 : 0, grid: false },
+    axis: { labelAngle: isNarrow(width) && shown.length > 8 ? -90 : 0, grid: false },
   };
   const y = {
     field: "value",

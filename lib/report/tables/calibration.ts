@@ -12,7 +12,6 @@ import { type Column, decimals, isOfDemo, tableOf, testColumns } from "./column.
 type Row = EvaluationResult & { readonly prior: string; readonly measured: Calibration | null };
 
 const columns: readonly Column<Row>[] = [
-  ...testColumns,
   { name: "Share fake", align: "right", value: ({ calibration }) => decimals(calibration!.prior) },
   { name: "Prior", align: "right", value: ({ prior }) => prior },
   { name: "Brier", align: "right", value: ({ measured }) => decimals(measured?.brier ?? null) },
@@ -43,7 +42,7 @@ export function calibrationTable(results: readonly EvaluationResult[]): Table | 
   return tableOf({
     title: "Calibration",
     demo: isOfDemo(results),
-    columns,
+    columns: [...testColumns(measured), ...columns],
     rows: measured.flatMap((result): Row[] => [
       { ...result, prior: "as trained", measured: result.calibration!.raw },
       { ...result, prior: "put back", measured: result.calibration!.shifted },

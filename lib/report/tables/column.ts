@@ -32,16 +32,17 @@ export function tableOf<Row>({ title, demo, columns, rows, notes = [] }: {
   };
 }
 
-/** The columns that say which test a row is of. */
-export const testColumns: readonly Column<EvaluationResult>[] = [
-  { name: "Test", align: "left", value: testName },
-  { name: "Kind", align: "left", value: ({ kind }) => kind },
-];
+/** The columns that say which test a row is of, and of what kind where that is known of any. */
+export function testColumns(rows: readonly EvaluationResult[]): readonly Column<EvaluationResult>[] {
+  const test: Column<EvaluationResult> = { name: "Test", align: "left", value: testName };
+  const kind: Column<EvaluationResult> = { name: "Kind", align: "left", value: ({ kind }) => kind };
+  return rows.some(({ kind }) => kind !== "unknown") ? [test, kind] : [test];
+}
 
 /** The same, and at which level where there are several. */
 export function levelColumns(rows: readonly LevelledResult[]): readonly Column<LevelledResult>[] {
   const level: Column<LevelledResult> = { name: "Level", align: "left", value: ({ level }) => level };
-  return rows.some(({ level }) => level === "video") ? [...testColumns, level] : testColumns;
+  return rows.some(({ level }) => level === "video") ? [...testColumns(rows), level] : testColumns(rows);
 }
 
 /** Whether any of these is of demo data. */
