@@ -126,7 +126,9 @@ function perturbedPart(results: readonly EvaluationResult[]): string | undefined
 
 function groupSentence(results: readonly EvaluationResult[]): string | undefined {
   const shown = results.filter(isUnperturbed).map(mainLevel);
-  return sentenceOf([methodPart(shown), alarmPart(shown)].filter((part) => part !== undefined));
+  return sentenceOf(
+    [methodPart(shown), alarmPart(shown), gapPart(shown)].filter((part) => part !== undefined),
+  );
 }
 
 /** A group of a test, or the whole test, and its value of what is compared. */
@@ -173,6 +175,23 @@ function alarmPart(results: readonly LevelledResult[]): string | undefined {
       whole.length === 1 ? "test" : "tests"
     } of one`;
   return `of ${among} ${nameOf(most)} has the most false alarms: ${share} ${called}`;
+}
+
+/** The widest gap between the false positive rates of two groups of persons; no group is named where there is none. */
+function gapPart(results: readonly LevelledResult[]): string | undefined {
+  const gaps = results.flatMap((result) =>
+    (result.groups ?? []).flatMap(({ column, gaps }) =>
+      gaps.filter(({ rate, gap }) => rate === "fpr" && gap > 0).map((gap) => ({ result, column, ...gap }))
+    )
+  );
+  const [widest] = gaps.toSorted((a, b) => b.gap - a.gap);
+  if (!widest) return;
+  const { result, column, gap, highest, lowest } = widest;
+  const where = results.length > 1 ? `on ${testName(result)} ` : "";
+  const first = (result.runs?.length ?? 1) > 1 ? " (first run)" : "";
+  return `${where}by ${column} the false positive rates are furthest apart${first}: ${
+    decimals(gap)
+  } between ${highest} and ${lowest}`;
 }
 
 /** The groups of all results whose value is known: that of a group's runs where there are several, in the mean. */

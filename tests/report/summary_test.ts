@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { evaluateScores } from "../../lib/metrics/evaluate.ts";
+import { measureFairness } from "../../lib/metrics/fairness.ts";
 import { reportTables } from "../../lib/report/page.ts";
 import type { EvaluationResult } from "../../lib/report/report.ts";
 import { summarySentences } from "../../lib/report/summary.ts";
@@ -117,4 +118,14 @@ Deno.test("summarySentences() has the numbers of the report's tables to the last
   const numbers = summarySentences(report).join(" ").match(/[0-9]\.[0-9]{3}/g)!;
   assert(numbers.length > 3);
   for (const number of numbers) assertStringIncludes(cells, number);
+});
+
+Deno.test("summarySentences() names the two groups whose false positive rates are furthest apart", () => {
+  const labels = [0, 0, 0, 0, 1, 1];
+  const scores = [0.1, 0.9, 0.1, 0.1, 0.9, 0.9];
+  const fairness = measureFairness({ labels, scores, groups: ["A", "A", "B", "B", "A", "B"] });
+  assertEquals(
+    say([resultOf("first", 0.9, { groups: [{ column: "race", ...fairness }] })])[1],
+    "No real images are called fake from a score of 0.5; by race the false positive rates are furthest apart: 0.500 between A and B.",
+  );
 });

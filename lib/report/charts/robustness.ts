@@ -13,6 +13,7 @@ import {
   type RobustnessReport,
   type RobustnessResult,
   type RobustnessScore,
+  thresholdText,
 } from "../robustness/robustness.ts";
 import {
   type ChartOptions,
@@ -103,7 +104,7 @@ export function robustnessChart(
     scale: { domain: [0, 1] },
   };
   const name = scores.length > 1 ? `${kind.title}, ${test.set} ${test.split}` : kind.title;
-  const at = [...new Set(threshold.values.map((value) => value.toFixed(3)))].join(", ");
+  const at = thresholdText(threshold);
   const chosen = threshold.by === "none" ? "chosen on nothing" : "fixed on clean validation";
   return {
     ...frame(

@@ -115,9 +115,16 @@ export function scoreDefinition(level: "video" | "image"): string {
   } AUC over a family's levels; a level that several ladders share counts once, and neither the clean test nor a factor of 1 counts.`;
 }
 
+/** The thresholds in words: "0.500", or "0.262 and 0.398, one for each seed". */
+export function thresholdText({ values }: Pick<CleanThreshold, "values">): string {
+  const texts = values.map((value) => value.toFixed(3));
+  const [first] = texts;
+  return texts.every((text) => text === first) ? first : `${and.format(texts)}, one for each seed`;
+}
+
 /** What the threshold is, in a sentence. */
 export function thresholdSentence({ by, level, values }: CleanThreshold): string {
-  const numbers = [...new Set(values.map((value) => value.toFixed(3)))].join(", ");
+  const numbers = thresholdText({ values });
   return by === "none"
     ? `The threshold is ${numbers}, which was chosen on nothing: clean validation images allow no choice.`
     : `The threshold is ${numbers}, chosen by ${thresholdChoices[by].title} on clean validation ${
@@ -157,3 +164,5 @@ export function robustnessCsv({ results, threshold }: RobustnessReport): string 
 function driftKey(name: RateName): string {
   return `${name}Drift`;
 }
+
+const and = new Intl.ListFormat("en-GB");

@@ -101,8 +101,8 @@ function placeOf({ set, split, perturbation }: RobustnessResult): string {
   return JSON.stringify([set, split, perturbation]);
 }
 
-/** A drift as a cell: "+0.120", "-0.050". */
+/** A drift as a cell: "+0.120", "−0.050". */
 function signed(value: Estimate | null): string {
-  const text = estimateCell(value);
-  return value === null || text.startsWith("-") ? text : `+${text}`;
+  const text = estimateCell(value).replace("-", "−");
+  return value === null || text.startsWith("−") ? text : `+${text}`;
 }

@@ -132,7 +132,8 @@ Deno.test("a robustness run opens with three sentences made from its numbers", (
   ]);
   const { threshold, ...others } = makeRobustness({ names: ["none", "jpeg-90"] });
   const [text] = robustnessSentences({ ...others, threshold: { ...threshold, by: "none", level: null } });
-  assertStringIncludes(text, "over the levels of one family of perturbations");
+  assertStringIncludes(text, "is 1.000 clean and 0.750 under jpeg-90, which is its robustness score. At the");
+  assertStringIncludes(text, "goes from 0.000 clean to 0.500 (jpeg-90), that of");
   assertStringIncludes(text, "At the threshold 0.500, chosen on nothing");
 });
 
@@ -153,4 +154,26 @@ Deno.test("robustnessCharts() draws one chart a family, with the clean test at i
     Error,
     "expected a test under webp-… but found none",
   );
+});
+
+Deno.test("a robustness run says which threshold is of which seed, and where everything gets one answer", () => {
+  const report = makeRobustness({ names: ["none", "jpeg-30", "brightness-0.9"] });
+  const rate = (mean: number) => ({ mean, sd: null });
+  const results = report.results.map((result) =>
+    result.family === "jpeg"
+      ? { ...result, falsePositiveRate: rate(0.98), truePositiveRate: rate(1) }
+      : result
+  );
+  const [text] = robustnessSentences({
+    ...report,
+    results,
+    threshold: { ...report.threshold, values: [0.262, 0.398] },
+  });
+  assertStringIncludes(text, "The worst family is JPEG with the lowest AUC of all, 0.000, under jpeg-30.");
+  assertStringIncludes(
+    text,
+    "At the thresholds 0.262 and 0.398, one for each seed, fixed on clean validation,",
+  );
+  assertStringIncludes(text, "Under jpeg-30 nearly everything is called fake.");
+  assertEquals(column(robustnessTable(report), "AUC drift"), ["", "−1.000", "−0.250"]);
 });
