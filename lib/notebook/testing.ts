@@ -11,12 +11,13 @@ import { reportGallery } from "../runs/gallery.ts";
 import { makeReport, testDetectors } from "../runs/evaluate.ts";
 import type { TestSet } from "../data/sample.ts";
 import { type Experiment, loadExperiment } from "../runs/experiment.ts";
-import { reportCharts } from "../report/page.ts";
+import { charts, chartSource } from "../report/charts/mod.ts";
 import type { EvaluationResult, Prediction, RunReport } from "../report/report.ts";
 import { writeResults } from "../report/results.ts";
 import { ownResults } from "../runs/folder/results_folder.ts";
 import type { Session } from "../runs/session.ts";
 import { escapeMarkdown, type Table } from "../report/table.ts";
+import { abreast, halfWidth } from "./abreast.ts";
 import type { Display, Showable } from "./display.ts";
 import { configure, inOneLine, type LoadedRun, watch } from "./run.ts";
 
@@ -124,7 +125,9 @@ async function runTests(
   }, { display });
 }
 
-/** What one set's test is shown as: metrics, confusion, ROC, precision-recall and scores; a sentence where nothing was tested. */
+/**
+ * What one set's test is shown as: metrics, ROC beside precision-recall, confusion beside scores; a sentence where nothing was tested.
+ */
 export function testView(tested: Tested, table: (results: readonly EvaluationResult[]) => Table): Showable[] {
   if (tested.results.length === 0) {
     return [
@@ -133,9 +136,13 @@ export function testView(tested: Tested, table: (results: readonly EvaluationRes
       }:** fill in its two folders above and run this cell again.`,
     ];
   }
-  const report = { ...emptyReport, demo: tested.demo, results: tested.results };
-  const charts = reportCharts(report, { predictions: tested.predictions });
-  return [table(tested.results), ...charts.slice(1)]; // the metrics chart says more with several sets
+  const { results, predictions, demo } = tested;
+  const source = chartSource({ results, history: [], data: [] }, predictions);
+  const options = { demo, width: halfWidth };
+  const drawn = (["roc", "precisionRecall", "confusion", "scores"] as const).map((name) =>
+    charts[name](source, options)
+  );
+  return [table(results), ...abreast(...drawn)];
 }
 
 /**
@@ -161,5 +168,3 @@ export async function writeReport(loaded: LoadedRun, tested: readonly Tested[]):
   await writeResults(folder, { report, predictions, gallery });
   return report;
 }
-
-const emptyReport = { data: [], history: [] } as unknown as RunReport;
