@@ -4,16 +4,9 @@
  * @module
  */
 import { dirname, join, resolve } from "node:path";
-import { takeBreath } from "../base/breath.ts";
-import { checkWritable, exists, writeWhole } from "../base/files.ts";
+import { checkWritable, exists } from "../base/files.ts";
 import { printable, printableLines } from "../base/printable.ts";
-import { comparisonCsv, comparisonJson } from "../report/comparison.ts";
-import {
-  comparisonHtml,
-  comparisonMarkdown,
-  comparisonSentences,
-  comparisonTables,
-} from "../report/comparison_page.ts";
+import { comparisonSentences, comparisonTables, writeComparison } from "../report/comparison_page.ts";
 import { tableText } from "../report/table.ts";
 import { compareScores } from "../runs/compare/compare.ts";
 import { timeStamp } from "../runs/folder/folder.ts";
@@ -36,15 +29,7 @@ export async function compare(paths: readonly string[], flags: Flags): Promise<n
     for (const table of comparisonTables(comparison)) console.log(`\n${tableText(table)}`);
     console.log(`${printableLines(comparisonSentences(comparison).join("\n"))}\n`);
     for (const message of comparison.warnings) screen.show({ type: "warning", message });
-    // All are made before the first is written, so that those that are there belong together.
-    const files = {
-      "comparison.csv": comparisonCsv(comparison),
-      "comparison.md": comparisonMarkdown(comparison),
-      "comparison.html": await comparisonHtml(comparison, { signal }),
-      "comparison.json": comparisonJson(comparison),
-    };
-    await takeBreath(signal);
-    for (const [name, text] of Object.entries(files)) await writeWhole(join(folder, name), text);
+    await writeComparison(folder, comparison, { signal });
     console.log(`Comparison: ${printable(join(folder, "comparison.html"))}`);
     return 0;
   });

@@ -1,13 +1,17 @@
 /**
- * A comparison → what can be said of it in three sentences, comparison.html and comparison.md.
+ * A comparison → what can be said of it in three sentences, comparison.html and comparison.md; and all of its files.
  *
  * @module
  */
+import { join } from "node:path";
 import { takeBreath } from "../base/breath.ts";
+import { writeWhole } from "../base/files.ts";
 import { comparisonChart, differenceChart } from "./charts/comparison.ts";
 import {
   type ComparedTest,
   type Comparison,
+  comparisonCsv,
+  comparisonJson,
   inputEstimate,
   type PairResult,
   quotedBootstrap,
@@ -203,6 +207,27 @@ export function comparisonMarkdown(comparison: Comparison): string {
       : []),
     ...[...comparisonTables(comparison), inputTable(comparison)].map(tableMarkdown),
   ].join("\n");
+}
+
+/**
+ * Writes comparison.csv, comparison.md, comparison.html and comparison.json into a folder; all are made before the first is written,
+ * so that those that are there belong together.
+ *
+ * @throws {Error} the signal's reason, or what the system says against a file
+ */
+export async function writeComparison(
+  folder: string,
+  comparison: Comparison,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  const files = {
+    "comparison.csv": comparisonCsv(comparison),
+    "comparison.md": comparisonMarkdown(comparison),
+    "comparison.html": await comparisonHtml(comparison, { signal }),
+    "comparison.json": comparisonJson(comparison),
+  };
+  await takeBreath(signal);
+  for (const [name, text] of Object.entries(files)) await writeWhole(join(folder, name), text);
 }
 
 function titleOf({ inputs }: Comparison): string {
