@@ -46,6 +46,23 @@ export {
   trainVariant,
   type Variant,
 } from "./notebook/audit.ts";
+export {
+  type BenchmarkRun,
+  compareRuns,
+  runBenchmark,
+  scoreCsv,
+  type Scored,
+  testPerturbed,
+  writeMadeUpScores,
+} from "./notebook/benchmark.ts";
+export {
+  benchmarkTable,
+  comparisonView,
+  foldersTable,
+  robustnessView,
+  scoreView,
+  trainingTable,
+} from "./notebook/benchmark_views.ts";
 export { accuracyChart, costChart, messyChart, orderChart, repeatChart } from "./notebook/audit_charts.ts";
 export {
   type Bundle,

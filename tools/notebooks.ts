@@ -20,7 +20,7 @@ const IOPUB_SECONDS = 600;
 export async function notebookNames(): Promise<string[]> {
   const entries = await Array.fromAsync(Deno.readDir(join(root, "notebooks")));
   return entries.filter(({ name, isFile }) => isFile && name.endsWith(".ipynb"))
-    .map(({ name }) => name.slice(0, -".ipynb".length)).sort().reverse(); // forgelens before audit
+    .map(({ name }) => name.slice(0, -".ipynb".length)).sort().reverse(); // forgelens, benchmark, audit
 }
 
 /** Reads a notebook file. */

@@ -12,7 +12,13 @@ import type { Encoder } from "../model/encoders/encoder.ts";
 import { loadDetectors, type TrainedDetector } from "../runs/detectors.ts";
 import type { RunEvent, RunTask } from "../runs/events.ts";
 import type { Experiment } from "../runs/experiment.ts";
-import { newRunName, readCheckpoint, readRunConfig, unfinishedRun } from "../runs/folder/folder.ts";
+import {
+  newRunName,
+  progressOf,
+  readCheckpoint,
+  readRunConfig,
+  unfinishedRun,
+} from "../runs/folder/folder.ts";
 import { stopOnSignals } from "../runs/interrupt.ts";
 import { chartText } from "../report/render.ts";
 import { isOf, readNumerics } from "../runs/folder/numerics.ts";
@@ -22,6 +28,7 @@ import { trainRun } from "../runs/train.ts";
 import { type StepLoss, trainingChart } from "../report/charts/training.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { InputError } from "../base/errors.ts";
+import { exists } from "../base/files.ts";
 import { createScreen } from "../runs/screen.ts";
 import { bundleOf, type Display, inJupyter, isKernel, liveOutput, settled } from "./display.ts";
 
@@ -104,14 +111,20 @@ export type Trained = {
  * saved, and running the cell again goes on from it, with the numbers of a run that was never stopped.
  *
  * @param options.chart false leaves the chart out
+ * @param options.brief true leaves out the lines of the epochs
  * @throws {InputError} when interrupted, so that 'Run All' stops here
  */
 export async function train(
   config: RunConfig,
   session: Session,
-  options: { readonly chart?: boolean; readonly display?: Display; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly chart?: boolean;
+    readonly brief?: boolean;
+    readonly display?: Display;
+    readonly signal?: AbortSignal;
+  } = {},
 ): Promise<Trained> {
-  const { display = inJupyter, chart: drawn = true } = options;
+  const { display = inJupyter, chart: drawn = true, brief = false } = options;
   const { run, resume } = await runToTrain(config, session).catch((error) => {
     throw plain(error);
   });
@@ -127,7 +140,7 @@ export async function train(
     let window: number[] = [];
     let breathed = performance.now();
     for await (const event of trainRun(named, { session, resume, signal: options.signal })) {
-      lines.take(event);
+      if (event.type !== "epoch" || !brief) lines.take(event);
       if (event.type === "epoch") history.push(event.record);
       if (event.type === "step") {
         const { seedIndex, epoch, epochs, step, steps: perEpoch, loss } = event;
@@ -178,20 +191,35 @@ export async function reload(trained: Trained, session: Session): Promise<Loaded
   }
 }
 
-/** The unfinished run of this configuration and encoder, if it is the newest, else a new name. */
+/** The unfinished run of this configuration and encoder, if it is the named or else the newest one; otherwise a new name. */
 async function runToTrain(config: RunConfig, session: Session): Promise<{ run: string; resume: boolean }> {
-  const unfinished = await unfinishedRun(config.out).catch((error) => {
-    if (error instanceof InputError) return undefined;
-    throw error;
-  });
-  if (unfinished !== undefined && (config.run === undefined || config.run === unfinished)) {
-    const before = await readRunConfig(join(config.out, unfinished));
-    const numerics = await readNumerics(join(config.out, unfinished));
-    const isSame = fingerprint(before) === fingerprint(config) &&
-      (!numerics || isOf(numerics, session.encoder));
-    if (isSame) return { run: unfinished, resume: true };
+  const unfinished = config.run === undefined
+    ? await unfinishedRun(config.out).catch((error) => {
+      if (error instanceof InputError) return undefined;
+      throw error;
+    })
+    : await isUnfinished(join(config.out, config.run))
+    ? config.run
+    : undefined;
+  if (unfinished !== undefined && await isRunOf(join(config.out, unfinished), config, session.encoder)) {
+    return { run: unfinished, resume: true };
   }
   return { run: config.run ?? newRunName(config), resume: false };
+}
+
+async function isUnfinished(folder: string): Promise<boolean> {
+  return await exists(join(folder, "config.json")) && !(await progressOf(folder))?.done;
+}
+
+/**
+ * Whether a folder's run was begun with this configuration and encoder; its name and the backend do not count.
+ *
+ * @throws {InputError} when the folder cannot be read
+ */
+export async function isRunOf(folder: string, config: RunConfig, encoder: Encoder): Promise<boolean> {
+  const before = await readRunConfig(folder);
+  const numerics = await readNumerics(folder);
+  return fingerprint(before) === fingerprint(config) && (!numerics || isOf(numerics, encoder));
 }
 
 function fingerprint(config: RunConfig): string {
@@ -238,7 +266,7 @@ function specOnly(spec: TopLevelSpec) {
 }
 
 /** An error that a cell shows as one line: the notebook's reader has no use for the library's stack. */
-function plain(error: unknown): Error {
+export function plain(error: unknown): Error {
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   const shown = new Error(message.split("\n")[0], { cause: error });
   shown.name = name;
