@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
 /**
- * Runs both notebooks in JupyterLab in a real browser, as a user would, and looks at every page and chart that comes of it:
+ * Runs the notebooks in JupyterLab in a real browser, as a user would, and looks at every page and chart that comes of it:
  * a program for a person, as it needs Chromium and takes minutes. Pictures of what it saw go to a folder.
  *
- *     deno run -A tests/browser.ts [--out FOLDER] [--notebook forgelens|audit]
+ *     deno run -A tests/browser.ts [--out FOLDER] [--notebook forgelens|benchmark|audit]
  *
  * @module
  */
@@ -258,7 +258,7 @@ const { values } = parseArgs({
 });
 const out = values.out ?? await Deno.makeTempDir({ prefix: "forgelens-browser-" });
 await Deno.mkdir(out, { recursive: true });
-const names = values.notebook ?? ["forgelens", "audit"];
+const names = values.notebook ?? ["forgelens", "benchmark", "audit"];
 const jupyter = await openJupyter();
 const work = await workFolder();
 const copies = await Promise.all(names.map((name) => copyNotebook(name, { work })));
@@ -271,7 +271,7 @@ try {
     await checkPage(browser, { path: copies[i].path.replace("ipynb", "html"), name: `${name}.html`, out });
   }
   const runs = await Array.fromAsync(Deno.readDir(copies[0].checkpoints));
-  for (const { name } of runs.filter(({ isDirectory, name }) => isDirectory && name !== "audit")) {
+  for (const { name } of runs.filter(({ isDirectory, name }) => isDirectory && !names.includes(name))) {
     await checkPage(browser, { path: join(copies[0].checkpoints, name, "report.html"), name: "report", out });
   }
   console.log(`Pictures of all of it: ${out}`);

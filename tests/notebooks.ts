@@ -1,5 +1,5 @@
 /**
- * Executes both notebooks through Jupyter on the Deno kernel and checks what they give: a program for the continuous check,
+ * Executes the notebooks through Jupyter on the Deno kernel and checks what they give: a program for the continuous check,
  * as it takes minutes and JupyterLab.
  *
  * @module
@@ -7,10 +7,13 @@
 import { assert, assertEquals, assertGreater, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { benchmarkTable } from "../lib/notebook/benchmark_views.ts";
+import { comparisonTables } from "../lib/report/comparison_page.ts";
 import type { RunReport } from "../lib/report/report.ts";
 import { parseMetricsJson } from "../lib/report/schema.ts";
 import { tableText } from "../lib/report/table.ts";
 import { resultsTable } from "../lib/report/tables/results.ts";
+import { robustnessTable } from "../lib/report/tables/robustness.ts";
 import { openJupyter } from "../tools/jupyter.ts";
 import { faultsOf, joined, type Notebook, VEGA_LITE } from "../tools/notebook_file.ts";
 import { executeNotebook, exportHtml, secrets, workFolder } from "../tools/notebooks.ts";
@@ -25,15 +28,25 @@ function shown(notebook: Notebook, type: string): unknown[] {
   );
 }
 
+type Titled = { readonly title: { readonly text: string } };
+
+/** Of charts that stand abreast, both. */
 function chartTitles(notebook: Notebook): string[] {
-  return shown(notebook, VEGA_LITE).map((spec) => (spec as { title: { text: string } }).title.text);
+  return shown(notebook, VEGA_LITE).flatMap((spec) =>
+    (spec as { hconcat?: Titled[] }).hconcat ?? [spec as Titled]
+  ).map(({ title }) => title.text);
 }
 
 function words(notebook: Notebook): string {
   return shown(notebook, "text/plain").map(joined).join("\n");
 }
 
-/** The only run below a folder. */
+/** The report of a run. */
+async function reportOf(folder: string): Promise<RunReport> {
+  return parseMetricsJson(await Deno.readTextFile(join(folder, "metrics.json")));
+}
+
+/** The report of the only run below a folder. */
 async function onlyRun(checkpoints: string): Promise<RunReport> {
   const runs = (await Array.fromAsync(Deno.readDir(checkpoints))).filter(({ isDirectory }) => isDirectory);
   assertEquals(
@@ -41,7 +54,18 @@ async function onlyRun(checkpoints: string): Promise<RunReport> {
     1,
     `expected one run in ${checkpoints} but found ${runs.map(({ name }) => name)}`,
   );
-  return parseMetricsJson(await Deno.readTextFile(join(checkpoints, runs[0].name, "metrics.json")));
+  return await reportOf(join(checkpoints, runs[0].name));
+}
+
+/** Runs a command of the command line. */
+async function command(...args: string[]): Promise<void> {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", ...args],
+    cwd: root,
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  assert(success, `deno task ${args.join(" ")}`);
 }
 
 /** Replaces what must be there once in some cell. */
@@ -63,13 +87,7 @@ try {
   for (const title of charts) assert(chartTitles(demo.notebook).includes(`DEMO: ${title}`), title);
   assert(chartTitles(demo.notebook).some((title) => title.startsWith("DEMO: Pointing accuracy")));
   assertGreater(shown(demo.notebook, "image/jpeg").length, 2, "sample grid, mistakes and attribution");
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "train", "--epochs", "1", "--out", join(work, "command"), "--run", "same"],
-    cwd: root,
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  assert(success, "the command line's run");
+  await command("train", "--epochs", "1", "--out", join(work, "command"), "--run", "same");
   const [ours, theirs] = [await onlyRun(demo.checkpoints), await onlyRun(join(work, "command"))];
   assertEquals(ours.results, theirs.results, "the notebook's metrics are the command line's");
   assertStringIncludes(words(demo.notebook), tableText(resultsTable(theirs.results)));
@@ -100,6 +118,52 @@ try {
   assertStringIncludes(words(edited.notebook), "Not tested on DFDC");
   assertEquals(words(edited.notebook).includes("DEMO"), false, "nothing says DEMO on one's own folders");
 
+  console.log("benchmark.ipynb on the demo data, beside the command line");
+  const benchmark = await executeNotebook(jupyter, "benchmark", {
+    work: join(work, "benchmark"),
+    edit: editing({
+      "epochs: 3,": "epochs: 1, feedForward: 64, depth: 1,",
+      "runs: 3,": "runs: 2,",
+      '["jpeg", "gaussian-blur"]': '["jpeg-30", "resize-64"]',
+    }),
+  });
+  assertEquals(faultsOf(benchmark.notebook, { secrets: secrets() }), []);
+  const settings = join(work, "benchmark.json");
+  await Deno.writeTextFile(settings, JSON.stringify({ jpegQualities: [], runs: 2, epochs: 1 }));
+  const probe = [
+    "--detector",
+    "linear-probe",
+    "--learning-rate",
+    "1e-3",
+    "--feed-forward",
+    "64",
+    "--depth",
+    "1",
+  ];
+  const place = ["--out", join(work, "probe"), "--run", "class-token"];
+  await command("train", "--config", settings, ...probe, ...place);
+  const runs = join(benchmark.checkpoints, "benchmark");
+  const its = await reportOf(join(runs, "class-token"));
+  assertEquals(its.results, (await reportOf(join(work, "probe", "class-token"))).results);
+  const names = ["head", "class-token", "embedding"];
+  const tested = await Promise.all(names.map(async (name) => ({
+    name,
+    folder: join(runs, name),
+    report: await reportOf(join(runs, name)),
+  })));
+  const said = words(benchmark.notebook);
+  assertStringIncludes(said, tableText(benchmarkTable(tested)));
+  const read = async (...path: string[]) => JSON.parse(await Deno.readTextFile(join(runs, ...path)));
+  for (const table of comparisonTables(await read("comparison", "comparison.json"))) {
+    assertStringIncludes(said, tableText(table));
+  }
+  const robustness = await read("head", "robustness", "robustness.json");
+  assertStringIncludes(said, tableText(robustnessTable(robustness)));
+  assertStringIncludes(said, "No published figure stands beside these");
+  for (const title of ["DEMO: Differences of AUC", "DEMO: Robustness to JPEG", "Confusion matrices"]) {
+    assert(chartTitles(benchmark.notebook).includes(title), title);
+  }
+
   console.log("audit.ipynb on folders");
   const audit = await executeNotebook(jupyter, "audit", {
     work: join(work, "audit"),
@@ -120,7 +184,7 @@ try {
   const page = join(work, "audit", "notebooks", "audit.ipynb");
   await exportHtml(jupyter, page);
   assertStringIncludes(await Deno.readTextFile(page.replace("ipynb", "html")), "data:image/png;base64");
-  console.log("Both notebooks run and show what they should");
+  console.log("All notebooks run and show what they should");
 } finally {
   await Deno.remove(work, { recursive: true });
   await jupyter.close();
