@@ -61,6 +61,7 @@ export type { ChosenThreshold, ThresholdChoices } from "./measure.ts";
 export type {
   DataSummary,
   EpochRecord,
+  Estimate,
   EvaluationResult,
   GroupColumnResult,
   GroupResult,
@@ -70,6 +71,16 @@ export type {
   ScoreReport,
   ThresholdResult,
 } from "./report.ts";
+export type {
+  CleanThreshold,
+  FamilyScore,
+  RateName as RobustnessRateName,
+  RobustnessLevel,
+  RobustnessRates,
+  RobustnessReport,
+  RobustnessResult,
+  RobustnessScore,
+} from "./robustness/robustness.ts";
 export { type OurTest, type Standing, standing } from "./standing.ts";
 export type { ChartOptions, ChartSpec } from "./style.ts";
 export { type Table, tableMarkdown, tableText } from "./table.ts";

@@ -32,11 +32,15 @@ export type RobustnessRates = {
   readonly truePositiveRate: number | null;
 };
 
-/** The names of the rates, in the order of tables and files. */
-export const rateNames = ["auc", "falsePositiveRate", "truePositiveRate"] as const;
-
 /** One of the rates. */
-export type RateName = typeof rateNames[number];
+export type RateName = keyof RobustnessRates;
+
+/** The names of the rates, in the order of tables and files. */
+export const rateNames = [
+  "auc",
+  "falsePositiveRate",
+  "truePositiveRate",
+] as const satisfies readonly RateName[];
 
 /** A test under one perturbation, at one level: mean and standard deviation over training seeds. */
 export type RobustnessResult = { readonly [name in RateName]: Estimate | null } & {
