@@ -99,7 +99,7 @@ function unpublished({ demo, tests }: Comparison): string[] {
 /** A robustness run as sentences, its table, and a chart for each family of perturbations. */
 export function robustnessView(report: RobustnessReport): Showable[] {
   return [
-    escapeMarkdown(`${robustnessSentences(report).join(" ")} ${report.definition}`),
+    escapeMarkdown(robustnessSentences(report).join(" ")),
     robustnessTable(report),
     ...abreast(...robustnessCharts(report, { width })),
   ];
