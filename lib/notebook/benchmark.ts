@@ -16,7 +16,7 @@ import type { RobustnessReport } from "../report/robustness/robustness.ts";
 import { parseMetricsJson } from "../report/schema.ts";
 import { escapeMarkdown } from "../report/table.ts";
 import { compareScores } from "../runs/compare/compare.ts";
-import { resolveConfig, type RunConfig, type RunInput } from "../runs/config/config.ts";
+import { keyGroups, resolveConfig, type RunConfig, type RunInput } from "../runs/config/config.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
 import type { RunEvent } from "../runs/events.ts";
 import { progressOf } from "../runs/folder/folder.ts";
@@ -50,7 +50,7 @@ export async function runBenchmark(
   const { session, detectors, display = inJupyter, signal } = options;
   const runs: BenchmarkRun[] = [];
   for (const [name, change] of Object.entries(detectors)) {
-    const wanted = inOneLine(() => resolveConfig({ ...config, ...change, run: name }));
+    const wanted = inOneLine(() => detectorConfig(name, { config, change }));
     const { run, stands } = await placeOf({ ...wanted, run: name }, session).catch((error) => {
       throw plain(error);
     });
@@ -68,6 +68,27 @@ export async function runBenchmark(
     runs.push({ name: run, folder, report: await readReport(folder) });
   }
   return runs;
+}
+
+/** What the open session was made of, which is the same for all detectors. */
+const common = [
+  ...Object.keys({ ...keyGroups.data.keys, ...keyGroups.encoder.keys }),
+  ...["preset", "seed", "precision", "backend", "demoRoot"],
+] as (keyof RunConfig)[];
+
+/** @throws {InputError} when the change is of data or encoder, which are open already */
+function detectorConfig(
+  name: string,
+  { config, change }: { readonly config: RunConfig; readonly change: RunInput },
+): RunConfig {
+  const wanted = resolveConfig({ ...config, ...change, run: name });
+  const changed = common.filter((key) => JSON.stringify(wanted[key]) !== JSON.stringify(config[key]));
+  if (changed.length === 0) return wanted;
+  throw new InputError(
+    `Cannot train ${name}: expected the data, encoder and seed of all detectors but found another ${
+      changed.join(", ")
+    }; change it for all`,
+  );
 }
 
 /** How far a run is. */

@@ -95,6 +95,16 @@ Deno.test("runBenchmark() loads what was trained with the same settings, and giv
   ]);
 });
 
+Deno.test("runBenchmark() refuses a detector on other data or another encoder than the open ones", async () => {
+  const other = { wider: { detector: "notebook-head", activation: "gelu", seed: 1 } } as const;
+  const error = await assertRejects(
+    () => runBenchmark(config, { session, detectors: other, display }),
+    Error,
+    "Cannot train wider: expected the data, encoder and seed of all detectors but found another activation, seed",
+  );
+  assertEquals(error.name, "InputError");
+});
+
 Deno.test("runBenchmark() tests a run again where its metrics.json is gone, with the same numbers", async () => {
   const [{ folder, report }] = runs;
   await Deno.remove(join(folder, "metrics.json"));
