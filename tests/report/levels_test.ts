@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { apart, levelled, topLevel, topPredictions } from "../../lib/report/charts/levels.ts";
 import { metricsChart } from "../../lib/report/charts/metrics.ts";
+import { jpegChart } from "../../lib/report/charts/perturbation.ts";
 import { measureTest } from "../../lib/report/measure.ts";
 import type { Prediction } from "../../lib/report/report.ts";
 
@@ -40,6 +41,11 @@ Deno.test("charts draw videos, and the metrics of frames beside them", () => {
   ]);
   const { description } = metricsChart([result], { demo: false });
   assertEquals(/faces test videos: .*faces test frames: /.test(description!), true);
+});
+
+Deno.test("jpegChart() draws the videos of tests that have a video level", () => {
+  const { description } = jpegChart([result, { ...result, perturbation: "jpeg-50" }], { demo: false });
+  assertStringIncludes(description!, "faces test videos, jpeg-50: AUC");
 });
 
 Deno.test("apart() names tests apart whose sets and splits read alike", () => {

@@ -15,6 +15,7 @@ import {
   shortNames,
 } from "../style.ts";
 import { type EvaluationResult, testName } from "../report.ts";
+import { topLevel } from "./levels.ts";
 import {
   chartedMetrics,
   describe,
@@ -35,7 +36,7 @@ export function perturbationCharts(
 }
 
 /**
- * `perturbationChart()` by JPEG quality, from uncompressed down.
+ * `perturbationChart()` by JPEG quality, from uncompressed down, at video level where there is one.
  *
  * @example
  * ```ts
@@ -51,7 +52,7 @@ export function perturbationCharts(
  * ```
  */
 export function jpegChart(results: readonly EvaluationResult[], options: ChartOptions): ChartSpec {
-  return perturbationChart(results, { ...options, kind: perturbations.jpeg });
+  return perturbationChart(topLevel(results), { ...options, kind: perturbations.jpeg });
 }
 
 /**
