@@ -103,6 +103,6 @@ function placeOf({ set, split, perturbation }: RobustnessResult): string {
 
 /** A drift as a cell: "+0.120", "−0.050". */
 function signed(value: Estimate | null): string {
-  const text = estimateCell(value).replace("-", "−");
+  const text = estimateCell(value);
   return value === null || text.startsWith("−") ? text : `+${text}`;
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { parse } from "csv-parse/sync";
 import { perturbations } from "../../../lib/images/perturbations/mod.ts";
 import { robustnessChart, robustnessCharts } from "../../../lib/report/charts/robustness.ts";
@@ -115,6 +115,9 @@ Deno.test("JSON, CSV, table and page of a robustness run agree", async () => {
     );
     assertEquals(column(table, "Video AUC"), cells);
     assertEquals(column(table, "Frame AUC"), cells); // both frames of a video have its score
+    const drifts = ["AUC drift", "FPR drift", "TPR drift"].flatMap((name) => column(table, name));
+    assert(drifts.some((cell) => cell.startsWith("−")) && drifts.some((cell) => cell.startsWith("+")));
+    for (const cell of drifts) assertMatch(cell, /^([+−]\d\.\d{3}( ± \d\.\d{3})?)?$/);
     const html = await robustnessHtml(report);
     for (const row of table.rows) for (const cell of row) assertStringIncludes(html, `>${cell}</t`);
     for (const note of [...table.notes, ...robustnessSentences(report), report.definition]) {
