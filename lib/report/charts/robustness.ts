@@ -62,6 +62,7 @@ export function robustnessChart(
   },
 ): ChartSpec {
   const { demo, scores, seeds, threshold } = report;
+  const narrow = isNarrow(width);
   const all = quotedResults(report.results).filter((result) => isOf(result, test));
   const clean = all.find(({ perturbation }) => perturbation === "none");
   const shown = inOrder(all.filter(({ family }) => family === kind.family), kind, clean);
@@ -85,7 +86,7 @@ export function robustnessChart(
     type: "nominal" as const,
     title: null,
     scale: { domain: names, range: colours.slice(0, names.length) },
-    legend: { columns: isNarrow(width) ? 1 : 3, symbolOpacity: 1 },
+    legend: { columns: narrow ? 1 : 3, symbolOpacity: 1 },
   };
   const shape = { ...color, scale: { domain: names, range: shapes.slice(0, names.length) } };
   const x = {
@@ -94,7 +95,7 @@ export function robustnessChart(
     sort: shown.map(labelOf),
     title: `${kind.title} ${kind.measure}`,
     // Upright, as many do not stand beside each other on a phone.
-    axis: { labelAngle: isNarrow(width) && shown.length > 8 ? -90 : 0, grid: false },
+    axis: { labelAngle: narrow && shown.length > 8 ? -90 : 0, grid: false },
   };
   const y = {
     field: "value",
@@ -112,7 +113,9 @@ export function robustnessChart(
       {
         demo,
         subtitle: [
-          `FPR and TPR at the threshold ${at}, ${chosen}`,
+          ...(narrow
+            ? [`FPR and TPR at the threshold ${at},`, chosen]
+            : [`FPR and TPR at the threshold ${at}, ${chosen}`]),
           `Dashed: clean. Grey: AUC by chance${seeds > 1 ? `. Bars: ± sd over ${seeds} seeds` : ""}`,
         ],
       },

@@ -44,7 +44,7 @@ export async function robustnessHtml(
     await takeBreath(signal);
     charts.push(await chartHtml(spec, narrow[i]));
   }
-  const { name, demo, head, encoder, backend, seeds, videoScore, results, warnings } = report;
+  const { name, demo, head, encoder, backend, seeds, videoScore, scores, results, warnings } = report;
   const title = demoTitle(`Robustness of ${name}`, demo);
   const perturbed = new Set(results.map(({ perturbation }) => perturbation));
   perturbed.delete("none");
@@ -55,7 +55,9 @@ export async function robustnessHtml(
     ["Encoder", encoder],
     ["Backend", `${backend.name} ${backend.version} on ${backend.device}`],
     ["Seeds", `${seeds}`],
-    ["Video score", `${videoScore} of a video's frames`],
+    ...(scores.some(({ level }) => level === "video")
+      ? [["Video score", `${videoScore} of a video's frames`]]
+      : []),
     ["Perturbations", [...perturbed].join(", ")],
   ];
   const sections = [

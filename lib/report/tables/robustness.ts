@@ -91,7 +91,7 @@ function scoreLines({ scores, definition }: RobustnessReport): string[] {
     );
     const test = scores.length > 1 ? ` of ${set} ${split}` : "";
     return `Robustness score${test} ${estimateCell(score)}${
-      worst === null ? "" : `, worst family ${familyTitle(worst)}`
+      worst === null || families.length === 1 ? "" : `, worst family ${familyTitle(worst)}`
     }: ${parts.join(", ")}.`;
   });
   return [...lines, definition];
