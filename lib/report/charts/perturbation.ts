@@ -25,6 +25,9 @@ import {
   pointNotes,
 } from "./metric_points.ts";
 
+/** Between the bands of two levels, and beside the outer ones: a share of the step from level to level. */
+const GAP = 0.2;
+
 /** A chart for each family of perturbations that was tested at two levels or more, that of no perturbation among them. */
 export function perturbationCharts(
   results: readonly EvaluationResult[],
@@ -83,6 +86,9 @@ export function perturbationChart(
     }))
   );
 
+  const plot = Math.floor((width - 20) / perRow) - 75;
+  const middle = (plot / (levels.length + GAP)) * (1 - GAP) / 2;
+
   if (shown.length === 0) {
     throw new Error(
       `Cannot draw the metrics by ${axis}: expected a test under ${family}-… but found none`,
@@ -95,7 +101,7 @@ export function perturbationChart(
     facet: bySet(values),
     resolve: { axis: { x: "independent", y: "independent" } },
     spec: {
-      width: Math.floor((width - 20) / perRow) - 75,
+      width: plot,
       height: 240,
       encoding: {
         x: {
@@ -104,9 +110,15 @@ export function perturbationChart(
           sort: levels,
           title: `${axis} (none: ${without})`,
           axis: { labelAngle: 0, grid: false },
+          scale: { paddingInner: GAP, paddingOuter: GAP },
         },
         // So near each other that a level's marks stand by its label.
-        xOffset: { field: "metric", type: "nominal", sort: names, scale: { range: [-8, 8] } },
+        xOffset: {
+          field: "metric",
+          type: "nominal",
+          sort: names,
+          scale: { range: [middle - 8, middle + 8] },
+        },
         y: {
           field: "value",
           type: "quantitative",
