@@ -110,8 +110,7 @@ details { margin-top: 36px; }
 summary { cursor: pointer; width: fit-content; } summary h2 { display: inline; }
 pre { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: 12px; overflow-x: auto; font-size: 13px; }
 @media (min-width: 1000px) {
-  .charts { display: flow-root; margin-left: -8px; margin-right: -8px; }
-  .charts figure { float: left; width: calc(50% - 16px); margin: 0 8px 16px; }
+  .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 16px; align-items: start; }
   .facts { grid-template-columns: max-content 1fr max-content 1fr; }
 }
 @media screen and (max-width: 560px) {
@@ -140,8 +139,8 @@ ${
   body { background: white; color: black; font-size: 11px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
   .summary { font-size: 14px; }
-  .charts { margin-left: -6px; margin-right: -6px; }
-  .charts figure { float: none; display: inline-block; vertical-align: top; width: calc(50% - 14px); margin: 0 6px 12px; }
+  .charts { display: block; margin-left: -6px; margin-right: -6px; }
+  .charts figure { display: inline-block; vertical-align: top; width: calc(50% - 14px); margin: 0 6px 12px; }
   .charts svg { max-height: 155mm; }
   figure, .photos figure, tr, dl, .demo, .warning { break-inside: avoid; }
   figure, .wide { overflow: visible; }
