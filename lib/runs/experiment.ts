@@ -279,10 +279,11 @@ function summary(
     fake,
     videos: new Set(samples.map(({ label, video, path }) => `${label} ${video ?? path}`)).size,
     skipped: skipped.filter((file) => file.set === set && file.split === split).length,
-    ...(reading && {
-      layout: reading.kind,
-      compression: reading.compression,
-      officialSplit: split === "test" ? reading.isOfficialSplit : undefined,
+    ...(reading && { layout: reading.kind }),
+    // Left out where they are not known: a run's record, which is JSON, has no undefined.
+    ...(reading?.compression !== undefined && { compression: reading.compression }),
+    ...(split === "test" && reading?.isOfficialSplit !== undefined && {
+      officialSplit: reading.isOfficialSplit,
     }),
   };
 }
