@@ -10,7 +10,7 @@ import { encodeImages } from "../model/encoders/open.ts";
 import { trunkOf } from "../runs/detectors.ts";
 import { openEncoder } from "../runs/encoder.ts";
 import { scoreSamples, testDetectors } from "../runs/evaluate.ts";
-import { resultOf } from "../runs/scored_test.ts";
+import { resultOf, scoredImages } from "../runs/scored_test.ts";
 import { evaluateScores } from "../metrics/evaluate.ts";
 import type { EvaluationResult } from "../report/report.ts";
 import type { Session } from "../runs/session.ts";
@@ -185,7 +185,14 @@ export async function halfNormalised({ loaded }: Variant): Promise<EvaluationRes
         });
       }
       const scored = [Float64Array.from(scores)];
-      results.push(resultOf(test, { perturbation: "none", scored, demo: experiment.demo }));
+      results.push(
+        resultOf(test, {
+          images: scoredImages(test.samples),
+          perturbation: "none",
+          scored,
+          demo: experiment.demo,
+        }),
+      );
     }
     return results;
   });

@@ -70,7 +70,7 @@ export type MeasuredTest = Pick<
 >;
 
 /** The scores of a level, one array for each training seed or repeat, and what a bootstrap draws together. */
-type Level = {
+export type Level = {
   readonly labels: Uint8Array;
   readonly scored: readonly Float64Array[];
   readonly units?: Uint32Array;
@@ -158,20 +158,15 @@ export function thresholdsOn(
 export function personsOf(
   images: readonly (ScoredImage & { readonly identities?: readonly string[] })[],
 ): (string | undefined)[] {
-  const videos = images.map((image) => `${image.label} ${videoName(image)}`);
+  const { videoOf } = numberVideos(images);
   // Of a video's frames that do not say whom they show, one does it for all.
-  const groups = groupsOf(images.map(({ identities = [] }, i) => [`video ${videos[i]}`, ...identities]));
-  const first = new Map<number, string>();
-  const isShared = videos.some((video, i) => {
+  const groups = groupsOf(images.map(({ identities = [] }, i) => [`video ${videoOf[i]}`, ...identities]));
+  const first = new Map<number, number>();
+  const isShared = videoOf.some((video, i) => {
     if (!first.has(groups[i])) first.set(groups[i], video);
     return first.get(groups[i]) !== video;
   });
   return Array.from(groups, (group) => (isShared ? `${group}` : undefined));
-}
-
-/** A name that no other video of its class has: methods make videos of one name from the same originals, as FaceForensics++'s 000_003. */
-export function videoName({ video, method = "" }: Pick<ScoredImage, "video" | "method">): string {
-  return `${method}\0${video}`;
 }
 
 /**
@@ -193,12 +188,13 @@ export function unitsOf(
   });
 }
 
-function labelsOf(images: readonly ScoredImage[]): Uint8Array {
+/** The labels of images, in their order. */
+export function labelsOf(images: readonly ScoredImage[]): Uint8Array {
   return Uint8Array.from(images, ({ label }) => label);
 }
 
-/** The labels of videos, and their scores by each array of their frames'. */
-function toVideos(
+/** The labels of videos, and their scores by each array of their frames'. @throws {Error} when a score is not finite. */
+export function toVideos(
   { labels, scored, videos }: Level & { readonly videos: VideoRows },
   { how = "mean" }: Pick<MeasureOptions, "how">,
 ): Level {

@@ -35,7 +35,7 @@ import type { TrainState } from "./folder/train_state.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { checkOwnData, runOfWeights, withDataOf } from "./folder/own_data.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../report/report.ts";
-import { predictionsOf, resultOf } from "./scored_test.ts";
+import { predictionsOf, resultOf, scoredImages } from "./scored_test.ts";
 import type { ChosenThreshold } from "../report/measure.ts";
 import { saveResults } from "../report/results.ts";
 import { openResultsFolder } from "./folder/results_folder.ts";
@@ -256,8 +256,10 @@ export async function testDetectors(
   await takeBreath(options.signal);
   const perturbation = options.perturbation ? perturbationName(options.perturbation) : "none";
   const prior = trainedPrior(detectors, { config, session });
+  const images = scoredImages(test.samples);
   return {
     result: resultOf(test, {
+      images,
       perturbation,
       scored,
       prior,
@@ -266,7 +268,7 @@ export async function testDetectors(
       how: config.videoScore,
       demo,
     }),
-    predictions: predictionsOf(test, { perturbation, scored }),
+    predictions: predictionsOf(test, { images, perturbation, scored }),
   };
 }
 

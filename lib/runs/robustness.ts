@@ -39,7 +39,7 @@ import { checkOwnData } from "./folder/own_data.ts";
 import { ownResults, refuseResults } from "./folder/results_folder.ts";
 import { trainedOn } from "./folder/trained_on.ts";
 import { stopOnSignals } from "./interrupt.ts";
-import { type ScoredStep, type ScoreStep, scoreSteps, weightsDigest } from "./score_steps.ts";
+import { detectorsDigest, type ScoredStep, type ScoreStep, scoreSteps } from "./score_steps.ts";
 import { scoredImage } from "./scored_test.ts";
 import { openSession, type Session } from "./session.ts";
 
@@ -96,7 +96,8 @@ export async function testRobustness(
   try {
     for (const each of weights) detectors.push(bindDetector(each, config));
     checkTrunk(detectors, { config, encoder: session.encoder });
-    const before = await earlierReport(into, weightsDigest(detectors));
+    const digest = detectorsDigest(detectors);
+    const before = await earlierReport(into, digest);
     if (before !== undefined) {
       const message =
         `The report of ${before} perturbed tests in ${into} gives way to this one; their scores are kept.`;
@@ -112,11 +113,11 @@ export async function testRobustness(
       );
     }
     const scored = await scoreSteps(planOf(session, { tests, perturbations }), detectors, {
-      ...{ config, session, into, report, signal: stop.signal },
+      ...{ config, session, into, weights: digest, report, signal: stop.signal },
       digests: new Map([...session.experiment.digests, ...further.digests]),
     });
     const finished = makeReport(scored, {
-      ...{ config, session, tests, seeds: detectors.length, weights: weightsDigest(detectors) },
+      ...{ config, session, tests, seeds: detectors.length, weights: digest },
       warnings: [...doubts, ...further.warnings, ...unchanged(scored)],
     });
     await saveReport(into, finished, { report, signal: stop.signal });

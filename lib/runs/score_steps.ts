@@ -42,14 +42,16 @@ export async function scoreSteps(
     readonly config: RunConfig;
     readonly session: Session;
     readonly into: string;
+    /** `detectorsDigest()` of the detectors. */
+    readonly weights: string;
     readonly digests: Experiment["digests"];
   },
 ): Promise<ScoredStep[]> {
-  const { config, session, into, digests, report, signal } = options;
+  const { config, session, into, weights, digests, report, signal } = options;
   const trunk = trunkOf(config, session.encoder);
   const { name, version, device } = session.backend;
   const shared = {
-    weights: weightsDigest(detectors),
+    weights,
     encoder: sha256(
       JSON.stringify([
         trunk.digest,
@@ -116,7 +118,7 @@ async function imagesDigest(samples: readonly Sample[], digests: Experiment["dig
 }
 
 /** Changes when any number of any seed's weights does. */
-export function weightsDigest(detectors: readonly TrainedDetector[]): string {
+export function detectorsDigest(detectors: readonly TrainedDetector[]): string {
   return sha256(
     detectors.flatMap(({ source }) =>
       [...source!.dict].flatMap(([key, { dtype, shape, data }]) => [

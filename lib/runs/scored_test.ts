@@ -11,16 +11,16 @@ import type { EvaluationResult, Prediction } from "../report/report.ts";
 export function resultOf(
   test: TestSet,
   options: MeasureOptions & {
+    /** `scoredImages()` of its samples. */
+    readonly images: readonly ScoredImage[];
     readonly perturbation: string;
     readonly scored: readonly Float64Array[];
     readonly demo: boolean;
   },
 ): EvaluationResult {
-  const { perturbation, scored, demo } = options;
+  const { images, perturbation, scored, demo } = options;
   const { set, split } = test;
   const isBrief = perturbation !== "none";
-  const persons = personsOfSamples(test.samples);
-  const images = test.samples.map((sample, i) => ({ ...scoredImage(sample), persons: persons[i] }));
   return {
     set,
     split,
@@ -34,12 +34,16 @@ export function resultOf(
 /** The lines of a test in predictions.csv: each run's, in the order of its samples. */
 export function predictionsOf(
   test: TestSet,
-  options: { readonly perturbation: string; readonly scored: readonly Float64Array[] },
+  options: {
+    /** `scoredImages()` of its samples. */
+    readonly images: readonly ScoredImage[];
+    readonly perturbation: string;
+    readonly scored: readonly Float64Array[];
+  },
 ): Prediction[] {
-  const persons = personsOfSamples(test.samples);
   return options.scored.flatMap((scores, run) =>
     test.samples.map((sample, i): Prediction => {
-      const { label, video, method = "" } = scoredImage(sample);
+      const { label, video, method = "", persons } = options.images[i];
       return {
         set: test.set,
         split: test.split,
@@ -50,7 +54,7 @@ export function predictionsOf(
         score: scores[i],
         path: sample.source ?? sample.path,
         run,
-        ...(persons[i] === undefined ? {} : { persons: persons[i] }),
+        ...(persons === undefined ? {} : { persons }),
       };
     })
   );
@@ -61,6 +65,9 @@ export function scoredImage({ label, video, source, path, method }: Sample): Sco
   return { label, video: video ?? source ?? path, method };
 }
 
-function personsOfSamples(samples: readonly Sample[]): (string | undefined)[] {
-  return personsOf(samples.map((sample) => ({ ...scoredImage(sample), identities: sample.identities })));
+/** What they know of all images of a test, in their order: whose videos share persons too. */
+export function scoredImages(samples: readonly Sample[]): ScoredImage[] {
+  const images = samples.map((sample) => ({ ...scoredImage(sample), identities: sample.identities }));
+  const persons = personsOf(images);
+  return images.map(({ label, video, method }, i) => ({ label, video, method, persons: persons[i] }));
 }

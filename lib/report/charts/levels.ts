@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { videoScores } from "../../metrics/levels.ts";
-import { videoName } from "../measure.ts";
+import { numberVideos, scoreVideos } from "../../metrics/levels.ts";
 import { byLevel, type EvaluationResult, type LevelledResult, type Prediction, testName } from "../report.ts";
 
 /**
@@ -61,9 +60,9 @@ export function topPredictions(
     const how = hows.get(key);
     return [...runs.values()].flatMap((rows) => {
       if (how === undefined) return rows;
-      const frames = rows.map((row) => ({ video: videoName(row), label: row.label, score: row.score }));
-      const { scores, firstRows } = videoScores(frames, { how });
-      return firstRows.map((row, i): Prediction => ({
+      const videos = numberVideos(rows);
+      const scores = scoreVideos(videos, rows.map(({ score }) => score), { how });
+      return videos.firstRows.map((row, i): Prediction => ({
         ...rows[row],
         split: splitAt(rows[row].split, "video"),
         path: rows[row].video,

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { type VideoLevel, videoScores } from "../../metrics/levels.ts";
+import { numberVideos, type VideoLevel } from "../../metrics/levels.ts";
 import { metrics } from "../../metrics/metrics/mod.ts";
 import { checkProbabilities, classCounts, confusionAt, rankScores } from "../../metrics/ranking.ts";
 import { parsePerturbation } from "../../images/perturbations/mod.ts";
-import { type ScoredImage, videoName } from "../measure.ts";
+import { labelsOf, type Level, type ScoredImage, toVideos } from "../measure.ts";
 import { type Estimate, meanAndSd } from "../report.ts";
 import {
   quotedResults,
@@ -20,36 +20,28 @@ import {
 } from "./robustness.ts";
 
 /** Labels with the scores that each training seed gave. */
-export type LevelScores = {
+export type LevelScores = Pick<Level, "labels" | "scored"> & {
   /** `image` where every image is a video of its own. */
   readonly level: RobustnessLevel;
-  /** 0 real, 1 fake. */
-  readonly labels: readonly number[];
-  /** In [0, 1], one array for each training seed. */
-  readonly scored: readonly ArrayLike<number>[];
 };
 
 /**
  * The scores of images at each level: of their videos and then their own, or their own alone where each is a video of its own.
  *
  * @param scored one array for each training seed
- * @throws {Error} when there is no image
+ * @throws {Error} when a score is not finite
  */
 export function scoresByLevel(
   images: readonly ScoredImage[],
   scored: readonly Float64Array[],
   { how }: { readonly how: VideoLevel },
 ): LevelScores[] {
-  const labels = images.map(({ label }) => label);
-  const frames = images.map((image) => ({ label: image.label, video: videoName(image) }));
-  const videos = scored.map((scores) =>
-    videoScores(frames.map((frame, i) => ({ ...frame, score: scores[i] })), { how })
-  );
-  const [first] = videos;
-  if (first.labels.length === labels.length) return [{ level: "image", labels, scored }];
+  const frames = { labels: labelsOf(images), scored };
+  const videos = numberVideos(images);
+  if (videos.firstRows.length === images.length) return [{ level: "image", ...frames }];
   return [
-    { level: "video", labels: first.labels, scored: videos.map(({ scores }) => scores) },
-    { level: "frame", labels, scored },
+    { level: "video", ...toVideos({ ...frames, videos }, { how }) },
+    { level: "frame", ...frames },
   ];
 }
 
@@ -139,7 +131,7 @@ function counts({ perturbation }: RobustnessResult): boolean {
 }
 
 function ratesOf(
-  labels: readonly number[],
+  labels: ArrayLike<number>,
   scores: ArrayLike<number>,
   threshold: number,
 ): RobustnessRates {
