@@ -37,6 +37,12 @@ export type ResidualBlock = {
   readonly cProj: Linear;
 };
 
+/**
+ * Weights of a guidance module (WSGM) of the published ForgeLens: a bottleneck of three linear layers, D → D/4 → D/4 → D, which
+ * neighbouring blocks share.
+ */
+export type Guidance = { readonly down: Linear; readonly middle: Linear; readonly up: Linear };
+
 /** Where dropout falls in a `TransformerEncoderLayer`, by PyTorch's names; each place draws masks of its own. */
 export const dropoutPlaces = ["attention", "dropout1", "dropout", "dropout2"] as const;
 /** One of {@link dropoutPlaces}. */
@@ -134,9 +140,28 @@ export function attention(
 }
 
 /**
+ * What a guidance module adds to the stream, [B, N, D] → [B, N, D]; dropout falls behind each of its two ReLUs, as in the
+ * official code.
+ */
+export function guide(
+  p: Guidance,
+  x: tf.Tensor3D,
+  options: { readonly dropout?: Dropout } = {},
+): tf.Tensor3D {
+  return tf.tidy(() => {
+    const drop = (x: tf.Tensor3D, layer: number) =>
+      dropout(x, options.dropout && { ...options.dropout, seed: layerSeed(options.dropout.seed, layer) });
+    const down = drop(tf.relu(linear(p.down, x)), 0); // [B, N, D/4]
+    const middle = drop(tf.relu(linear(p.middle, down)), 1); // [B, N, D/4]
+    return linear(p.up, middle); // [B, N, D]
+  });
+}
+
+/**
  * One pre-norm block of CLIP's vision transformer, [B, N, D] → [B, N, D].
  *
- * @param options.between what is added to the stream between attention and MLP, computed from it; nothing unless given
+ * @param options.guidance the module that adds to the stream between attention and MLP; none unless given
+ * @param options.dropout the module's, in training
  */
 export function residualBlock(
   p: ResidualBlock,
@@ -144,13 +169,14 @@ export function residualBlock(
   options: {
     readonly heads: number;
     readonly activation: "quickgelu" | "gelu";
-    readonly between?: (x: tf.Tensor3D) => tf.Tensor3D;
+    readonly guidance?: Guidance;
+    readonly dropout?: Dropout;
   },
 ): tf.Tensor3D {
   return tf.tidy(() => {
-    const { heads, between } = options;
+    const { heads, guidance, dropout } = options;
     let attended = tf.add(x, attention(p.attn, layerNorm(p.ln1, x), { heads })) as tf.Tensor3D;
-    if (between) attended = tf.add(attended, between(attended));
+    if (guidance) attended = tf.add(attended, guide(guidance, attended, { dropout }));
     const hidden = linear(p.cFc, layerNorm(p.ln2, attended)); // [B, N, 4D]
     const active = options.activation === "gelu" ? gelu(hidden) : quickGelu(hidden);
     return tf.add(attended, linear(p.cProj, active)) as tf.Tensor3D; // [B, N, D]

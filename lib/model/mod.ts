@@ -38,7 +38,7 @@ export {
   type Pointing,
   pointingGame,
 } from "./detectors/attribution.ts";
-export type { Detector, DetectorKind, Output, Scorer } from "./detectors/detector.ts";
+export type { Detector, DetectorKind, Fitted, Output, Scorer, Stepped, Tuned } from "./detectors/detector.ts";
 export {
   bindForgeLens,
   createForgeLens,
@@ -56,7 +56,6 @@ export {
   paperImage,
   paperLogit,
   type PaperModel,
-  type Wsgm,
 } from "./detectors/published.ts";
 export {
   bindClip,
@@ -89,4 +88,4 @@ export { choosePrecision, type PrecisionChoice } from "./encoders/precision.ts";
 export type { EncoderUse, KeptPrecision } from "./encoders/precisions.ts";
 export type { FeatureCache } from "./features/cache.ts";
 export type { Tap, Trunk } from "./features/trunk.ts";
-export type { Attention, Linear, Norm, ResidualBlock } from "./layers.ts";
+export type { Attention, Guidance, Linear, Norm, ResidualBlock } from "./layers.ts";

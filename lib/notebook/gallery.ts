@@ -12,11 +12,11 @@ import { classScale, defaultWidth, frame, labelSpace } from "../report/style.ts"
 import { escapeMarkdown } from "../report/table.ts";
 import {
   attributionMaps,
+  mappedDetector,
   mapScale,
   mapTile,
   mistakeTiles,
   sampleTiles,
-  seesTokens,
   spread,
 } from "../runs/gallery.ts";
 import { type LoadedRun, watch } from "./run.ts";
@@ -54,7 +54,7 @@ export async function mistakesGrid(
     return `**No mistakes to show:** nothing was tested on ${escapeMarkdown(set)}.`;
   }
   const { photos, maps, subtitle } = await mistakeTiles(
-    seesTokens(config, encoder) ? detector : undefined,
+    mappedDetector(detector, { config, encoder }),
     encoder,
     { test, predictions: scores, threshold: tested.results[0].metrics.threshold, most },
   );
@@ -78,9 +78,10 @@ export async function pointingView(
 ): Promise<(TopLevelSpec | Picture | string)[]> {
   const { test, demo, set } = tested;
   const { session: { encoder }, detectors: [detector], config } = loaded;
-  if (!seesTokens(config, encoder)) {
+  const mapped = mappedDetector(detector, { config, encoder });
+  if (!mapped) {
     return [
-      `**No maps:** a ${detectorTitle(config.detector)} sees one vector an image, not its patches.`,
+      `**No maps:** a ${detectorTitle(config.detector)} has no shares of patches in its logit.`,
     ];
   }
   const fakes = test?.samples.filter(({ label }) => label === 1) ?? [];
@@ -88,7 +89,7 @@ export async function pointingView(
     return [`**No masks:** where the fakes of ${escapeMarkdown(set)} were manipulated is not known.`];
   }
   const maps = await watch(({ report, signal }) =>
-    attributionMaps(detector, encoder, {
+    attributionMaps(mapped, encoder, {
       samples: fakes,
       batchSize: config.batchSize,
       onProgress: (done) => {

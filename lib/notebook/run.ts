@@ -185,7 +185,7 @@ export type LoadedRun = Trained & {
  */
 export async function reload(trained: Trained, session: Session): Promise<LoadedRun> {
   try {
-    return { ...trained, session, detectors: await loadDetectors(trained.config) };
+    return { ...trained, session, detectors: await loadDetectors(trained.config, session.encoder) };
   } catch (error) {
     throw plain(error);
   }

@@ -6,9 +6,10 @@
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
+import type { TaskOptions } from "../base/task.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
-import type { Detector } from "../model/detectors/detector.ts";
-import { detectorKind, detectorTitle } from "../model/detectors/mod.ts";
+import type { Detector, DetectorKind, Scorer, Stepped } from "../model/detectors/detector.ts";
+import { detectorKind, type DetectorSettings, detectorTitle } from "../model/detectors/mod.ts";
 import {
   type CardedWeights,
   checkEncoder,
@@ -22,11 +23,12 @@ import {
 import type { Encoder } from "../model/encoders/encoder.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import type { ChosenThreshold } from "../report/measure.ts";
+import { openTuned } from "./encoder.ts";
 import type { Session } from "./session.ts";
 import { weightsPath } from "./folder/folder.ts";
 
 /** A detector, and the file that it is from where it is from one; free it with `close()`. */
-export type TrainedDetector = Detector & { readonly source?: CardedWeights };
+export type TrainedDetector = Scorer & { readonly source?: CardedWeights };
 
 /**
  * The weights of a run, one file for each seed, or of a single file.
@@ -73,13 +75,52 @@ export async function configFor(weights: readonly CardedWeights[], given: RunInp
 }
 
 /**
- * A detector from its file, without dropout.
+ * Detectors from their files, without dropout, on the run's encoder or the towers that their training changed; the caller closes them.
  *
+ * @param options.encoder the run's, or where that was opened from the first file, its tower
  * @throws {InputError} when the weights are not those of one of its kind
  */
-export function bindDetector(source: CardedWeights, config: RunConfig): TrainedDetector {
-  const kind = source.card ? detectorOf(source) : config.detector; // a file without a card is what the flag says
-  return { ...detectorKind(kind).bind(source.dict, { ...config, dropout: 0 }), source };
+export async function openDetectors(
+  weights: readonly CardedWeights[],
+  options: TaskOptions & { readonly config: RunConfig; readonly encoder: Encoder },
+): Promise<TrainedDetector[]> {
+  const detectors: TrainedDetector[] = [];
+  try {
+    for (const source of weights) detectors.push(await openDetector(source, options));
+    checkTrunk(detectors, options);
+    return detectors;
+  } catch (error) {
+    for (const each of detectors) each.close();
+    throw error;
+  }
+}
+
+async function openDetector(
+  source: CardedWeights,
+  options: TaskOptions & { readonly config: RunConfig; readonly encoder: Encoder },
+): Promise<TrainedDetector> {
+  const { config, encoder } = options;
+  const name = source.card ? detectorOf(source) : config.detector; // a file without a card is what the flag says
+  const settings = { ...config, dropout: 0 };
+  const kind = detectorKind(name);
+  if (!kind.tuned) return { ...kind.bind(source.dict, settings), source };
+  const rest = kind.tuned.bind(source.dict, settings);
+  try {
+    const tower = await openTuned(source.dict, { ...options, config: { ...config, detector: name } });
+    const tap = kind.tuned.tap(settings);
+    if (tower.digest === encoder.digest) { // the run's was opened from this file
+      tower.close();
+      return { ...rest, source, trunk: encoder.trunk(tap) };
+    }
+    const close = () => {
+      rest.close();
+      tower.close();
+    };
+    return { ...rest, source, trunk: tower.trunk(tap), close };
+  } catch (error) {
+    rest.close();
+    throw error;
+  }
 }
 
 /**
@@ -89,16 +130,36 @@ export function bindDetector(source: CardedWeights, config: RunConfig): TrainedD
  */
 export async function loadDetectors(
   config: RunConfig & { readonly run: string },
+  encoder: Encoder,
 ): Promise<TrainedDetector[]> {
   const weights = await readWeights(config, { folder: join(config.out, config.run) });
   await configFor(weights, config);
-  return weights.map((each) => bindDetector(each, config));
+  return await openDetectors(weights, { config, encoder });
 }
 
-/** A run's untrained detector; the caller closes it. */
+/**
+ * A run's untrained detector; the caller closes it.
+ *
+ * @throws {Error} for a kind that is fitted
+ */
 export function createDetector(config: RunConfig, encoder: Encoder, seed: number): Detector {
   const { shape } = trunkOf(config, encoder);
-  return detectorKind(config.detector).create(config, { shape, seed });
+  return steppedKind(config).create(config, { encoder, shape, seed });
+}
+
+/**
+ * The kind of a run's detector, which learns step by step.
+ *
+ * @throws {Error} for a kind that is fitted
+ */
+export function steppedKind(
+  { detector }: RunConfig,
+): DetectorKind<DetectorSettings> & Stepped<DetectorSettings> {
+  const kind = detectorKind(detector);
+  if (kind.create) return kind;
+  throw new Error(
+    `Cannot train the ${detectorTitle(detector)} step by step: expected one that is not fitted`,
+  );
 }
 
 /** What a run's detector stands on. */
@@ -117,7 +178,8 @@ export function checkTrunk(
 ): void {
   const { config, encoder } = options;
   const width = trunkOf(config, encoder).shape.at(-1)!;
-  for (const { kind, sizes: { dim }, source } of detectors) {
+  for (const { kind, sizes: { dim }, source, trunk } of detectors) {
+    if (trunk) continue; // its file holds its tower
     const path = source?.path ?? `the ${detectorTitle(kind)}`;
     checkEncoder(encoder, { path, dim, width, card: source?.card });
   }

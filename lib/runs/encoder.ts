@@ -7,8 +7,9 @@ import { tokenFolder } from "../base/cache.ts";
 import { reasonOf } from "../base/errors.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { checkWhole } from "../model/detectors/export.ts";
+import { detectorKind, detectorTitle } from "../model/detectors/mod.ts";
 import { bindClip } from "../model/encoders/clip.ts";
-import { clipTower } from "../model/encoders/clip_tower.ts";
+import { clipTower, modelName } from "../model/encoders/clip_tower.ts";
 import { demoTower } from "../model/encoders/demo.ts";
 import type { Encoder, Tower } from "../model/encoders/encoder.ts";
 import { encoders } from "../model/encoders/mod.ts";
@@ -40,14 +41,47 @@ export async function openEncoder(
   config: RunConfig,
   options: TaskOptions & EncoderUse & { readonly checkpoint?: StateDict } = {},
 ): Promise<Encoder> {
+  const tuned = detectorKind(config.detector).tuned !== undefined;
+  return await openFor(config, await bindEncoder(config, options), { ...options, tuned });
+}
+
+/** A tower as a run opens it: in its precision, with its features kept where it says; the encoder owns the tower. */
+async function openFor(
+  config: RunConfig,
+  tower: Tower,
+  options: TaskOptions & EncoderUse,
+): Promise<Encoder> {
   const { precision, cache, cacheFolder, cacheLimit } = config;
   const keep = {
     folder: cacheFolder ?? tokenFolder(),
     limit: cacheLimit * 1e9,
     onNote: (message: string) => options.report?.({ type: "note", message }),
   };
-  const tower = await bindEncoder(config, options);
   return await openTower(tower, { ...options, precision, keep: cache ? keep : undefined });
+}
+
+/**
+ * The tower that a detector's training changed, of the detector's weights, in the precision of a run's encoder; the caller closes it.
+ *
+ * @throws {InputError} naming every missing, unexpected and misshaped key
+ */
+export async function openTuned(
+  dict: StateDict,
+  options: TaskOptions & { readonly config: RunConfig; readonly encoder: Encoder },
+): Promise<Encoder> {
+  const { config, encoder: { choice, precision } } = options;
+  const tower = tunedTower(dict, config);
+  return await openFor(config, tower, { ...options, kept: { ...choice, encoder: precision }, testing: true });
+}
+
+/** @throws {Error} for a kind of detector that leaves the tower as it is */
+function tunedTower(dict: StateDict, config: RunConfig): Tower {
+  const { detector, clip: asked } = config;
+  const clip = detectorKind(detector).tuned!.tower(dict, config);
+  return clipTower(clip, {
+    kind: asked === "auto" ? "ViT-B-16" : asked,
+    name: `CLIP ${modelName(clip)}, tuned as ${detectorTitle(detector)}`,
+  });
 }
 
 /** That the encoder is the built-in one beside data that is not the demo's; a report shows it as a banner. */
@@ -65,7 +99,7 @@ export function encoderWarning(encoder: Tower, options: { readonly demo: boolean
  * Binds the encoder that `config` names: the demo one for the demo data, one of the list with its weights from a file or
  * downloaded once, or its shape with random weights. The caller closes it.
  *
- * A whole ForgeLens `checkpoint` brings its own CLIP. With `clip: "auto"`, your own data and no weights to be had, it is the demo encoder with a warning.
+ * A whole ForgeLens `checkpoint` brings its own CLIP, and so do the weights of a detector whose training changed it. With `clip: "auto"`, your own data and no weights to be had, it is the demo encoder with a warning.
  *
  * @throws {InputError} when the named weights cannot be had, with the file to fetch and where to put it.
  */
@@ -79,6 +113,9 @@ export async function bindEncoder(
     key.startsWith("extractor.clip.")
   );
   const kind = config.clip === "auto" ? "ViT-B-16" : config.clip;
+  if (options.checkpoint && detectorKind(config.detector).tuned) {
+    return tunedTower(options.checkpoint, config);
+  }
   if (own.length > 0) {
     // The file does not say it, and the two presets differ.
     const message =

@@ -17,11 +17,11 @@ import { detectorTitle } from "../model/detectors/mod.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import { tooFewGroups } from "../metrics/intervals/bootstrap.ts";
 import {
-  bindDetector,
   checkTrunk,
   chosenThresholds,
   configFor,
   doubtsOf,
+  openDetectors,
   readWeights,
   type TrainedDetector,
   trainedPrior,
@@ -48,6 +48,8 @@ import { featureBatches } from "../model/features/batches.ts";
  *
  * Images are encoded once for all detectors of a trunk, `batchSize` at a time in the order given, which matters only where attention
  * runs across the batch.
+ *
+ * @param trunk what those stand on that have none of their own
  *
  * @example
  * ```ts
@@ -83,16 +85,22 @@ export async function scoreSamples(
 ): Promise<Float64Array[]> {
   const { samples, batchSize, perturbation, task = "Scoring", report, signal } = options;
   const scores = detectors.map(() => new Float64Array(samples.length));
-  let done = 0;
-  for await (const { features } of featureBatches(trunk, samples, { batchSize, perturbation })) {
-    try {
-      signal?.throwIfAborted();
-      for (const [i, detector] of detectors.entries()) scores[i].set(await detector.scores(features), done);
-      done += features.shape[0];
-    } finally {
-      features.dispose();
+  const byTrunk = Map.groupBy(detectors.keys(), (i) => detectors[i].trunk ?? trunk);
+  const total = byTrunk.size * samples.length;
+  let before = 0;
+  for (const [trunk, indices] of byTrunk) {
+    let done = 0;
+    for await (const { features } of featureBatches(trunk, samples, { batchSize, perturbation })) {
+      try {
+        signal?.throwIfAborted();
+        for (const i of indices) scores[i].set(await detectors[i].scores(features), done);
+        done += features.shape[0];
+      } finally {
+        features.dispose();
+      }
+      report?.({ type: "progress", task, unit: "images", done: before + done, total });
     }
-    report?.({ type: "progress", task, unit: "images", done, total: samples.length });
+    before += samples.length;
   }
   return scores;
 }
@@ -180,10 +188,14 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     runFolder: dataOf === undefined ? undefined : { folder: dataOf, tests: true, root: options.root },
     trainedIn: dataOf === undefined ? (file === undefined ? folder : dirname(file)) : undefined,
   });
-  const detectors: TrainedDetector[] = [];
+  let detectors: readonly TrainedDetector[] = [];
   try {
-    for (const each of weights) detectors.push(bindDetector(each, config));
-    checkTrunk(detectors, { config, encoder: session.encoder });
+    detectors = await openDetectors(weights, {
+      config,
+      encoder: session.encoder,
+      report,
+      signal: stop.signal,
+    });
     const doubts = [...unfinished(state, config), ...doubtsOf(detectors, { config, session })];
     for (const message of doubts) report({ type: "warning", message });
     const results: EvaluationResult[] = [];

@@ -8,7 +8,7 @@ import type { TaskOptions } from "../base/task.ts";
 import type { Sample, TestSet } from "../data/sample.ts";
 import { loadImage } from "../images/image.ts";
 import { attribution, patchMask } from "../model/detectors/attribution.ts";
-import type { Detector } from "../model/detectors/detector.ts";
+import { type Detector, isDetector, type Scorer } from "../model/detectors/detector.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";
 import { encodeImages } from "../model/encoders/open.ts";
 import { drawGallery, type Gallery } from "../report/gallery.ts";
@@ -34,7 +34,7 @@ export const mapScale = "Share of logit(fake) − logit(real), a patch";
  * @throws {Error} the signal's reason
  */
 export async function reportGallery(
-  detectors: readonly Detector[],
+  [detector]: readonly Scorer[],
   session: Pick<Session, "encoder">,
   options: TaskOptions & {
     readonly config: RunConfig;
@@ -54,12 +54,16 @@ export async function reportGallery(
     const samples = await sampleTiles(test.samples, { each: MOST, size: encoder.input.size });
     signal?.throwIfAborted();
     // Where an image's features are also its batch's, a map of other batches would be of another score.
-    const isMapped = seesTokens(config, encoder) && trunkOf(config, encoder).isPerImage;
-    const mistakes = await mistakeTiles(isMapped ? detectors[0] : undefined, encoder, {
-      test,
-      predictions: predictions.filter((each) => isOfTest(each) && each.run === 0),
-      threshold: result.metrics.threshold,
-    });
+    const isMapped = trunkOf(config, encoder).isPerImage;
+    const mistakes = await mistakeTiles(
+      isMapped ? mappedDetector(detector, { config, encoder }) : undefined,
+      encoder,
+      {
+        test,
+        predictions: predictions.filter((each) => isOfTest(each) && each.run === 0),
+        threshold: result.metrics.threshold,
+      },
+    );
     signal?.throwIfAborted();
     const { photos, maps, subtitle } = mistakes;
     return [
@@ -167,9 +171,13 @@ export type Mapped = {
   readonly mask?: Float32Array;
 };
 
-/** Whether a run's detectors stand on all tokens, so that patches have shares of their logit. */
-export function seesTokens(config: RunConfig, encoder: Encoder): boolean {
-  return trunkOf(config, encoder).shape.length === 2;
+/** A run's detector where it stands on all tokens, so that patches have shares of its logit. */
+export function mappedDetector(
+  detector: Scorer,
+  { config, encoder }: { readonly config: RunConfig; readonly encoder: Encoder },
+): Detector | undefined {
+  const seesTokens = trunkOf(config, encoder) === encoder.trunk("tokens");
+  return seesTokens && isDetector(detector) ? detector : undefined;
 }
 
 /**

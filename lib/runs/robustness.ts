@@ -24,14 +24,7 @@ import {
 import { cleanThreshold } from "./clean_threshold.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
 import { perturbationsOf } from "./config/perturbations.ts";
-import {
-  bindDetector,
-  checkTrunk,
-  configFor,
-  doubtsOf,
-  readWeights,
-  type TrainedDetector,
-} from "./detectors.ts";
+import { configFor, doubtsOf, openDetectors, readWeights, type TrainedDetector } from "./detectors.ts";
 import type { RunTask } from "./events.ts";
 import { type Experiment, loadExperiment } from "./experiment.ts";
 import { progressOf, readRunConfig } from "./folder/folder.ts";
@@ -90,12 +83,17 @@ export async function testRobustness(
   if (unlocked) report({ type: "warning", message: unlocked });
   const session = await openSession(config, {
     ...{ report, signal: stop.signal, kept: weights[0].card?.precision, testing: true },
+    checkpoint: weights[0].dict,
     runFolder: { folder, tests: true, validation: true, root },
   });
-  const detectors: TrainedDetector[] = [];
+  let detectors: readonly TrainedDetector[] = [];
   try {
-    for (const each of weights) detectors.push(bindDetector(each, config));
-    checkTrunk(detectors, { config, encoder: session.encoder });
+    detectors = await openDetectors(weights, {
+      config,
+      encoder: session.encoder,
+      report,
+      signal: stop.signal,
+    });
     const digest = detectorsDigest(detectors);
     const before = await earlierReport(into, digest);
     if (before !== undefined) {

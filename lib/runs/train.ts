@@ -12,12 +12,11 @@ import { augmentationOf } from "./config/perturbations.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { epochOrder } from "../data/order.ts";
 import type { Detector } from "../model/detectors/detector.ts";
-import { detectorKind } from "../model/detectors/mod.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./folder/card.ts";
 import type { Trunk } from "../model/features/trunk.ts";
-import { createDetector, trunkOf } from "./detectors.ts";
+import { createDetector, steppedKind, trunkOf } from "./detectors.ts";
 import { otherLoss, scoreSamples } from "./evaluate.ts";
 import { scoredImage } from "./scored_test.ts";
 import { reporting, type RunEvent } from "./events.ts";
@@ -143,7 +142,7 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     const seed = config.seed + state.run;
     const trunk = trunkOf(config, encoder);
     const detector = weights
-      ? detectorKind(config.detector).bind(weights.model, config)
+      ? steppedKind(config).bind(weights.model, config)
       : createDetector(config, encoder, seed);
     let trainer: Trainer | undefined;
     try {

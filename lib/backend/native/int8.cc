@@ -38,7 +38,7 @@ struct Ends {
   Norm lnPre, lnPost;
 };
 struct Sizes {
-  int32_t images, imageSize, patchSize, width, heads, hidden, layers, quick, threads;
+  int32_t images, imageSize, patchSize, width, heads, hidden, layers, quick, threads, isWhole;
 
   int grid() const { return imageSize / patchSize; }
   int tokens() const { return 1 + grid() * grid(); }
@@ -262,8 +262,9 @@ void int8_pack(const float* weight, int32_t out, int32_t in, int8_t* packed, flo
   }
 }
 
-// Pixels [B, S, S, 3] to the tokens after the last norm, x [B, N, D].
-void int8_encode(const float* pixels, float* x, const Ends* ends, const Block* blocks, const Sizes* sizes) {
+// Pixels [B, S, S, 3] to the tokens after all blocks, x [B, N, D], where they are the whole tower's after its last norm; and to
+// the class token after each block and that norm, clsTokens [B, L, D].
+void int8_encode(const float* pixels, float* x, float* clsTokens, const Ends* ends, const Block* blocks, const Sizes* sizes) {
   const Sizes& s = *sizes;
   const int D = s.width, N = s.tokens(), R = s.images * N, K = D / s.heads;
   const size_t stride = 3 * D, image = static_cast<size_t>(3) * s.imageSize * s.imageSize;
@@ -279,10 +280,16 @@ void int8_encode(const float* pixels, float* x, const Ends* ends, const Block* b
         const int first = panel * PANEL, rows = std::min(PANEL, R - first);
         float* residual = x + static_cast<size_t>(first) * D;
         if (layer > 0) finishBlock(blocks[layer - 1], mixed.get() + static_cast<size_t>(first) * D, residual, rows, s, desk);
+        if (layer > 0) {
+          for (int r = roundUp(first, N); r < first + rows; r += N) {
+            const size_t place = static_cast<size_t>(r / N) * s.layers + layer - 1;
+            normRow(ends->lnPost, x + static_cast<size_t>(r) * D, D, clsTokens + place * D);
+          }
+        }
         if (layer < s.layers) {
           desk.normalize(blocks[layer].ln1, residual, rows, D);
           linear<false, identity>(blocks[layer].inProj, desk.bytes, {rows, D, 3 * D}, qkv.get() + first * stride, stride);
-        } else {
+        } else if (s.isWhole) {
           for (int r = 0; r < rows; r++, residual += D) normRow(ends->lnPost, residual, D, residual);
         }
       });

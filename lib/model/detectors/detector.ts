@@ -9,7 +9,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { z } from "zod";
 import type { StateDict } from "../../weights/state.ts";
 import type { Encoder } from "../encoders/encoder.ts";
-import type { Trunk } from "../features/trunk.ts";
+import type { Clip } from "../encoders/clip.ts";
+import type { Tap, Trunk } from "../features/trunk.ts";
 
 /** Anything that gives features a score, trained by gradients or not; free it with `close()`. */
 export type Scorer = {
@@ -17,6 +18,8 @@ export type Scorer = {
   readonly kind: string;
   /** The width of what it stands on, D or E, and its own sizes, as its file states them. */
   readonly sizes: Readonly<Record<string, number>> & { readonly dim: number };
+  /** What it stands on where that is its own: the tower that its training changed. Else its kind's, of the run's encoder. */
+  readonly trunk?: Trunk;
   /** The probability of fake of each image, in [0, 1]: features [B, ...shape] → [B]. */
   scores(features: tf.Tensor): Promise<Float64Array>;
   /** What it is made of, by PyTorch's keys: copies, ready to be saved. */
@@ -55,6 +58,11 @@ export type Detector = Scorer & {
   forward(features: tf.Tensor, pass: { readonly training: boolean; readonly seed?: number }): Output;
 };
 
+/** Whether gradients reach a scorer's features, so that they can be asked what drove a score. */
+export function isDetector(scorer: Scorer): scorer is Detector {
+  return "forward" in scorer;
+}
+
 /** A kind of detector, as the list of detectors has it; S are its settings, each of which is also a flag. */
 export type DetectorKind<S> = {
   /** For the help and the README. */
@@ -63,14 +71,58 @@ export type DetectorKind<S> = {
   readonly settings: z.ZodObject;
   /** Those of its settings that its weights were trained with and no test may change. */
   readonly fixed: readonly (keyof S & string)[];
-  /** What it stands on. */
+  /** What it is trained on. */
   trunk(encoder: Encoder, settings: S): Trunk;
-  /** An untrained one on features of that shape; each weight is a function of `seed` and its key. */
-  create(settings: S, options: { readonly shape: readonly number[]; readonly seed: number }): Detector;
+} & (Stepped<S> | Fitted<S>);
+
+/** A kind that learns step by step, by gradients. */
+export type Stepped<S> = {
+  /** An untrained one on features of `encoder`'s that have that shape; each weight is a function of `seed` and its key. */
+  create(
+    settings: S,
+    options: { readonly encoder: Encoder; readonly shape: readonly number[]; readonly seed: number },
+  ): Detector;
   /**
    * One from its weights; sizes that they tell are read from them.
    *
    * @throws {InputError} naming every missing, unexpected and misshaped key
    */
   bind(dict: StateDict, settings: S): Detector;
+  /** For a kind whose training changes the tower, and whose weights hold it. */
+  readonly tuned?: Tuned<S>;
+  fit?: undefined;
+};
+
+/** How a tower that training changed is tested: as an encoder of its own, whose features are kept, and what stands on it. */
+export type Tuned<S> = {
+  /**
+   * The tower of a detector's weights; free it with `dispose()`.
+   *
+   * @throws {InputError} naming every missing, unexpected and misshaped key
+   */
+  tower(dict: StateDict, settings: S): Clip;
+  /** Where on it the rest stands. */
+  tap(settings: S): Tap;
+  /** The rest. */
+  bind(dict: StateDict, settings: S): Scorer;
+};
+
+/** A kind that is fitted to all training features at once. */
+export type Fitted<S> = {
+  /** @throws {InputError} for features or labels that say nothing, such as those of one class */
+  fit(
+    settings: S,
+    training: {
+      /** [n, ...shape] */
+      readonly features: Float32Array;
+      readonly shape: readonly number[];
+      readonly labels: Uint8Array;
+      /** How much each image counts; alike unless given. */
+      readonly weights?: Float64Array;
+    },
+  ): Scorer;
+  /** @throws {InputError} naming every missing, unexpected and misshaped key */
+  bind(dict: StateDict, settings: S): Scorer;
+  create?: undefined;
+  readonly tuned?: undefined;
 };

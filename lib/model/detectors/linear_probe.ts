@@ -34,7 +34,10 @@ export const linearProbe = {
     }
     return encoder.trunk(tap);
   },
-  create: (_settings, { shape: [dim], seed }) => {
+  create: (
+    _settings,
+    { shape: [dim], seed }: { readonly shape: readonly number[]; readonly seed: number },
+  ) => {
     // As torch.nn.Linear: Kaiming-uniform with a = √5, whose bound is 1/√D, which is also its bias's.
     const draw = (key: string, shape: readonly number[]) => {
       const random = createRandom(seed, key);

@@ -9,22 +9,19 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../../base/errors.ts";
-import { bindClip, type Clip, clipShapes, clipSizes, embedPatches } from "../encoders/clip.ts";
+import { bindClip, type Clip, clipShapes, clipSizes, encodeClsTokens } from "../encoders/clip.ts";
 import {
   type Attention,
   attention,
+  type Guidance,
   layerNorm,
   type Linear,
   linear,
   type Norm,
-  residualBlock,
 } from "../layers.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
 import { tensorsOf } from "../../backend/tensors.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
-
-/** Weight-shared guidance module: a bottleneck of three linear layers, D → D/4 → D/4 → D. */
-export type Wsgm = { readonly down: Linear; readonly middle: Linear; readonly up: Linear };
 
 /** One pre-norm block of FAFormer over [B, 1 + L, E]. */
 export type FaformerBlock = {
@@ -37,9 +34,9 @@ export type FaformerBlock = {
 
 /** The published model with its weights on the tensor backend; free it with `dispose()`. */
 export type PaperModel = {
+  /** With its guidance modules. */
   readonly clip: Clip;
   readonly faformerHeads: number;
-  readonly wsgm: readonly Wsgm[];
   /** Stage 1's classifier on the embedding. */
   readonly stage1: Linear;
   readonly faformer: readonly FaformerBlock[];
@@ -56,8 +53,11 @@ const tower = "backbone.backbone.visual.";
 const textTower =
   /^backbone\.backbone\.(transformer\.(resblocks|WSGM_modules)\.|token_embedding\.|positional_embedding$|ln_final\.|text_projection$|logit_scale$)/;
 
-/** The guidance module of a block: neighbouring blocks share one, and modules beyond one a block stay unused. */
-function guidanceOf(block: number, sizes: { readonly layers: number; readonly wsgmCount: number }): number {
+/** The number of the guidance module of a block, as `guidanceOf()` of the encoder deals them out. */
+function guidanceIndex(
+  block: number,
+  sizes: { readonly layers: number; readonly wsgmCount: number },
+): number {
   return Math.floor((block * Math.min(sizes.wsgmCount, sizes.layers)) / sizes.layers);
 }
 
@@ -121,13 +121,13 @@ export function bindPaper(
     weight: t.get(`${key}.weight`) as tf.Tensor2D,
     bias: t.get(`${key}.bias`) as tf.Tensor1D,
   });
+  const guidance = Array.from({ length: wsgmCount }, (_, i): Guidance => {
+    const prefix = `${tower}transformer.WSGM_modules.${i}`;
+    return { down: layer(`${prefix}.down`), middle: layer(`${prefix}.middle`), up: layer(`${prefix}.up`) };
+  });
   return {
-    clip,
+    clip: { ...clip, params: { ...clip.params, guidance } },
     faformerHeads,
-    wsgm: Array.from({ length: wsgmCount }, (_, i): Wsgm => {
-      const prefix = `${tower}transformer.WSGM_modules.${i}`;
-      return { down: layer(`${prefix}.down`), middle: layer(`${prefix}.middle`), up: layer(`${prefix}.up`) };
-    }),
     stage1: layer("backbone.fc.1"),
     faformer: Array.from({ length: faformerDepth(dict) }, (_, i): FaformerBlock => {
       const prefix = `transformer.resblocks.${i}`;
@@ -162,16 +162,17 @@ export function bindPaper(
  *
  * await initBackend();
  * const sizes = { width: 64, layers: 1, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
- * const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+ * const { config, params } = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
  * const linear = (out: number, width: number) => ({
  *   weight: tf.zeros<tf.Rank.R2>([out, width]),
  *   bias: tf.zeros<tf.Rank.R1>([out]),
  * });
- * const wsgm = [{ down: linear(16, 64), middle: linear(16, 16), up: linear(64, 16) }];
+ * const guidance = [{ down: linear(16, 64), middle: linear(16, 16), up: linear(64, 16) }];
+ * const clip = { config, params: { ...params, guidance } };
  * const heads = { stage1: linear(1, 8), stage2: linear(1, 8), faformer: [], faformerHeads: 2 };
  * const [clsToken, bias] = [tf.zeros<tf.Rank.R1>([8]), tf.zeros<tf.Rank.R1>([8])];
  * const lnPost = { weight: tf.ones<tf.Rank.R1>([8]), bias };
- * const model: PaperModel = { clip, wsgm, ...heads, clsToken, lnPost }; // else of bindPaper()
+ * const model: PaperModel = { clip, ...heads, clsToken, lnPost }; // else of bindPaper()
  * const logit = paperLogit(model, tf.zeros([2, 32, 32, 3]), { stage: 2 });
  * assertEquals(logit.arraySync(), [[0], [0]]);
  * dispose([model, logit]);
@@ -212,16 +213,17 @@ export function paperLogit(
  *
  * await initBackend();
  * const sizes = { width: 64, layers: 1, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
- * const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+ * const { config, params } = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
  * const linear = (out: number, width: number) => ({
  *   weight: tf.zeros<tf.Rank.R2>([out, width]),
  *   bias: tf.zeros<tf.Rank.R1>([out]),
  * });
- * const wsgm = [{ down: linear(16, 64), middle: linear(16, 16), up: linear(64, 16) }];
+ * const guidance = [{ down: linear(16, 64), middle: linear(16, 16), up: linear(64, 16) }];
+ * const clip = { config, params: { ...params, guidance } };
  * const heads = { stage1: linear(1, 8), stage2: linear(1, 8), faformer: [], faformerHeads: 2 };
  * const [clsToken, bias] = [tf.zeros<tf.Rank.R1>([8]), tf.zeros<tf.Rank.R1>([8])];
  * const lnPost = { weight: tf.ones<tf.Rank.R1>([8]), bias };
- * const model: PaperModel = { clip, wsgm, ...heads, clsToken, lnPost }; // else of bindPaper()
+ * const model: PaperModel = { clip, ...heads, clsToken, lnPost }; // else of bindPaper()
  * const clsTokens = paperClsTokens(model, tf.zeros([2, 32, 32, 3]));
  * assertEquals(clsTokens.shape, [2, 1, 8]);
  * dispose([model, clsTokens]);
@@ -229,19 +231,10 @@ export function paperLogit(
  */
 export function paperClsTokens(model: PaperModel, pixels: tf.Tensor4D): tf.Tensor3D {
   return tf.tidy(() => {
-    const { clip: { config, params }, wsgm } = model;
-    let x = embedPatches(model.clip, pixels); // [B, N, D]
-    const clsTokens = params.blocks.map((block, i) => {
-      const { down, middle, up } = wsgm[guidanceOf(i, { layers: config.layers, wsgmCount: wsgm.length })];
-      x = residualBlock(block, x, {
-        heads: config.heads,
-        activation: config.activation,
-        between: (x) => linear(up, tf.relu(linear(middle, tf.relu(linear(down, x))))),
-      });
-      const clsToken = tf.reshape(tf.slice(x, [0, 0, 0], [-1, 1, -1]), [-1, config.width]) as tf.Tensor2D; // [B, D]
-      return tf.matMul(layerNorm(params.lnPost, clsToken), params.proj); // [B, E]
-    });
-    return tf.stack(clsTokens, 1) as tf.Tensor3D; // [B, L, E]
+    const clsTokens = encodeClsTokens(model.clip, pixels); // [B, L, D]
+    const [B, L, D] = clsTokens.shape;
+    const rows = tf.reshape(clsTokens, [-1, D]) as tf.Tensor2D; // [B·L, D]
+    return tf.reshape(tf.matMul(rows, model.clip.params.proj), [B, L, -1]) as tf.Tensor3D; // [B, L, E]
   });
 }
 
@@ -314,7 +307,7 @@ function checkCopies(
   for (let block = 0; block < sizes.layers; block++) {
     for (const key of wsgmShapes(0, 0).keys()) {
       const copy = `transformer.resblocks.${block}.wsgm_module.${key}`;
-      const shared = `transformer.WSGM_modules.${guidanceOf(block, sizes)}.${key}`;
+      const shared = `transformer.WSGM_modules.${guidanceIndex(block, sizes)}.${key}`;
       const [a, b] = [visual.get(copy)!.data, visual.get(shared)!.data];
       if (a.some((value, i) => !Object.is(value, b[i]))) differing.push(`${copy} (of ${shared})`);
     }

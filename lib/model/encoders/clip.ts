@@ -9,7 +9,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { createRandom } from "../../base/random.ts";
 import { fromHuggingFace, isHuggingFace } from "../../weights/hugging_face.ts";
-import { layerNorm, type Norm, type ResidualBlock, residualBlock } from "../layers.ts";
+import {
+  type Dropout,
+  type Guidance,
+  layerNorm,
+  type Norm,
+  type ResidualBlock,
+  residualBlock,
+} from "../layers.ts";
 import { resizePositions } from "../positions.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
 import { tensorsOf } from "../../backend/tensors.ts";
@@ -48,6 +55,8 @@ export type ClipParams = {
   readonly blocks: readonly ResidualBlock[];
   readonly lnPost: Norm;
   readonly proj: tf.Tensor2D; // [D, E]
+  /** Of the published ForgeLens, which `guidanceOf()` deals out to the blocks. */
+  readonly guidance?: readonly Guidance[];
 };
 
 /** A CLIP vision tower with its weights on the tensor backend; free it with `dispose()`. */
@@ -195,14 +204,77 @@ export function encodeTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
     const { config, params: p } = clip;
     let x = embedPatches(clip, pixels);
     if (config.attendAcross === "batch") x = tf.transpose(x, [1, 0, 2]); // [N, B, D]
-    for (const block of p.blocks) {
+    for (let i = 0; i < p.blocks.length; i++) {
       const previous = x;
-      x = residualBlock(block, previous, config);
+      x = runBlock(clip, previous, { block: i });
       previous.dispose();
     }
     if (config.attendAcross === "batch") x = tf.transpose(x, [1, 0, 2]); // [B, N, D]
     return layerNorm(p.lnPost, x);
   });
+}
+
+/** One block of a tower, with its guidance where it has some: [B, N, D] → [B, N, D]. */
+export function runBlock(
+  clip: Clip,
+  x: tf.Tensor3D,
+  { block, dropout }: { readonly block: number; readonly dropout?: Dropout },
+): tf.Tensor3D {
+  const { config: { heads, activation }, params } = clip;
+  return residualBlock(params.blocks[block], x, {
+    heads,
+    activation,
+    guidance: guidanceOf(params, block),
+    dropout,
+  });
+}
+
+/** The guidance module of a block: neighbouring blocks share one, and modules beyond one a block stay unused. */
+export function guidanceOf({ guidance, blocks }: ClipParams, block: number): Guidance | undefined {
+  if (!guidance) return undefined;
+  return guidance[Math.floor((block * Math.min(guidance.length, blocks.length)) / blocks.length)];
+}
+
+/** The class token after every block, each through the last layer norm: pixels [B, S, S, 3] → [B, L, D]. */
+export function encodeClsTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
+  return tf.tidy(() => {
+    needTokens(clip);
+    const { params: p } = clip;
+    let x = embedPatches(clip, pixels); // [B, N, D]
+    const clsTokens = p.blocks.map((_, block) => {
+      const previous = x;
+      x = runBlock(clip, previous, { block });
+      previous.dispose();
+      return layerNorm(p.lnPost, clsTokenOf(x)); // [B, D]
+    });
+    return tf.stack(clsTokens, 1) as tf.Tensor3D; // [B, L, D]
+  });
+}
+
+/** What enters a block, counted from 0: pixels [B, S, S, 3] → [B, N, D]. */
+export function encodeEntering(
+  clip: Clip,
+  pixels: tf.Tensor4D,
+  { block }: { readonly block: number },
+): tf.Tensor3D {
+  return tf.tidy(() => {
+    needTokens(clip);
+    let x = embedPatches(clip, pixels); // [B, N, D]
+    for (let i = 0; i < block; i++) {
+      const previous = x;
+      x = runBlock(clip, previous, { block: i });
+      previous.dispose();
+    }
+    return x;
+  });
+}
+
+/** In the middle of a tower, attention across the batch is left to the notebook's way through it. */
+function needTokens({ config }: Clip): void {
+  if (config.attendAcross === "tokens") return;
+  throw new Error(
+    "Cannot take features inside the encoder: expected attention across the tokens but found it across the batch",
+  );
 }
 
 /** What enters the first block: embedded patches behind the class token, with positions, normalised; [B, N, D]. */

@@ -18,12 +18,12 @@ import {
   isTensorFlow,
   type RawTensor,
 } from "../../backend/raw.ts";
-import { type Clip, encodeTokens, tokenCount } from "./clip.ts";
+import { type Clip, encodeClsTokens, encodeEntering, encodeTokens, guidanceOf, tokenCount } from "./clip.ts";
 import { createGraph, type Graph, type LoadedGraph, openGraph, type Ref } from "../../backend/graph.ts";
 import { type GraphOps, graphOps, type Variable } from "../../backend/graph_ops.ts";
 import { compileInt8 } from "./clip_int8.ts";
 import type { CompiledTower, EncoderPrecision, Precision } from "./encoder.ts";
-import type { Linear, Norm, ResidualBlock } from "../layers.ts";
+import type { Guidance, Linear, Norm, ResidualBlock } from "../layers.ts";
 
 /** Changes when what the graph or int8.cc computes does. */
 const VERSION = 2;
@@ -64,6 +64,8 @@ export async function compileClip(
     return {
       precision,
       tokens: (pixels) => Promise.resolve(encodeTokens(clip, pixels)),
+      clsTokens: (pixels) => Promise.resolve(encodeClsTokens(clip, pixels)),
+      entering: (pixels, block) => Promise.resolve(encodeEntering(clip, pixels, { block })),
       dispose: () => {},
     };
   }
@@ -104,10 +106,14 @@ async function openEncoder(
     }
   }
   let closed = false;
+  // deno-lint-ignore require-await
+  const run = async (pixels: tf.Tensor4D, output: Ref) =>
+    fromRaw(graph.run({ pixels }, [output])[0]) as tf.Tensor3D;
   return {
     precision: options.precision,
-    // deno-lint-ignore require-await
-    tokens: async (pixels) => fromRaw(graph.run({ pixels }, [OUTPUT])[0]) as tf.Tensor3D,
+    tokens: (pixels) => run(pixels, OUTPUT),
+    clsTokens: (pixels) => run(pixels, CLASS_TOKENS),
+    entering: (pixels, block) => run(pixels, entering(block)),
     dispose: () => {
       if (!closed) graph.close();
       closed = true;
@@ -153,6 +159,13 @@ function tensorsDigest(clip: Clip): string {
 const digests = new WeakMap<Clip, string>();
 
 const OUTPUT: Ref = { ref: "tokens:0", dtype: DTYPE.float32 };
+const CLASS_TOKENS: Ref = { ref: "clsTokens:0", dtype: DTYPE.float32 };
+
+/** What enters a block. */
+function entering(block: number): Ref {
+  return { ref: `entering${block}:0`, dtype: DTYPE.float32 };
+}
+
 /** Done when all weights are in the graph's variables. */
 const ASSIGNED: Ref = { ref: "assigned:0", dtype: DTYPE.float32 };
 
@@ -205,9 +218,16 @@ function encoderGraph(
   });
   const embedded = o.add(placed, hold(writer, start, { owned: true }));
   let x = writeNorm(writer, params.lnPre, o.reshape(embedded, [-1, D])); // [R, D]
-  for (const block of params.blocks) x = writeBlock(writer, block, x);
+  const clsTokens: Ref[] = []; // each [B, 1, D]
+  params.blocks.forEach((block, i) => {
+    o.output(`entering${i}`, o.reshape(x, [-1, N, D])); // [B, N, D]
+    x = writeBlock(writer, block, { x, guidance: guidanceOf(params, i) });
+    clsTokens.push(o.slice(o.reshape(x, [-1, N, D]), [0, 0, 0], [-1, 1, -1]));
+  });
   const tokens = o.reshape(writeNorm(writer, params.lnPost, x), [-1, N, D]); // [B, N, D]
   o.output("tokens", tokens);
+  const rows = o.reshape(o.concat(clsTokens, 1), [-1, D]); // [B·L, D]
+  o.output("clsTokens", o.reshape(writeNorm(writer, params.lnPost, rows), [-1, config.layers, D])); // [B, L, D]
   o.output("assigned", o.scalar(1, DTYPE.float32), writer.weights.map(({ variable }) => variable.assigned));
   return { graph, weights: writer.weights };
 }
@@ -234,8 +254,12 @@ function hold(
   return o.read(variable);
 }
 
-/** One residual block on rows [R, D]. */
-function writeBlock(writer: Writer, p: ResidualBlock, x: Ref): Ref {
+/** One residual block on rows [R, D], with what guidance adds to the stream. */
+function writeBlock(
+  writer: Writer,
+  p: ResidualBlock,
+  { x, guidance }: { readonly x: Ref; readonly guidance: Guidance | undefined },
+): Ref {
   const { o, matrixType, N, config } = writer;
   const { width: D, heads: H } = config;
   const K = D / H;
@@ -252,7 +276,12 @@ function writeBlock(writer: Writer, p: ResidualBlock, x: Ref): Ref {
   const weights = o.unary("Softmax", o.batchMatMul(q, k, { transposeB: true })); // [B, H, N, N] or [N, H, B, B]
   const mixed = o.transpose(o.batchMatMul(weights, v), across ? order : [2, 0, 1, 3]); // [B, N, H, K]
   const attended = writeLinear(writer, p.attn.outProj, o.reshape(mixed, [-1, D])); // [R, D]
-  const middle = o.add(x, o.cast(attended, DTYPE.float32));
+  let middle = o.add(x, o.cast(attended, DTYPE.float32));
+  if (guidance) {
+    const down = o.unary("Relu", writeLinear(writer, guidance.down, o.cast(middle, matrixType))); // [R, D/4]
+    const between = o.unary("Relu", writeLinear(writer, guidance.middle, down)); // [R, D/4]
+    middle = o.add(middle, o.cast(writeLinear(writer, guidance.up, between), DTYPE.float32)); // [R, D]
+  }
   const active = writeHidden(writer, p.cFc, o.cast(writeNorm(writer, p.ln2, middle), matrixType)); // [R, 4D]
   const inputScale = config.activation === "quickgelu" ? 1 / QUICK : 1;
   const fed = writeLinear(writer, p.cProj, active, { inputScale }); // [R, D]

@@ -19,7 +19,7 @@ const symbols = {
   int8_supported: { parameters: [], result: "i32" },
   int8_pack: { parameters: ["buffer", "i32", "i32", "buffer", "buffer", "buffer"], result: "void" },
   int8_encode: {
-    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer"],
+    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
     result: "void",
     nonblocking: true,
   },
@@ -38,6 +38,7 @@ export async function compileInt8(clip: Clip): Promise<CompiledTower> {
   const F = params.blocks[0].cFc.weight.shape[0];
   let library: Library;
   try {
+    if (params.guidance) throw new Error("expected a tower without guidance but found one with it");
     if (config.attendAcross !== "tokens") {
       throw new Error(`expected attention across the tokens but found it across the ${config.attendAcross}`);
     }
@@ -55,30 +56,39 @@ export async function compileInt8(clip: Clip): Promise<CompiledTower> {
     );
   }
   let model: Model | undefined = packModel(clip, library);
+  const { imageSize: S, patchSize, layers: L, activation } = config;
+  const N = tokenCount(config);
+  /** Runs the first `layers` blocks, and all of them to the last layer norm. */
+  const run = async (pixels: tf.Tensor4D, layers: number) => {
+    const [B, ...shape] = pixels.shape;
+    if (!model || `${shape}` !== `${[S, S, 3]}`) {
+      const found = model ? `[${pixels.shape}]` : "a disposed encoder";
+      throw new Error(`Cannot encode images: expected pixels [B,${S},${S},3] but found ${found}`);
+    }
+    const quick = activation === "quickgelu" ? 1 : 0;
+    const threads = navigator.hardwareConcurrency;
+    const isWhole = layers === L ? 1 : 0;
+    const call = {
+      model,
+      pixels: await pixels.data() as Float32Array<ArrayBuffer>,
+      tokens: new Float32Array(B * N * D),
+      clsTokens: new Float32Array(B * layers * D),
+      sizes: Int32Array.of(B, S, patchSize, D, H, F, layers, quick, threads, isWhole),
+    };
+    await whileHeld(
+      call,
+      library.int8_encode(call.pixels, call.tokens, call.clsTokens, model.ends, model.blocks, call.sizes),
+    );
+    return {
+      tokens: () => tf.tensor3d(call.tokens, [B, N, D]),
+      clsTokens: () => tf.tensor3d(call.clsTokens, [B, layers, D]),
+    };
+  };
   return {
     precision: "int8",
-    tokens: async (pixels) => {
-      const { imageSize: S, patchSize, layers, activation } = config;
-      const [B, ...shape] = pixels.shape;
-      if (!model || `${shape}` !== `${[S, S, 3]}`) {
-        const found = model ? `[${pixels.shape}]` : "a disposed encoder";
-        throw new Error(`Cannot encode images: expected pixels [B,${S},${S},3] but found ${found}`);
-      }
-      const N = tokenCount(config);
-      const quick = activation === "quickgelu" ? 1 : 0;
-      const threads = navigator.hardwareConcurrency;
-      const call = {
-        model,
-        pixels: await pixels.data() as Float32Array<ArrayBuffer>,
-        tokens: new Float32Array(B * N * D),
-        sizes: Int32Array.of(B, S, patchSize, D, H, F, layers, quick, threads),
-      };
-      await whileHeld(
-        call,
-        library.int8_encode(call.pixels, call.tokens, model.ends, model.blocks, call.sizes),
-      );
-      return tf.tensor3d(call.tokens, [B, N, D]);
-    },
+    tokens: async (pixels) => (await run(pixels, L)).tokens(),
+    clsTokens: async (pixels) => (await run(pixels, L)).clsTokens(),
+    entering: async (pixels, block) => (await run(pixels, block)).tokens(),
     dispose: () => model = undefined,
   };
 }

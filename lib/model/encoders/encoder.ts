@@ -33,6 +33,10 @@ export type CompiledTower = {
   readonly precision: EncoderPrecision;
   /** Pixels [B, S, S, 3] → tokens [B, N, D]; the caller owns them. */
   tokens(pixels: tf.Tensor4D): Promise<tf.Tensor3D>;
+  /** The class token after every block, each through the last layer norm: pixels [B, S, S, 3] → [B, L, D]; the caller owns them. */
+  clsTokens(pixels: tf.Tensor4D): Promise<tf.Tensor3D>;
+  /** What enters a block, counted from 0: pixels [B, S, S, 3] → [B, N, D]; the caller owns it. */
+  entering(pixels: tf.Tensor4D, block: number): Promise<tf.Tensor3D>;
   dispose(): void;
 };
 

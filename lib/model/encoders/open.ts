@@ -9,7 +9,7 @@ import { takeBreath } from "../../base/breath.ts";
 import type { TaskOptions } from "../../base/task.ts";
 import { TOGETHER_ON_GPU } from "../features/batches.ts";
 import { type FeatureCache, openFeatureCache } from "../features/cache.ts";
-import type { KeepOptions, Tap, Trunk } from "../features/trunk.ts";
+import { type KeepOptions, type Tap, tapName, type Trunk } from "../features/trunk.ts";
 import { clsTokenOf } from "./clip.ts";
 import type { CompiledTower, Encoder, EncoderPrecision, Tower } from "./encoder.ts";
 import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";
@@ -42,15 +42,16 @@ export async function openTower(
     });
     const warning = [tower.warning, choice.doubt, instead].filter((text) => text !== undefined).join(" ") ||
       undefined;
-    const trunks = new Map<Tap, Trunk>();
+    const trunks = new Map<string, Trunk>();
     return {
       ...tower,
       warning,
       precision: compiled.precision,
       choice: { ...choice, head: headPrecision, instead },
       trunk: (tap) => {
-        const trunk = trunks.get(tap) ?? towerTrunk(tower, { compiled, tap, keep });
-        trunks.set(tap, trunk);
+        const name = tapName(tap);
+        const trunk = trunks.get(name) ?? towerTrunk(tower, { compiled, tap, keep });
+        trunks.set(name, trunk);
         return trunk;
       },
       close: () => {
@@ -70,43 +71,78 @@ function towerTrunk(
   options: { readonly compiled: CompiledTower; readonly tap: Tap; readonly keep?: KeepOptions },
 ): Trunk {
   const { compiled, tap, keep } = options;
-  const { width, tokens, embedDim } = tower.sizes;
-  const shape = { tokens: [tokens, width], clsToken: [width], embedding: [embedDim] }[tap];
+  const keptIn = tap === "tokens" ? "float16" : "float32";
+  const shape = shapeAt(tower, tap);
   const ofTokens = tower.digestIn(compiled.precision);
-  const digest = tap === "tokens" ? ofTokens : `${ofTokens}-${tap}`;
+  const digest = tap === "tokens" ? ofTokens : `${ofTokens}-${tapName(tap)}-${keptIn}`;
   const isPerImage = tower.settings.attendAcross === "tokens";
   let cache: Promise<FeatureCache | undefined> | undefined;
   return {
     digest,
     shape,
+    keptIn,
     imageSize: tower.input.size,
     isPerImage,
     async features(images) {
-      const all = isPerImage && compiled.precision !== "int8" // whose images are apart already
-        ? await inPaddedBatches(images, (some) => encode(tower, compiled, some))
-        : await encode(tower, compiled, images); // [B, N, D]
-      return tap === "tokens" ? all : tf.tidy(() => {
-        const clsToken = clsTokenOf(all); // [B, D]
-        all.dispose();
-        return tap === "clsToken" ? clsToken : tower.embedding(clsToken); // [B, E]
-      });
+      if (tap === "pixels") return tower.pixels(images);
+      return isPerImage && compiled.precision !== "int8" // whose images are apart already
+        ? await inPaddedBatches(images, (some) => encode(tower, { compiled, tap, images: some }))
+        : await encode(tower, { compiled, tap, images });
     },
     cache: () =>
-      cache ??= keep && isPerImage
-        ? openFeatureCache(keep.folder, { ...keep, encoder: digest, shape })
+      cache ??= keep && isPerImage && tap !== "pixels"
+        ? openFeatureCache(keep.folder, { ...keep, encoder: digest, shape, keptIn })
         : Promise.resolve(undefined),
   };
 }
 
+/** Of one image's features at a tap. */
+function shapeAt({ sizes, input }: Tower, tap: Tap): number[] {
+  const { width: D, tokens: N, embedDim: E, layers: L } = sizes;
+  if (typeof tap !== "string") return [N, D];
+  return {
+    tokens: [N, D],
+    clsToken: [D],
+    embedding: [E],
+    clsTokens: [L, D],
+    embeddings: [L, E],
+    pixels: [input.size, input.size, 3],
+  }[tap];
+}
+
+/** The features of images at a tap, [B, ...shape]. */
 async function encode(
   tower: Tower,
-  compiled: CompiledTower,
-  images: readonly Uint8Array[],
-): Promise<tf.Tensor3D> {
+  options: {
+    readonly compiled: CompiledTower;
+    readonly tap: Exclude<Tap, "pixels">;
+    readonly images: readonly Uint8Array[];
+  },
+): Promise<tf.Tensor> {
+  const { compiled, tap, images } = options;
   const pixels = tower.pixels(images); // [B, S, S, 3]
-  const tokens = await compiled.tokens(pixels); // [B, N, D]
-  pixels.dispose();
-  return tokens;
+  try {
+    if (typeof tap !== "string") return await compiled.entering(pixels, tap.entering); // [B, N, D]
+    if (tap === "tokens") return await compiled.tokens(pixels); // [B, N, D]
+    if (tap === "clsTokens") return await compiled.clsTokens(pixels); // [B, L, D]
+    if (tap === "embeddings") {
+      const clsTokens = await compiled.clsTokens(pixels); // [B, L, D]
+      const [B, L, D] = clsTokens.shape;
+      return tf.tidy(() => {
+        const rows = tf.reshape(clsTokens, [-1, D]) as tf.Tensor2D; // [B·L, D]
+        clsTokens.dispose();
+        return tf.reshape(tower.embedding(rows), [B, L, -1]); // [B, L, E]
+      });
+    }
+    const tokens = await compiled.tokens(pixels); // [B, N, D]
+    return tf.tidy(() => {
+      const clsToken = clsTokenOf(tokens); // [B, D]
+      tokens.dispose();
+      return tap === "clsToken" ? clsToken : tower.embedding(clsToken); // [B, E]
+    });
+  } finally {
+    pixels.dispose();
+  }
 }
 
 /** Images in every call of an encoder on a CPU. */
@@ -118,18 +154,18 @@ const TOGETHER_ON_CPU = 8;
  */
 async function inPaddedBatches(
   images: readonly Uint8Array[],
-  encode: (images: readonly Uint8Array[]) => Promise<tf.Tensor3D>,
-): Promise<tf.Tensor3D> {
+  encode: (images: readonly Uint8Array[]) => Promise<tf.Tensor>,
+): Promise<tf.Tensor> {
   const size = isOnGpu() ? TOGETHER_ON_GPU : TOGETHER_ON_CPU;
-  const parts: tf.Tensor3D[] = [];
+  const parts: tf.Tensor[] = [];
   for (let from = 0; from < images.length; from += size) {
     const some = images.slice(from, from + size);
     const filled = [...some, ...Array<Uint8Array>(size - some.length).fill(some[0])];
-    const tokens = await encode(filled); // [size, N, D]
-    parts.push(tf.slice(tokens, 0, some.length));
-    tokens.dispose();
+    const features = await encode(filled); // [size, ...shape]
+    parts.push(tf.slice(features, 0, some.length));
+    features.dispose();
   }
-  const all = tf.concat(parts, 0); // [B, N, D]
+  const all = tf.concat(parts, 0); // [B, ...shape]
   tf.dispose(parts);
   return all;
 }

@@ -19,6 +19,8 @@ export type EncoderUse = {
   readonly kept?: KeptPrecision;
   /** For a test, which never measures: without `kept` it takes float32. */
   readonly testing?: boolean;
+  /** For a tower that is trained, or was: it takes the precision of training, in which there is no int8. */
+  readonly tuned?: boolean;
 };
 
 /** A precision for encoder and head, what to say of it, and whether another may stand in where the machine has none such. */
@@ -32,6 +34,14 @@ type Wanted = Omit<PrecisionUsed, "instead"> & {
  * measures.
  */
 export async function precisionsOf(
+  tower: Tower,
+  options: EncoderUse & { readonly precision: EncoderPrecision | "auto"; readonly signal?: AbortSignal },
+): Promise<Wanted> {
+  const found = await anyPrecisionsOf(tower, options);
+  return options.tuned && found.wanted === "int8" ? { ...found, wanted: found.head } : found;
+}
+
+async function anyPrecisionsOf(
   tower: Tower,
   options: EncoderUse & { readonly precision: EncoderPrecision | "auto"; readonly signal?: AbortSignal },
 ): Promise<Wanted> {

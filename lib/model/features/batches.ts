@@ -4,13 +4,13 @@
  * @module
  */
 import type { Hash } from "node:crypto";
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { fromHalf } from "../../backend/tensors.ts";
 import { isOnGpu } from "../../backend/raw.ts";
 import type { Sample } from "../../data/sample.ts";
 import { loadImage, releaseBytes } from "../../images/image.ts";
 import { batchesAhead } from "../../data/order.ts";
-import { type FeatureCache, hashImage, imageKey, type Preparation } from "./cache.ts";
+import { type FeatureCache, hashImage, imageKey, type KeptFeatures, type Preparation } from "./cache.ts";
 import type { Perturbation } from "../../images/perturbations/perturbation.ts";
 import type { Trunk } from "./trunk.ts";
 
@@ -23,8 +23,8 @@ export const TOGETHER_ON_GPU = 64;
 /**
  * A trunk's features of samples in the order given. The next batches' files are read and decoded while the caller works on this one.
  *
- * Where an image's features are a function of that image, they are rounded to half precision and kept in the trunk's cache, if
- * it has one. Else each batch is encoded as it is.
+ * Where an image's features are a function of that image, they are rounded as the trunk says and kept in its cache, if it has
+ * one. Else each batch is encoded as it is.
  *
  * @param options.ahead how many batches wait at most, 2 unless given or `together` asks for more
  * @param options.together how many images are encoded in one call where there is a cache: a batch, on a GPU 64
@@ -72,7 +72,7 @@ export async function* featureBatches(
 /** An image on its way: its features, or what they are made of. */
 type Prepared = {
   readonly key?: string;
-  readonly features?: Float16Array<ArrayBuffer>;
+  readonly features?: KeptFeatures;
   /** RGB, [S, S, 3]; whoever calls it releases them. */
   image(): Promise<Uint8Array>;
 };
@@ -120,7 +120,7 @@ async function encode(trunk: Trunk, batch: readonly Prepared[]): Promise<tf.Tens
 async function keptFeatures(
   trunk: Trunk,
   { cache, batch }: { readonly cache: FeatureCache; readonly batch: readonly Prepared[] },
-): Promise<Float16Array<ArrayBuffer>[]> {
+): Promise<KeptFeatures[]> {
   // A batch before this one may have encoded the same image meanwhile.
   const known = await Promise.all(
     batch.map(async ({ key, features }) =>
@@ -136,21 +136,29 @@ async function keptFeatures(
     let next = 0;
     for (let i = 0; i < batch.length; i++) {
       if (known[i] !== undefined) continue;
-      const features = inHalf(values.subarray(next * length, ++next * length));
+      const features = roundedFor(trunk, values.subarray(next * length, ++next * length));
       known[i] = features;
       const { key } = batch[i];
       if (key !== undefined) await cache.put(key, features);
     }
   }
-  return known as Float16Array<ArrayBuffer>[];
+  return known as KeptFeatures[];
 }
 
 /** The features of images as one tensor, [B, ...shape]. */
-function stacked(batch: readonly Float16Array<ArrayBuffer>[], { shape }: Trunk): tf.Tensor {
+function stacked(batch: readonly KeptFeatures[], { shape, keptIn }: Trunk): tf.Tensor {
   const length = shape.reduce((a, b) => a * b, 1);
-  const all = new Float16Array(batch.length * length);
+  const all = keptIn === "float16"
+    ? new Float16Array(batch.length * length)
+    : new Float32Array(batch.length * length);
   batch.forEach((features, i) => all.set(features, i * length));
-  return fromHalf(all, [batch.length, ...shape]);
+  const shapes = [batch.length, ...shape];
+  return all instanceof Float16Array ? fromHalf(all, shapes) : tf.tensor(all, shapes);
+}
+
+/** An image's features in what its trunk keeps them in, an array of their own. */
+function roundedFor({ keptIn }: Trunk, values: Float32Array): KeptFeatures {
+  return keptIn === "float16" ? inHalf(values) : new Float32Array(values);
 }
 
 function inHalf(values: Float32Array): Float16Array<ArrayBuffer> {

@@ -2,7 +2,7 @@
  * Features on disk: an image is encoded once, for every epoch, run, seed and evaluation.
  *
  * An image's features are kept under what it is a function of: the bytes of the image file, how they are prepared, and the
- * encoder. Arrays are in half precision, many to a shard; a shard is a safetensors file, so other tools read it too. It
+ * encoder. Arrays are in half or single precision, many to a shard; a shard is a safetensors file, so other tools read it too. It
  * appears whole or not at all, and each array is checked against its SHA-256 when read; a damaged shard is removed.
  *
  * @module
@@ -16,15 +16,24 @@ import { jpeg } from "../../images/perturbations/jpeg.ts";
 import { type Perturbation, perturbationName } from "../../images/perturbations/perturbation.ts";
 import { safetensorsHead } from "../../weights/safetensors.ts";
 
+/** An image's features as they are kept. */
+export type KeptFeatures = Float16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+
+/** What features may be kept in: its array, bytes a number, and safetensors' name of it. */
+const keptTypes = {
+  float16: { array: Float16Array, bytes: 2, dtype: "F16" },
+  float32: { array: Float32Array, bytes: 4, dtype: "F32" },
+} as const;
+
 /** The features of one trunk on disk; `close()` writes what waits. */
 export type FeatureCache = {
   readonly folder: string;
   /** Whether `get()` will find an array. */
   has(key: string): boolean;
   /** The numbers of an image, or undefined when they are not there or not as they were written. */
-  get(key: string): Promise<Float16Array<ArrayBuffer> | undefined>;
+  get(key: string): Promise<KeptFeatures | undefined>;
   /** Takes the numbers of an image, which a later `flush()` or a full shard writes to disk. */
-  put(key: string, values: Float16Array<ArrayBuffer>): Promise<void>;
+  put(key: string, values: KeptFeatures): Promise<void>;
   /** Writes what waits as a shard; where that fails, nothing more is kept. */
   flush(): Promise<void>;
   /** `flush()`, after which the cache is not used any more. */
@@ -75,6 +84,7 @@ type Place = { readonly shard: string; readonly offset: number; readonly sum: st
  *
  * @param options.encoder what names the trunk: its digest
  * @param options.shape of an image's features
+ * @param options.keptIn what they are kept in
  * @param options.limit most bytes that all encoders' tokens may take; shards not used for longest go first, and when the open ones alone
  * reach it, nothing more is kept
  * @param options.onNote takes a sentence about a shard that is damaged, or a cache that is full or cannot be written to
@@ -84,16 +94,18 @@ export async function openFeatureCache(
   options: {
     readonly encoder: string;
     readonly shape: readonly number[];
+    readonly keptIn: keyof typeof keptTypes;
     readonly limit: number;
     readonly onNote?: (message: string) => void;
   },
 ): Promise<FeatureCache> {
-  const { encoder, shape, limit, onNote = () => {} } = options;
+  const { encoder, shape, keptIn, limit, onNote = () => {} } = options;
+  const { array: Numbers, bytes: numberBytes } = keptTypes[keptIn];
   const folder = join(root, encoder);
   const length = shape.reduce((a, b) => a * b, 1);
   const places = new Map<string, Place>();
   const used = new Set<string>();
-  let waiting = new Map<string, Float16Array<ArrayBuffer>>();
+  let waiting = new Map<string, KeptFeatures>();
   let full = false;
   const stopKeeping = (error: unknown) => {
     if (full) return;
@@ -120,16 +132,16 @@ export async function openFeatureCache(
     stopKeeping(error);
   }
 
-  const read = async (key: string, place: Place): Promise<Float16Array<ArrayBuffer> | undefined> => {
+  const read = async (key: string, place: Place): Promise<KeptFeatures | undefined> => {
     try {
       using file = await Deno.open(place.shard);
       if (!used.has(place.shard)) {
         used.add(place.shard);
         await Deno.utime(place.shard, new Date(), new Date()).catch(() => {}); // another user's, or read-only
       }
-      const bytes = await readAt(file, place.offset, 2 * length);
+      const bytes = await readAt(file, place.offset, numberBytes * length);
       if (sumOf(bytes) !== place.sum) throw new Error("expected the numbers written but found others");
-      return new Float16Array(bytes.buffer as ArrayBuffer);
+      return new Numbers(bytes.buffer as ArrayBuffer);
     } catch (error) {
       places.delete(key);
       // Another process may have pruned it.
@@ -142,7 +154,7 @@ export async function openFeatureCache(
     const written = waiting;
     waiting = new Map();
     try {
-      for (const [key, place] of await writeShard(folder, { entries: written, shape })) {
+      for (const [key, place] of await writeShard(folder, { entries: written, shape, keptIn })) {
         places.set(key, place);
         used.add(place.shard);
       }
@@ -170,7 +182,7 @@ export async function openFeatureCache(
       }
       if (full || waiting.has(key) || places.has(key)) return;
       waiting.set(key, values);
-      if (waiting.size * 2 * length >= SHARD_BYTES) await flush();
+      if (waiting.size * numberBytes * length >= SHARD_BYTES) await flush();
     },
     flush,
     close: flush,
@@ -269,20 +281,22 @@ function ignoreNotFound(error: unknown): void {
 async function writeShard(
   folder: string,
   options: {
-    readonly entries: ReadonlyMap<string, Float16Array<ArrayBuffer>>;
+    readonly entries: ReadonlyMap<string, KeptFeatures>;
     readonly shape: readonly number[];
+    readonly keptIn: keyof typeof keptTypes;
   },
 ): Promise<Map<string, Place>> {
   const { entries, shape } = options;
-  const size = 2 * shape.reduce((a, b) => a * b, 1);
+  const { bytes, dtype } = keptTypes[options.keptIn];
+  const size = bytes * shape.reduce((a, b) => a * b, 1);
   const sums: Record<string, string> = {};
   const tensors: Record<string, unknown> = {};
   let offset = 0;
   for (const [key, values] of entries) {
     sums[key] = sumOf(bytesOf(values));
-    tensors[key] = { dtype: "F16", shape, data_offsets: [offset, offset += size] };
+    tensors[key] = { dtype, shape, data_offsets: [offset, offset += size] };
   }
-  // Not by saveSafetensors(): a shard is named by its header, and its numbers are in half precision already.
+  // Not by saveSafetensors(): a shard is named by its header, and its numbers are in their precision already.
   const head = safetensorsHead({ __metadata__: sums, ...tensors });
   const shard = join(folder, nameOf(head.subarray(8)));
   await writeAtomically(shard, async (append) => {
@@ -323,7 +337,7 @@ function nameOf(header: Uint8Array): string {
   return `${sha256(header, { digits: 24 })}${SUFFIX}`;
 }
 
-function bytesOf(values: Float16Array<ArrayBuffer>): Uint8Array {
+function bytesOf(values: KeptFeatures): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 

@@ -9,10 +9,23 @@ import type * as tf from "@tensorflow/tfjs";
 import type { FeatureCache } from "./cache.ts";
 
 /**
- * Where in a tower features are taken, after its last layer norm: all tokens [B, N, D], the class token [B, D], or its
- * projection [B, E].
+ * Where in a tower features are taken. After its last layer norm: all tokens [B, N, D], the class token [B, D], or its
+ * projection [B, E]; the class token after every block, each through that norm, [B, L, D], or their projections [B, L, E]; what
+ * enters a block, counted from 0, [B, N, D]; or before it all, the pixels [B, S, S, 3].
  */
-export type Tap = "tokens" | "clsToken" | "embedding";
+export type Tap =
+  | "tokens"
+  | "clsToken"
+  | "embedding"
+  | "clsTokens"
+  | "embeddings"
+  | "pixels"
+  | { readonly entering: number };
+
+/** A tap as a word: `entering-11`. */
+export function tapName(tap: Tap): string {
+  return typeof tap === "string" ? tap : `entering-${tap.entering}`;
+}
 
 /** A frozen function of images that detectors stand on. */
 export type Trunk = {
@@ -20,6 +33,8 @@ export type Trunk = {
   readonly digest: string;
   /** Of one image's features: [N, D], [D] or [E]. */
   readonly shape: readonly number[];
+  /** What they are rounded to where they are kept: tokens, of which there are many, to half precision. */
+  readonly keptIn: "float16" | "float32";
   /** Side of the images that it takes, in pixels. */
   readonly imageSize: number;
   /** Whether an image's features are a function of that image; else of its batch too, and they are not kept. */

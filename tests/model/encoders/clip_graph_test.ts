@@ -8,12 +8,20 @@ import {
 } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { isOnGpu, isTensorFlow } from "../../../lib/backend/raw.ts";
-import { bindClip, type Clip, randomClip } from "../../../lib/model/encoders/clip.ts";
+import {
+  bindClip,
+  type Clip,
+  encodeClsTokens,
+  encodeEntering,
+  encodeTokens,
+  randomClip,
+} from "../../../lib/model/encoders/clip.ts";
 import { compileClip, encoderDigest } from "../../../lib/model/encoders/clip_graph.ts";
 import { clipTower } from "../../../lib/model/encoders/clip_tower.ts";
 import { demoEncoder } from "../../../lib/model/encoders/demo.ts";
 import { choosePrecision, meanCosine } from "../../../lib/model/encoders/precision.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
+import type { Guidance } from "../../../lib/model/layers.ts";
 import { compilesFor } from "../../backend/native.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
 
@@ -111,5 +119,45 @@ tensorTest(
     if (hasInt8 && !isOnGpu()) assertStringIncludes(choice.reason, "int8 is "); // it was tried
     assertEquals(await choosePrecision(tower, { folder }), choice);
     tower.close();
+  },
+);
+
+/** A guidance module of the tiny tower with numbers that are a function of `seed`. */
+function guidance(D: number, seed: number): Guidance {
+  const linear = (out: number, width: number, i: number) => ({
+    weight: tf.randomNormal<tf.Rank.R2>([out, width], 0, 0.2, "float32", seed + i),
+    bias: tf.randomNormal<tf.Rank.R1>([out], 0, 0.2, "float32", seed + 10 + i),
+  });
+  return { down: linear(D / 4, D, 0), middle: linear(D / 4, D / 4, 1), up: linear(D, D / 4, 2) };
+}
+
+tensorTest(
+  "a compiled tower gives what enters a block and the class token after each, guided or not",
+  async () => {
+    const plain = tiny();
+    const { width: D, imageSize: S } = plain.config;
+    const guided: Clip = {
+      ...plain,
+      params: { ...plain.params, guidance: [guidance(D, 1), guidance(D, 2)] },
+    };
+    const pixels = tf.randomNormal<tf.Rank.R4>([2, S, S, 3], 0, 1, "float32", 3);
+    for (const clip of [plain, guided]) {
+      const compiled = await compileClip(clip, { precision: "float32" });
+      const pairs = [
+        [await compiled.tokens(pixels), encodeTokens(clip, pixels)],
+        [await compiled.clsTokens(pixels), encodeClsTokens(clip, pixels)],
+        [await compiled.entering(pixels, 0), encodeEntering(clip, pixels, { block: 0 })],
+        [await compiled.entering(pixels, 2), encodeEntering(clip, pixels, { block: 2 })],
+      ];
+      for (const [found, expected] of pairs) {
+        assertEquals(found.shape, expected.shape);
+        // float32 sums in another order
+        assertLess(worstDifference(found, expected.dataSync() as Float32Array), 2e-5);
+      }
+      compiled.dispose();
+      dispose(pairs);
+    }
+    assertNotEquals(encoderDigest(plain, "float32"), encoderDigest(guided, "float32"));
+    dispose([plain, guided, pixels]);
   },
 );

@@ -1,10 +1,11 @@
-import { assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../../../lib/base/errors.ts";
 import {
   bindClip,
   type Clip,
   embedPatches,
+  encodeEntering,
   encodeTokens,
   randomClip,
 } from "../../../lib/model/encoders/clip.ts";
@@ -111,6 +112,24 @@ tensorTest("in int8 an image's tokens are the same bits in every batch and every
   }
   compiled.dispose();
   tf.dispose([images, whole, again]);
+  dispose(clip);
+}, { ignore });
+
+tensorTest("in int8 inner features are those on the way to the tokens", async () => {
+  const clip = open();
+  const images = pixels(3);
+  const compiled = await compileClip(clip, { precision: "int8" });
+  const { layers: L, width: D } = clip.config;
+  const [tokens, clsTokens] = [await compiled.tokens(images), await compiled.clsTokens(images)];
+  assertEquals(clsTokens.shape, [3, L, D]);
+  const ofLast = tf.slice(clsTokens, [0, L - 1, 0], [-1, 1, -1]);
+  const ofTokens = tf.slice(tokens, [0, 0, 0], [-1, 1, -1]);
+  assertEquals(ofLast.dataSync(), ofTokens.dataSync());
+  const [first, exact] = [await compiled.entering(images, 0), encodeEntering(clip, images, { block: 0 })];
+  const worst = tf.tidy(() => tf.max(tf.abs(tf.sub(first, exact))).dataSync()[0]);
+  assertLess(worst, 1e-4); // nothing before the first block is in 8 bits
+  compiled.dispose();
+  tf.dispose([images, tokens, clsTokens, ofLast, ofTokens, first, exact]);
   dispose(clip);
 }, { ignore });
 

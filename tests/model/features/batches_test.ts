@@ -4,6 +4,7 @@ import {
   parsePerturbations,
   perturbationKinds,
 } from "../../../lib/images/perturbations/mod.ts";
+import * as tf from "@tensorflow/tfjs";
 import { assertEquals, assertGreater, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { initBackend } from "../../../lib/backend/start.ts";
@@ -212,7 +213,11 @@ Deno.test("a trunk gives the class token and its projection, [D] and [E], and ke
       const values = features.dataSync();
       if (tap === "clsToken") {
         some.forEach(({ path }, i) =>
-          assertEquals(values.slice(i * size, (i + 1) * size), tokens.get(path)!.slice(0, size))
+          // Tokens are kept in half precision, a class token alone in single.
+          assertEquals(
+            Float32Array.from(new Float16Array(values.slice(i * size, (i + 1) * size))),
+            tokens.get(path)!.slice(0, size),
+          )
         );
       }
       features.dispose();
@@ -222,6 +227,42 @@ Deno.test("a trunk gives the class token and its projection, [D] and [E], and ke
     new Set(["tokens", "clsToken", "embedding"].map((tap) => encoder.trunk(tap as Tap).digest)).size,
     3,
   );
+  encoder.close();
+});
+
+Deno.test("a trunk gives the class token after every block, what enters a block, and pixels that are not kept", async () => {
+  const encoder = await open("inner-taps");
+  const { sizes: { width: D, layers: L, tokens: N, embedDim: E }, input: { size: S } } = encoder;
+  const shapes: [Tap, number[]][] = [
+    ["clsTokens", [L, D]],
+    ["embeddings", [L, E]],
+    [{ entering: 1 }, [N, D]],
+    ["pixels", [S, S, 3]],
+  ];
+  for (const [tap, shape] of shapes) {
+    const trunk = encoder.trunk(tap);
+    assertEquals([trunk.shape, encoder.trunk(tap) === trunk], [shape, true]);
+    assertEquals((await trunk.cache()) === undefined, tap === "pixels");
+    const read: Float32Array[] = [];
+    for (let pass = 0; pass < 2; pass++) { // the second from the cache
+      for await (const { features } of featureBatches(trunk, samples.slice(0, 2), { batchSize: 2 })) {
+        assertEquals(features.shape, [2, ...shape]);
+        read.push(features.dataSync() as Float32Array);
+        features.dispose();
+      }
+    }
+    assertEquals(read[1], read[0]); // single precision: bit for bit
+  }
+  const [last] = await Array.fromAsync(
+    featureBatches(encoder.trunk("clsTokens"), samples.slice(0, 2), { batchSize: 2 }),
+  );
+  const [clsToken] = await Array.fromAsync(
+    featureBatches(encoder.trunk("clsToken"), samples.slice(0, 2), { batchSize: 2 }),
+  );
+  const ofLast = tf.reshape(tf.slice(last.features, [0, L - 1, 0], [-1, 1, -1]), [2, D]);
+  const worst = tf.max(tf.abs(tf.sub(ofLast, clsToken.features))).dataSync()[0];
+  assertLess(worst, 1e-5); // sums over other rows, in another order
+  tf.dispose([last.features, clsToken.features, ofLast]);
   encoder.close();
 });
 

@@ -27,7 +27,13 @@ async function withRoot(body: (root: string) => Promise<void>): Promise<void> {
 async function open(root: string, options: { encoder?: string; limit?: number } = {}) {
   const notes: string[] = [];
   const { encoder = "e", limit = 1e9 } = options;
-  const cache = await openFeatureCache(root, { encoder, shape, limit, onNote: (note) => notes.push(note) });
+  const cache = await openFeatureCache(root, {
+    encoder,
+    shape,
+    keptIn: "float16",
+    limit,
+    onNote: (note) => notes.push(note),
+  });
   return { cache, notes };
 }
 
