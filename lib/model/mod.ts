@@ -71,6 +71,7 @@ export {
   toPixels,
 } from "./encoders/clip.ts";
 export { compileClip } from "./encoders/clip_graph.ts";
+export { clsAttention } from "./encoders/cls_attention.ts";
 export { demoEncoder } from "./encoders/demo.ts";
 export type {
   CompiledTower,

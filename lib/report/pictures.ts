@@ -74,9 +74,16 @@ export async function photoGrid(
 ${drawn.join("\n")}
 ${scale ? scaleSvg(scale, { y: bottom, most }) : ""}
 </svg>`;
-  const jpeg = await jpegOf(svg);
   const captions = tiles.map(({ caption }) => caption.join(", "));
-  return { jpeg, width, text: [title, subtitle, ...captions].filter((line) => line).join("\n") };
+  return await pictureOf(svg, {
+    width,
+    text: [title, subtitle, ...captions].filter((line) => line).join("\n"),
+  });
+}
+
+/** An SVG as a picture, with the fonts that charts have; `text` says what it shows. */
+export async function pictureOf(svg: string, about: Pick<Picture, "width" | "text">): Promise<Picture> {
+  return { jpeg: await jpegOf(svg), ...about };
 }
 
 /** Where a tile stands, and the size of a value that is drawn in full. */
