@@ -8,6 +8,7 @@ import { createRandom } from "../base/random.ts";
 import { byName, type Sample } from "./sample.ts";
 import type { Groups } from "../base/groups.ts";
 import { groupSamples, nameOf } from "./split/groups.ts";
+import type { Fit } from "../images/fits/mod.ts";
 import { loadImage } from "../images/image.ts";
 import type { Perturbation } from "../images/perturbations/perturbation.ts";
 
@@ -188,12 +189,13 @@ export async function* imageBatches(
   options: {
     readonly batchSize: number;
     readonly size?: number;
+    readonly fit?: Fit;
     readonly perturbation?: Perturbation;
     readonly ahead?: number;
   },
 ): AsyncGenerator<ImageBatch> {
-  const { batchSize, size, perturbation, ahead } = options;
-  const load = ({ path }: Sample) => loadImage(path, { size, perturbation });
+  const { batchSize, size, fit, perturbation, ahead } = options;
+  const load = ({ path }: Sample) => loadImage(path, { size, fit, perturbation });
   for await (const { items, samples: batch } of batchesAhead(samples, { batchSize, ahead, load })) {
     yield { images: items, samples: batch };
   }

@@ -9,7 +9,9 @@ import { withoutTransforms } from "./avif.ts";
 import { jpegFault } from "./jpeg_fault.ts";
 import { jpeg } from "./perturbations/jpeg.ts";
 import { drawFor, type Perturbation, perturbationName } from "./perturbations/perturbation.ts";
-import { resizeAside, type RgbImage } from "./resize.ts";
+import type { CropPart } from "./fits/fit.ts";
+import { type Fit, fits } from "./fits/mod.ts";
+import type { RgbImage } from "./resize.ts";
 import { loadSharp } from "./sharp.ts";
 import { foreignTiff, tiffLayout } from "./tiff.ts";
 
@@ -229,11 +231,13 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
 /**
  * Reads an image as the square RGB that a model is fed, byte for byte what Pillow gives for
  * `open → convert("RGB") → [save as JPEG and reopen] → resize((size, size), BILINEAR)`, which is torchvision's
- * `Resize((size, size))` too.
+ * `Resize((size, size))` too; or cut out, with another `fit`.
  *
  * @param source a path, or the file's bytes. JPEG, PNG, WebP, GIF and TIFF, by content and not by name.
  * @param options.size side of the result in pixels, default 224.
- * @param options.perturbation what is done to the image at its own size before resizing. Default: nothing.
+ * @param options.fit how the image becomes a square, `"resize"` unless given.
+ * @param options.part what a fit that cuts takes instead of the centre.
+ * @param options.perturbation what is done to the image at its own size before that. Default: nothing.
  * @param options.jpegQuality 1 to 100: compress as JPEG; short for that perturbation.
  * @param options.bytes what the file at the path `source` holds, where it has been read before.
  * @returns RGB [size, size, 3], row by row, values 0 to 255.
@@ -253,9 +257,16 @@ export async function decodeImage(source: string | Uint8Array): Promise<RgbImage
  */
 export async function loadImage(
   source: string | Uint8Array,
-  options: { size?: number; perturbation?: Perturbation; jpegQuality?: number; bytes?: Uint8Array } = {},
+  options: {
+    size?: number;
+    fit?: Fit;
+    part?: CropPart;
+    perturbation?: Perturbation;
+    jpegQuality?: number;
+    bytes?: Uint8Array;
+  } = {},
 ): Promise<Uint8Array> {
-  const { size = 224, bytes } = options;
+  const { size = 224, fit = "resize", part, bytes } = options;
   if (!Number.isInteger(size) || size < 1) {
     throw new Error(`Cannot resize image: expected a positive integer size but found ${size}`);
   }
@@ -267,7 +278,7 @@ export async function loadImage(
       image = await perturbation.kind.apply(whole, perturbation.level, drawFor(read.bytes));
       releaseBytes(whole.data);
     }
-    const { data } = await resizeAside(image, { width: size, height: size });
+    const data = await fits[fit].apply(image, { size, part });
     if (data !== image.data) releaseBytes(image.data);
     return data;
   });

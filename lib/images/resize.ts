@@ -1,5 +1,5 @@
 /**
- * Pillow's bilinear resize, to the byte.
+ * Pillow's bilinear and bicubic resize, to the byte.
  *
  * @module
  */
@@ -25,14 +25,39 @@ interface Filter {
 
 const filters = new Map<string, Filter>();
 
-/** The triangle filter, widened by the scale when shrinking (Pillow's antialias), as fixed-point weights. */
-function triangleFilter(inSize: number, outSize: number): Filter {
-  const key = `${inSize}:${outSize}`;
+/** What weighs an input by its distance from an output's centre, and how far it reaches. */
+interface Kernel {
+  readonly name: string;
+  readonly reach: number;
+  weight(distance: number): number;
+}
+
+const triangle: Kernel = {
+  name: "triangle",
+  reach: 1,
+  weight: (distance) => (distance < 1 ? 1 - distance : 0),
+};
+
+/** Pillow's and Keys' cubic with a = -0.5, in the order in which Pillow computes it. */
+const cubic: Kernel = {
+  name: "cubic",
+  reach: 2,
+  weight: (distance) => {
+    const a = -0.5;
+    if (distance < 1) return ((a + 2) * distance - (a + 3)) * distance * distance + 1;
+    return distance < 2 ? (((distance - 5) * distance + 8) * distance - 4) * a : 0;
+  },
+};
+
+/** A kernel, widened by the scale when shrinking (Pillow's antialias), as fixed-point weights. */
+function filterOf(kernel: Kernel, inSize: number, outSize: number): Filter {
+  const key = `${kernel.name}:${inSize}:${outSize}`;
   const known = filters.get(key);
   if (known) return known;
 
   const scale = inSize / outSize;
-  const support = Math.max(scale, 1);
+  const wider = Math.max(scale, 1);
+  const support = kernel.reach * wider;
   const stride = Math.ceil(support) * 2 + 1;
   const packed = new Int32Array(2 + outSize * (2 + stride));
   packed.set([outSize, stride]);
@@ -46,14 +71,13 @@ function triangleFilter(inSize: number, outSize: number): Filter {
     const count = Math.min(Math.trunc(center + support + 0.5), inSize) - start;
     let total = 0;
     for (let t = 0; t < count; t++) {
-      // Multiplied by 1 / support rather than divided by it: Pillow does, and the last bit can differ.
-      const distance = Math.abs((t + start - center + 0.5) * (1 / support));
-      exact[t] = distance < 1 ? 1 - distance : 0;
+      // Multiplied by 1 / scale rather than divided by it: Pillow does, and the last bit can differ.
+      exact[t] = kernel.weight(Math.abs((t + start - center + 0.5) * (1 / wider)));
       total += exact[t];
     }
     for (let t = 0; t < count; t++) {
       const weight = total === 0 ? exact[t] : exact[t] / total;
-      weights[i * stride + t] = Math.trunc(0.5 + weight * (1 << PRECISION));
+      weights[i * stride + t] = Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION));
     }
     first[i] = start;
     taps[i] = count;
@@ -65,9 +89,19 @@ function triangleFilter(inSize: number, outSize: number): Filter {
   return filter;
 }
 
-/** RGB [height, inWidth, 3] → [height, outWidth, 3]. */
-function resizeRows(source: Uint8Array, height: number, inWidth: number, outWidth: number): Uint8Array {
-  const { first, taps, stride, weights } = triangleFilter(inWidth, outWidth);
+/** A byte, as sums with negative weights may be none. */
+function clipped(value: number): number {
+  return value > 255 ? 255 : value < 0 ? 0 : value;
+}
+
+/** RGB [height, filter's inputs, 3] → [height, filter's outputs, 3]. */
+function resizeRows(
+  source: Uint8Array,
+  filter: Filter,
+  { height, inWidth }: { height: number; inWidth: number },
+): Uint8Array {
+  const { first, taps, stride, weights } = filter;
+  const outWidth = first.length;
   const target = new Uint8Array(height * outWidth * 3);
   let out = 0;
   for (let y = 0; y < height; y++) {
@@ -85,21 +119,19 @@ function resizeRows(source: Uint8Array, height: number, inWidth: number, outWidt
         blue += Math.imul(source[offset + 2], weight);
         offset += 3;
       }
-      red >>= PRECISION;
-      green >>= PRECISION;
-      blue >>= PRECISION;
-      target[out] = red > 255 ? 255 : red;
-      target[out + 1] = green > 255 ? 255 : green;
-      target[out + 2] = blue > 255 ? 255 : blue;
+      target[out] = clipped(red >> PRECISION);
+      target[out + 1] = clipped(green >> PRECISION);
+      target[out + 2] = clipped(blue >> PRECISION);
       out += 3;
     }
   }
   return target;
 }
 
-/** RGB [inHeight, width, 3] → [outHeight, width, 3]. */
-function resizeColumns(source: Uint8Array, inHeight: number, width: number, outHeight: number): Uint8Array {
-  const { first, taps, stride, weights } = triangleFilter(inHeight, outHeight);
+/** RGB [filter's inputs, width, 3] → [filter's outputs, width, 3]. */
+function resizeColumns(source: Uint8Array, filter: Filter, width: number): Uint8Array {
+  const { first, taps, stride, weights } = filter;
+  const outHeight = first.length;
   const rowLength = width * 3;
   const target = new Uint8Array(outHeight * rowLength);
   const sums = new Int32Array(rowLength);
@@ -111,10 +143,7 @@ function resizeColumns(source: Uint8Array, inHeight: number, width: number, outH
       for (let x = 0; x < rowLength; x++) sums[x] += Math.imul(source[row + x], weight);
     }
     const row = y * rowLength;
-    for (let x = 0; x < rowLength; x++) {
-      const value = sums[x] >> PRECISION;
-      target[row + x] = value > 255 ? 255 : value;
-    }
+    for (let x = 0; x < rowLength; x++) target[row + x] = clipped(sums[x] >> PRECISION);
   }
   return target;
 }
@@ -138,10 +167,22 @@ export interface RgbImage {
  * @returns A new image, or `image` itself when the size does not change.
  */
 export function resizeBilinear(image: RgbImage, size: { width: number; height: number }): RgbImage {
+  return resizeBy(triangle, image, size);
+}
+
+/** The same for Pillow's `Image.resize(…, BICUBIC)`. */
+export function resizeBicubic(image: RgbImage, size: { width: number; height: number }): RgbImage {
+  return resizeBy(cubic, image, size);
+}
+
+function resizeBy(kernel: Kernel, image: RgbImage, size: { width: number; height: number }): RgbImage {
   const { width, height } = size;
   let data = image.data;
-  if (width !== image.width) data = resizeRows(data, image.height, image.width, width);
-  if (height !== image.height) data = resizeColumns(data, image.height, width, height);
+  if (width !== image.width) {
+    const filter = filterOf(kernel, image.width, width);
+    data = resizeRows(data, filter, { height: image.height, inWidth: image.width });
+  }
+  if (height !== image.height) data = resizeColumns(data, filterOf(kernel, image.height, height), width);
   return data === image.data ? image : { data, width, height };
 }
 
@@ -167,7 +208,7 @@ export async function resizeAside(
   if (width === image.width && height === image.height) return image;
   const library = await openNative("resize", resizeSymbols).catch(() => undefined); // the same is to be had without
   if (!library?.resize_supported()) return resizeBilinear(image, size);
-  const packed = (from: number, to: number) => from === to ? null : triangleFilter(from, to).packed;
+  const packed = (from: number, to: number) => from === to ? null : filterOf(triangle, from, to).packed;
   const data = new Uint8Array(width * height * 3);
   const call = [
     image.data as Uint8Array<ArrayBuffer>,

@@ -53,7 +53,6 @@ export {
   bindPaper,
   type FaformerBlock,
   paperClsTokens,
-  paperImage,
   paperLogit,
   type PaperModel,
 } from "./detectors/published.ts";

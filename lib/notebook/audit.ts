@@ -162,13 +162,13 @@ export async function repeatEffect(
 /** The unperturbed tests again with pixels normalised by mean and deviation 0.5, as the reference's text says. */
 export async function halfNormalised({ loaded }: Variant): Promise<EvaluationResult[]> {
   const { session: { encoder, experiment }, detectors: [detector], config: { batchSize } } = loaded;
-  const { size, mean, std } = encoder.input;
+  const { size, fit, mean, std } = encoder.input;
   return await watch(async ({ report, signal }) => {
     const results: EvaluationResult[] = [];
     for (const test of experiment.tests) {
       const { set, samples } = test;
       const scores: number[] = [];
-      for await (const { images } of imageBatches(samples, { batchSize, size })) {
+      for await (const { images } of imageBatches(samples, { batchSize, size, fit })) {
         signal.throwIfAborted();
         const tokens = tf.tidy(() => {
           const light = tf.add(tf.mul(encoder.pixels(images), [...std]), [...mean]); // [B, S, S, 3]

@@ -25,7 +25,7 @@ import { tables } from "./tables/mod.ts";
 /** Settings of the training that a reader needs; paths of the machine are not among them. */
 const trainingKeys = [
   ...["preset", "seed", "runs", "loss", "epochs", "batchSize", "learningRate", "weightDecay", "balance"],
-  ...["augment", "augmentShare", "select", "activation", "attendAcross"],
+  ...["augment", "augmentShare", "select", "activation", "attendAcross", "fit"],
 ];
 
 /**

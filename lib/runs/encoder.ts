@@ -51,13 +51,13 @@ async function openFor(
   tower: Tower,
   options: TaskOptions & EncoderUse,
 ): Promise<Encoder> {
-  const { precision, cache, cacheFolder, cacheLimit } = config;
+  const { precision, fit, cache, cacheFolder, cacheLimit } = config;
   const keep = {
     folder: cacheFolder ?? tokenFolder(),
     limit: cacheLimit * 1e9,
     onNote: (message: string) => options.report?.({ type: "note", message }),
   };
-  return await openTower(tower, { ...options, precision, keep: cache ? keep : undefined });
+  return await openTower(tower, { ...options, precision, fit, keep: cache ? keep : undefined });
 }
 
 /**

@@ -6,6 +6,7 @@
 import { dispose } from "../backend/tensors.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Sample, TestSet } from "../data/sample.ts";
+import type { Fit } from "../images/fits/mod.ts";
 import { loadImage } from "../images/image.ts";
 import { attribution, patchMask } from "../model/detectors/attribution.ts";
 import { type Detector, isDetector, type Scorer } from "../model/detectors/detector.ts";
@@ -51,7 +52,7 @@ export async function reportGallery(
   const { encoder } = session;
   const name = testName(result);
   try {
-    const samples = await sampleTiles(test.samples, { each: MOST, size: encoder.input.size });
+    const samples = await sampleTiles(test.samples, { each: MOST, ...encoder.input });
     signal?.throwIfAborted();
     // Where an image's features are also its batch's, a map of other batches would be of another score.
     const isMapped = trunkOf(config, encoder).isPerImage;
@@ -92,13 +93,13 @@ export async function reportGallery(
 /** Real images, then fake ones, `each` of both, spread over videos and methods. */
 export async function sampleTiles(
   samples: readonly Sample[],
-  { each, size }: { readonly each: number; readonly size: number },
+  { each, size, fit }: { readonly each: number; readonly size: number; readonly fit?: Fit },
 ): Promise<Tile[]> {
   const chosen = ([0, 1] as const).flatMap((label) =>
     spread(samples.filter((sample) => sample.label === label), each)
   );
   return await Promise.all(chosen.map(async (sample): Promise<Tile> => ({
-    image: await loadImage(sample.path, { size }),
+    image: await loadImage(sample.path, { size, fit }),
     label: sample.label,
     caption: [classScale.domain[sample.label], ...methodOf(sample)],
   })));
@@ -146,7 +147,7 @@ export async function mistakeTiles(
     ? await attributionMaps(detector, encoder, { samples: shown.map(({ sample }) => sample) })
     : [];
   const photos = await Promise.all(shown.map(async ({ sample, label, score }): Promise<Tile> => ({
-    image: await loadImage(sample.path, { size: encoder.input.size }),
+    image: await loadImage(sample.path, { size: encoder.input.size, fit: encoder.input.fit }),
     label,
     caption: [`${classScale.domain[label]}, scored ${score.toFixed(3)}`, ...methodOf(sample)],
   })));
@@ -195,11 +196,11 @@ export async function attributionMaps(
   },
 ): Promise<Mapped[]> {
   const { samples, batchSize = samples.length, onProgress } = options;
-  const { input: { size }, sizes: { patchSize } } = encoder;
+  const { input: { size, fit }, sizes: { patchSize } } = encoder;
   const mapped: Mapped[] = [];
   for (let from = 0; from < samples.length; from += batchSize) {
     const batch = samples.slice(from, from + batchSize);
-    const images = await Promise.all(batch.map(({ path }) => loadImage(path, { size })));
+    const images = await Promise.all(batch.map(({ path }) => loadImage(path, { size, fit })));
     const tokens = encodeImages(encoder, images); // [B, N, D]
     const shares = attribution(detector, tokens);
     const rows = await shares.patches.array();
@@ -208,7 +209,7 @@ export async function attributionMaps(
     );
     dispose([tokens, shares]);
     for (const [i, image] of images.entries()) {
-      const mask = await patchMask(batch[i], size / patchSize);
+      const mask = fit === "resize" ? await patchMask(batch[i], size / patchSize) : undefined; // of a whole image
       const map = Float32Array.from(rows[i]);
       mapped.push({ image, map, mask, classToken: classToken[i], logit: logit[i] });
     }

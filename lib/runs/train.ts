@@ -6,6 +6,8 @@
  * @module
  */
 import { join } from "node:path";
+import { drawPart } from "../images/fits/fit.ts";
+import { fits } from "../images/fits/mod.ts";
 import { drawAugmentation } from "../images/perturbations/augment.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
 import { augmentationOf } from "./config/perturbations.ts";
@@ -157,6 +159,11 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
       if (weights) trainer.restore(weights.optimizer);
       weights = undefined;
       numerics = await settleEngine(folder, { numerics: numerics!, trainer });
+      if (fits[config.fit].hasParts && !seesParts({ config, trunk })) {
+        const message =
+          `Training images are cut at their centre and not at random as --fit ${config.fit} has it for trained encoders: the encoder is frozen, and an image is encoded once.`;
+        yield { type: "note", message };
+      }
       yield* trainEpochs({ ...training, state, numerics, trunk, detector, trainer, seed, seeds });
     } finally {
       trainer?.close();
@@ -245,7 +252,8 @@ async function* trainEpochs(
     const rest = order.slice(before).map((i) => train[i]);
     let began = performance.now();
     const perturbation = (place: number) => drawAugmentation(augmentation, { seed, epoch, place });
-    const batches = featureBatches(training.trunk, rest, { batchSize, before, perturbation });
+    const part = seesParts(training) ? (place: number) => drawPart({ seed, epoch, place }) : undefined;
+    const batches = featureBatches(training.trunk, rest, { batchSize, before, perturbation, part });
     for await (const { features, samples } of batches) {
       const labels = samples.map(({ label }) => label);
       const input = { input: features, labels, seed: seedFrom(seed, epoch, state.step) };
@@ -322,6 +330,11 @@ async function* trainEpochs(
     yield { type: "epoch", record };
     signal.throwIfAborted();
   }
+}
+
+/** Whether training sees a drawn part of each image: of the pixels that a tower is trained on, as frozen features are of the centre. */
+function seesParts({ config, trunk }: { readonly config: RunConfig; readonly trunk: Trunk }): boolean {
+  return fits[config.fit].hasParts && trunk.shape.length === 3; // [S, S, 3]
 }
 
 /** What validation images say of an epoch; nothing where there are none. */

@@ -238,48 +238,6 @@ export function paperClsTokens(model: PaperModel, pixels: tf.Tensor4D): tf.Tenso
   });
 }
 
-/**
- * An image as the published model takes it: tiled when a side is below `size`, then its centre cut out; never resized.
- *
- * @param image RGB bytes at their own size, as `decodeImage()` gives them
- * @returns RGB bytes [size, size, 3], for `toPixels()`
- *
- * @example
- * ```ts
- * import { paperImage } from "@forgelens/bench/model";
- * import { assertEquals } from "@std/assert";
- *
- * const image = { data: new Uint8Array([10, 10, 10, 20, 20, 20]), width: 2, height: 1 };
- * const tiled = paperImage(image, 4); // twice across and four times down
- * assertEquals([0, 3, 6, 9, 12].map((i) => tiled[i]), [10, 20, 10, 20, 10]);
- * ```
- */
-export function paperImage(
-  image: { readonly data: Uint8Array; readonly width: number; readonly height: number },
-  size = 224,
-): Uint8Array {
-  const { data, width, height } = image;
-  const tiled = Math.min(width, height) < size;
-  const [w, h] = tiled
-    ? [width * Math.ceil(size / width), height * Math.ceil(size / height)]
-    : [width, height];
-  const [left, top] = [roundHalfToEven((w - size) / 2), roundHalfToEven((h - size) / 2)];
-  const result = new Uint8Array(size * size * 3);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const from = (((top + y) % height) * width + ((left + x) % width)) * 3;
-      result.set(data.subarray(from, from + 3), (y * size + x) * 3);
-    }
-  }
-  return result;
-}
-
-/** As Python rounds, which torchvision's centre crop uses. */
-function roundHalfToEven(x: number): number {
-  const floor = Math.floor(x);
-  return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x);
-}
-
 function faformerDepth(dict: StateDict): number {
   const blocks = [...dict.keys()].map((key) =>
     Number(/^transformer\.resblocks\.(\d+)\./.exec(key)?.[1] ?? -1)

@@ -8,6 +8,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Rounds } from "../../backend/measure.ts";
 import type { TaskOptions } from "../../base/task.ts";
+import type { Fit } from "../../images/fits/mod.ts";
 import type { StateDict } from "../../weights/state.ts";
 import type { Tap, Trunk } from "../features/trunk.ts";
 
@@ -94,6 +95,10 @@ export type Tower = {
 
 /** A tower in the precision that was chosen for it; `close()` frees the tower too. */
 export type Encoder = Tower & {
+  readonly input: Tower["input"] & {
+    /** How images are brought to its size. */
+    readonly fit: Fit;
+  };
   readonly precision: EncoderPrecision;
   readonly choice: PrecisionUsed;
   /** What detectors stand on. */

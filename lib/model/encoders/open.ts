@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { isOnGpu } from "../../backend/raw.ts";
 import { takeBreath } from "../../base/breath.ts";
 import type { TaskOptions } from "../../base/task.ts";
+import type { Fit } from "../../images/fits/mod.ts";
 import { TOGETHER_ON_GPU } from "../features/batches.ts";
 import { type FeatureCache, openFeatureCache } from "../features/cache.ts";
 import { type KeepOptions, type Tap, tapName, type Trunk } from "../features/trunk.ts";
@@ -19,6 +20,7 @@ import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";
  * throws, the tower is closed.
  *
  * @param options.precision what is asked for; `auto` measures
+ * @param options.fit how images are brought to its size; resized unless given
  * @param options.keep where features are kept; nowhere unless given
  * @throws {InputError} when this machine has no such precision
  */
@@ -26,10 +28,11 @@ export async function openTower(
   tower: Tower,
   options: Pick<TaskOptions, "report" | "signal"> & EncoderUse & {
     readonly precision: EncoderPrecision | "auto";
+    readonly fit?: Fit;
     readonly keep?: KeepOptions;
   },
 ): Promise<Encoder> {
-  const { report, signal, keep } = options;
+  const { report, signal, fit = "resize", keep } = options;
   try {
     await takeBreath(signal); // weights may have been seconds in the making
     const { wanted, canChange, ...choice } = await precisionsOf(tower, options);
@@ -45,12 +48,13 @@ export async function openTower(
     const trunks = new Map<string, Trunk>();
     return {
       ...tower,
+      input: { ...tower.input, fit },
       warning,
       precision: compiled.precision,
       choice: { ...choice, head: headPrecision, instead },
       trunk: (tap) => {
         const name = tapName(tap);
-        const trunk = trunks.get(name) ?? towerTrunk(tower, { compiled, tap, keep });
+        const trunk = trunks.get(name) ?? towerTrunk(tower, { compiled, tap, fit, keep });
         trunks.set(name, trunk);
         return trunk;
       },
@@ -68,9 +72,14 @@ export async function openTower(
 /** A tower's features at a tap, kept where an image's are a function of that image. */
 function towerTrunk(
   tower: Tower,
-  options: { readonly compiled: CompiledTower; readonly tap: Tap; readonly keep?: KeepOptions },
+  options: {
+    readonly compiled: CompiledTower;
+    readonly tap: Tap;
+    readonly fit: Fit;
+    readonly keep?: KeepOptions;
+  },
 ): Trunk {
-  const { compiled, tap, keep } = options;
+  const { compiled, tap, fit, keep } = options;
   const keptIn = tap === "tokens" ? "float16" : "float32";
   const shape = shapeAt(tower, tap);
   const ofTokens = tower.digestIn(compiled.precision);
@@ -82,6 +91,7 @@ function towerTrunk(
     shape,
     keptIn,
     imageSize: tower.input.size,
+    fit,
     isPerImage,
     async features(images) {
       if (tap === "pixels") return tower.pixels(images);

@@ -8,6 +8,7 @@ import * as tf from "@tensorflow/tfjs";
 import { fromHalf } from "../../backend/tensors.ts";
 import { isOnGpu } from "../../backend/raw.ts";
 import type { Sample } from "../../data/sample.ts";
+import type { CropPart } from "../../images/fits/fit.ts";
 import { loadImage, releaseBytes } from "../../images/image.ts";
 import { batchesAhead } from "../../data/order.ts";
 import { type FeatureCache, hashImage, imageKey, type KeptFeatures, type Preparation } from "./cache.ts";
@@ -37,6 +38,8 @@ export async function* featureBatches(
     readonly batchSize: number;
     /** What is done to the images first, or to the one at a place of the order. */
     readonly perturbation?: Perturbation | ((place: number) => Perturbation | undefined);
+    /** The part of the image at a place of the order that is cut out instead of its centre; such features are not kept. */
+    readonly part?: (place: number) => CropPart;
     readonly ahead?: number;
     readonly together?: number;
     readonly before?: number;
@@ -44,10 +47,16 @@ export async function* featureBatches(
 ): AsyncGenerator<FeatureBatch> {
   const { batchSize: B, together = isOnGpu() ? TOGETHER_ON_GPU : B, before = 0 } = options;
   const cache = await trunk.cache();
-  const { perturbation } = options;
+  const { perturbation, part } = options;
   const perturbationAt = typeof perturbation === "function" ? perturbation : () => perturbation;
   const load = (sample: Sample, index: number) =>
-    prepare(sample, { size: trunk.imageSize, perturbation: perturbationAt(before + index), cache });
+    prepare(sample, {
+      size: trunk.imageSize,
+      fit: trunk.fit,
+      perturbation: perturbationAt(before + index),
+      part: part?.(before + index),
+      cache,
+    });
   const groupSize = cache ? Math.ceil(together / B) * B : B;
   const ahead = Math.max(options.ahead ?? 2, groupSize / B);
   const group: { readonly items: readonly Prepared[]; readonly samples: readonly Sample[] }[] = [];
@@ -79,13 +88,13 @@ type Prepared = {
 
 async function prepare(
   { path }: Sample,
-  options: Preparation & { readonly cache?: FeatureCache },
+  options: Preparation & { readonly part?: CropPart; readonly cache?: FeatureCache },
 ): Promise<Prepared> {
-  const { cache, ...preparation } = options;
-  const { key, bytes } = cache ? await keyOf(path, preparation) : {};
+  const { cache, part, ...preparation } = options;
+  const { key, bytes } = cache && !part ? await keyOf(path, preparation) : {};
   const features = key === undefined ? undefined : await cache?.get(key);
   if (features) return { key, features, image: () => loadImage(path, preparation) };
-  const loaded = await loadImage(path, { ...preparation, bytes });
+  const loaded = await loadImage(path, { ...preparation, part, bytes });
   return { key, image: () => Promise.resolve(loaded) };
 }
 

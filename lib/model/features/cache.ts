@@ -12,6 +12,7 @@ import { basename, join } from "node:path";
 import { sha256 } from "../../base/checksum.ts";
 import { reasonOf } from "../../base/errors.ts";
 import { readAt, removeAbandoned, writeAtomically } from "../../base/files.ts";
+import type { Fit } from "../../images/fits/mod.ts";
 import { jpeg } from "../../images/perturbations/jpeg.ts";
 import { type Perturbation, perturbationName } from "../../images/perturbations/perturbation.ts";
 import { safetensorsHead } from "../../weights/safetensors.ts";
@@ -54,8 +55,13 @@ const SHARD_BYTES = 64e6;
 const SUFFIX = ".safetensors";
 const OURS = /^[0-9a-f]{24}\.safetensors$/;
 
-/** How an image file's picture is prepared for an encoder: what is done to it, and the side of its square in pixels. */
-export type Preparation = { readonly size: number; readonly perturbation?: Perturbation };
+/** How an image file's picture is prepared for an encoder: what is done to it, and how it becomes a square of `size` pixels a side. */
+export type Preparation = {
+  readonly size: number;
+  /** `resize` unless given. */
+  readonly fit?: Fit;
+  readonly perturbation?: Perturbation;
+};
 
 /** What is known of a file once it was read, from which `imageKey()` goes on for any preparation: some 650 bytes. */
 export function hashImage(bytes: Uint8Array): Hash {
@@ -63,11 +69,12 @@ export function hashImage(bytes: Uint8Array): Hash {
 }
 
 /** The key of an image's features: of the file's bytes and how they are prepared. */
-export function imageKey(file: Hash, { size, perturbation }: Preparation): string {
+export function imageKey(file: Hash, { size, fit = "resize", perturbation }: Preparation): string {
   const preparation = JSON.stringify([
     PREPARATION_VERSION,
     size,
     perturbation ? keyPart(perturbation) : null,
+    ...(fit === "resize" ? [] : [fit]), // as in the caches from when it was the only one
   ]);
   return file.copy().update(preparation).digest("hex").slice(0, 40);
 }

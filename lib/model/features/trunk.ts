@@ -6,6 +6,7 @@
  * @module
  */
 import type * as tf from "@tensorflow/tfjs";
+import type { Fit } from "../../images/fits/mod.ts";
 import type { FeatureCache } from "./cache.ts";
 
 /**
@@ -37,6 +38,8 @@ export type Trunk = {
   readonly keptIn: "float16" | "float32";
   /** Side of the images that it takes, in pixels. */
   readonly imageSize: number;
+  /** How they are brought to that size. */
+  readonly fit: Fit;
   /** Whether an image's features are a function of that image; else of its batch too, and they are not kept. */
   readonly isPerImage: boolean;
   /** The features of images as RGB bytes, [B, ...shape]; the caller disposes them. */

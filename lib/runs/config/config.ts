@@ -15,6 +15,7 @@ import { layoutTitles } from "../../data/layouts/mod.ts";
 import { backendNames, backendTitles } from "../../backend/backends/mod.ts";
 import { InputError } from "../../base/errors.ts";
 import { detectorNames, detectors, detectorSettings } from "../../model/detectors/mod.ts";
+import { fitNames, fits } from "../../images/fits/mod.ts";
 import { encoderNames } from "../../model/encoders/mod.ts";
 import { videoLevelNames } from "../../metrics/levels.ts";
 import { thresholdNames } from "../../metrics/threshold.ts";
@@ -107,6 +108,11 @@ const encoder = {
   activation: z.enum(["quickgelu", "gelu"]).default("quickgelu").describe("activation inside CLIP"),
   attendAcross: z.enum(["tokens", "batch"]).default("tokens").describe(
     "what CLIP's attention runs across; batch is the reference's mistake",
+  ),
+  fit: z.enum(fitNames).default("resize").describe(
+    `how an image is brought to the encoder's square; ${
+      Object.entries(fits).map(([name, { about }]) => `${name}: ${about}`).join("; ")
+    }`,
   ),
   cache: z.boolean().default(true).describe("keep tokens on disk, so that an image is encoded once"),
   cacheFolder: folder.optional().describe("where tokens are kept; by default in the user's cache folder"),

@@ -64,6 +64,8 @@ export type RunConfig = {
   activation: "quickgelu" | "gelu";
   /** what CLIP's attention runs across; batch is the reference's mistake (default: "tokens") */
   attendAcross: "tokens" | "batch";
+  /** how an image is brought to the encoder's square; resize: the whole of it, squeezed where it is no square; crop: its centre at its own size, tiled where a side is too short, as ForgeLens; pad: its centre at its own size, with black around it where a side is too short, as UniversalFakeDetect; clip: its shorter side resized, bicubic, then its centre, as CLIP itself and GenD (default: "resize") */
+  fit: "resize" | "crop" | "pad" | "clip";
   /** keep tokens on disk, so that an image is encoded once (default: true) */
   cache: boolean;
   /** where tokens are kept; by default in the user's cache folder */

@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
 import { exists } from "../../base/files.ts";
+import { fits, fitStated } from "../../images/fits/mod.ts";
 import { type RunConfig, type RunInput } from "../config/config.ts";
 import { flagName } from "../config/names.ts";
 import type { Sample } from "../../data/sample.ts";
@@ -120,9 +121,6 @@ export type CardedWeights = {
   readonly warnings: readonly string[];
 };
 
-/** How images are brought to an encoder's size. */
-const RESIZE = "whole image to size × size, bilinear with antialiasing as Pillow's";
-
 /** From which score on an image counts as fake, where a file of weights does not say otherwise. */
 export const THRESHOLD = 0.5;
 
@@ -142,7 +140,7 @@ export function cardOf(
   },
 ): WeightsCard {
   const { encoder, config, numerics, set, prior, thresholds, epoch, seed } = options;
-  const { input: { size, mean, std }, settings: { activation, attendAcross } } = encoder;
+  const { input: { size, mean, std, fit }, settings: { activation, attendAcross } } = encoder;
   return {
     detector: detectorTitle(detector.kind),
     head: detector.sizes,
@@ -155,7 +153,7 @@ export function cardOf(
       size,
       mean: [...mean],
       std: [...std],
-      resize: RESIZE,
+      resize: fits[fit].text,
     },
     threshold: THRESHOLD,
     chosen: thresholds && { videoScore: config.videoScore, thresholds },
@@ -256,11 +254,13 @@ export function detectorOf({ path, card }: Pick<CardedWeights, "path" | "card">)
 
 /** The settings that a card states and no test may change. */
 function fixedOf(weights: CardedWeights | Pick<CardedWeights, "path" | "card">): Partial<RunConfig> {
-  const { head, activation, attendAcross, config } = weights.card ?? {};
+  const { head, activation, attendAcross, preprocessing, config } = weights.card ?? {};
   const preset = config?.preset === "reference" || config?.preset === "corrected" ? config.preset : undefined;
   const detector = detectorOf(weights);
   const own = detectorKind(detector).fixed.map((key) => [key, head?.[key] ?? config?.[key]] as const);
-  return { detector, ...Object.fromEntries(own), activation, attendAcross, preset };
+  // Where it is stated in other words, `checkPreprocessing()` says so.
+  const fit = preprocessing && fitStated(preprocessing.resize);
+  return { detector, ...Object.fromEntries(own), activation, attendAcross, fit, preset };
 }
 
 /**
@@ -378,7 +378,7 @@ function checkPreprocessing(
   { path, card }: { readonly path: string; readonly card?: WeightsCard },
 ): void {
   if (!card?.preprocessing) return;
-  const [expected, found] = [card.preprocessing, { ...input, resize: RESIZE }].map((
+  const [expected, found] = [card.preprocessing, { ...input, resize: fits[input.fit].text }].map((
     { size, mean, std, resize },
   ) => JSON.stringify({ size, mean, std, resize }));
   if (expected === found) return;

@@ -1,8 +1,7 @@
-import { assertEquals, assertLess, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertLess, assertStringIncludes, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { createHash } from "node:crypto";
 import { InputError } from "../../../lib/base/errors.ts";
-import { bindPaper, paperClsTokens, paperImage, paperLogit } from "../../../lib/model/detectors/published.ts";
+import { bindPaper, paperClsTokens, paperLogit } from "../../../lib/model/detectors/published.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
 import type { StateDict } from "../../../lib/weights/state.ts";
 import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
@@ -112,30 +111,4 @@ tensorTest("bindPaper() refuses counts that the weights do not have or allow", (
     "3 heads of FAFormer divide",
   );
   assertThrows(() => bindPaper(weights, { ...options, heads: 5 }), Error, "5 heads");
-});
-
-Deno.test("paperImage() cuts out the centre, rounding half to even as torchvision does", () => {
-  const [width, height, size] = [7, 5, 4];
-  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => i);
-  const result = paperImage({ data, width, height }, size);
-  // left = round(1.5) = 2, top = round(0.5) = 0.
-  assertEquals(Array.from(result.subarray(0, 3)), [6, 7, 8]);
-  assertEquals(Array.from(result.subarray(size * 3, size * 3 + 3)), [27, 28, 29]);
-});
-
-Deno.test("paperImage() tiles an image with a side below the size before it cuts", () => {
-  const data = Uint8Array.of(1, 1, 1, 2, 2, 2, 3, 3, 3); // 3 × 1
-  const result = paperImage({ data, width: 3, height: 1 }, 4);
-  // Tiled to 6 × 4, cut from the second column on, in every row.
-  const row = [2, 2, 2, 3, 3, 3, 1, 1, 1, 2, 2, 2];
-  assertEquals(Array.from(result), [...row, ...row, ...row, ...row]);
-});
-
-Deno.test("paperImage() gives the official tiling's and torchvision's bytes", async () => {
-  const { cases } = JSON.parse(await Deno.readTextFile(fixture("paper_images.json")));
-  for (const { width, height, sha256 } of cases) {
-    const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
-    const hash = createHash("sha256").update(paperImage({ data, width, height })).digest("hex");
-    assertEquals(hash, sha256, `${width}×${height}`);
-  }
 });

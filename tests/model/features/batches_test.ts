@@ -17,6 +17,7 @@ import { featureBatches } from "../../../lib/model/features/batches.ts";
 import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import type { Sample } from "../../../lib/data/sample.ts";
 import { readFolders } from "../../../lib/data/folders.ts";
+import { type CropPart, drawPart } from "../../../lib/images/fits/fit.ts";
 import { loadImage } from "../../../lib/images/image.ts";
 import { InputError } from "../../../lib/base/errors.ts";
 import { writePictures } from "../../folders.ts";
@@ -300,6 +301,40 @@ Deno.test("featureBatches() keeps nothing where attention runs across the batch"
     1e-3,
   );
   encoder.close();
+});
+
+/** Features that are the images' own bytes. */
+async function imagesOf(
+  trunk: Trunk,
+  options: { readonly part?: (place: number) => CropPart; readonly before?: number } = {},
+): Promise<Uint8Array[]> {
+  const found: Uint8Array[] = [];
+  const features: Trunk["features"] = (images) => {
+    found.push(...images.map((image) => image.slice()));
+    return trunk.features(images);
+  };
+  for await (const batch of featureBatches({ ...trunk, features }, samples, { batchSize: 4, ...options })) {
+    batch.features.dispose();
+  }
+  return found;
+}
+
+Deno.test("featureBatches() brings images to size by the encoder's fit, and drawn parts of them anew each time", async () => {
+  const [resized, cropped] = [await open("fits"), await open("fits", { fit: "crop" })];
+  const [{ fit, imageSize: size }, whole] = [cropped.trunk("clsToken"), resized.trunk("clsToken")];
+  assertEquals([fit, whole.fit, cropped.input.fit], ["crop", "resize", "crop"]);
+  await imagesOf(whole);
+  // The same cache, encoder and files: nothing is taken from what the resized images gave.
+  const centres = await Promise.all(samples.map(({ path }) => loadImage(path, { size, fit: "crop" })));
+  assertEquals(await imagesOf(cropped.trunk("clsToken")), centres);
+  assertEquals(await imagesOf(cropped.trunk("clsToken")), []);
+  const part = (place: number) => drawPart({ seed: 0, epoch: 1, place });
+  const parts = await imagesOf(cropped.trunk("clsToken"), { part, before: 3 });
+  const expected = samples.map(({ path }, i) => loadImage(path, { size, fit: "crop", part: part(3 + i) }));
+  assertEquals(parts, await Promise.all(expected));
+  assertEquals(await imagesOf(cropped.trunk("clsToken")), []); // which are still the centres'
+  resized.close();
+  cropped.close();
 });
 
 Deno.test("featureBatches() names an image that cannot be read", async () => {

@@ -5,6 +5,7 @@ import {
   openFeatureCache,
   pruneCache,
 } from "../../../lib/model/features/cache.ts";
+import { fitNames } from "../../../lib/images/fits/mod.ts";
 import { ladderNames, parsePerturbations, perturbations } from "../../../lib/images/perturbations/mod.ts";
 import { perturbationName } from "../../../lib/images/perturbations/perturbation.ts";
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
@@ -55,7 +56,7 @@ Deno.test("imageKey() differs between no perturbation and every level of every l
   assertEquals(new Set(keys).size, names.size);
 });
 
-Deno.test("imageKey() is that of the bytes, the size and the perturbation, from one hash of the file", () => {
+Deno.test("imageKey() is that of the bytes, the size, the fit and the perturbation, from one hash of the file", () => {
   const { jpeg } = perturbations;
   const file = hashImage(Uint8Array.of(1, 2, 3));
   const keys = [
@@ -64,10 +65,11 @@ Deno.test("imageKey() is that of the bytes, the size and the perturbation, from 
     imageKey(file, { size: 224, perturbation: { kind: jpeg, level: 30 } }),
     imageKey(file, { size: 224, perturbation: { kind: { ...jpeg, family: "other" }, level: 50 } }),
     imageKey(file, { size: 336 }),
+    ...fitNames.filter((fit) => fit !== "resize").map((fit) => imageKey(file, { size: 224, fit })),
     imageKey(hashImage(Uint8Array.of(1, 2, 4)), { size: 224 }),
   ];
   assertEquals(new Set(keys).size, keys.length);
-  assertEquals(imageKey(file, { size: 224 }), keys[0]);
+  assertEquals(imageKey(file, { size: 224, fit: "resize" }), keys[0]);
   // SHA-256 of the bytes and "[2,224,null]" or "[2,224,50]", by Python's hashlib: caches hold tokens under these.
   assertEquals(keys.slice(0, 2), [
     "2a90202256bb4d8d68a4c2fdce10ee35192cca24",

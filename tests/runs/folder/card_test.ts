@@ -18,6 +18,7 @@ import { readNumerics } from "../../../lib/runs/folder/numerics.ts";
 import { trainRun } from "../../../lib/runs/train.ts";
 import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import { InputError } from "../../../lib/base/errors.ts";
+import { fits } from "../../../lib/images/fits/mod.ts";
 import { randomClip } from "../../../lib/model/encoders/clip.ts";
 import { loadWeights } from "../../../lib/weights/load.ts";
 import { savePth } from "../../../lib/weights/pth.ts";
@@ -153,6 +154,24 @@ Deno.test("a file of weights is tested at its own threshold, and refused where i
     InputError,
     "expected images prepared as it was trained",
   );
+});
+
+Deno.test("weights bring images to size as they were trained, and no flag may say otherwise", async () => {
+  const config = await train("cropped", { fit: "crop" });
+  const own = await evaluateRun(config);
+  const { preprocessing } = (await loadCarded(file("cropped"))).card!;
+  assertEquals(preprocessing!.resize, fits.crop.text);
+  const options = { checkpoint: file("cropped"), into: join(root, "cropped") };
+  const report = await evaluateRun(bare, options);
+  assertEquals([report.config.fit, report.results], ["crop", own.results]);
+  await assertRejects(
+    () => evaluateRun({ ...bare, fit: "resize" }, options),
+    InputError,
+    "expected --fit crop, which it was trained with, but found --fit resize; leave --fit out",
+  );
+  const events = await Array.fromAsync(trainRun({ ...config, run: "cropped-2" }));
+  const notes = events.flatMap((event) => event.type === "note" ? [event.message] : []);
+  assertEquals(notes.filter((note) => note.includes("cut at their centre")).length, 1);
 });
 
 Deno.test("weights keep the thresholds chosen on validation videos, and tests measure at the one that is asked for", async () => {
