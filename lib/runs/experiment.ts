@@ -221,7 +221,11 @@ async function inspect(
   const warnings = [...new Set(parts.sets.flatMap((set) => set.warnings))];
   const sets: SetSummary[] = [];
   for (const { set, layout, root, samples, skipped, reading, notes = [] } of parts.sets) {
-    const crop = demo ? { text: "–", uncropped: false } : await cropOf(root, { samples, facts });
+    const crop = demo
+      ? { text: "–", uncropped: false }
+      : reading?.isOfImages
+      ? { text: "whole images, as they are meant", uncropped: false }
+      : await cropOf(root, { samples, facts });
     if (crop.uncropped) {
       warnings.push(
         `${set}: UNCROPPED (crop: ${crop.text}): whole frames, not faces; published figures are for crops, which deno task prepare makes`,

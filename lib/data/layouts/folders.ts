@@ -1,6 +1,6 @@
 /**
- * Plain folders whose names say what is in them: `{real,fake}/…`, `{train,val,test}/{real,fake}/…`, UniversalFakeDetect's
- * `<generator>/[class]/{0_real,1_fake}` and GenImage's `<generator>/{train,val}/{nature,ai}`.
+ * Plain folders whose names say what is in them: `{real,fake}/…`, `{train,val,test}/{real,fake}/…`, and others named as
+ * UniversalFakeDetect's (`0_real`, `1_fake`) and GenImage's (`nature`, `ai`), whose own sets have layouts of their own.
  *
  * @module
  */

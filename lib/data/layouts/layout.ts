@@ -25,6 +25,8 @@ export type Video = {
   readonly frames: JoinedNames;
   /** The video file, absolute, where there is one. */
   readonly file?: string;
+  /** Where each generator of a set is tested on by itself, those whose test it is of: a real image may be of several. */
+  readonly tests?: readonly string[];
 };
 
 /** A count that is short of what there should be. */
@@ -59,6 +61,8 @@ export type SetReading = {
   readonly unreadable?: readonly Pick<SkippedFile, "path" | "reason">[];
   readonly notes: readonly string[];
   readonly warnings: readonly string[];
+  /** Whether it is of images of anything, and not of faces in videos. */
+  readonly isOfImages?: boolean;
 };
 
 /** What of a set is wanted. */

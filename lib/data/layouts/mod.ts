@@ -14,7 +14,9 @@ import { deepfakebench } from "./deepfakebench.ts";
 import { dfdc } from "./dfdc.ts";
 import { dfd, ffpp } from "./ffpp.ts";
 import { folders } from "./folders.ts";
+import { genImage } from "./genimage.ts";
 import type { Layout, Selection, SetReading } from "./layout.ts";
+import { universalFakeDetect } from "./universal_fake_detect.ts";
 
 /**
  * The layouts, by the names that `layout=` takes, in the order in which a folder's look is held against them.
@@ -34,6 +36,8 @@ export const layouts = {
   "celeb-df-v2": celebDfV2,
   dfdc,
   deepfakebench,
+  "universal-fake-detect": universalFakeDetect,
+  genimage: genImage,
   folders,
 } as const satisfies Readonly<Record<string, Layout>>;
 

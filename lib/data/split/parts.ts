@@ -12,7 +12,7 @@ import type { TestSet } from "../sample.ts";
 import { check, deal, fewVideos, inOrder, inSplit, thin, withPersons } from "./deal.ts";
 import { manifestParts } from "./manifest_parts.ts";
 import type { ClassFolders, DataRequest, DataSource, Parts, PartsOptions, ReadSet } from "./request.ts";
-import { dataParts, needBothClasses, readLayout } from "./set_parts.ts";
+import { dataParts, needBothClasses, readTests } from "./set_parts.ts";
 
 /** How a source is read: as the request says. */
 type SourceOptions = PartsOptions & Pick<DataRequest, "choice" | "dealing">;
@@ -35,14 +35,16 @@ export async function readParts(request: DataRequest, options: PartsOptions): Pr
         }, beside which its results could not be told; name it otherwise`,
       );
     }
-    const read = spec.kind === "pair"
-      ? await readPair(spec, { set: spec.name, split: "test", choice, ...options })
-      : await readLayout(spec, { choice, ...options, isTest: true });
-    const samples = inOrder(read.samples.map((sample) => inSplit(sample, "test")));
-    if (spec.kind === "layout") needBothClasses(samples, { what: `${spec.name} test`, ...options });
-    // Whatever split of its set it is from: here it is in the test.
-    sets.push({ ...read, skipped: read.skipped.map((file) => ({ ...file, split: "test" })) });
-    tests.push({ set: spec.name, split: "test", kind: "cross", samples });
+    const reads = spec.kind === "pair"
+      ? [await readPair(spec, { set: spec.name, split: "test", choice, ...options })]
+      : await readTests(spec, { choice, ...options });
+    for (const read of reads) {
+      const samples = inOrder(read.samples.map((sample) => inSplit(sample, "test")));
+      if (spec.kind === "layout") needBothClasses(samples, { what: `${read.set} test`, ...options });
+      // Whatever split of its set it is from: here it is in the test.
+      sets.push({ ...read, skipped: read.skipped.map((file) => ({ ...file, split: "test" })) });
+      tests.push({ set: read.set, split: "test", kind: "cross", samples });
+    }
   }
   return { train: main.train, val: main.val, tests, sets };
 }

@@ -19,7 +19,7 @@ export async function dataParts(
   spec: LayoutSpec,
   options: PartsOptions & Pick<DataRequest, "choice" | "dealing">,
 ): Promise<Parts> {
-  const read = await dealSet(await readLayout(spec, { ...options, isTest: false }), { spec, ...options });
+  const read = await dealSet(await readLayout(spec, options), { spec, ...options });
   const inSplit = (split: string) => read.samples.filter((sample) => sample.split === split);
   const parts = { train: inSplit("train"), val: inSplit("val"), test: inSplit("test") };
   for (const part of ["train", "val", "test"] as const) {
@@ -80,22 +80,63 @@ export function needBothClasses(
   );
 }
 
-/** Lists a set on disk, of its videos those of the wanted split, and picks the frames. */
-export async function readLayout(
+type LayoutOptions = PartsOptions & Pick<DataRequest, "choice">;
+
+/** Lists a set on disk that is trained on, of its videos those of the wanted split, and picks the frames. */
+async function readLayout(
   spec: LayoutSpec,
-  options: PartsOptions & Pick<DataRequest, "choice"> & {
+  options: LayoutOptions,
+): Promise<ReadSet & { readonly reading: SetReading }> {
+  const reading = await listSet(spec, { ...options, isTest: false });
+  const read = await pickFrames(reading, { spec, ...options });
+  if (spec.split === undefined) needReadable(read, { ...options, framesPerVideo: spec.framesPerVideo });
+  return read;
+}
+
+/** The same for a set that is only tested on: several, named `set/generator`, where each of its generators is a test of its own. */
+export async function readTests(spec: LayoutSpec, options: LayoutOptions): Promise<ReadSet[]> {
+  const reading = await listSet(spec, { ...options, isTest: true });
+  const names = new Set<string>();
+  for (const { label, tests = [] } of reading.videos) {
+    if (label === 1) { for (const test of tests) names.add(test); }
+  }
+  if (names.size === 0) return [await pickFrames(reading, { spec, ...options })];
+  const sets: ReadSet[] = [];
+  for (const test of names) {
+    const videos = reading.videos.filter(({ tests }) => tests?.includes(test));
+    // What is to be said of the whole is said once.
+    const own = sets.length === 0
+      ? { ...reading, videos }
+      : { ...reading, videos, missing: [], skipped: [], unreadable: [], notes: [], warnings: [] };
+    sets.push(await pickFrames(own, { spec: { ...spec, name: `${spec.name}/${test}` }, ...options }));
+  }
+  return sets;
+}
+
+/** Lists a set on disk: of its videos those of the wanted split. */
+async function listSet(
+  spec: LayoutSpec,
+  options: PartsOptions & {
     /** Whether the set is only tested on. */
     readonly isTest: boolean;
   },
-): Promise<ReadSet & { readonly reading: SetReading }> {
-  const { choice: { strict }, isTest, report, signal } = options;
+): Promise<SetReading> {
+  const { report, signal } = options;
   const all = await readSet(spec, {
     cacheDir: options.cacheDir ?? dataFolder(),
     signal,
     onProgress: (done) =>
       report?.({ type: "progress", task: `Listing ${spec.name}`, unit: "files", done, total: 0 }),
   });
-  const reading = selectSplit(all, { spec, ...options });
+  return selectSplit(all, { spec, ...options });
+}
+
+/** The frames of a set's videos that are wanted and can be read, as samples. */
+async function pickFrames(
+  reading: SetReading,
+  options: LayoutOptions & { readonly spec: LayoutSpec },
+): Promise<ReadSet & { readonly reading: SetReading }> {
+  const { spec, choice: { strict } } = options;
   const { framesPerVideo } = spec;
   const samples = samplesOf(reading, { set: spec.name, framesPerVideo });
   const warnings = [
@@ -115,16 +156,19 @@ export async function readLayout(
     skipped: [...reading.skipped, ...faults].map((file) => ({ ...file, set: spec.name })),
     warnings,
   }, { strict, ...options });
-  const read = { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
-  if (!isTest && spec.split === undefined) needReadable(samples, read, options);
-  return read;
+  return { set: spec.name, layout: reading.layout, root: reading.root, reading, ...list };
 }
 
 /** Refuses a split of the set's own of which no image can be read: it would be tested on nothing, or dealt anew. */
-function needReadable(listed: readonly Sample[], read: ReadSet, options: PartsOptions): void {
+function needReadable(
+  read: ReadSet & { readonly reading: SetReading },
+  options: PartsOptions & { readonly framesPerVideo?: number },
+): void {
   for (const part of ["train", "val", "test"] as const) {
-    const count = listed.filter(({ split }) => split === part).length;
-    if (count === 0 || read.samples.some(({ split }) => split === part)) continue;
+    if (read.samples.some(({ split }) => split === part)) continue;
+    const videos = read.reading.videos.filter(({ split }) => split === part);
+    const count = samplesOf({ ...read.reading, videos }, { ...options, set: read.set }).length;
+    if (count === 0) continue;
     const { path, reason } = read.skipped.find(({ split }) => split === part) ?? {};
     refuse(
       `Cannot use the set ${read.set}: expected readable ${part} images but found none of ${count}, such as ${path} (${reason})`,

@@ -16,7 +16,7 @@ export type RunConfig = {
   precision: "auto" | "float32" | "bfloat16" | "int8";
   /** tensor backend; auto: TensorFlow where it can be set up, else WebAssembly (default: "auto") */
   backend: "auto" | "tensorflow" | "wasm";
-  /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME] */
+  /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON, UniversalFakeDetect, GenImage or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME] */
   data?: string;
   /** a further data set to test on, as NAME=FOLDER[,options as for --data] or NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times (default: []) */
   test: string[];
