@@ -56,6 +56,9 @@ type Kept = Omit<PublishedFigure, "model" | "set" | "metric" | "value" | "second
 
 const c23: TrainingSet = { set: "FF++", compression: "c23" };
 
+/** CNNDetection's images of things and scenes, none of faces; read in UnivFD's and ForgeLens's own files. */
+const proGan: TrainingSet = { set: "ProGAN images" };
+
 /** A model's AUCs by set, which have the rest in common. */
 function aucs(
   model: string,
@@ -203,12 +206,12 @@ export const publishedFigures: readonly PublishedFigure[] = [
     source: "CodeRafay on Hugging Face",
     secondHand: true,
   }),
-  ...over19("UnivFD", [0.8138, 0.9014]),
+  ...over19("UnivFD", [0.8138, 0.9014], { trainedOn: proGan }),
   ...over19("FatFormer", [0.9086, 0.9816]),
   ...over19("C2P-CLIP", [0.9379, 0.9866]),
-  ...over19("ForgeLens", [0.9499, 0.9883]),
-  ...over19("ForgeLens, WSGM only", [0.9452, 0.9812]),
-  ...over19("ForgeLens, FAFormer only", [0.8789, 0.9226]),
+  ...over19("ForgeLens", [0.9499, 0.9883], { trainedOn: proGan }),
+  ...over19("ForgeLens, WSGM only", [0.9452, 0.9812], { trainedOn: proGan }),
+  ...over19("ForgeLens, FAFormer only", [0.8789, 0.9226], { trainedOn: proGan }),
   ...over19("Effort", [0.9517, 0.9934], { source: "Effort's own figure", secondHand: false }),
 ];
 

@@ -59,7 +59,7 @@ Deno.test("standing() says what is not known of a figure, and that frames or lev
       level: "image",
       detector: "ForgeLens",
     }, over19),
-    ["a mean over 19 sets", "official split not known", "its training set not known"],
+    ["a mean over 19 sets", "official split not known", "other training set (ours: FF++)"],
   );
 });
 

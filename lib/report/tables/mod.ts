@@ -15,6 +15,7 @@ import { historyTable } from "./history.ts";
 import { intervalTable } from "./intervals.ts";
 import { referenceTable } from "./reference.ts";
 import { resultsTable } from "./results.ts";
+import { setMeansTable } from "./set_means.ts";
 import { thresholdTable } from "./threshold.ts";
 
 /** What a report's tables are made from. */
@@ -26,6 +27,7 @@ export type ReportTable = (source: TableSource) => Table | null;
 /** In reading order. */
 export const tables = {
   results: ({ results }) => resultsTable(results),
+  setMeans: ({ results, data }) => setMeansTable(results, data),
   methods: ({ results }) => methodTable(results),
   origins: ({ results }) => originTable(results),
   fairness: ({ results }) => fairnessTable(results),
