@@ -226,7 +226,8 @@ function encoderGraph(
   });
   const tokens = o.reshape(writeNorm(writer, params.lnPost, x), [-1, N, D]); // [B, N, D]
   o.output("tokens", tokens);
-  const rows = o.reshape(o.concat(clsTokens, 1), [-1, D]); // [B·L, D]
+  const all = clsTokens.length > 1 ? o.concat(clsTokens, 1) : clsTokens[0]; // [B, L, D]
+  const rows = o.reshape(all, [-1, D]); // [B·L, D]
   o.output("clsTokens", o.reshape(writeNorm(writer, params.lnPost, rows), [-1, config.layers, D])); // [B, L, D]
   o.output("assigned", o.scalar(1, DTYPE.float32), writer.weights.map(({ variable }) => variable.assigned));
   return { graph, weights: writer.weights };

@@ -63,6 +63,17 @@ for (const activation of ["gelu", "quickgelu"] as const) {
   }
 }
 
+tensorTest("compileClip() takes a tower of one block", async () => {
+  const sizes = { width: 64, layers: 1, heads: 1, imageSize: 32, patchSize: 16, embedDim: 8 };
+  const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+  const images = tf.randomNormal([2, 32, 32, 3], 0, 1, "float32", 1) as tf.Tensor4D;
+  const compiled = await compileClip(clip, { precision: "float32" });
+  const wanted = encodeTokens(clip, images);
+  // As above: float32 sums in another order.
+  assertLess(worstDifference(await compiled.tokens(images), wanted.dataSync()), 2e-5);
+  dispose([compiled, clip, images, wanted]);
+});
+
 tensorTest("compileClip() in bfloat16 agrees with float32: mean cosine at least 0.999", async () => {
   const sizes = { width: 192, layers: 4, heads: 3, imageSize: 64, patchSize: 16, embedDim: 64 };
   const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
