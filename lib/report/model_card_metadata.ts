@@ -26,6 +26,7 @@ const clipModels: Readonly<Record<string, string>> = {
   "CLIP ViT-B-16": "openai/clip-vit-base-patch16",
   "CLIP ViT-B-32": "openai/clip-vit-base-patch32",
   "CLIP ViT-L-14": "openai/clip-vit-large-patch14",
+  "CLIP ViT-L-14-336": "openai/clip-vit-large-patch14-336",
 };
 
 /** Which of OpenAI's models the encoder is; undefined where it is another, or its weights are a file that was given. */

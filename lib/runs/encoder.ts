@@ -129,6 +129,7 @@ export async function bindEncoder(
     return await encoders[wantsClip ? kind : "demo"].bind({
       ...{ settings, report, signal },
       file: clipWeights,
+      isNamed: config.clip !== "auto",
       random: randomClip,
       check: config.exportFull ? checkWhole : undefined, // now, not after training
     });

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash, type Hash } from "node:crypto";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { weightsFolder } from "../base/cache.ts";
 import { InputError } from "../base/errors.ts";
 import { writeAll } from "../base/files.ts";
@@ -12,18 +12,36 @@ import { writeAll } from "../base/files.ts";
 /** Where OpenAI publishes CLIP; each file's SHA-256 is part of its address. */
 const PUBLISHER = "https://openaipublic.azureedge.net/clip/models";
 
-/** SHA-256 of `<name>.pt`, as in OpenAI's clip.py and open_clip's pretrained.py. */
-const CHECKSUMS: ReadonlyMap<string, string> = new Map([
-  ["ViT-B-16", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"],
-  ["ViT-B-32", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"],
-  ["ViT-L-14", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836"],
-]);
+/** One published file. */
+type Published = {
+  readonly file: string;
+  /** As in OpenAI's clip.py and open_clip's pretrained.py. */
+  readonly sha256: string;
+  /** No file of that model is longer, in bytes: 351, 354, 933 and 934 MB, with some room. */
+  readonly limit: number;
+};
 
-/** No file of OpenAI's is longer, in bytes: 351, 354 and 933 MB, with some room. */
-const LIMITS: ReadonlyMap<string, number> = new Map([
-  ["ViT-B-16", 400e6],
-  ["ViT-B-32", 400e6],
-  ["ViT-L-14", 1000e6],
+const published: ReadonlyMap<string, Published> = new Map([
+  ["ViT-B-16", {
+    file: "ViT-B-16.pt",
+    sha256: "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f",
+    limit: 400e6,
+  }],
+  ["ViT-B-32", {
+    file: "ViT-B-32.pt",
+    sha256: "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af",
+    limit: 400e6,
+  }],
+  ["ViT-L-14", {
+    file: "ViT-L-14.pt",
+    sha256: "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836",
+    limit: 1000e6,
+  }],
+  ["ViT-L-14-336", {
+    file: "ViT-L-14-336px.pt",
+    sha256: "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02",
+    limit: 1000e6,
+  }],
 ]);
 
 /** Called with the bytes that are there so far and, where the server says so, how many there will be. */
@@ -199,10 +217,10 @@ export async function download(
  * A local file with the weights of one of OpenAI's CLIP models, for `loadStateDict()`: downloaded and checked the
  * first time, checked again every time.
  *
- * @param options.model `"ViT-B-16"`, `"ViT-B-32"` or `"ViT-L-14"`, also with a slash as OpenAI writes them
+ * @param options.model `"ViT-B-16"`, `"ViT-B-32"`, `"ViT-L-14"` or `"ViT-L-14-336"`, also as OpenAI writes them: `"ViT-L/14@336px"`
  * @param options.path the user's own file instead, of any origin; nothing is downloaded then
  * @param options.cacheDir `forgelens-bench/clip` in the user's cache folder unless given
- * @param options.baseUrl a mirror with the publisher's layout, `<baseUrl>/<sha256>/<name>.pt`
+ * @param options.baseUrl a mirror with the publisher's layout, `<baseUrl>/<sha256>/<file>`
  * @param options.signal stops a download, which a later call goes on with
  * @returns the file's path
  * @throws {InputError} when there is no such model, or no such file of the user's
@@ -233,30 +251,31 @@ export async function clipWeights(options: {
     if ((await Deno.stat(path).catch(() => undefined))?.isFile) return path;
     throw new InputError(`Cannot load CLIP's weights ${path}: expected a file but found none`);
   }
-  const name = model.replaceAll("/", "-");
-  const sha256 = CHECKSUMS.get(name);
-  if (!sha256) {
+  const name = model.replaceAll(/[/@]/g, "-").replace(/px$/, "");
+  const known = published.get(name);
+  if (!known) {
     throw new InputError(
       `Cannot download CLIP's weights: expected one of ${
-        [...CHECKSUMS.keys()].join(", ")
+        [...published.keys()].join(", ")
       } but found ${model}`,
     );
   }
-  const url = `${baseUrl}/${sha256}/${name}.pt`;
-  const target = join(cacheDir, basename(url));
+  const { file, sha256, limit } = known;
+  const url = `${baseUrl}/${sha256}/${file}`;
+  const target = join(cacheDir, file);
   try {
     await Deno.mkdir(cacheDir, { recursive: true });
     await download(url, {
       path: target,
       sha256,
       onProgress,
-      limit: LIMITS.get(name),
+      limit,
       signal: options.signal,
     });
   } catch (error) {
     options.signal?.throwIfAborted();
     throw new Error(
-      `Cannot download ${name}.pt: expected it at ${url} but ${
+      `Cannot download ${file}: expected it at ${url} but ${
         (error as Error).message
       }. Fetch it there by other ` +
         `means (SHA-256 ${sha256}) and put it at ${target}, or name a local file with --clip-weights FILE`,

@@ -245,5 +245,5 @@ Deno.test("clipWeights() takes the user's file as it is, and refuses unknown mod
   const missing = await assertRejects(() => clipWeights({ model: "ViT-B-16", path: "none.pt" }), Error);
   assertEquals(missing.message, "Cannot load CLIP's weights none.pt: expected a file but found none");
   const unknown = await assertRejects(() => clipWeights({ model: "RN50" }), Error);
-  assertMatch(unknown.message, /expected one of ViT-B-16, ViT-B-32, ViT-L-14 but found RN50$/);
+  assertMatch(unknown.message, /expected one of ViT-B-16, ViT-B-32, ViT-L-14, ViT-L-14-336 but found RN50$/);
 });

@@ -342,7 +342,17 @@ export const clipModels = {
   "ViT-B-16": { width: 768, layers: 12, heads: 12, imageSize: 224, patchSize: 16, embedDim: 512 },
   "ViT-B-32": { width: 768, layers: 12, heads: 12, imageSize: 224, patchSize: 32, embedDim: 512 },
   "ViT-L-14": { width: 1024, layers: 24, heads: 16, imageSize: 224, patchSize: 14, embedDim: 768 },
+  "ViT-L-14-336": { width: 1024, layers: 24, heads: 16, imageSize: 336, patchSize: 14, embedDim: 768 },
 } as const;
+
+/** The name of the published tower of that shape; undefined where there is none. */
+export function modelOf(
+  config: Pick<ClipConfig, "width" | "layers" | "patchSize" | "imageSize">,
+): keyof typeof clipModels | undefined {
+  const keys = ["width", "layers", "patchSize", "imageSize"] as const;
+  const names = Object.keys(clipModels) as (keyof typeof clipModels)[];
+  return names.find((name) => keys.every((key) => clipModels[name][key] === config[key]));
+}
 
 /**
  * A vision tower with seeded random weights, for plumbing and timing: its features mean nothing.

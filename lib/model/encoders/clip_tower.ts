@@ -4,8 +4,10 @@
  * @module
  */
 import { dispose } from "../../backend/tensors.ts";
+import { InputError } from "../../base/errors.ts";
 import { clipWeights } from "../../weights/download.ts";
 import { loadStateDict } from "../../weights/load.ts";
+import { checkActivation } from "./activation.ts";
 import {
   bindClip,
   type Clip,
@@ -13,6 +15,7 @@ import {
   clipModels,
   clipStd,
   encodeTokens,
+  modelOf,
   projectClsToken,
   randomClip,
   tokenCount,
@@ -61,7 +64,7 @@ export function randomTower(
 function published(name: ClipName): EncoderKind {
   return {
     about: `CLIP ${name} with OpenAI's weights`,
-    async bind({ settings, file, random, check, report, signal }) {
+    async bind({ settings, file, random, isNamed, check, report, signal }) {
       if (random) return randomTower(name, { kind: name, settings });
       const path = await clipWeights({
         model: name,
@@ -74,9 +77,12 @@ function published(name: ClipName): EncoderKind {
       });
       report?.({ type: "note", message: `Loading CLIP from ${path}` });
       const dict = await loadStateDict(path);
+      if (file !== undefined) await checkActivation(path, settings);
       check?.(dict);
       const clip = bindClip(dict, settings);
-      return clipTower(clip, { kind: name, name: `CLIP ${modelName(clip)}`, file: path });
+      if (isNamed) checkModel(clip, { name, path });
+      const kind = modelOf(clip.config) ?? name;
+      return clipTower(clip, { kind, name: `CLIP ${modelName(clip)}`, file: path });
     },
   };
 }
@@ -87,12 +93,28 @@ export const vitB16: EncoderKind = published("ViT-B-16");
 export const vitB32: EncoderKind = published("ViT-B-32");
 /** ViT-L/14. */
 export const vitL14: EncoderKind = published("ViT-L-14");
+/** ViT-L/14 for images of 336 pixels a side. */
+export const vitL14At336: EncoderKind = published("ViT-L-14-336");
 
-/** OpenAI's name for a tower of this shape, else the shape. */
+/** The published name of a tower of this shape, else the shape. */
 export function modelName({ config }: Clip): string {
-  const keys = ["width", "layers", "patchSize"] as const;
-  const known = Object.entries(clipModels).find(([, model]) =>
-    keys.every((key) => model[key] === config[key])
+  const { width, layers, patchSize } = config;
+  return modelOf(config) ?? `of width ${width}, ${layers} layers, patches of ${patchSize}`;
+}
+
+/**
+ * Throws where a file has another published tower than the one that its user named.
+ *
+ * @throws {InputError} with both
+ */
+export function checkModel(
+  clip: Clip,
+  { name, path }: { readonly name: ClipName; readonly path: string },
+): void {
+  const found = modelOf(clip.config);
+  if (found === undefined || found === name) return; // another shape is what its name says
+  dispose(clip);
+  throw new InputError(
+    `Cannot load ${path}: expected a ${name}, as --clip says, but found a ${found}; say --clip ${found}, or name another file with --clip-weights`,
   );
-  return known?.[0] ?? `of width ${config.width}, ${config.layers} layers, patches of ${config.patchSize}`;
 }

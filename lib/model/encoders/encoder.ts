@@ -124,6 +124,8 @@ export type BindOptions = Pick<TaskOptions, "report" | "signal"> & {
   readonly settings: TowerSettings;
   /** A file of weights; else where this kind of tower has its own. */
   readonly file?: string;
+  /** Whether the user named this kind, so that a file of another is none; else the file decides. */
+  readonly isNamed?: boolean;
   /** Seeded random weights, for plumbing and timing. */
   readonly random?: boolean;
   /** Refuses weights of which this throws. */

@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { InputError } from "../../base/errors.ts";
-import { exists, readJson } from "../../base/files.ts";
+import { exists } from "../../base/files.ts";
 import { isHuggingFace } from "../../weights/hugging_face.ts";
 import { loadStateDict } from "../../weights/load.ts";
+import { checkActivation } from "./activation.ts";
 import { bindClip } from "./clip.ts";
-import { clipTower, modelName, randomTower } from "./clip_tower.ts";
-import type { EncoderKind, TowerSettings } from "./encoder.ts";
+import { checkModel, clipTower, modelName, randomTower } from "./clip_tower.ts";
+import type { EncoderKind } from "./encoder.ts";
 
 const REPOSITORY = "openai/clip-vit-base-patch16";
 const kind = "hf-clip-vit-base-patch16";
@@ -18,7 +19,7 @@ const kind = "hf-clip-vit-base-patch16";
 /** ViT-B/16 from Hugging Face's own cache, or a file of theirs. */
 export const huggingFaceClip: EncoderKind = {
   about: `CLIP ViT-B/16 from Hugging Face's cache (${REPOSITORY})`,
-  async bind({ settings, file, random, check, report }) {
+  async bind({ settings, file, random, isNamed, check, report }) {
     if (random) return randomTower("ViT-B-16", { kind, settings });
     const path = file ?? await cachedFile();
     report?.({ type: "note", message: `Loading CLIP from ${path}` });
@@ -31,6 +32,7 @@ export const huggingFaceClip: EncoderKind = {
     await checkActivation(path, settings);
     check?.(dict);
     const clip = bindClip(dict, settings);
+    if (isNamed) checkModel(clip, { name: "ViT-B-16", path });
     return clipTower(clip, { kind, name: `CLIP ${modelName(clip)} (Hugging Face)`, file: path });
   },
 };
@@ -45,30 +47,5 @@ async function cachedFile(): Promise<string> {
   if (path && await exists(path)) return path;
   throw new InputError(
     `Cannot load CLIP from Hugging Face: expected ${REPOSITORY} in ${folder} but found no model.safetensors of its main revision; fetch it with: hf download ${REPOSITORY} model.safetensors config.json, or name a file with --clip-weights FILE`,
-  );
-}
-
-/** Hugging Face's names for the two activations. */
-const activations = new Map([["quick_gelu", "quickgelu"], ["gelu", "gelu"]]);
-
-/**
- * The weights do not tell what they were trained with; `config.json` beside them does.
- *
- * @throws {InputError} where it says otherwise
- */
-async function checkActivation(path: string, { activation }: TowerSettings): Promise<void> {
-  const file = join(dirname(path), "config.json");
-  if (!(await exists(file))) return;
-  const { vision_config: tower, hidden_act: top } = await readJson(file, {
-    expected: "a model's settings",
-  }) as {
-    readonly vision_config?: { readonly hidden_act?: string };
-    readonly hidden_act?: string;
-  };
-  const said = tower?.hidden_act ?? top;
-  const found = said === undefined ? activation : activations.get(said) ?? said;
-  if (found === activation) return;
-  throw new InputError(
-    `Cannot load ${path}: expected --activation ${found}, as ${file} says, but found ${activation}`,
   );
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { vitB16, vitB32, vitL14 } from "./clip_tower.ts";
+import { vitB16, vitB32, vitL14, vitL14At336 } from "./clip_tower.ts";
 import { demo } from "./demo.ts";
 import type { EncoderKind } from "./encoder.ts";
 import { huggingFaceClip } from "./hugging_face_clip.ts";
@@ -28,6 +28,7 @@ export const encoders = {
   "ViT-B-16": vitB16,
   "ViT-B-32": vitB32,
   "ViT-L-14": vitL14,
+  "ViT-L-14-336": vitL14At336,
   "hf-clip-vit-base-patch16": huggingFaceClip,
 } as const satisfies Readonly<Record<string, EncoderKind>>;
 

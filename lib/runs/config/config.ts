@@ -101,11 +101,15 @@ const encoder = {
   clip: z.enum(["auto", ...encoderNames]).default("auto").describe(
     "image encoder; auto: ViT-B-16 for your data where its weights can be had, else the built-in demo encoder with a warning",
   ),
-  clipWeights: folder.optional().describe("CLIP's weights: open_clip's .safetensors or OpenAI's .pt"),
+  clipWeights: folder.optional().describe(
+    "CLIP's weights under OpenAI's, open_clip's or Hugging Face's names: a .pt, .pth, .bin or .safetensors file",
+  ),
   randomClip: z.boolean().default(false).describe(
     "full-size CLIP with seeded random weights, for plumbing and timing",
   ),
-  activation: z.enum(["quickgelu", "gelu"]).default("quickgelu").describe("activation inside CLIP"),
+  activation: z.enum(["quickgelu", "gelu"]).default("quickgelu").describe(
+    "activation inside CLIP: quickgelu for OpenAI's weights, gelu for open_clip's own (LAION, DataComp) unless their model's name ends in -quickgelu; settings beside the file that say otherwise are heeded",
+  ),
   attendAcross: z.enum(["tokens", "batch"]).default("tokens").describe(
     "what CLIP's attention runs across; batch is the reference's mistake",
   ),

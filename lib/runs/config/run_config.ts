@@ -55,12 +55,12 @@ export type RunConfig = {
   /** go on although a video, a person or a file is in two splits, with a warning (default: false) */
   allowLeak: boolean;
   /** image encoder; auto: ViT-B-16 for your data where its weights can be had, else the built-in demo encoder with a warning (default: "auto") */
-  clip: "auto" | "demo" | "ViT-B-16" | "ViT-B-32" | "ViT-L-14" | "hf-clip-vit-base-patch16";
-  /** CLIP's weights: open_clip's .safetensors or OpenAI's .pt */
+  clip: "auto" | "demo" | "ViT-B-16" | "ViT-B-32" | "ViT-L-14" | "ViT-L-14-336" | "hf-clip-vit-base-patch16";
+  /** CLIP's weights under OpenAI's, open_clip's or Hugging Face's names: a .pt, .pth, .bin or .safetensors file */
   clipWeights?: string;
   /** full-size CLIP with seeded random weights, for plumbing and timing (default: false) */
   randomClip: boolean;
-  /** activation inside CLIP (default: "quickgelu") */
+  /** activation inside CLIP: quickgelu for OpenAI's weights, gelu for open_clip's own (LAION, DataComp) unless their model's name ends in -quickgelu; settings beside the file that say otherwise are heeded (default: "quickgelu") */
   activation: "quickgelu" | "gelu";
   /** what CLIP's attention runs across; batch is the reference's mistake (default: "tokens") */
   attendAcross: "tokens" | "batch";
