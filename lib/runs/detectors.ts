@@ -192,6 +192,7 @@ export function trainedPrior(
 ): number | undefined {
   const { config, session: { experiment } } = options;
   const { card } = first?.source ?? {};
+  if (card?.released !== undefined) return card.prior;
   const balance = typeof card?.config?.balance === "boolean" ? card.config.balance : config.balance;
   return card?.prior ?? priorOf(experiment.train, { balance });
 }
@@ -275,6 +276,10 @@ export function doubtsOf(
         const { heads, activation, attendAcross } = config;
         notes.push(
           `${path} does not say how it was trained. Taken from flags and defaults: ${heads} heads, ${activation}, attention across the ${attendAcross}, the ${encoder.name}, ${share}. Where it was trained otherwise, its scores are wrong.`,
+        );
+      } else if (card.released !== undefined) {
+        notes.push(
+          `${path} is ${card.released}, released by its authors. Taken: the ${encoder.name}, ${share}.`,
         );
       } else if (card.encoderDigest === undefined || card.prior === undefined) {
         notes.push(

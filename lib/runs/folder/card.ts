@@ -7,7 +7,8 @@
  */
 import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
-import { exists } from "../../base/files.ts";
+import { dirname, join } from "node:path";
+import { exists, readJson } from "../../base/files.ts";
 import { fits, fitStated } from "../../images/fits/mod.ts";
 import { type RunConfig, type RunInput } from "../config/config.ts";
 import { flagName } from "../config/names.ts";
@@ -20,8 +21,11 @@ import {
   detectorNames,
   detectorTitle,
 } from "../../model/detectors/mod.ts";
+import { clipMean, clipStd } from "../../model/encoders/clip.ts";
 import type { Encoder } from "../../model/encoders/encoder.ts";
 import { type EncoderName, encoderNames } from "../../model/encoders/mod.ts";
+import { releasedIn } from "../../model/detectors/released/mod.ts";
+import type { Released } from "../../model/detectors/released/released.ts";
 import { loadWeights } from "../../weights/load.ts";
 import type { StateDict } from "../../weights/state.ts";
 import { type VideoLevel, videoLevelNames } from "../../metrics/levels.ts";
@@ -31,6 +35,8 @@ import { type Numerics, type NumericsPrecision, precisionSchema } from "./numeri
 
 /** What a file of weights says of itself; older files say less. */
 export type WeightsCard = {
+  /** What its authors call it, where they released it and no run of this project wrote it. */
+  released?: string;
   /** What kind of detector it is, in words. */
   detector?: string;
   /** Its sizes. */
@@ -70,6 +76,7 @@ export type WeightsCard = {
 };
 
 const cardSchema = z.object({
+  released: z.string().optional(),
   detector: z.string().optional(),
   head: z.looseObject({ dim: z.int().min(1) }).catchall(z.number()).optional(),
   activation: z.enum(["quickgelu", "gelu"]).optional(),
@@ -168,6 +175,25 @@ export function cardOf(
   };
 }
 
+/** What is to be said of weights that a published detector's authors released, as if a run had written them. */
+function cardOfReleased(released: Released): WeightsCard {
+  const { title, kind, sizes, settings, clip, activation, size, fit, prior, notes } = released;
+  return {
+    released: title,
+    detector: detectorTitle(kind),
+    head: sizes,
+    activation,
+    attendAcross: "tokens",
+    encoder: `CLIP ${clip}`,
+    clip,
+    preprocessing: { size, mean: [...clipMean], std: [...clipStd], resize: fits[fit].text },
+    threshold: THRESHOLD, // their own evaluations' too
+    prior,
+    notes: [...notes],
+    config: { ...settings },
+  };
+}
+
 /** The share of fakes that training sees among its samples; undefined without any. */
 export function priorOf(
   train: readonly Sample[],
@@ -211,14 +237,22 @@ function readCard(
 }
 
 /**
- * Reads weights and their card; PyTorch's files have none, and take that of the `.safetensors` of the same name beside them.
+ * Reads weights and their card; PyTorch's files have none, and take that of the `.safetensors` of the same name beside them. Those that
+ * a published detector's authors released are known by their names, and get one.
  *
- * @throws {InputError} when the file cannot be read
+ * @throws {InputError} when the file cannot be read, or is a published detector's that cannot be run
  */
 export async function loadCarded(path: string): Promise<CardedWeights> {
   const { tensors: dict, metadata } = await loadWeights(path);
   const own = readCard(metadata, { path });
   if (own) return { path, dict, card: own, warnings: [] };
+  const found = releasedIn(dict);
+  if (found) {
+    const settings = join(dirname(path), "config.json"); // Hugging Face's, of a model
+    const config = await exists(settings) ? await readJson(settings) : undefined;
+    const released = found.kind.translate(found.dict, { path, config });
+    return { path, dict: released.dict, card: cardOfReleased(released), warnings: [] };
+  }
   const beside = path.replace(/\.[^./\\]+$/, ".safetensors");
   if (/\.safetensors$/.test(path) || !(await exists(beside))) return { path, dict, warnings: [] };
   const { tensors, metadata: texts } = await loadWeights(beside);
@@ -308,13 +342,19 @@ async function encoderSettings(
     );
   }
   const across = card.attendAcross === "batch" ? { batchSize: card.config?.batchSize as number } : {};
-  if (asked !== undefined || given.clipWeights !== undefined || given.randomClip) return across;
+  if (asked !== undefined) return across;
+  if (given.clipWeights !== undefined || given.randomClip) {
+    // No digest says later whether it is the right one, but its shape is held against the name.
+    return card.released === undefined ? across : { ...across, clip };
+  }
   const file = typeof own.clipWeights === "string" && await exists(own.clipWeights)
     ? own.clipWeights
     : undefined;
-  return isDemo
-    ? { ...across, clip: "demo" }
-    : { ...across, clip, clipWeights: file, randomClip: own.randomClip ? true : undefined };
+  if (isDemo) return { ...across, clip: "demo" };
+  if (own.randomClip) return { ...across, clip, randomClip: true };
+  // A file was opened as its run named it, which may have left that to the file.
+  const named = file === undefined ? clip : (card.config?.clip as RunInput["clip"]) ?? clip;
+  return { ...across, clip: named, clipWeights: file };
 }
 
 /** Without the `auto` that leaves the encoder open. */
