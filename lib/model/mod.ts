@@ -39,6 +39,8 @@ export {
   pointingGame,
 } from "./detectors/attribution.ts";
 export type { Detector, DetectorKind, Fitted, Output, Scorer, Stepped, Tuned } from "./detectors/detector.ts";
+export { knnScores } from "./detectors/knn.ts";
+export { type FeatureRows, fitLogistic, type LogisticFit } from "./detectors/logistic.ts";
 export {
   bindForgeLens,
   createForgeLens,
@@ -86,6 +88,7 @@ export { type EncoderName, encoders } from "./encoders/mod.ts";
 export { encodeImages } from "./encoders/open.ts";
 export { choosePrecision, type PrecisionChoice } from "./encoders/precision.ts";
 export type { EncoderUse, KeptPrecision } from "./encoders/precisions.ts";
+export type { Matrix } from "./cholesky.ts";
 export type { FeatureCache } from "./features/cache.ts";
 export type { Tap, Trunk } from "./features/trunk.ts";
 export type { Attention, Guidance, Linear, Norm, ResidualBlock } from "./layers.ts";
