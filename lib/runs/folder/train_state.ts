@@ -7,7 +7,7 @@ import { z } from "zod";
 import { sealedJson, unsealed } from "../../base/checksum.ts";
 import { InputError } from "../../base/errors.ts";
 import type { EpochRecord } from "../../report/report.ts";
-import type { RunConfig } from "../config/config.ts";
+import { type RunConfig, runSchema } from "../config/config.ts";
 
 /** Where a run stands; together with weights and moments, all that resuming needs. */
 export type TrainState = {
@@ -104,16 +104,18 @@ export function checkSameConfig(
 ): void {
   const { config: before } = options.state ?? {};
   if (!before) return; // an older version's
-  const changed = Object.keys(before).filter((key) =>
-    key in config && !movable.has(key) &&
-    inJson(config[key as keyof RunConfig]) !== inJson(before[key as keyof RunConfig])
+  // An older version lacks keys that were added since; what it did is their default.
+  const was = (key: keyof RunConfig): unknown =>
+    key in before ? before[key] : runSchema.shape[key].safeParse(undefined).data;
+  const changed = (Object.keys(runSchema.shape) as (keyof RunConfig)[]).filter((key) =>
+    !movable.has(key) && inJson(config[key]) !== inJson(was(key))
   );
   if (changed.length === 0) return;
-  const [first] = changed as (keyof RunConfig)[];
+  const [first] = changed;
   throw new InputError(
     `Cannot use ${options.file}: expected the configuration that the run was started with but found another ${
       changed.join(", ")
-    }; put back "${first}": ${inJson(before[first])}`,
+    }; put back "${first}": ${inJson(was(first))}`,
   );
 }
 
