@@ -19,6 +19,7 @@ export function settingsTable(config: RunConfig): Table {
   const images = isDemo(config)
     ? "the demo data: procedural faces, which say nothing about real ones"
     : config.manifest ?? `${config.real} and ${config.fake}`;
+  const by = config.selectBy === "auc" ? "AUC" : "loss";
   return facts("Settings", [
     ["images", images],
     ["preset", config.preset],
@@ -26,7 +27,7 @@ export function settingsTable(config: RunConfig): Table {
     ["epochs", `${config.epochs}`],
     ["batch size", `${config.batchSize}`],
     ["learning rate", `${config.learningRate}`],
-    ["epoch that is kept", config.select === "best" ? "the best by validation AUC" : "the last"],
+    ["epoch that is kept", config.select === "best" ? `the best by validation ${by}` : "the last"],
     ["sampling", config.balance ? "real and fake, and each method, equally often" : "every image once"],
     ["seed", `${config.seed}`],
     ["training runs", `${config.runs}`],
@@ -92,10 +93,16 @@ export function planTable(
   const detector = createDetector(config, encoder, config.seed);
   const weights = [...detector.weights.values()].reduce((sum, { size }) => sum + size, 0);
   detector.close();
+  const optimizer = config.optimizer === "adamw" ? "AdamW" : "Adam";
   return facts("Training plan", [
     ["detector", detectorTitle(config.detector)],
     ["trainable numbers", weights.toLocaleString("en-US")],
-    ["optimizer", `AdamW, learning rate ${config.learningRate}, weight decay ${config.weightDecay}`],
+    ["optimizer", `${optimizer}, learning rate ${config.learningRate}, weight decay ${config.weightDecay}`],
+    ...config.schedule !== "constant" || config.warmup > 0
+      ? [["schedule", `${config.schedule}, warm-up of ${config.warmup} steps`] as const]
+      : [],
+    ...config.accumulate > 1 ? [["batches a step", `${config.accumulate}`] as const] : [],
+    ...config.clipGradients === undefined ? [] : [["greatest gradient", `${config.clipGradients}`] as const],
     ["loss", config.loss],
     ...config.augment.length > 0
       ? [["augmentation", `${config.augment.join(", ")}, on ${config.augmentShare} of the images`] as const]

@@ -24,8 +24,9 @@ import { tables } from "./tables/mod.ts";
 
 /** Settings of the training that a reader needs; paths of the machine are not among them. */
 const trainingKeys = [
-  ...["preset", "seed", "runs", "loss", "epochs", "batchSize", "learningRate", "weightDecay", "balance"],
-  ...["augment", "augmentShare", "select", "activation", "attendAcross", "fit"],
+  ...["preset", "seed", "runs", "loss", "labelSmoothing", "epochs", "batchSize", "accumulate", "optimizer"],
+  ...["learningRate", "weightDecay", "clipGradients", "schedule", "warmup", "balance", "augment"],
+  ...["augmentShare", "select", "selectBy", "patience", "activation", "attendAcross", "fit"],
 ];
 
 /**

@@ -123,10 +123,14 @@ export type EpochRecord = {
   readonly loss: number;
   readonly valLoss?: number;
   readonly valAuc?: number;
+  /** Of the epoch's last step; older runs did not keep it. */
+  readonly learningRate?: number;
   /** What the epoch took. */
   readonly seconds: number;
   /** True where this epoch was the best so far. */
   readonly best: boolean;
+  /** True where training stopped after this epoch though more were to follow, as none had become better. */
+  readonly stopped?: boolean;
 };
 
 /** How many images a split holds. */
@@ -249,8 +253,26 @@ export function metricsJson(report: ScoreReport): string {
 
 /** The text of history.csv: one line per epoch; a value that was not measured is empty. */
 export function historyCsv(history: readonly EpochRecord[]): string {
-  return csvText(history.map((record) => ({ ...record, best: record.best ? 1 : 0 })), {
-    columns: ["run", "epoch", "step", "loss", "valLoss", "valAuc", "seconds", "best"],
+  const rows = history.map((record) => ({
+    ...record,
+    best: record.best ? 1 : 0,
+    stopped: record.stopped ? 1 : 0,
+  }));
+  const columns = [
+    "run",
+    "epoch",
+    "step",
+    "loss",
+    "valLoss",
+    "valAuc",
+    "learningRate",
+    "seconds",
+    "best",
+    "stopped",
+  ];
+  const isKnown = (key: "learningRate" | "stopped") => history.some((record) => record[key] !== undefined);
+  return csvText(rows, {
+    columns: columns.filter((key) => !(key === "learningRate" || key === "stopped") || isKnown(key)),
   });
 }
 

@@ -254,8 +254,12 @@ const epochRecord = z.looseObject(
     loss: z.number().describe("mean training loss; of cross-entropy in nats"),
     valLoss: z.number().optional().describe("cross-entropy on validation images, in nats"),
     valAuc: share.optional().describe("AUC on validation images"),
+    learningRate: z.number().min(0).optional().describe("of the epoch's last step"),
     seconds: z.number().min(0).describe("what the epoch took"),
     best: z.boolean().describe("whether this epoch was the best so far"),
+    stopped: z.boolean().optional().describe(
+      "whether training stopped after this epoch though more were to follow, as none had become better",
+    ),
   } satisfies Shape<EpochRecord>,
 ).meta({
   id: "EpochRecord",

@@ -10,11 +10,11 @@ import { crc32c } from "../base/checksum.ts";
 import type { EpochRecord, ScoreReport } from "./report.ts";
 
 /** The curves, by the names that TensorBoard groups at the stroke; an epoch without a number has no point. */
-const scalars: Readonly<Record<string, (epoch: EpochRecord, learningRate?: number) => number | undefined>> = {
+const scalars: Readonly<Record<string, (epoch: EpochRecord) => number | undefined>> = {
   "loss/train": ({ loss }) => loss,
   "loss/validation": ({ valLoss }) => valLoss,
   "auc/validation": ({ valAuc }) => valAuc,
-  "learning rate": (_, learningRate) => learningRate,
+  "learning rate": ({ learningRate }) => learningRate,
   "epoch/number": ({ epoch }) => epoch,
   "epoch/seconds": ({ seconds }) => seconds,
 };
@@ -31,7 +31,7 @@ export function tensorboardFiles(
   const made = Date.parse(createdAt) / 1000;
   const end = Number.isNaN(made) ? 0 : made;
   const firstSeed = typeof config.seed === "number" ? config.seed : 0;
-  // The same at every step.
+  // Runs of older versions had the same at every step, and did not keep it by epoch.
   const learningRate = typeof config.learningRate === "number" ? config.learningRate : undefined;
   const files: Record<string, Uint8Array> = {};
   let left = history.reduce((sum, { seconds }) => sum + seconds, 0);
@@ -40,7 +40,7 @@ export function tensorboardFiles(
     for (const epoch of epochs) {
       left -= epoch.seconds;
       const values = Object.entries(scalars).flatMap(([tag, valueOf]) => {
-        const value = valueOf(epoch, learningRate);
+        const value = valueOf({ learningRate, ...epoch });
         return value === undefined ? [] : [{ tag, value }];
       });
       events.push(eventOf({ time: end - left, step: epoch.step, values }));

@@ -326,9 +326,16 @@ export function makeReport(
 }
 
 /** That training and validation losses are of two kinds, where they are. */
-export function otherLoss({ loss }: RunConfig, history: readonly EpochRecord[]): string[] {
-  if (loss === "cross-entropy" || !history.some(({ valLoss }) => valLoss !== undefined)) return [];
-  return [`The training loss is ${loss}, the validation loss cross-entropy: they are not to be compared.`];
+export function otherLoss(
+  { loss, labelSmoothing }: RunConfig,
+  history: readonly EpochRecord[],
+): string[] {
+  const isSame = labelSmoothing === 0 && (loss === "cross-entropy" || loss === "binary-cross-entropy");
+  if (isSame || !history.some(({ valLoss }) => valLoss !== undefined)) return [];
+  const smoothed = labelSmoothing === 0 ? "" : " against smoothed labels";
+  return [
+    `The training loss is ${loss}${smoothed}, the validation loss cross-entropy: they are not to be compared.`,
+  ];
 }
 
 /** Every test, the perturbed ones after the one that they perturb. */

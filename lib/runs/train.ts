@@ -38,9 +38,14 @@ import { checkSameConfig, type TrainState } from "./folder/train_state.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import { evaluateScores } from "../metrics/evaluate.ts";
 import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./folder/numerics.ts";
-import { lossNamed } from "../training/losses/mod.ts";
+import { lossKind } from "../training/losses/mod.ts";
 import { type ThresholdChoices, thresholdsOn } from "../report/measure.ts";
 import type { EpochRecord } from "../report/report.ts";
+import { InputError } from "../base/errors.ts";
+import type { Sample } from "../data/sample.ts";
+import { checkLoss, checkWeights } from "./finite.ts";
+import { hasStopped, isBest, isOutOfPatience, type Validation } from "./selection.ts";
+import { rateAt } from "../training/schedules/mod.ts";
 import { otherImages, writeRunData } from "./folder/run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { featureBatches } from "../model/features/batches.ts";
@@ -149,8 +154,14 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     let trainer: Trainer | undefined;
     try {
       trainer = await openTrainer(detector, {
-        loss: lossNamed(config.loss),
-        optimizer: { kind: "adamw", learningRate: config.learningRate, weightDecay: config.weightDecay },
+        loss: lossKind(config.loss).create(config),
+        optimizer: {
+          kind: config.optimizer,
+          learningRate: config.learningRate,
+          weightDecay: config.weightDecay,
+        },
+        accumulate: config.accumulate,
+        clip: config.clipGradients,
         precision: encoder.choice.head,
         shape: trunk.shape,
         engine: numerics!.engine,
@@ -238,14 +249,22 @@ async function* trainEpochs(
   const { batchSize, epochs } = config;
   const augmentation = augmentationOf(config);
   const steps = Math.ceil(train.length / batchSize);
+  const rate = ratesOf(config, { steps });
   let savedAt = Date.now();
-  const save = async () => {
+  let latest: readonly Sample[] = [];
+  const synced = () => {
     trainer.sync();
-    const weights = { model: detector.state(), optimizer: trainer.state() };
+    const dict = detector.state();
+    const place = { epoch: state.epoch, step: state.step, samples: latest };
+    checkWeights(dict, { keys: detector.weights.keys(), place });
+    return dict;
+  };
+  const save = async () => {
+    const weights = { model: synced(), optimizer: trainer.state() };
     await writeCheckpoint(folder, { state, weights });
     savedAt = Date.now();
   };
-  while (state.epoch <= epochs) {
+  while (state.epoch <= epochs && !hasStopped(state)) {
     const { run: seedIndex, epoch } = state;
     const order = epochOrder(train, { seed, epoch, balance: config.balance });
     const before = state.step * batchSize;
@@ -256,15 +275,11 @@ async function* trainEpochs(
     const batches = featureBatches(training.trunk, rest, { batchSize, before, perturbation, part });
     for await (const { features, samples } of batches) {
       const labels = samples.map(({ label }) => label);
-      const input = { input: features, labels, seed: seedFrom(seed, epoch, state.step) };
+      const learningRate = rate(trainer.steps, epoch);
+      const input = { input: features, labels, seed: seedFrom(seed, epoch, state.step), learningRate };
       const loss = await trainer.step(input).finally(() => features.dispose());
-      if (!Number.isFinite(loss)) {
-        throw new Error(
-          `Cannot go on training: expected a finite loss but found ${loss} in epoch ${epoch}, step ${
-            state.step + 1
-          }; try a lower --learning-rate`,
-        );
-      }
+      checkLoss(loss, { epoch, step: state.step + 1, samples });
+      latest = samples;
       state.step++;
       state.lossSum += loss;
       state.seconds += (performance.now() - began) / 1000;
@@ -284,7 +299,8 @@ async function* trainEpochs(
       signal.throwIfAborted();
       began = performance.now();
     }
-    trainer.sync();
+    trainer.finishStep({ learningRate: rate(trainer.steps, epoch) });
+    const dict = synced();
     let validated: Validated = {};
     try {
       if (val.length > 0) validated = yield* reporting((report) => validate(training, { report, signal }));
@@ -293,12 +309,9 @@ async function* trainEpochs(
       throw error;
     }
     const { validation, thresholds } = validated;
-    const best = config.select === "last"
-      ? epoch === epochs
-      : state.best === null || validation!.valAuc > state.best.auc;
+    const best = isBest(config, { state, validation });
     if (best) {
       state.best = { epoch, auc: validation?.valAuc ?? 0 };
-      const dict = detector.state();
       const { numerics } = training;
       const card = cardOf(detector, {
         encoder,
@@ -318,8 +331,10 @@ async function* trainEpochs(
       step: trainer.steps,
       loss: state.lossSum / state.step,
       ...validation,
+      learningRate: rate(trainer.steps - 1, epoch),
       seconds: state.seconds,
       best,
+      ...(isOutOfPatience(config, state) ? { stopped: true } : {}),
     };
     state.history.push(record);
     if (state.history.length === 1) {
@@ -328,6 +343,13 @@ async function* trainEpochs(
     Object.assign(state, { epoch: epoch + 1, step: 0, lossSum: 0, seconds: 0 });
     await save();
     yield { type: "epoch", record };
+    if (record.stopped) {
+      const value = config.selectBy === "auc" ? "a greater validation AUC" : "a lesser validation loss";
+      const message = `Stopped after epoch ${epoch} of ${epochs}: none of the last ${
+        epoch - state.best!.epoch
+      } epochs had ${value} than epoch ${state.best!.epoch}, whose weights are kept`;
+      yield { type: "note", message };
+    }
     signal.throwIfAborted();
   }
 }
@@ -337,9 +359,27 @@ function seesParts({ config, trunk }: { readonly config: RunConfig; readonly tru
   return fits[config.fit].hasParts && trunk.shape.length === 3; // [S, S, 3]
 }
 
+/**
+ * The learning rate of the step that the optimizer takes after so many, in an epoch from 1.
+ *
+ * @throws {InputError} where the warm-up is no shorter than the training
+ */
+function ratesOf(
+  config: RunConfig,
+  { steps: batches }: { readonly steps: number },
+): (step: number, epoch: number) => number {
+  const steps = config.epochs * Math.ceil(batches / config.accumulate);
+  if (config.warmup >= steps) {
+    throw new InputError(
+      `Cannot train: expected --warmup shorter than the ${steps} steps of this training but found ${config.warmup}; give a lower --warmup or more --epochs`,
+    );
+  }
+  return (step, epoch) => rateAt({ step, steps, epoch: epoch - 1 }, config);
+}
+
 /** What validation images say of an epoch; nothing where there are none. */
 type Validated = {
-  readonly validation?: { readonly valLoss: number; readonly valAuc: number };
+  readonly validation?: Validation;
   readonly thresholds?: ThresholdChoices;
 };
 

@@ -9,7 +9,7 @@ import { type ForgeLens, headDetector } from "../model/detectors/notebook_head.t
 import { checkBatch, type Engine, type EngineOptions, type TrainBatch } from "./engine.ts";
 import { crossEntropy } from "./losses/cross_entropy.ts";
 import type { Labels, Loss } from "./losses/loss.ts";
-import { applyAdamW, type Optimizer } from "./optimizers.ts";
+import { applyOptimizer, type Optimizer } from "./optimizers.ts";
 
 /** The engine that takes any detector and any loss. */
 export function eagerEngine(
@@ -20,16 +20,17 @@ export function eagerEngine(
     precision: "float32",
     async step(batch) {
       const { value, gradients } = differentiate(detector, batch, { loss, training: true });
-      applyAdamW(detector.weights, optimizer, { gradients, learningRate: batch.learningRate });
+      applyOptimizer(detector.weights, optimizer, { gradients, learningRate: batch.learningRate });
       for (const gradient of gradients.values()) gradient.dispose();
       const [number] = await value.data();
       value.dispose();
       return number;
     },
-    gradients(batch) {
+    async differentiate(batch) {
       const { value, gradients } = differentiate(detector, batch, { loss, training: true });
+      const [number] = await value.data();
       value.dispose();
-      return Promise.resolve(gradients);
+      return { loss: number, gradients };
     },
     load: () => {},
     sync: () => {},

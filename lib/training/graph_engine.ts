@@ -50,13 +50,18 @@ export async function graphEngine(
       tf.dispose([inputs, loss]);
       return Promise.resolve(value);
     },
-    gradients: (batch) => {
+    differentiate: (batch) => {
       checkBatch(batch);
       const inputs = inputsOf(batch);
       const keys = [...model.weights.keys()];
-      const raws = graph.run({ ...inputs, tokens: batch.input }, keys.map(gradientOutput));
-      tf.dispose(inputs);
-      return Promise.resolve(new Map(keys.map((key, i) => [key, fromRaw(raws[i])])));
+      const outputs = [stepOutputs.loss, ...keys.map(gradientOutput)];
+      const [loss, ...gradients] = graph.run({ ...inputs, tokens: batch.input }, outputs).map(fromRaw);
+      const [value] = loss.dataSync();
+      tf.dispose([inputs, loss]);
+      return Promise.resolve({
+        loss: value,
+        gradients: new Map(keys.map((key, i) => [key, gradients[i]])),
+      });
     },
     load: () => moveIn(graph, model, optimizer),
     sync: () => moveOut(graph, model, optimizer),

@@ -46,12 +46,15 @@ export async function nativeEngine(
         epsilon,
       });
     },
-    gradients: async (batch) => {
+    differentiate: async (batch) => {
       checkBatch(batch);
-      await head.step(batchOf(batch));
-      return new Map(
-        [...model.weights].map(([key, { shape }]) => [key, tf.tensor(head.get(key, "gradient"), shape)]),
+      const loss = await head.step(batchOf(batch));
+      const gradients = new Map(
+        [...model.weights].map(([key, { shape }]) =>
+          [key, tf.tensor(head.get(key, "gradient"), shape)] as const
+        ),
       );
+      return { loss, gradients };
     },
     load,
     sync: () => {

@@ -1,5 +1,5 @@
 /**
- * AdamW: what it is set to, what it keeps, and its step.
+ * Adam and AdamW: what they are set to, what they keep, and their step.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { dispose, stateOf, toVariable } from "../backend/tensors.ts";
 import type { StateDict } from "../weights/state.ts";
 
-/** AdamW's settings; PyTorch's defaults, but the reference's learning rate. */
+/** Settings of Adam and AdamW; PyTorch's defaults, but the reference's learning rate. */
 export type AdamWConfig = {
   readonly learningRate: number;
   readonly beta1: number;
@@ -16,8 +16,21 @@ export type AdamWConfig = {
   readonly weightDecay: number;
 };
 
-/** AdamW with its moments by state-dict key; free it with `dispose()`. */
+/** The optimizers that `--optimizer` takes, with their weight decay unless another is given: PyTorch's defaults. */
+export const optimizers = {
+  adamw: { about: "with weight decay that is decoupled from the gradient", weightDecay: 0.01 },
+  adam: { about: "with weight decay, if any, as a part of the gradient", weightDecay: 0 },
+} as const;
+
+/** The name of an optimizer. */
+export type OptimizerName = keyof typeof optimizers;
+
+/** The names of all optimizers. */
+export const optimizerNames = Object.keys(optimizers) as [OptimizerName, ...OptimizerName[]];
+
+/** An optimizer with its moments by state-dict key; free it with `dispose()`. */
 export type Optimizer = {
+  readonly kind: OptimizerName;
   readonly config: AdamWConfig;
   /** Steps taken so far. */
   step: number;
@@ -40,8 +53,19 @@ export type Optimizer = {
 export function adamW(
   options: Partial<AdamWConfig> = {},
 ): Optimizer {
-  const { learningRate = 1e-4, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
-  return { config: { learningRate, beta1, beta2, epsilon, weightDecay }, step: 0, moments: new Map() };
+  return createOptimizer({ kind: "adamw", ...options });
+}
+
+/**
+ * An optimizer without moments: AdamW as {@link adamW}, or Adam as `torch.optim.Adam`, which adds the decay of a weight to its
+ * gradient.
+ */
+export function createOptimizer(
+  { kind, ...options }: Partial<AdamWConfig> & { readonly kind: OptimizerName },
+): Optimizer {
+  const { learningRate = 1e-4, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  const { weightDecay = optimizers[kind].weightDecay } = options;
+  return { kind, config: { learningRate, beta1, beta2, epsilon, weightDecay }, step: 0, moments: new Map() };
 }
 
 /**
@@ -118,31 +142,33 @@ export function momentsOf(
 }
 
 /**
- * Takes one AdamW step.
+ * Takes one step.
  *
  * @param weights what is changed, by state-dict key
  * @param options.gradients of each weight; they stay the caller's
  * @param options.learningRate for this step; the optimizer's unless given
  */
-export function applyAdamW(
+export function applyOptimizer(
   weights: ReadonlyMap<string, tf.Variable>,
   optimizer: Optimizer,
   options: { readonly gradients: ReadonlyMap<string, tf.Tensor>; readonly learningRate?: number },
 ): void {
   const { beta1, beta2, epsilon, weightDecay } = optimizer.config;
   const { gradients, learningRate = optimizer.config.learningRate } = options;
+  const isDecoupled = optimizer.kind === "adamw";
   const t = ++optimizer.step;
   const stepSize = learningRate / (1 - beta1 ** t);
   const secondCorrection = Math.sqrt(1 - beta2 ** t);
   for (const [key, weight] of weights) {
     const { m, v } = momentsOf(optimizer, key, weight);
     tf.tidy(() => {
-      const gradient = gradients.get(key)!;
+      const given = gradients.get(key)!;
+      const gradient = isDecoupled || weightDecay === 0 ? given : tf.add(given, tf.mul(weight, weightDecay));
       m.assign(tf.add(tf.mul(m, beta1), tf.mul(gradient, 1 - beta1)));
       v.assign(tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
       const denominator = tf.add(tf.div(tf.sqrt(v), secondCorrection), epsilon);
-      const decayed = tf.mul(weight, 1 - learningRate * weightDecay);
-      weight.assign(tf.sub(decayed, tf.mul(tf.div(m, denominator), stepSize)));
+      const kept = isDecoupled ? tf.mul(weight, 1 - learningRate * weightDecay) : weight;
+      weight.assign(tf.sub(kept, tf.mul(tf.div(m, denominator), stepSize)));
     });
   }
 }

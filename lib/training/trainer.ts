@@ -20,22 +20,51 @@ import { type ForgeLens, headOf } from "../model/detectors/notebook_head.ts";
 import type { Precision } from "../model/encoders/encoder.ts";
 import type { StateDict } from "../weights/state.ts";
 import { eagerEngine } from "./eager.ts";
-import type { Engine, EngineName } from "./engine.ts";
+import type { Engine, EngineName, TrainBatch } from "./engine.ts";
 import { graphEngine, type HeadOptions } from "./graph_engine.ts";
 import { nativeHeadFault } from "./head_native.ts";
 import { crossEntropy } from "./losses/cross_entropy.ts";
 import type { Loss } from "./losses/loss.ts";
 import { nativeEngine } from "./native_engine.ts";
-import { adamW, type AdamWConfig, optimizerState, restoreOptimizer } from "./optimizers.ts";
+import {
+  accumulationState,
+  addGradients,
+  clipped,
+  emptyAccumulation,
+  restoreAccumulation,
+  takeMean,
+} from "./gradients.ts";
+import {
+  adamW,
+  type AdamWConfig,
+  applyOptimizer,
+  createOptimizer,
+  type Optimizer,
+  type OptimizerName,
+  optimizerState,
+  restoreOptimizer,
+} from "./optimizers.ts";
 
 /** Trains one detector; until `close()`, nothing else may change it. */
-export type Trainer = Omit<Engine, "load"> & {
+export type Trainer = Omit<Engine, "load" | "differentiate"> & {
   readonly engine: EngineName;
   /** By engine, what each round of the measurement took that chose this one. */
   readonly measured?: Rounds;
-  /** Steps taken, with those of the state that was restored. */
+  /** Steps that the optimizer has taken, with those of the state that was restored. */
   readonly steps: number;
-  /** The optimizer's state: `step`, and for each weight `exp_avg.<key>` and `exp_avg_sq.<key>`; copies, as of the last `sync()`. */
+  /**
+   * Resolves to a batch's loss. The optimizer steps at once, or with `accumulate` on every so many calls, by the mean gradient over
+   * all images of these and with the learning rate of the last.
+   */
+  step(batch: TrainBatch): Promise<number>;
+  /** Takes the step of what is accumulated, if anything is, as after the last batch of an epoch. */
+  finishStep(options?: { readonly learningRate?: number }): void;
+  /** The gradient of the loss for every weight, by state-dict key, with dropout on; the caller disposes them. */
+  gradients(batch: TrainBatch): Promise<Map<string, tf.Tensor>>;
+  /**
+   * The optimizer's state: `step`, for each weight `exp_avg.<key>` and `exp_avg_sq.<key>`, and what is accumulated; copies, as of the
+   * last `sync()`.
+   */
   state(): StateDict;
   /** Goes on from such a state. */
   restore(state: StateDict): void;
@@ -44,8 +73,12 @@ export type Trainer = Omit<Engine, "load"> & {
 /** How a detector is trained. */
 export type TrainerOptions = {
   readonly loss: Loss;
-  /** AdamW's settings. */
-  readonly optimizer: Partial<AdamWConfig> & { readonly kind: "adamw" };
+  /** Which one, and its settings. */
+  readonly optimizer: Partial<AdamWConfig> & { readonly kind: OptimizerName };
+  /** Calls of `step()` for a step of the optimizer; 1 unless given. */
+  readonly accumulate?: number;
+  /** The greatest length of a step's gradient, over all weights; longer ones are made so short. */
+  readonly clip?: number;
   /** Of matrix products; float32 unless given, and wherever the engine is `eager`. */
   readonly precision?: Precision;
   /** Of one image's features; without it no accelerator is tried. */
@@ -58,6 +91,11 @@ export type TrainerOptions = {
 
 /**
  * Opens a detector's training; the caller closes it, and still owns the detector.
+ *
+ * The accelerators take AdamW's plain steps whole. With Adam, `accumulate` or `clip` they give the gradients, in their precision, and
+ * the step is taken from these in float32 by tfjs. A loss other than cross-entropy they decline.
+ *
+ * @throws {InputError} when the loss is not for what the detector says, where `shape` is given
  *
  * @example
  * ```ts
@@ -78,28 +116,99 @@ export type TrainerOptions = {
  * ```
  */
 export async function openTrainer(detector: Detector, options: TrainerOptions): Promise<Trainer> {
-  const { loss, optimizer: { kind: _, ...settings } } = options;
-  const optimizer = adamW(settings);
+  const { loss, accumulate = 1, clip, shape } = options;
+  if (shape) tryLoss(detector, { loss, shape });
+  const optimizer = createOptimizer(options.optimizer);
   const found = await acceleratorOf(detector, options);
   const engine = found
     ? await accelerators[found.engine](found.model, { ...found.options, optimizer })
     : eagerEngine(detector, { optimizer, loss });
+  const isPlain = optimizer.kind === "adamw" && accumulate === 1 && clip === undefined;
+  const steps = isPlain
+    ? plainSteps(engine)
+    : gradientSteps(engine, { detector, optimizer, accumulate, clip });
   return {
     ...engine,
+    ...steps,
     engine: found?.engine ?? "eager",
     measured: found?.seconds,
     get steps() {
       return optimizer.step;
     },
-    state: () => optimizerState(optimizer),
+    gradients: async (batch) => (await engine.differentiate(batch)).gradients,
+    state: () => new Map([...optimizerState(optimizer), ...steps.state()]),
     restore: (state) => {
       restoreOptimizer(optimizer, state);
+      steps.restore(state);
       engine.load();
     },
     close: () => {
       engine.close();
+      steps.close();
       dispose(optimizer.moments);
     },
+  };
+}
+
+/** Takes the loss of one blank image, so that one which is not for the detector throws before any work. */
+function tryLoss(
+  detector: Detector,
+  { loss, shape }: { readonly loss: Loss; readonly shape: readonly number[] },
+): void {
+  tf.tidy(() => {
+    loss(detector.forward(tf.zeros([1, ...shape]), { training: false }), [0]);
+  });
+}
+
+/** How steps are taken, and what waits for one. */
+type Steps = Pick<Trainer, "step" | "finishStep" | "state" | "restore" | "close">;
+
+/** The engine's own steps, one a batch. */
+function plainSteps(engine: Engine): Steps {
+  return {
+    step: engine.step,
+    finishStep: () => {},
+    state: () => new Map(),
+    restore: () => {},
+    close: () => {},
+  };
+}
+
+/** Steps from an engine's gradients, which may be of several batches, and held to a length. */
+function gradientSteps(
+  engine: Engine,
+  options: {
+    readonly detector: Detector;
+    readonly optimizer: Optimizer;
+    readonly accumulate: number;
+    readonly clip?: number;
+  },
+): Steps {
+  const { detector, optimizer, accumulate, clip } = options;
+  const waiting = emptyAccumulation();
+  const take = (means: Map<string, tf.Tensor>, learningRate: number | undefined) => {
+    const gradients = clip === undefined ? means : clipped(means, clip);
+    applyOptimizer(detector.weights, optimizer, { gradients, learningRate });
+    dispose(gradients);
+    engine.load();
+  };
+  return {
+    step: async (batch) => {
+      const { loss, gradients } = await engine.differentiate(batch);
+      if (accumulate === 1) {
+        take(gradients, batch.learningRate);
+        return loss;
+      }
+      addGradients(waiting, gradients, { images: batch.labels.length });
+      if (waiting.batches >= accumulate) take(takeMean(waiting), batch.learningRate);
+      return loss;
+    },
+    finishStep: ({ learningRate } = {}) => {
+      if (waiting.batches > 0) take(takeMean(waiting), learningRate);
+    },
+    state: () => accumulationState(waiting),
+    restore: (state) => restoreAccumulation(waiting, state),
+    close: () => dispose(waiting.sums),
   };
 }
 

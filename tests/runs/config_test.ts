@@ -47,6 +47,13 @@ Deno.test("resolveConfig() lets later sources win, and any of them win over the 
   assertEquals([config.epochs, config.activation, config.attendAcross], [3, "quickgelu", "batch"]);
 });
 
+Deno.test("resolveConfig() takes the weight decay of the optimizer, unless one is given", () => {
+  const decay = (input: Record<string, unknown>) => resolveConfig(input).weightDecay;
+  assertEquals([decay({}), decay({ optimizer: "adam" })], [0.01, 0]);
+  assertEquals(decay({ optimizer: "adam", weightDecay: 0.01 }), 0.01);
+  assertThrows(() => resolveConfig({ optimizer: "sgd" }), InputError, 'found "sgd"');
+});
+
 Deno.test("resolveConfig() lists every bad key at once, with what it found and the nearest known name", () => {
   const error = assertThrows(() => resolveConfig({ epohcs: 3, batchSize: 0, seed: "x" }), InputError);
   assertEquals(
@@ -69,6 +76,19 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
     [{ valShare: 0 }, "found --val-share 0; leave --val-share out, or --select last"],
     [{ ...own, clip: "demo", randomClip: true }, "with --clip demo"],
     [{ ...own, clipWeights: "w", randomClip: true }, "found both"],
+    [
+      { loss: "focal", labelSmoothing: 0.1 },
+      "expected --label-smoothing with a loss that takes it (cross-entropy, binary-cross-entropy, uniformity-alignment) but found --loss focal",
+    ],
+    [
+      { leastRate: 1e-6 },
+      "expected --least-rate with --schedule cosine or --warmup but found --schedule constant",
+    ],
+    [
+      { schedule: "cosine", leastRate: 0.1 },
+      "expected --least-rate of at most the learning rate, 0.0001, but found 0.1",
+    ],
+    [{ patience: 2, select: "last" }, "expected --select best with --patience but found --select last"],
     [{ ...own, test: ["x"] }, 'expected NAME=FOLDER[,options] or NAME=REAL_FOLDER,FAKE_FOLDER but found "x"'],
     [{ ...own, test: ["x=a,b", "x=c,d"] }, '"x" twice'],
   ];

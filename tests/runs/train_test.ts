@@ -1,4 +1,11 @@
-import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { parse } from "csv-parse/sync";
 import { join } from "node:path";
@@ -10,6 +17,7 @@ import { trainRun } from "../../lib/runs/train.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../../lib/runs/config/config.ts";
 import { detectorNames, detectorTitle } from "../../lib/model/detectors/mod.ts";
 import { InputError } from "../../lib/base/errors.ts";
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from "../../lib/runs/folder/folder.ts";
 import { loadStateDict } from "../../lib/weights/load.ts";
 import { picture, writeFiles, writePictures } from "../folders.ts";
 
@@ -172,6 +180,108 @@ Deno.test("trainRun() keeps the best epoch by validation AUC, or the last", asyn
   assertEquals(best.epoch, 1 + aucs.indexOf(Math.max(...aucs)));
   const last = records(await runAll(configure("last", { select: "last" })));
   assertEquals(last.map((record) => record.best), [false, false, true]);
+});
+
+/** Every way of training that a plain run leaves out. */
+const everyOption: RunInput = {
+  ...{ optimizer: "adam", weightDecay: 0.01, accumulate: 3, clipGradients: 0.5, labelSmoothing: 0.1 },
+  ...{ schedule: "cosine", warmup: 2, leastRate: 1e-5, learningRate: 1e-3, selectBy: "loss" },
+};
+
+Deno.test("trainRun() with every option goes on in the middle of an accumulation, and after an epoch's last batch, with the same numbers", async () => {
+  const straight = await runAll(configure("options", everyOption));
+  const config = configure("options-stopped", everyOption);
+  const steps = losses(straight).length / config.epochs; // 7 batches: the last step of an epoch is of one
+  assertEquals(steps % 3, 1);
+  const parts = [
+    await runAll(config, { stopAfter: 2 }),
+    await runAll(config, { stopAfter: steps - 2, resume: true }),
+    await runAll(config, { resume: true }),
+  ];
+  assertEquals(parts.flatMap(losses), losses(straight));
+  assertEquals(parts.flatMap(records), records(straight));
+  assertEquals(await weights("options-stopped"), await weights("options"));
+  // Three optimizer steps an epoch, of nine: two of warm-up, then the cosine from its beginning.
+  const found = records(straight);
+  assertEquals(found.map(({ step }) => step), [3, 6, 9]);
+  const rate = (step: number) => 1e-5 + (1e-3 - 1e-5) * (1 + Math.cos(Math.PI * (step - 2) / 7)) / 2;
+  assertEquals(found.map(({ learningRate }) => learningRate), [2, 5, 8].map(rate));
+  const best = found.filter((record) => record.best).at(-1)!;
+  assertEquals(best.valLoss, Math.min(...found.map(({ valLoss }) => valLoss!)));
+});
+
+Deno.test("trainRun() stops when its patience is over, says so, and resumed it trains no more", async () => {
+  // Once the rate has fallen to a billionth, no epoch is better than the first.
+  const changes: RunInput = {
+    schedule: "step",
+    stepEvery: 1,
+    stepFactor: 1e-9,
+    patience: 2,
+    epochs: 6,
+    runs: 2,
+  };
+  const events = await runAll(configure("patient", changes));
+  assertEquals(records(events).map(({ run, epoch, stopped }) => [run, epoch, stopped]), [
+    ...[[0, 1, undefined], [0, 2, undefined], [0, 3, true]],
+    ...[[1, 1, undefined], [1, 2, undefined], [1, 3, true]],
+  ]);
+  const notes = events.flatMap((event) => event.type === "note" ? [event.message] : []);
+  const said =
+    "Stopped after epoch 3 of 6: none of the last 2 epochs had a greater validation AUC than epoch 1";
+  assertEquals(notes.filter((note) => note.startsWith(said)).length, 2);
+  const config = configure("patient-left", { ...changes, runs: 1 });
+  for await (const event of trainRun(config)) { // left before the seed is said to be finished
+    if (event.type === "epoch" && event.record.stopped) break;
+  }
+  assertEquals(losses(await runAll(config, { resume: true })), []);
+  assertEquals(await weights("patient-left"), await weights("patient"));
+});
+
+Deno.test("trainRun() that comes to a loss that is no number names the batch, and leaves the last checkpoint as it was", async () => {
+  const changes: RunInput = { detector: "notebook-head", batchSize: 8 };
+  const straight = await runAll(configure("finite", changes));
+  const config = configure("infinite", changes);
+  const before = losses(await runAll(config, { stopAfter: 2 }));
+  const folder = join(config.out, "infinite");
+  const good = (await readCheckpoint(folder)) as Required<Checkpoint>;
+  const bias = good.weights.model.get("cls_head.bias")!;
+  const broken = new Map(good.weights.model).set("cls_head.bias", {
+    ...bias,
+    data: Float32Array.of(1e38, -1e38),
+  });
+  await writeCheckpoint(folder, { ...good, weights: { ...good.weights, model: broken } });
+  const file = await Deno.readFile(join(folder, "resume.safetensors"));
+  const { message } = await assertRejects(() => runAll(config, { resume: true }), Error);
+  assertMatch(
+    message,
+    /^Cannot go on training: expected a finite (loss|weights) but found .* in epoch 1, step 3, on .*\.png/,
+  );
+  assertStringIncludes(message, "and 4 more; try a lower --learning-rate");
+  assertEquals(await Deno.readFile(join(folder, "resume.safetensors")), file);
+  await writeCheckpoint(folder, good);
+  assertEquals([...before, ...losses(await runAll(config, { resume: true }))], losses(straight));
+});
+
+Deno.test("trainRun() refuses a loss that is not for the detector, and a warm-up that never ends, before the first step", async () => {
+  const cases: [RunInput, string][] = [
+    [
+      { loss: "binary-cross-entropy" },
+      "expected one logit an image, of fake, but found 2; take cross-entropy",
+    ],
+    [{ loss: "uniformity-alignment" }, "expected a detector that has an embedding but found one without"],
+    [{ warmup: 1000 }, "expected --warmup shorter than the 21 steps of this training but found 1000"],
+  ];
+  for (const [i, [changes, expected]] of cases.entries()) {
+    const events: RunEvent[] = [];
+    await assertRejects(
+      async () => {
+        for await (const event of trainRun(configure(`unfit-${i}`, changes))) events.push(event);
+      },
+      InputError,
+      expected,
+    );
+    assertEquals(losses(events), []);
+  }
 });
 
 Deno.test("trainRun() refuses a name that is taken, other images on resume, and another configuration on resume", async () => {

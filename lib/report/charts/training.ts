@@ -93,7 +93,7 @@ export function trainingChart(
   return {
     ...frame(
       "Training by epoch",
-      { demo, subtitle: aucs.length > 0 ? "Diamond: the epoch that is kept, by validation AUC" : "" },
+      { demo, subtitle: aucs.length > 0 ? "Diamond: the epoch that is kept" : "" },
       last
         ? `Epoch ${last.epoch} of run ${last.run + 1}: training loss ${last.loss.toFixed(4)} nats` +
           (last.valAuc === undefined ? "." : `, validation AUC ${last.valAuc.toFixed(4)}.`)

@@ -19,7 +19,8 @@ import { fitNames, fits } from "../../images/fits/mod.ts";
 import { encoderNames } from "../../model/encoders/mod.ts";
 import { videoLevelNames } from "../../metrics/levels.ts";
 import { thresholdNames } from "../../metrics/threshold.ts";
-import { lossNames } from "../../training/losses/mod.ts";
+import { optimizers } from "../../training/optimizers.ts";
+import { checkTraining, training } from "./training.ts";
 import type { RunConfig, RunInput } from "./run_config.ts";
 
 export type { RunConfig, RunInput } from "./run_config.ts";
@@ -131,27 +132,6 @@ const detector = {
     }`,
   ),
   ...detectorSettings,
-};
-
-/** How the detector learns. */
-const training = {
-  loss: z.enum(lossNames).default("cross-entropy").describe("what training makes small"),
-  epochs: z.int().min(1).max(1000).default(5).describe("passes over the training images"),
-  batchSize: z.int().min(1).max(1024).default(8).describe("images per training step"),
-  learningRate: z.number().positive().max(1).default(1e-4).describe("AdamW's learning rate"),
-  weightDecay: z.number().min(0).max(1).default(0.01).describe("AdamW's decoupled weight decay"),
-  balance: z.boolean().default(true).describe(
-    "draw real and fake, and each method within the fakes, equally often",
-  ),
-  augment: z.array(z.string().min(1)).default([]).describe(
-    "what training images are put through, one drawn for an image and epoch, named as for --perturb; nothing unless given",
-  ),
-  augmentShare: z.number().min(0).max(1).default(0.5).describe(
-    "how likely --augment is applied to an image of an epoch",
-  ),
-  select: z.enum(["best", "last"]).default("best").describe(
-    "keep the epoch with the best validation AUC, or the last",
-  ),
 };
 
 /** What the test images go through, and how their scores are measured. */
@@ -281,7 +261,9 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   const given = Object.assign({}, ...sources.map(withoutUndefined)) as RunInput;
   const preset = presets[given.preset ?? "corrected"] ?? {};
   const demo = isDemo(given) ? demoDefaults : {};
-  const result = runSchema.safeParse({ ...demo, ...preset, ...given }, { reportInput: true });
+  const input: RunInput = { ...demo, ...preset, ...given };
+  const { weightDecay } = optimizers[input.optimizer ?? "adamw"] ?? {};
+  const result = runSchema.safeParse({ weightDecay, ...input }, { reportInput: true });
   if (!result.success) {
     throw new InputError(`Cannot use the configuration: ${result.error.issues.map(inWords).join("; ")}`);
   }
@@ -352,6 +334,7 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   testSets({ ...config, set }); // refuses a malformed --test now, not after training
   perturbationsOf(config);
   augmentationOf(config);
+  checkTraining(config);
   return { ...config, set };
 }
 

@@ -84,24 +84,50 @@ export type RunConfig = {
   dropout: number;
   /** what a linear probe stands on: the class token after the last layer norm, or its projection (default: "clsToken") */
   tap: "clsToken" | "embedding";
-  /** what training makes small (default: "cross-entropy") */
-  loss: "cross-entropy" | "focal";
+  /** what training makes small; cross-entropy: the mean surprise at the labels, of two logits; binary-cross-entropy: the same of one logit; focal: cross-entropy that counts an image the less the surer its label already is; uniformity-alignment: cross-entropy, and embeddings that are close within a label and spread as a whole (default: "cross-entropy") */
+  loss: "cross-entropy" | "binary-cross-entropy" | "focal" | "uniformity-alignment";
+  /** how much the squared distance of images with one label counts in uniformity-alignment (default: 0.1) */
+  alignment: number;
+  /** how much the closeness of all images counts in uniformity-alignment (default: 0.5) */
+  uniformity: number;
+  /** the share of each label that goes to real and fake alike (default: 0) */
+  labelSmoothing: number;
   /** passes over the training images (default: 5) */
   epochs: number;
   /** images per training step (default: 8) */
   batchSize: number;
-  /** AdamW's learning rate (default: 0.0001) */
+  /** batches whose gradients make one step of the optimizer (default: 1) */
+  accumulate: number;
+  /** what takes the steps; adamw: with weight decay that is decoupled from the gradient; adam: with weight decay, if any, as a part of the gradient (default: "adamw") */
+  optimizer: "adamw" | "adam";
+  /** the optimizer's learning rate (default: 0.0001) */
   learningRate: number;
-  /** AdamW's decoupled weight decay (default: 0.01) */
+  /** the optimizer's weight decay; with Adam 0 unless given (default: 0.01) */
   weightDecay: number;
+  /** the greatest length of a step's gradient over all weights; no limit unless given */
+  clipGradients?: number;
+  /** how the learning rate changes; constant: the same at every step; cosine: falls to the least rate over all steps, as half a cosine; step: times --step-factor after every --step-every epochs (default: "constant") */
+  schedule: "constant" | "cosine" | "step";
+  /** steps of the optimizer over which the learning rate first rises from the least rate (default: 0) */
+  warmup: number;
+  /** where the cosine schedule ends and the warm-up begins (default: 0) */
+  leastRate: number;
+  /** epochs between two falls of the step schedule (default: 2) */
+  stepEvery: number;
+  /** what a fall of the step schedule leaves of the rate (default: 0.7) */
+  stepFactor: number;
   /** draw real and fake, and each method within the fakes, equally often (default: true) */
   balance: boolean;
   /** what training images are put through, one drawn for an image and epoch, named as for --perturb; nothing unless given (default: []) */
   augment: string[];
   /** how likely --augment is applied to an image of an epoch (default: 0.5) */
   augmentShare: number;
-  /** keep the epoch with the best validation AUC, or the last (default: "best") */
+  /** keep the epoch that is best on validation images, or the last (default: "best") */
   select: "best" | "last";
+  /** what makes an epoch better: a greater AUC or a lesser cross-entropy on validation images (default: "auc") */
+  selectBy: "auc" | "loss";
+  /** stop after so many epochs without a better one; none stops unless given */
+  patience?: number;
   /** how a video's score is made of its frames' at video level (default: "mean") */
   videoScore: "mean" | "median" | "max";
   /** the threshold beside 0.5, chosen on validation videos; eer: as many false alarms as misses; fpr-5: at most 5 % of the reals called fake (default: "eer") */
