@@ -5,7 +5,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { exists } from "../base/files.ts";
+import { exists, readJson } from "../base/files.ts";
 import { printable } from "../base/printable.ts";
 import type { RunConfig } from "../runs/config/config.ts";
 import { flagName } from "../runs/config/names.ts";
@@ -73,8 +73,12 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
 
 /** The configuration of the run that a file of weights lies in; nothing beside one from elsewhere, whose flags and defaults say how it is run. */
 async function configBeside(folder: string): Promise<Partial<RunConfig>> {
-  if (!(await exists(join(folder, "config.json")))) return {};
+  const file = join(folder, "config.json");
+  if (!(await exists(file))) return {};
   try {
+    const value = await readJson(file);
+    // Hugging Face's tools call a model's settings so too.
+    if (value !== null && typeof value === "object" && "model_type" in value) return {};
     return await readRunConfig(folder);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
