@@ -1,0 +1,135 @@
+/**
+ * Blocks of a tower where gradients are wanted: of what enters a block, and of the `tf.Variable`s among its parameters.
+ *
+ * Frozen parameters are plain tensors and get no gradient. Between forward and backward a block keeps its input alone, and is
+ * computed again when the gradient comes, so that memory is one tensor a block and the activations of one block.
+ * Shapes: B batch, N tokens, D width.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { layerSeed } from "./layers.ts";
+import { type Clip, guidanceOf, runBlock } from "./encoders/clip.ts";
+import type { Precision } from "./encoders/encoder.ts";
+
+/** A tower's blocks, each an op with a gradient; `close()` frees what they hold beside the tower. */
+export type Blocks = {
+  /** What matrix products are computed in. */
+  readonly precision: Precision;
+  /** Block i on x, [B, N, D] → [B, N, D]; its gradient reaches x and the block's variables. The caller owns the result. */
+  run(x: tf.Tensor3D, i: number, pass?: BlockPass): tf.Tensor3D;
+  close(): void;
+};
+
+/** How a block is run. */
+export type BlockPass = {
+  /** Turns dropout on, which is off unless given. */
+  readonly training?: boolean;
+  /** Of a step's dropout masks, of which every block draws its own; 0 unless given. */
+  readonly seed?: number;
+  /** Says that nothing before this block is trained: no gradient of x is computed. */
+  readonly entering?: boolean;
+};
+
+/** What a tower's blocks are opened with. */
+export type BlocksOptions = {
+  /** The rate of dropout in guidance modules while training, in [0, 1); 0 unless given. */
+  readonly dropoutRate?: number;
+};
+
+/**
+ * A tower's blocks op by op in float32, on any backend.
+ *
+ * @param clip borrowed; trained parameters are `tf.Variable`s in it, and may change between steps
+ * @param options.recompute false keeps all activations until the gradient comes; true unless given
+ * @throws {Error} when the tower attends across the batch
+ */
+export function openBlocks(
+  clip: Clip,
+  options: BlocksOptions & { readonly recompute?: boolean } = {},
+): Blocks {
+  checkTrainable(clip);
+  const { recompute = true, dropoutRate = 0 } = options;
+  return {
+    precision: "float32",
+    run: (x, i, pass = {}) => {
+      const dropout = pass.training ? { rate: dropoutRate, seed: blockSeed(pass, i) } : undefined;
+      const forward = (x: tf.Tensor3D) => runBlock(clip, x, { block: i, dropout });
+      if (!recompute) return forward(x);
+      return recomputed(x, {
+        variables: blockVariables(clip, i),
+        entering: pass.entering,
+        forward,
+        backward: (x, dy, inputs) => withinGradient(() => tf.grads(() => forward(x))(inputs, dy)),
+      });
+    },
+    close: () => {},
+  };
+}
+
+/** Takes gradients while tfjs takes others: it has one tape, which the inner ones would throw away at their end. */
+function withinGradient<T>(body: () => T): T {
+  const { state } = tf.engine();
+  const tape = state.activeTape;
+  try {
+    return body();
+  } finally {
+    state.activeTape = tape;
+  }
+}
+
+/** The seed of a block's dropout masks, from the step's. */
+export function blockSeed({ seed = 0 }: BlockPass, i: number): number {
+  return layerSeed(seed, i);
+}
+
+/** @throws {Error} when the tower attends across the batch, so that its blocks are no function of an image. */
+export function checkTrainable({ config }: Clip): void {
+  if (config.attendAcross === "tokens") return;
+  throw new Error(
+    "Cannot train a tower: expected attention across the tokens of an image but found attention across the batch",
+  );
+}
+
+/** The variables among a block's parameters, its guidance's too, in the order of the parameters. */
+export function blockVariables({ params }: Clip, i: number): tf.Variable[] {
+  const variables = new Set<tf.Variable>();
+  const visit = (x: unknown): void => {
+    if (x instanceof tf.Variable) variables.add(x);
+    else if (!(x instanceof tf.Tensor)) Object.values(x as Record<string, unknown>).forEach(visit);
+  };
+  visit([params.blocks[i], guidanceOf(params, i) ?? {}]);
+  return [...variables];
+}
+
+/**
+ * A block that keeps x alone for its gradient.
+ *
+ * @param options.variables all that it depends on beside x and has a gradient
+ * @param options.entering x has no gradient
+ * @param options.backward gradients of `inputs`: x, unless it is `entering`, then the variables
+ */
+export function recomputed(
+  x: tf.Tensor3D,
+  { variables, entering = false, forward, backward }: {
+    readonly variables: tf.Variable[];
+    readonly entering?: boolean;
+    readonly forward: (x: tf.Tensor3D) => tf.Tensor3D;
+    readonly backward: (x: tf.Tensor3D, dy: tf.Tensor3D, inputs: tf.Tensor[]) => tf.Tensor[];
+  },
+): tf.Tensor3D {
+  const inputs = entering ? variables : [x, ...variables];
+  if (inputs.length === 0) return forward(x);
+  const block = tf.customGrad((...given) => {
+    const save = given[inputs.length] as tf.GradSaveFunc;
+    save([x]);
+    return {
+      value: forward(x),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [x] = saved as [tf.Tensor3D];
+        return backward(x, dy as tf.Tensor3D, entering ? variables : [x, ...variables]);
+      },
+    };
+  });
+  return block(...inputs) as tf.Tensor3D;
+}
