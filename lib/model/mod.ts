@@ -38,7 +38,17 @@ export {
   type Pointing,
   pointingGame,
 } from "./detectors/attribution.ts";
-export type { Detector, DetectorKind, Fitted, Output, Scorer, Stepped, Tuned } from "./detectors/detector.ts";
+export type {
+  Detector,
+  DetectorKind,
+  Fitted,
+  Output,
+  Scorer,
+  Stepped,
+  TrainedTower,
+  Tuned,
+} from "./detectors/detector.ts";
+export { bindLnTuned } from "./detectors/ln_tuned.ts";
 export { knnScores } from "./detectors/knn.ts";
 export { type FeatureRows, fitLogistic, type LogisticFit } from "./detectors/logistic.ts";
 export {

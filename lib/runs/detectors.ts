@@ -152,7 +152,7 @@ export function createDetector(config: RunConfig, encoder: Encoder, seed: number
  *
  * @throws {Error} for a kind that is fitted
  */
-export function steppedKind(
+function steppedKind(
   { detector }: RunConfig,
 ): DetectorKind<DetectorSettings> & Stepped<DetectorSettings> {
   const kind = detectorKind(detector);

@@ -6,6 +6,7 @@
  * @module
  */
 import { join } from "node:path";
+import { stateOf } from "../backend/tensors.ts";
 import { drawPart } from "../images/fits/fit.ts";
 import { fits } from "../images/fits/mod.ts";
 import { drawAugmentation } from "../images/perturbations/augment.ts";
@@ -13,12 +14,12 @@ import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts
 import { augmentationOf } from "./config/perturbations.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { epochOrder } from "../data/order.ts";
-import type { Detector } from "../model/detectors/detector.ts";
+import { type Detector, restoreWeights } from "../model/detectors/detector.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./folder/card.ts";
 import type { Trunk } from "../model/features/trunk.ts";
-import { createDetector, steppedKind, trunkOf } from "./detectors.ts";
+import { createDetector, trunkOf } from "./detectors.ts";
 import { otherLoss, scoreSamples } from "./evaluate.ts";
 import { scoredImage } from "./scored_test.ts";
 import { reporting, type RunEvent } from "./events.ts";
@@ -148,11 +149,10 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   while (!state.done) {
     const seed = config.seed + state.run;
     const trunk = trunkOf(config, encoder);
-    const detector = weights
-      ? steppedKind(config).bind(weights.model, config)
-      : createDetector(config, encoder, seed);
+    const detector = createDetector(config, encoder, seed);
     let trainer: Trainer | undefined;
     try {
+      if (weights) restoreWeights(detector, weights.model);
       trainer = await openTrainer(detector, {
         loss: lossKind(config.loss).create(config),
         optimizer: {
@@ -254,7 +254,7 @@ async function* trainEpochs(
   let latest: readonly Sample[] = [];
   const synced = () => {
     trainer.sync();
-    const dict = detector.state();
+    const dict = stateOf(detector.weights);
     const place = { epoch: state.epoch, step: state.step, samples: latest };
     checkWeights(dict, { keys: detector.weights.keys(), place });
     return dict;
@@ -300,7 +300,8 @@ async function* trainEpochs(
       began = performance.now();
     }
     trainer.finishStep({ learningRate: rate(trainer.steps, epoch) });
-    const dict = synced();
+    synced();
+    const dict = detector.state();
     let validated: Validated = {};
     try {
       if (val.length > 0) validated = yield* reporting((report) => validate(training, { report, signal }));

@@ -7,8 +7,9 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { z } from "zod";
-import type { StateDict } from "../../weights/state.ts";
-import type { Encoder } from "../encoders/encoder.ts";
+import { checkState, type StateDict } from "../../weights/state.ts";
+import type { Blocks, BlocksOptions } from "../blocks.ts";
+import type { Encoder, TowerSettings } from "../encoders/encoder.ts";
 import type { Clip } from "../encoders/clip.ts";
 import type { Tap, Trunk } from "../features/trunk.ts";
 
@@ -50,12 +51,37 @@ export async function fakeProbability(output: () => Output): Promise<Float64Arra
 export type Detector = Scorer & {
   /** What is trained, by state-dict key. */
   readonly weights: ReadonlyMap<string, tf.Variable>;
+  /** The tower that its steps go through, for engines that run its blocks in their own way. */
+  readonly tower?: TrainedTower;
   /**
    * Features [B, ...shape] → logits; the caller disposes them.
    *
    * @param pass.training turns dropout on, whose masks are a function of `seed`, 0 unless given
    */
   forward(features: tf.Tensor, pass: { readonly training: boolean; readonly seed?: number }): Output;
+};
+
+/**
+ * Gives a detector the weights that its training had come to.
+ *
+ * @param dict of what is trained, by state-dict key
+ * @throws {InputError} naming every missing, unexpected and misshaped key
+ */
+export function restoreWeights({ kind, weights }: Detector, dict: StateDict): void {
+  const shapes = new Map([...weights].map(([key, { shape }]) => [key, shape]));
+  checkState(dict, shapes, { what: `the weights of a ${kind.replaceAll("-", " ")} in training` });
+  for (const [key, variable] of weights) {
+    const value = tf.tensor(dict.get(key)!.data as Float32Array, variable.shape, "float32");
+    variable.assign(value);
+    value.dispose();
+  }
+}
+
+/** A tower within a detector, its trained parameters `tf.Variable`s. */
+export type TrainedTower = Required<BlocksOptions> & {
+  readonly clip: Clip;
+  /** Runs blocks by these from now on, which stay the caller's; without, op by op again. */
+  use(blocks?: Blocks): void;
 };
 
 /** Whether gradients reach a scorer's features, so that they can be asked what drove a score. */
@@ -87,11 +113,14 @@ export type Stepped<S> = {
    *
    * @throws {InputError} naming every missing, unexpected and misshaped key
    */
-  bind(dict: StateDict, settings: S): Detector;
+  bind(dict: StateDict, settings: S & Activation): Detector;
   /** For a kind whose training changes the tower, and whose weights hold it. */
   readonly tuned?: Tuned<S>;
   fit?: undefined;
 };
+
+/** What no file of a tower's weights says. */
+type Activation = Pick<TowerSettings, "activation">;
 
 /** How a tower that training changed is tested: as an encoder of its own, whose features are kept, and what stands on it. */
 export type Tuned<S> = {
@@ -100,7 +129,7 @@ export type Tuned<S> = {
    *
    * @throws {InputError} naming every missing, unexpected and misshaped key
    */
-  tower(dict: StateDict, settings: S): Clip;
+  tower(dict: StateDict, settings: S & Activation): Clip;
   /** Where on it the rest stands. */
   tap(settings: S): Tap;
   /** The rest. */

@@ -6,12 +6,14 @@
 import { z } from "zod";
 import type { DetectorKind } from "./detector.ts";
 import { linearProbe } from "./linear_probe.ts";
+import { lnTuned } from "./ln_tuned.ts";
 import { notebookHead } from "./notebook_head.ts";
 
 /** The kinds of detector by name. */
 export const detectors = {
   "notebook-head": notebookHead,
   "linear-probe": linearProbe,
+  "ln-tuned": lnTuned,
 } as const;
 
 /** The name of a kind of detector. */
@@ -31,7 +33,7 @@ export const detectorSettings = Object.assign(
 ) as Both<Shapes>;
 
 /** The values of the settings of all kinds. */
-export type DetectorSettings = { readonly [key in keyof Both<Shapes>]: z.output<Both<Shapes>[key]> };
+export type DetectorSettings = z.output<z.ZodObject<Both<Shapes>>>;
 
 /** A kind of detector, which takes of all settings its own. */
 export function detectorKind(name: DetectorName): DetectorKind<DetectorSettings> {

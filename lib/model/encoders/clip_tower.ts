@@ -38,6 +38,7 @@ export function clipTower(
     input: { size: imageSize, mean: clipMean, std: clipStd },
     sizes: { width, layers, heads, patchSize, tokens: tokenCount(clip.config), prefix: 1, embedDim },
     settings: { activation, attendAcross },
+    clip,
     digest: weightsDigest(clip),
     digestIn: (precision) => encoderDigest(clip, precision),
     pixels: (images) => toPixels(images, imageSize),

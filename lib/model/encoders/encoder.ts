@@ -11,6 +11,7 @@ import type { TaskOptions } from "../../base/task.ts";
 import type { Fit } from "../../images/fits/mod.ts";
 import type { StateDict } from "../../weights/state.ts";
 import type { Tap, Trunk } from "../features/trunk.ts";
+import type { Clip } from "./clip.ts";
 
 /** What matrix products are computed in. */
 export type Precision = "bfloat16" | "float32";
@@ -70,6 +71,8 @@ export type Tower = {
     readonly embedDim: number;
   };
   readonly settings: TowerSettings;
+  /** Its parameters, where it is a CLIP: for detectors whose training changes some of them. The tower keeps them. */
+  readonly clip?: Clip;
   /** SHA-256 of its weights and their layout, however it is run. */
   readonly digest: string;
   /** The same for what it computes: its settings, the precision and the code's version too. */

@@ -72,8 +72,8 @@ export type RunConfig = {
   cacheFolder?: string;
   /** most gigabytes that kept tokens may take (default: 50) */
   cacheLimit: number;
-  /** what is trained on the frozen encoder's features; notebook-head: the notebook's head: WSGM, FAFormer and a classifier on all tokens; linear-probe: a linear function of the class token: what any gain is measured against (default: "notebook-head") */
-  detector: "notebook-head" | "linear-probe";
+  /** what is trained on the frozen encoder's features; notebook-head: the notebook's head: WSGM, FAFormer and a classifier on all tokens; linear-probe: a linear function of the class token: what any gain is measured against; ln-tuned: CLIP with its layer norms tuned, and a linear function of its class token (default: "notebook-head") */
+  detector: "notebook-head" | "linear-probe" | "ln-tuned";
   /** attention heads of a FAFormer layer (default: 8) */
   heads: number;
   /** FAFormer layers (default: 2) */
@@ -84,6 +84,12 @@ export type RunConfig = {
   dropout: number;
   /** what a linear probe stands on: the class token after the last layer norm, or its projection (default: "clsToken") */
   tap: "clsToken" | "embedding";
+  /** how many of the tower's last blocks are tuned, with what enters them from the cache; all unless given, and the first layer norm too */
+  blocks?: number;
+  /** classify the class token at length 1 (default: false) */
+  normalise: boolean;
+  /** attention heads of a tower in a file of tuned weights that does not say it; width / 64 unless given */
+  towerHeads?: number;
   /** what training makes small; cross-entropy: the mean surprise at the labels, of two logits; binary-cross-entropy: the same of one logit; focal: cross-entropy that counts an image the less the surer its label already is; uniformity-alignment: cross-entropy, and embeddings that are close within a label and spread as a whole (default: "cross-entropy") */
   loss: "cross-entropy" | "binary-cross-entropy" | "focal" | "uniformity-alignment";
   /** how much the squared distance of images with one label counts in uniformity-alignment (default: 0.1) */
