@@ -301,7 +301,6 @@ async function* trainEpochs(
     }
     trainer.finishStep({ learningRate: rate(trainer.steps, epoch) });
     synced();
-    const dict = detector.state();
     let validated: Validated = {};
     try {
       if (val.length > 0) validated = yield* reporting((report) => validate(training, { report, signal }));
@@ -324,7 +323,7 @@ async function* trainEpochs(
         epoch,
         seed,
       });
-      await writeWeights(folder, { dict, card, seedIndex, pth: config.pth });
+      await writeWeights(folder, { dict: detector.state(), card, seedIndex, pth: config.pth });
     }
     const record: EpochRecord = {
       run: seedIndex,
