@@ -1,8 +1,8 @@
 /**
  * LN-tuned CLIP: the tower's layer norms and a linear classifier on its class token, trained through frozen matrices.
  *
- * Kim et al. 2025 ("Rethinking vision-language model in face forgery detection", arXiv 2503.19683) and GenD (arXiv 2508.06248) train
- * this. The class token is that after the last layer norm, not projected. Shapes: B batch, S image size, N tokens, D width.
+ * Yermakov et al. 2025 ("Unlocking the hidden potential of CLIP in generalizable deepfake detection", arXiv 2503.19683), and with
+ * alignment and uniformity GenD (arXiv 2508.06248). The class token is that after the last layer norm, not projected. Shapes: B batch, S image size, N tokens, D width.
  *
  * @module
  */
