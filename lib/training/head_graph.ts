@@ -12,6 +12,7 @@ import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/notebo
 import { type DropoutPlace, dropoutPlaces } from "../model/layers.ts";
 import { createGraph, type Graph, type Ref } from "../backend/graph.ts";
 import { type GraphOps, graphOps, type Variable } from "../backend/graph_ops.ts";
+import { type Draw, type GraphLayer, sumRows, writeMask } from "../model/graph_layers.ts";
 
 /** The graph's inputs, by name. */
 export const stepInputs = {
@@ -74,9 +75,6 @@ type Step = {
   readonly gradients: Map<string, Ref>;
 };
 
-/** The output of a layer, and its gradient's way back: that of the output to that of the input. */
-type Layer = { readonly y: Ref; readonly back: (dy: Ref) => Ref };
-
 /** Writes the training step of a head on `tokens` tokens an image. */
 export function headGraph(
   config: ForgeLensConfig,
@@ -107,7 +105,7 @@ export function headGraph(
   const perImage = scalarInput(graph, stepInputs.perImage);
 
   const x = o.reshape(tokens, [-1, D]); // [R, D]
-  const layers: Layer[] = [writeGuidance(step, x)];
+  const layers: GraphLayer[] = [writeGuidance(step, x)];
   for (let i = 0; i < config.depth; i++) {
     layers.push(writeLayer(step, { i, x: layers[i].y, seeds, leastKept }));
   }
@@ -176,14 +174,6 @@ function writeAdamW(
   });
 }
 
-/** The sum over rows, [R, D] → [D], added up in float32: in bfloat16 by a matrix product, which does. */
-function sumRows(graph: Graph, x: Ref): Ref {
-  if (x.dtype === DTYPE.float32) return graph.op("BiasAddGrad", [x], { attrs: { T: { type: x.dtype } } });
-  const o = graphOps(graph);
-  const ones = o.unary("OnesLike", o.slice(x, [0, 0], [-1, 1])); // [R, 1]
-  return o.reshape(o.matMul(ones, x, { transposeA: true }), [-1]);
-}
-
 /**
  * `outputScale` · (`inputScale`·x·weightᵀ + bias), [R, in] → [R, out], in the dtype of matrix products, and so is the gradient
  * for x that comes back, the scales in it. They are put into the weights in float32, which are fewer than inputs and outputs;
@@ -194,7 +184,7 @@ function writeLinear(
   name: string,
   x: Ref,
   options: { readonly suffix?: string; readonly inputScale?: number; readonly outputScale?: Ref } = {},
-): Layer {
+): GraphLayer {
   const { float32 } = DTYPE;
   const { suffix = ".", inputScale = 1, outputScale } = options;
   const byInput = (y: Ref) => inputScale === 1 ? y : o.mul(y, inputScale);
@@ -216,7 +206,7 @@ function writeLinear(
 }
 
 /** Layer normalisation of float32 rows [R, D]. */
-function writeNorm({ graph, o, weights, gradients }: Step, name: string, x: Ref): Layer {
+function writeNorm({ graph, o, weights, gradients }: Step, name: string, x: Ref): GraphLayer {
   const weight = weights.get(`${name}.weight`)!;
   const centred = o.sub(x, o.mean(x, -1));
   const variance = o.mean(o.unary("Square", centred), -1); // [R, 1]
@@ -234,7 +224,7 @@ function writeNorm({ graph, o, weights, gradients }: Step, name: string, x: Ref)
 }
 
 /** The exact GELU in float32. */
-function writeGelu({ o }: Step, x: Ref): Layer {
+function writeGelu({ o }: Step, x: Ref): GraphLayer {
   const share = o.mul(o.add(o.unary("Erf", o.mul(x, Math.SQRT1_2)), 1), 0.5); // Φ(x)
   const back = (dy: Ref) => {
     const density = o.mul(o.unary("Exp", o.mul(o.unary("Square", x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
@@ -243,59 +233,20 @@ function writeGelu({ o }: Step, x: Ref): Layer {
   return { y: o.mul(x, share), back };
 }
 
-/** What a dropout's mask is a function of: the seed of TensorFlow's stateless generator [2], and the least byte that is kept. */
-type Draw = { readonly seed: Ref; readonly least: Ref };
-
-/**
- * The mask of `dropout()` for something of x's shape: 1 where it is kept, 0 where not, in `dtype`. What is kept is scaled
- * by `keepScale()` elsewhere.
- */
-function writeMask(
-  { graph, o }: Step,
-  x: Ref,
-  { seed, least, dtype }: Draw & { readonly dtype: number },
-): Ref {
-  const { uint8, int32, bool } = DTYPE;
-  const type = (dtype: number) => ({ type: dtype });
-  const shape = graph.op("Shape", [x], {
-    attrs: { T: type(x.dtype), out_type: type(int32) },
-    dtype: int32,
-  });
-  const count = graph.op("Prod", [shape, o.ints([0])], {
-    attrs: { T: type(int32), Tidx: type(int32), keep_dims: true },
-  }); // [1]
-  const quarter = o.binary("FloorDiv", o.add(count, 3), 4);
-  // As `seededBytes()`: each drawn number of 32 bits makes four bytes.
-  const drawn = graph.op("StatelessRandomUniformFullInt", [quarter, seed], {
-    attrs: { dtype: type(int32), T: type(int32), Tseed: type(int32) },
-    dtype: int32,
-  });
-  const bytes = graph.op("Bitcast", [drawn], { attrs: { T: type(int32), type: type(uint8) }, dtype: uint8 });
-  const flat = graph.op("Slice", [o.reshape(bytes, [-1]), o.ints([0]), count], {
-    attrs: { T: type(uint8), Index: type(int32) },
-  });
-  const numbers = graph.op("Reshape", [flat, shape], { attrs: { T: type(uint8), Tshape: type(int32) } });
-  const kept = graph.op("GreaterEqual", [numbers, o.cast(least, uint8)], {
-    attrs: { T: type(uint8) },
-    dtype: bool,
-  });
-  return o.cast(kept, dtype);
-}
-
 function keepScale({ dropout }: ForgeLensConfig): number {
   return 1 / (1 - dropout);
 }
 
 /** Dropout in float32 with the masks of `dropout()`; without a rate, nothing. */
-function writeDropout(step: Step, x: Ref, draw: Draw): Layer {
+function writeDropout(step: Step, x: Ref, draw: Draw): GraphLayer {
   const { o, config } = step;
   if (config.dropout === 0) return { y: x, back: (dy) => dy };
-  const mask = o.mul(writeMask(step, x, { ...draw, dtype: DTYPE.float32 }), keepScale(config));
+  const mask = o.mul(writeMask(step.graph, x, { ...draw, dtype: DTYPE.float32 }), keepScale(config));
   return { y: o.mul(x, mask), back: (dy) => o.mul(dy, mask) };
 }
 
 /** WSGM: norm(x + linear(gelu(linear(x)))) on rows [R, D]; what comes back is of no use, the tokens being frozen. */
-function writeGuidance(step: Step, x: Ref): Layer {
+function writeGuidance(step: Step, x: Ref): GraphLayer {
   const { o } = step;
   const { float32 } = DTYPE;
   const first = writeLinear(step, "wsgm.guidance.0", x);
@@ -309,7 +260,7 @@ function writeGuidance(step: Step, x: Ref): Layer {
 function writeLayer(
   step: Step,
   { i, x, seeds, leastKept }: { i: number; x: Ref; seeds: Ref; leastKept: Ref },
-): Layer {
+): GraphLayer {
   const { o, graph } = step;
   const { float32 } = DTYPE;
   const name = `faformer.layers.${i}`;
@@ -328,7 +279,7 @@ function writeLayer(
   const positive = o.unary("Relu", linear1.y);
   const hidden = step.config.dropout === 0
     ? positive
-    : o.mul(positive, writeMask(step, positive, { ...draw("dropout"), dtype: step.matrixType }));
+    : o.mul(positive, writeMask(step.graph, positive, { ...draw("dropout"), dtype: step.matrixType }));
   const linear2 = writeLinear(step, `${name}.linear2`, hidden, { inputScale: keepScale(step.config) }); // [R, D]
   const fed = writeDropout(step, o.cast(linear2.y, float32), draw("dropout2"));
   const norm2 = writeNorm(step, `${name}.norm2`, o.add(norm1.y, fed.y));
@@ -345,7 +296,7 @@ function writeLayer(
 }
 
 /** Self-attention across the tokens of an image, on rows [R, D]. */
-function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; draw: Draw }): Layer {
+function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; draw: Draw }): GraphLayer {
   const { o, matrixType, N, config: { dim: D, heads: H } } = step;
   const { float32 } = DTYPE;
   const K = D / H;
@@ -360,7 +311,7 @@ function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; d
   const weights = o.unary("Softmax", o.batchMatMul(q, k, { transposeB: true })); // [B, H, N, N]
   const mask = step.config.dropout === 0
     ? undefined
-    : writeMask(step, weights, { ...draw, dtype: matrixType });
+    : writeMask(step.graph, weights, { ...draw, dtype: matrixType });
   const masked = (y: Ref) => mask ? o.mul(y, mask) : y;
   const maskedWeights = masked(weights);
   const mixed = o.batchMatMul(maskedWeights, v); // [B, H, N, K]
@@ -383,7 +334,7 @@ function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; d
 }
 
 /** Class token + mean of the patch tokens: rows [R, D] → [B, D]. */
-function writePool({ graph, o, N, config: { dim: D } }: Step, x: Ref): Layer {
+function writePool({ graph, o, N, config: { dim: D } }: Step, x: Ref): GraphLayer {
   const share = Float32Array.from({ length: N }, (_, n) => n === 0 ? 1 : 1 / (N - 1));
   const shares = graph.constant(share, { shape: [1, N, 1] });
   const y = o.sum(o.mul(o.reshape(x, [-1, N, D]), shares), 1, false); // [B, D]
