@@ -67,10 +67,14 @@ export function openBlocks(
   };
 }
 
-/** Takes gradients while tfjs takes others: it has one tape, which the inner ones would throw away at their end. */
-function withinGradient<T>(body: () => T): T {
+/**
+ * Computes a gradient while tfjs takes others: it has one tape, which inner gradients would throw away at their end, and
+ * without which nothing is recorded.
+ */
+export function withinGradient<T>(body: () => T): T {
   const { state } = tf.engine();
   const tape = state.activeTape;
+  state.activeTape = null as unknown as typeof tape;
   try {
     return body();
   } finally {
@@ -91,15 +95,23 @@ export function checkTrainable({ config }: Clip): void {
   );
 }
 
-/** The variables among a block's parameters, its guidance's too, in the order of the parameters. */
-export function blockVariables({ params }: Clip, i: number): tf.Variable[] {
-  const variables = new Set<tf.Variable>();
-  const visit = (x: unknown): void => {
-    if (x instanceof tf.Variable) variables.add(x);
-    else if (!(x instanceof tf.Tensor)) Object.values(x as Record<string, unknown>).forEach(visit);
+/** A block's parameters by where they stand in it, its guidance's under `guidance`: `attn.inProj.weight`. */
+export function blockParameters({ params }: Clip, i: number): Map<string, tf.Tensor> {
+  const found = new Map<string, tf.Tensor>();
+  const visit = (x: object, path: readonly string[]): void => {
+    for (const [key, value] of Object.entries(x)) {
+      if (value instanceof tf.Tensor) found.set([...path, key].join("."), value);
+      else visit(value, [...path, key]);
+    }
   };
-  visit([params.blocks[i], guidanceOf(params, i) ?? {}]);
-  return [...variables];
+  visit(params.blocks[i], []);
+  visit(guidanceOf(params, i) ?? {}, ["guidance"]);
+  return found;
+}
+
+/** The variables among a block's parameters, in their order. */
+export function blockVariables(clip: Clip, i: number): tf.Variable[] {
+  return [...blockParameters(clip, i).values()].filter((x) => x instanceof tf.Variable);
 }
 
 /**

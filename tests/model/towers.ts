@@ -56,8 +56,12 @@ export function tinyTower(
 }
 
 function linear(out: number, width: number, seed: number): Linear {
-  const weight = tf.tidy(() => tf.mul<tf.Tensor2D>(noise([out, width], seed), width ** -0.5));
-  return { weight, bias: noise<tf.Rank.R1>([out], seed + 1) };
+  const small = <R extends tf.Rank>(shape: number[], seed: number, scale: number) =>
+    tf.tidy(() => tf.mul<tf.Tensor<R>>(noise<R>(shape, seed), scale));
+  return {
+    weight: small<tf.Rank.R2>([out, width], seed, 0.5 * width ** -0.5),
+    bias: small<tf.Rank.R1>([out], seed + 1, 0.1),
+  };
 }
 
 /** The same with a variable for every tensor. */
