@@ -9,6 +9,7 @@ import { exists, readJson } from "../base/files.ts";
 import { printable } from "../base/printable.ts";
 import type { RunConfig } from "../runs/config/config.ts";
 import { flagName } from "../runs/config/names.ts";
+import { probeConfig, probePath } from "../runs/probe.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
 import { folderName, readRunConfig } from "../runs/folder/folder.ts";
 import { dealtBy } from "../runs/folder/own_data.ts";
@@ -26,7 +27,7 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
     );
   }
   const folder = info.isDirectory ? checkpoint : dirname(checkpoint);
-  const own = info.isDirectory ? await readRunConfig(folder) : await configBeside(folder);
+  const own = info.isDirectory ? await readRunConfig(folder) : await configBeside(checkpoint);
   const named = given.test !== undefined || given.testReal !== undefined;
   const place = info.isDirectory ? await Deno.realPath(folder) : checkpoint.replace(/\.[^.]+$/, "");
   const config = {
@@ -72,14 +73,16 @@ export async function evaluate(checkpoint: string, flags: Flags): Promise<number
 }
 
 /** The configuration of the run that a file of weights lies in; nothing beside one from elsewhere, whose flags and defaults say how it is run. */
-async function configBeside(folder: string): Promise<Partial<RunConfig>> {
+async function configBeside(weights: string): Promise<Partial<RunConfig>> {
+  const folder = dirname(weights);
   const file = join(folder, "config.json");
   if (!(await exists(file))) return {};
   try {
     const value = await readJson(file);
     // Hugging Face's tools call a model's settings so too.
     if (value !== null && typeof value === "object" && "model_type" in value) return {};
-    return await readRunConfig(folder);
+    const config = await readRunConfig(folder);
+    return weights === probePath(folder) ? probeConfig(config) : config; // the probe beside the run's detector
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     console.log(`Warning: the run's configuration is not used: ${printable(error.message)}`);

@@ -10,6 +10,7 @@ import { tableText } from "../report/table.ts";
 import { chosenThresholdTable } from "../report/tables/chosen_threshold.ts";
 import { fairnessTable, gapTable } from "../report/tables/fairness.ts";
 import { methodTable, originTable } from "../report/tables/groups.ts";
+import { probeSentences, probeTable } from "../report/tables/probe.ts";
 import { referenceTable } from "../report/tables/reference.ts";
 import { resultsTable } from "../report/tables/results.ts";
 import { setMeansTable } from "../report/tables/set_means.ts";
@@ -25,12 +26,14 @@ export async function printResults(
   const finished: EvaluationResult[] = [];
   let folder = "";
   try {
-    const { results, data, warnings } = await test((event) => {
+    const { results, data, noProbe, warnings } = await test((event) => {
       if (event.type === "result") finished.push(event.result);
       if (event.type === "written") folder = event.folder;
       screen.show(event);
     });
     printTables(results, data);
+    for (const sentence of probeSentences(results)) console.log(sentence);
+    if (noProbe !== undefined) console.log(`No linear probe stands beside: ${printable(noProbe)}`);
     for (const message of warnings) screen.show({ type: "warning", message });
     if (warnings.length > 0) console.log(`Warnings: ${warnings.length}, said above and in the report`);
     console.log(`\nReport: ${printable(join(folder, "report.html"))}`);
@@ -47,6 +50,7 @@ export async function printResults(
 function printTables(results: readonly EvaluationResult[], data: readonly DataSummary[]): void {
   const tables = [
     resultsTable,
+    probeTable,
     () => setMeansTable(results, data),
     methodTable,
     originTable,

@@ -164,6 +164,21 @@ export function epochOrder(
   return random.shuffled(chosen);
 }
 
+/**
+ * How much each sample counts so that real and fake, and the methods of the fakes, count alike, as {@link epochOrder} draws them; 1 on
+ * average.
+ */
+export function balancedWeights(samples: readonly Sample[]): Float64Array {
+  const nameOfGroup = ({ label, method = "fake" }: Sample) => label === 0 ? "real" : `fake ${method}`;
+  const counts = new Map<string, number>();
+  for (const sample of samples) counts.set(nameOfGroup(sample), (counts.get(nameOfGroup(sample)) ?? 0) + 1);
+  const methods = counts.size - (counts.has("real") ? 1 : 0);
+  return Float64Array.from(samples, (sample) => {
+    const share = sample.label === 0 ? 1 / 2 : 1 / 2 / methods;
+    return samples.length * share / counts.get(nameOfGroup(sample))!;
+  });
+}
+
 /** A batch of images: RGB bytes [size, size, 3] each, and their samples. */
 export type ImageBatch = { readonly images: readonly Uint8Array[]; readonly samples: readonly Sample[] };
 

@@ -15,6 +15,7 @@ import type { RunReport, ScoreReport } from "../report/report.ts";
 import type { RobustnessReport } from "../report/robustness/robustness.ts";
 import { parseMetricsJson } from "../report/schema.ts";
 import { escapeMarkdown } from "../report/table.ts";
+import { detectorKind } from "../model/detectors/mod.ts";
 import { compareScores } from "../runs/compare/compare.ts";
 import { keyGroups, resolveConfig, type RunConfig, type RunInput } from "../runs/config/config.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
@@ -81,7 +82,9 @@ function detectorConfig(
   name: string,
   { config, change }: { readonly config: RunConfig; readonly change: RunInput },
 ): RunConfig {
-  const wanted = resolveConfig({ ...config, ...change, run: name });
+  // A fit is the same for every seed.
+  const seeds = detectorKind(change.detector ?? config.detector).fit ? { runs: 1 } : {};
+  const wanted = resolveConfig({ ...config, ...seeds, ...change, run: name });
   const changed = common.filter((key) => JSON.stringify(wanted[key]) !== JSON.stringify(config[key]));
   if (changed.length === 0) return wanted;
   throw new InputError(

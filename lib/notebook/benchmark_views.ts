@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isFitted } from "../model/detectors/mod.ts";
 import { comparisonChart, differenceChart } from "../report/charts/comparison.ts";
 import { charts, chartSource } from "../report/charts/mod.ts";
 import { robustnessCharts } from "../report/charts/robustness.ts";
@@ -31,7 +32,7 @@ export function trainingTable(runs: readonly BenchmarkRun[]): Table {
     return [
       name,
       head,
-      config.detector === "linear-probe" ? `${config.tap}` : "tokens",
+      isFitted(head) ? `${config.tap}` : "tokens",
       seeds.map((seed) => first + seed).join(", "),
       kept.map(({ epoch }) => epoch).join(", "),
       estimateCell(meanAndSd(kept.map(({ valAuc }) => valAuc ?? null))),

@@ -161,7 +161,7 @@ export async function writeReport(loaded: LoadedRun, tested: readonly Tested[]):
   const results = tested.flatMap((each) => each.results);
   const predictions = tested.flatMap((each) => each.predictions);
   const doubts = doubtsOf(detectors, { config, session });
-  const report = makeReport(config, { session, history, results, doubts });
+  const report = makeReport(config, { session, history, results, doubts, detectors });
   const { test } = tested.find((each) => each.test) ?? {};
   const gallery = await reportGallery(detectors, session, { config, test, results, predictions });
   await using _owner = await ownResults(folder);

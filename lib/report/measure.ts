@@ -5,6 +5,7 @@
  */
 import { bootstrapIntervals, type Intervals, resamplesFor } from "../metrics/intervals/bootstrap.ts";
 import { groupsOf } from "../metrics/intervals/groups_of.ts";
+import { compareByBootstrap } from "../metrics/compare/by_bootstrap.ts";
 import { type GroupedScores, metricsByMethod, metricsByOrigin } from "../metrics/by_group.ts";
 import { compareCalibration } from "../metrics/calibration.ts";
 import { evaluateScores, type Metrics } from "../metrics/evaluate.ts";
@@ -16,7 +17,13 @@ import {
   type ThresholdName,
   thresholdNames,
 } from "../metrics/threshold.ts";
-import { answersOf, type EvaluationResult, type GroupResult, type ThresholdResult } from "./report.ts";
+import {
+  answersOf,
+  type EvaluationResult,
+  type GroupResult,
+  type ProbeResult,
+  type ThresholdResult,
+} from "./report.ts";
 
 /** What is known of a scored image. */
 export type ScoredImage = {
@@ -49,6 +56,8 @@ export type MeasureOptions = {
   readonly how?: VideoLevel;
   /** Leaves out intervals, methods and origins, as for perturbed tests. */
   readonly isBrief?: boolean;
+  /** The scores of the run's linear probe on the same images. */
+  readonly probe?: Float64Array;
   /** Share of fakes that training saw; without it, or with one class alone, calibration is left out. */
   readonly prior?: number;
 };
@@ -62,6 +71,7 @@ export type MeasuredTest = Pick<
   | "calibration"
   | "runs"
   | "chosen"
+  | "probe"
   | "video"
   | "methods"
   | "origins"
@@ -74,6 +84,8 @@ export type Level = {
   readonly labels: Uint8Array;
   readonly scored: readonly Float64Array[];
   readonly units?: Uint32Array;
+  /** Those of the run's linear probe. */
+  readonly probe?: Float64Array;
 };
 
 /**
@@ -91,13 +103,13 @@ export function measureTest(
   scored: readonly Float64Array[],
   options: MeasureOptions = {},
 ): MeasuredTest {
-  const { threshold, chosen = [], isBrief = false, prior = 0 } = options;
+  const { threshold, chosen = [], isBrief = false, prior = 0, probe } = options;
   const labels = labelsOf(images);
   const videos = numberVideos(images);
   const { videoOf, firstRows } = videos;
   const hasVideos = firstRows.length < images.length;
   const units = unitsOf(images, videos);
-  const measured = ({ labels, scored, units }: Level, level: "frame" | "video") => {
+  const measured = ({ labels, scored, units, probe }: Level, level: "frame" | "video") => {
     const runs = scored.map((scores) => evaluateScores(labels, scores, { threshold }));
     return {
       metrics: runs[0],
@@ -106,14 +118,17 @@ export function measureTest(
       chosen: chosen.length === scored.length
         ? thresholdResults({ labels, scored }, { chosen, level })
         : undefined,
+      ...(probe ? { probe: besideProbe({ labels, scored, units }, { probe, isBrief }) } : {}),
     };
   };
   const methodsOf = (rows: readonly ScoredImage[]) => rows.map(({ method = "" }) => method);
-  const ofVideos = hasVideos ? toVideos({ labels, scored, videos }, options) : { labels, scored };
+  const ofVideos = hasVideos
+    ? toVideos({ labels, scored, videos, probe }, options)
+    : { labels, scored, probe };
   const top = { ...ofVideos, methods: methodsOf(hasVideos ? firstRows.map((row) => images[row]) : images) };
   const frameUnits = hasVideos ? videoOf.map((video) => units?.[video] ?? video) : units;
   return {
-    ...measured({ labels, scored, units: frameUnits }, "frame"),
+    ...measured({ labels, scored, units: frameUnits, probe }, "frame"),
     drawnBy: isBrief ? undefined : units ? "persons" : hasVideos ? "video" : "image",
     calibration: prior > 0 && prior < 1 ? compareCalibration(labels, scored[0], { from: prior }) : undefined,
     video: hasVideos
@@ -195,15 +210,34 @@ export function labelsOf(images: readonly ScoredImage[]): Uint8Array {
 
 /** The labels of videos, and their scores by each array of their frames'. @throws {Error} when a score is not finite. */
 export function toVideos(
-  { labels, scored, videos }: Level & { readonly videos: VideoRows },
+  { labels, scored, probe, videos }: Level & { readonly videos: VideoRows },
   { how = "mean" }: Pick<MeasureOptions, "how">,
 ): Level {
+  const ofVideos = (scores: Float64Array) => {
+    checkScores(labels, scores, "score the videos");
+    return scoreVideos(videos, scores, { how });
+  };
   return {
     labels: Uint8Array.from(videos.firstRows, (row) => labels[row]),
-    scored: scored.map((scores) => {
-      checkScores(labels, scores, "score the videos");
-      return scoreVideos(videos, scores, { how });
-    }),
+    scored: scored.map(ofVideos),
+    probe: probe && ofVideos(probe),
+  };
+}
+
+/** The probe's AUC beside the first run's, of the same predictions. */
+function besideProbe(
+  { labels, scored: [scores], units }: Level,
+  { probe, isBrief }: { readonly probe: Float64Array; readonly isBrief: boolean },
+): ProbeResult {
+  const [auc, own] = [probe, scores].map((each) => evaluateScores(labels, each).auc);
+  const difference = auc === null || own === null ? null : own - auc;
+  if (isBrief) return { auc, difference };
+  const samples = resamplesFor(labels.length);
+  return {
+    auc,
+    interval: intervalsOf({ labels, scored: [probe], units }, undefined).auc,
+    difference,
+    differenceInterval: compareByBootstrap(labels, scores, probe, { groups: units, samples }).interval,
   };
 }
 

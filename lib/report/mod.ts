@@ -67,6 +67,7 @@ export type {
   GroupResult,
   LevelResult,
   Prediction,
+  ProbeResult,
   RunReport,
   ScoreReport,
   ThresholdResult,

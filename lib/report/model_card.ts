@@ -5,7 +5,7 @@
  */
 import { stringify } from "yaml";
 import { printable } from "../base/printable.ts";
-import { detectorKind, detectorNamed } from "../model/detectors/mod.ts";
+import { detectorKind, detectorNamed, isFitted } from "../model/detectors/mod.ts";
 import { benchLicence, clipLicence, dataLicence, type Licence } from "./licences.ts";
 import { cardMetadata, clipModelOf } from "./model_card_metadata.ts";
 import {
@@ -28,6 +28,9 @@ const trainingKeys = [
   ...["learningRate", "weightDecay", "clipGradients", "schedule", "warmup", "balance", "augment"],
   ...["augmentShare", "select", "selectBy", "patience", "activation", "attendAcross", "fit"],
 ];
+
+/** Those that change what is fitted at once. */
+const fittedKeys = ["preset", "balance", "activation", "attendAcross", "fit"];
 
 /**
  * The text of MODEL_CARD.md.
@@ -81,7 +84,7 @@ function aboutOf({ head, encoder, backend, createdAt, preset }: ScoreReport): st
 function trainingOf({ config, head, history, demo }: ScoreReport): string {
   const detector = detectorNamed(head);
   const own = detector === undefined ? [] : Object.keys(detectorKind(detector).settings.shape);
-  const settings = [...trainingKeys, ...own].flatMap((key) => {
+  const settings = [...isFitted(head) ? fittedKeys : trainingKeys, ...own].flatMap((key) => {
     const value = config[key];
     const isEmpty = value === undefined || (Array.isArray(value) && value.length === 0);
     if (isEmpty || (key === "augmentShare" && !(config.augment as readonly string[])?.length)) return [];
@@ -101,7 +104,7 @@ function resultTables(report: ScoreReport): Table[] {
 }
 
 /** What was measured of its limits. */
-function limitsOf({ results, history, warnings, demo }: ScoreReport): string[] {
+function limitsOf({ head, results, history, warnings, demo }: ScoreReport): string[] {
   const plain = results.filter(({ perturbation }) => perturbation === "none");
   const within = plain.filter(({ kind }) => kind === "within").map(aucOn);
   const cross = plain.filter(({ kind }) => kind === "cross").map(aucOn);
@@ -117,7 +120,9 @@ function limitsOf({ results, history, warnings, demo }: ScoreReport): string[] {
       ? `On data sets that it was not trained on its AUC is ${and.format(cross)}${compared}.`
       : "It was tested on no other data set: what it does there is not known, and is as a rule much worse.",
     ...lowest.map((result) => `Its lowest AUC on changed images is ${aucOn(result)}.`),
-    ...(seeds > 1 ? [] : ["One training seed: how far the numbers move with another is not known."]),
+    ...(seeds > 1 || isFitted(head)
+      ? []
+      : ["One training seed: how far the numbers move with another is not known."]),
     ...warnings.map((warning) => `Warning: ${escapeMarkdown(warning)}`),
     "AUC is of videos where a test has videos. Of groups that no table above names, such as age or skin tone of persons, nothing is known.",
   ];

@@ -11,6 +11,7 @@ import { demoTitle, type Prediction, type ScoreReport } from "./report.ts";
 import type { ChartOptions, ChartSpec } from "./style.ts";
 import { summarySentences } from "./summary.ts";
 import { escapeHtml, type Table, tableHtml } from "./table.ts";
+import { probeSentences } from "./tables/probe.ts";
 import { tables } from "./tables/mod.ts";
 
 /**
@@ -105,22 +106,27 @@ export async function reportHtml(
     charts.push(await chartHtml(spec, narrow[i]));
   }
   const title = demoTitle(report.name, demo);
-  const { results, methods, origins, ...others } = namedTables(report);
+  const { results, probe, methods, origins, ...others } = namedTables(report);
   const { preset, encoder, backend } = report;
   const facts = [
     ["Made", report.createdAt],
     ...(preset === undefined ? [] : [["Preset", preset]]),
     ...(encoder === undefined ? [] : [["Encoder", encoder]]),
     ["Model", report.head],
+    ...(report.noProbe === undefined ? [] : [["Linear probe", `none beside it: ${report.noProbe}`]]),
     ...(backend ? [["Backend", `${backend.name} ${backend.version} on ${backend.device}`]] : []),
   ];
   const sections = [
     `<h1>${escapeHtml(title)}</h1>`,
-    openingHtml({ sentences: summarySentences(report), warnings: report.warnings, demo }),
+    openingHtml({
+      sentences: [...summarySentences(report), ...probeSentences(report.results)],
+      warnings: report.warnings,
+      demo,
+    }),
     `<dl class="facts">${
       facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join("")
     }</dl>`,
-    ...[results, methods, origins].flatMap((table) => (table ? [tableHtml(table)] : [])),
+    ...[results, probe, methods, origins].flatMap((table) => (table ? [tableHtml(table)] : [])),
     ...(charts.length > 0 ? [`<h2>Charts</h2>\n<div class="charts">\n${charts.join("\n")}\n</div>`] : []),
     ...(gallery.length > 0 ? [`<h2>${demoTitle("Images", demo)}</h2>`, ...gallery.map(galleryHtml)] : []),
     ...Object.values(others).map(tableHtml),

@@ -5,7 +5,7 @@
  * @module
  */
 import { csvText } from "../base/csv.ts";
-import type { Intervals } from "../metrics/intervals/bootstrap.ts";
+import type { Interval, Intervals } from "../metrics/intervals/bootstrap.ts";
 import type { CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
 import type { Fairness } from "../metrics/fairness.ts";
@@ -49,6 +49,18 @@ export type ThresholdResult = {
   readonly truePositiveRate: number | null;
 };
 
+/** The linear probe of the same run on the same test, and how far the first run's AUC is above the probe's. */
+export type ProbeResult = {
+  /** null with one class. */
+  readonly auc: number | null;
+  /** As the test's own; missing where that has none. */
+  readonly interval?: Interval | null;
+  /** The detector's AUC less the probe's; null with one class. */
+  readonly difference: number | null;
+  /** Paired: each resample holds the same units for both. */
+  readonly differenceInterval?: Interval | null;
+};
+
 /** A test at video level. */
 export type LevelResult = {
   /** How a video's score is made of its frames'. */
@@ -60,6 +72,8 @@ export type LevelResult = {
   readonly runs?: readonly Metrics[];
   /** As at frame level. */
   readonly chosen?: readonly ThresholdResult[];
+  /** As at frame level. */
+  readonly probe?: ProbeResult;
 };
 
 /** One method's fakes against all reals, or one origin's reals against all fakes. */
@@ -97,6 +111,8 @@ export type EvaluationResult = {
   readonly runs?: readonly Metrics[];
   /** At the threshold chosen on validation images, one per training seed; missing where none was chosen. */
   readonly chosen?: readonly ThresholdResult[];
+  /** Missing for a run without a probe, or whose detector is one. */
+  readonly probe?: ProbeResult;
   /** The same at video level; missing where every image is a video of its own, and in older reports. */
   readonly video?: LevelResult;
   /** By method of the fakes, worst AUC first, at video level where there is one; missing with one method. */
@@ -167,6 +183,8 @@ export type RunReport = {
   readonly data: readonly DataSummary[];
   readonly history: readonly EpochRecord[];
   readonly results: readonly EvaluationResult[];
+  /** Why no linear probe stands beside the results, where none does. */
+  readonly noProbe?: string;
   readonly warnings: readonly string[];
 };
 
@@ -186,8 +204,11 @@ export function byLevel(results: readonly EvaluationResult[]): LevelledResult[] 
   return results.flatMap((result): LevelledResult[] => {
     const { video, ...others } = result;
     if (!video) return [{ ...others, level: "image" }];
-    const { metrics, intervals, runs, chosen } = video;
-    return [{ ...others, metrics, intervals, runs, chosen, level: "video" }, { ...others, level: "frame" }];
+    const { metrics, intervals, runs, chosen, probe } = video;
+    return [{ ...others, metrics, intervals, runs, chosen, probe, level: "video" }, {
+      ...others,
+      level: "frame",
+    }];
   });
 }
 

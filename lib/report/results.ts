@@ -8,6 +8,7 @@ import { takeBreath } from "../base/breath.ts";
 import { exists, writeWhole } from "../base/files.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Gallery } from "./gallery.ts";
+import { isFitted } from "../model/detectors/mod.ts";
 import { modelCard } from "./model_card.ts";
 import { reportHtml } from "./page.ts";
 import { historyCsv, metricsJson, type Prediction, predictionsCsv, type ScoreReport } from "./report.ts";
@@ -61,8 +62,8 @@ async function filesOf(
 }
 
 /** Whether a folder holds the weights that a report is of: what is of these stands beside them, not beside every test of them. */
-async function isOfRun({ history }: ScoreReport, folder: string): Promise<boolean> {
-  return history.length > 0 && await exists(join(folder, "model.safetensors"));
+async function isOfRun({ history, head }: ScoreReport, folder: string): Promise<boolean> {
+  return (history.length > 0 || isFitted(head)) && await exists(join(folder, "model.safetensors"));
 }
 
 function runFiles(report: ScoreReport): Files {

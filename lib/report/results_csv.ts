@@ -7,7 +7,13 @@ import { csvText } from "../base/csv.ts";
 import type { Interval, Intervals } from "../metrics/intervals/bootstrap.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
 import type { RateName } from "../metrics/fairness.ts";
-import { byLevel, type EvaluationResult, type GroupResult, type LevelledResult } from "./report.ts";
+import {
+  byLevel,
+  type EvaluationResult,
+  type GroupResult,
+  type LevelledResult,
+  type ProbeResult,
+} from "./report.ts";
 
 const columns: readonly string[] = [
   ...["set", "split", "perturbation", "kind", "level", "by", "group", "run"],
@@ -26,7 +32,7 @@ type Value = { readonly metric: string; readonly value: number | null } & Partia
  * `by` is `all`, `method` or `origin`, and `group` the method's or the origin's name; `mean of methods` and `mean of origins` are over
  * all of them. By a column of groups `by` is `column NAME`, and `gap of NAME` for the two groups that are furthest apart. `run` is the index of the training seed or
  * repeat, from 0; intervals and calibration are of the first. Beside the metrics stand the counts, the answers (`trueReal`,
- * `falseFake`, `falseReal`, `trueFake`), what the intervals were drawn from (`intervals.units` …), `calibration.…`, and
+ * `falseFake`, `falseReal`, `trueFake`), what the intervals were drawn from (`intervals.units` …), `calibration.…`, `probe.…`, and
  * `chosen.NAME.…`: the answers at a threshold that was chosen before the test. What is undefined has an empty value.
  */
 export function resultsCsv(results: readonly EvaluationResult[]): string {
@@ -46,7 +52,7 @@ export function resultsCsv(results: readonly EvaluationResult[]): string {
 
 /** The values of all predictions of a level; calibration is of images alone. */
 function ofAll(result: LevelledResult): { readonly place: Place; readonly values: readonly Value[] }[] {
-  const { intervals, calibration, chosen = [], level } = result;
+  const { intervals, calibration, chosen = [], probe, level } = result;
   const all = (run: number): Place => ({ by: "all", group: "", run });
   return [
     ...runsOf(result).map((metrics, run) => ({
@@ -55,6 +61,7 @@ function ofAll(result: LevelledResult): { readonly place: Place; readonly values
     })),
     { place: all(0), values: intervals ? drawnValues(intervals) : [] },
     { place: all(0), values: level === "video" ? [] : numbersIn(calibration, "calibration.") },
+    { place: all(0), values: probe ? probeValues(probe) : [] },
     ...chosen.map(({ by, ...answers }, run) => ({
       place: all(run),
       values: numbersIn(answers, `chosen.${by}.`),
@@ -119,6 +126,14 @@ function metricValues({ confusion, ...numbers }: Metrics, intervals?: Intervals)
     const interval = intervals?.[value.metric as keyof Intervals];
     return isInterval(interval) ? { ...value, low: interval.low, high: interval.high } : value;
   });
+}
+
+/** The linear probe's AUC, and what the detector's has above it. */
+function probeValues({ auc, interval, difference, differenceInterval }: ProbeResult): Value[] {
+  return [
+    { metric: "probe.auc", value: auc, ...interval },
+    { metric: "probe.difference", value: difference, ...differenceInterval },
+  ];
 }
 
 /** What intervals say beside their ends. */

@@ -22,6 +22,7 @@ import type {
   GroupColumnResult,
   GroupResult,
   LevelResult,
+  ProbeResult,
   RunReport,
   ScoreReport,
   ThresholdResult,
@@ -137,6 +138,22 @@ const thresholdResult = z.looseObject(
   description: "how a test's answers turn out at a threshold that was chosen on validation images",
 }) satisfies z.ZodType<ThresholdResult>;
 
+const probeResult = z.looseObject(
+  {
+    auc: share.nullable().describe("of the probe; null with one class only"),
+    interval: interval.nullable().optional(),
+    difference: z.number().nullable().describe(
+      "the first run's AUC less the probe's; null with one class only",
+    ),
+    differenceInterval: interval.nullable().optional().describe(
+      "of the difference, with the same units in each resample",
+    ),
+  } satisfies Shape<ProbeResult>,
+).meta({
+  id: "ProbeResult",
+  description: "a linear probe on the class token, fitted to the same training images, on the same test",
+}) satisfies z.ZodType<ProbeResult>;
+
 /** What there is at either level; `metrics` is of the first run. */
 const measured = {
   metrics: measuredMetrics.describe("of the first training seed or repeat"),
@@ -144,6 +161,7 @@ const measured = {
   runs: z.array(measuredMetrics).optional()
     .describe("one per training seed or repeat, where there are several, the first first"),
   chosen: z.array(thresholdResult).optional().describe("one per training seed"),
+  probe: probeResult.optional().describe("missing for a run without a probe, or whose detector is one"),
 };
 
 const levelResult = z.looseObject(
@@ -303,6 +321,7 @@ export const reportSchema = z.looseObject(
     data: z.array(dataSummary).describe("the images that were used, by set and split"),
     history: z.array(epochRecord).describe("the training, epoch by epoch"),
     results: z.array(evaluationResult).describe("one a test"),
+    noProbe: z.string().optional().describe("why no linear probe stands beside the results, where none does"),
     warnings: z.array(z.string()).describe("what a reader of the numbers must know"),
   } satisfies Shape<ScoreReport>,
 ) satisfies z.ZodType<ScoreReport>;

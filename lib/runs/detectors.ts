@@ -23,12 +23,17 @@ import {
 import type { Encoder } from "../model/encoders/encoder.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import type { ChosenThreshold } from "../report/measure.ts";
+import { openProbe, type ProbeBeside } from "./probe.ts";
 import { openTuned } from "./encoder.ts";
 import type { Session } from "./session.ts";
 import { weightsPath } from "./folder/folder.ts";
 
 /** A detector, and the file that it is from where it is from one; free it with `close()`. */
-export type TrainedDetector = Scorer & { readonly source?: CardedWeights };
+export type TrainedDetector = Scorer & {
+  readonly source?: CardedWeights;
+  /** The probe of its run; the first of a run has it, and closes it. */
+  readonly beside?: ProbeBeside;
+};
 
 /**
  * The weights of a run, one file for each seed, or of a single file.
@@ -88,7 +93,14 @@ export async function openDetectors(
   try {
     for (const source of weights) detectors.push(await openDetector(source, options));
     checkTrunk(detectors, options);
-    return detectors;
+    const [first, ...others] = detectors;
+    const { config, encoder } = options;
+    const beside = await openProbe(weights[0], { config, encoder, own: trunkOf(config, encoder) });
+    const close = () => {
+      first.close();
+      beside.probe?.close();
+    };
+    return [{ ...first, beside, close }, ...others];
   } catch (error) {
     for (const each of detectors) each.close();
     throw error;
@@ -177,7 +189,9 @@ export function checkTrunk(
   options: { readonly config: RunConfig; readonly encoder: Encoder },
 ): void {
   const { config, encoder } = options;
-  const width = trunkOf(config, encoder).shape.at(-1)!;
+  const { shape } = trunkOf(config, encoder);
+  const isFitted = detectorKind(config.detector).fit !== undefined; // to all that there is of an image
+  const width = isFitted ? shape.reduce((a, b) => a * b, 1) : shape.at(-1)!;
   for (const { kind, sizes: { dim }, source, trunk } of detectors) {
     if (trunk) continue; // its file holds its tower
     const path = source?.path ?? `the ${detectorTitle(kind)}`;

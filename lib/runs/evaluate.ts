@@ -216,7 +216,7 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
     // A run's report has the run's own configuration, `auto` too; what that came to stands beside it as the encoder.
     const history = file === undefined ? state?.history ?? [] : [];
     const said = { ...config, clip: input.clip ?? config.clip };
-    const finished = makeReport(said, { session, history, results, doubts });
+    const finished = makeReport(said, { session, history, results, doubts, detectors });
     const gallery = await reportGallery(detectors, session, {
       ...{ config, test: session.experiment.tests[0], results, predictions, report, signal: stop.signal },
     });
@@ -264,7 +264,12 @@ export async function testDetectors(
   const { config, test } = options;
   const { experiment: { demo }, encoder } = session;
   checkTrunk(detectors, { config, encoder });
-  const scored = await scoreRuns(detectors, trunkOf(config, encoder), options);
+  const trunk = trunkOf(config, encoder);
+  const beside = detectors[0]?.beside?.probe;
+  // What is perturbed is encoded for the detectors alone.
+  const probe = beside && (options.perturbation === undefined || beside.trunk === trunk) ? beside : undefined;
+  const scored = await scoreRuns(probe ? [...detectors, probe] : detectors, trunk, options);
+  const probeScores = probe && scored.pop();
   await takeBreath(options.signal);
   const perturbation = options.perturbation ? perturbationName(options.perturbation) : "none";
   const prior = trainedPrior(detectors, { config, session });
@@ -278,6 +283,7 @@ export async function testDetectors(
       threshold: trainedThreshold(detectors),
       chosen: chosenFor(scored, { detectors, config }),
       how: config.videoScore,
+      probe: probeScores,
       demo,
     }),
     predictions: predictionsOf(test, { images, perturbation, scored }),
@@ -302,9 +308,12 @@ export function makeReport(
     readonly results: readonly EvaluationResult[];
     /** What a reader must know beside the session's warnings. */
     readonly doubts?: readonly string[];
+    /** Whose results they are; unless given, nothing is said of their probe. */
+    readonly detectors?: readonly TrainedDetector[];
   },
 ): RunReport {
   const { session: { experiment, encoder, backend, warnings }, history, results, doubts = [] } = options;
+  const { beside } = options.detectors?.[0] ?? {};
   const few = results.flatMap(({ set, split, intervals, drawnBy }) =>
     (intervals && tooFewGroups(`${set} ${split}`, intervals.groups, { drawnBy })) ?? []
   );
@@ -321,6 +330,7 @@ export function makeReport(
     data: experiment.data,
     history,
     results,
+    ...(beside?.missing === undefined ? {} : { noProbe: beside.missing }),
     warnings: [...new Set([...warnings, ...doubts, ...few, ...otherLoss(config, history)])],
   };
 }

@@ -23,6 +23,7 @@ import { createDetector, trunkOf } from "./detectors.ts";
 import { otherLoss, scoreSamples } from "./evaluate.ts";
 import { scoredImage } from "./scored_test.ts";
 import { reporting, type RunEvent } from "./events.ts";
+import { fitProbe, fitRun, fittedKind, unusedNote } from "./fit.ts";
 import { exportFull } from "../model/detectors/export.ts";
 import {
   checkRunFolder,
@@ -146,6 +147,21 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   // The reference's runs repeat the evaluation, not the training.
   const seeds = config.preset === "reference" ? 1 : config.runs;
   let { weights } = checkpoint ?? {};
+  if (!state.done && fittedKind(config)) {
+    const message = unusedNote(config);
+    if (message !== undefined) yield { type: "warning", message };
+    yield* reporting((report) =>
+      fitRun(config, {
+        session: training.session,
+        folder,
+        numerics: numerics!,
+        report,
+        signal: training.signal,
+      })
+    );
+    Object.assign(state, { run: 1, done: true });
+    await finishSeed(folder, state);
+  }
   while (!state.done) {
     const seed = config.seed + state.run;
     const trunk = trunkOf(config, encoder);
@@ -189,6 +205,10 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     });
     await finishSeed(folder, state);
   }
+  const missing = yield* reporting((report) =>
+    fitProbe(config, { session: training.session, folder, report, signal: training.signal })
+  );
+  if (missing !== undefined) yield { type: "note", message: `No linear probe stands beside: ${missing}` };
   if (config.exportFull) {
     const { pth } = config;
     const path = await exportFull(weightsPath(folder, 0), { folder, clip: encoder.file, pth });

@@ -5,9 +5,92 @@
  *
  * @module
  */
+import * as tf from "@tensorflow/tfjs";
+import { z } from "zod";
 import { InputError } from "../../base/errors.ts";
+import { checkState, type StateDict } from "../../weights/state.ts";
 import { dot, type Matrix } from "../cholesky.ts";
+import type { DetectorKind, Scorer } from "./detector.ts";
 import { checkLabels, type FeatureRows, matrixOf } from "./logistic.ts";
+import { tapSetting, tapTrunk } from "./tap.ts";
+
+const settings = z.strictObject({
+  tap: tapSetting,
+  neighbours: z.int().min(1).default(9).describe("how many nearest training images vote in kNN"),
+});
+
+/** Nearest neighbours as one of the list of detectors. */
+export const knn = {
+  about: "the share of fakes among the training images nearest by cosine, each of which counts alike",
+  settings,
+  fixed: ["tap", "neighbours"],
+  trunk: tapTrunk,
+  fit: ({ neighbours }, { features, labels }) => {
+    const shape = [labels.length, features.length / labels.length];
+    return bindKnn(
+      new Map([
+        ["features", { dtype: "float32", shape, data: features }],
+        ["labels", { dtype: "uint8", shape: [labels.length], data: labels }],
+      ]),
+      { neighbours },
+    );
+  },
+  bind: bindKnn,
+} as const satisfies DetectorKind<z.output<typeof settings>>;
+
+/** How far float32's cosines may be from float64's, at most: D roundings of parts that sum up to one. */
+const COSINE_ERROR = 1e-4;
+
+/** kNN from its training `features` [n, D] and `labels` [n]. */
+function bindKnn(dict: StateDict, { neighbours: k }: { readonly neighbours: number }): Scorer {
+  const [n = 0, dim = 0] = dict.get("features")?.shape ?? [];
+  checkState(dict, new Map([["features", [n, dim]], ["labels", [n]]]), { what: "a kNN" });
+  const data = dict.get("features")!.data as Float32Array;
+  const labels = Uint8Array.from(dict.get("labels")!.data as Uint8Array);
+  const matrix = matrixOf({ data, shape: [n, dim] }, { purpose: "bind a kNN" });
+  checkLabels(labels, { rows: n, purpose: "bind a kNN" });
+  checkNeighbours(k, n);
+  const norms = normsOf(matrix);
+  const units = tf.tidy(() => unitRows(tf.tensor2d(data, [n, dim]))); // [n, D]
+  return {
+    kind: "knn",
+    sizes: { dim, neighbours: k },
+    async scores(features) {
+      const rows = tf.reshape(features, [-1, dim]) as tf.Tensor2D; // [B, D]
+      const cosines = tf.tidy(() => tf.matMul(unitRows(rows), units, false, true)); // [B, n]
+      const [values, near] = await Promise.all([rows.data(), cosines.data()]);
+      const B = rows.shape[0];
+      rows.dispose();
+      cosines.dispose();
+      return Float64Array.from({ length: B }, (_, i) => {
+        const row = Float64Array.from(values.subarray(i * dim, (i + 1) * dim));
+        const among = candidates(near.subarray(i * n, (i + 1) * n) as Float32Array, k);
+        return shareOfFakes({ matrix, norms, labels }, row, { among, k });
+      });
+    },
+    state: () =>
+      new Map([
+        ["features", { dtype: "float32", shape: [n, dim], data: data.slice() }],
+        ["labels", { dtype: "uint8", shape: [n], data: labels.slice() }],
+      ]),
+    close: () => units.dispose(),
+  };
+}
+
+/** Rows of length 1, but for those of zeros. */
+function unitRows(rows: tf.Tensor2D): tf.Tensor2D {
+  return tf.div(rows, tf.maximum(tf.norm(rows, 2, 1, true), 1e-30));
+}
+
+/** Which training samples may be among the k nearest by cosines in float32. */
+function candidates(cosines: Float32Array, k: number): Uint32Array {
+  const kth = cosines.toSorted()[cosines.length - k];
+  const found: number[] = [];
+  cosines.forEach((cosine, i) => {
+    if (cosine >= kth - 2 * COSINE_ERROR) found.push(i);
+  });
+  return Uint32Array.from(found);
+}
 
 /**
  * The share of fakes among the k training samples with the highest cosine similarity to each test sample, in the test's order:

@@ -1,76 +1,88 @@
 /**
- * A linear probe: logits (real, fake) as a linear function of one frozen vector an image.
+ * A linear probe: the logit of fake as a linear function of one frozen vector an image, fitted by logistic regression.
  *
- * What any other detector has to beat. Trained as the others are; shapes: B batch, D the vector's width.
+ * What any other detector has to beat. Shapes: B batch, n training images, D the vector's width (of all blocks' class tokens L·D).
  *
  * @module
  */
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
 import { stateOf, variablesOf } from "../../backend/tensors.ts";
-import { InputError } from "../../base/errors.ts";
-import { createRandom } from "../../base/random.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
-import type { Encoder } from "../encoders/encoder.ts";
 import { linear } from "../layers.ts";
-import { type Detector, type DetectorKind, fakeProbability } from "./detector.ts";
+import { type DetectorKind, fakeProbability, type Scorer } from "./detector.ts";
+import type { Matrix } from "../cholesky.ts";
+import { fitLogistic, type LogisticFit } from "./logistic.ts";
+import { tapSetting, tapTrunk } from "./tap.ts";
 
 const settings = z.strictObject({
-  tap: z.enum(["clsToken", "embedding"]).default("clsToken").describe(
-    "what a linear probe stands on: the class token after the last layer norm, or its projection",
+  tap: tapSetting,
+  logisticC: z.number().positive().default(1).describe(
+    "C of a linear probe, a logistic regression as scikit-learn's: how much the images weigh against its L2 penalty",
+  ),
+  standardise: z.boolean().default(false).describe(
+    "bring each of a linear probe's features to mean 0 and deviation 1 over the training images first, as scikit-learn's StandardScaler",
   ),
 });
 
 /** The linear probe as one of the list of detectors. */
 export const linearProbe = {
-  about: "a linear function of the class token: what any gain is measured against",
+  about: "a logistic regression on the class token: what any gain is measured against",
   settings,
   fixed: ["tap"],
-  trunk: (encoder: Encoder, { tap }) => {
-    if (tap === "embedding" && encoder.sizes.embedDim === 0) {
-      throw new InputError(
-        `Cannot train a probe on the embedding: expected an encoder with a projection but found the ${encoder.name}; take --tap clsToken`,
-      );
-    }
-    return encoder.trunk(tap);
-  },
-  create: (
-    _settings,
-    { shape: [dim], seed }: { readonly shape: readonly number[]; readonly seed: number },
-  ) => {
-    // As torch.nn.Linear: Kaiming-uniform with a = √5, whose bound is 1/√D, which is also its bias's.
-    const draw = (key: string, shape: readonly number[]) => {
-      const random = createRandom(seed, key);
-      const values = Float32Array.from(
-        { length: shape.reduce((a, b) => a * b, 1) },
-        () => (2 * random.uniform() - 1) / Math.sqrt(dim),
-      );
-      return { dtype: "float32", shape: [...shape], data: values };
-    };
+  trunk: tapTrunk,
+  fit: ({ logisticC, standardise }, { features, labels, weights }) => {
+    const matrix: Matrix = { data: features, shape: [labels.length, features.length / labels.length] };
+    const D = matrix.shape[1];
+    const fit = standardise
+      ? fitStandardised(matrix, labels, { C: logisticC, weights })
+      : fitLogistic(matrix, labels, { C: logisticC, weights });
     return bindProbe(
-      new Map([["head.weight", draw("head.weight", [2, dim])], ["head.bias", draw("head.bias", [2])]]),
+      new Map([
+        ["head.weight", { dtype: "float32", shape: [1, D], data: Float32Array.from(fit.coef) }],
+        ["head.bias", { dtype: "float32", shape: [1], data: Float32Array.of(fit.intercept) }],
+      ]),
     );
   },
   bind: bindProbe,
 } as const satisfies DetectorKind<z.output<typeof settings>>;
 
-/** A probe from its weights `head.weight` [2, D] and `head.bias` [2]. */
-function bindProbe(dict: StateDict): Detector {
-  const dim = dict.get("head.weight")?.shape[1] ?? 0;
-  const shapes = new Map([["head.weight", [2, dim]], ["head.bias", [2]]]);
+/** A fit to standardised features, as a function of the features as they are. */
+function fitStandardised(
+  { data, shape: [n, D] }: Matrix,
+  labels: Uint8Array,
+  options: Parameters<typeof fitLogistic>[2],
+): LogisticFit {
+  const mean = new Float64Array(D);
+  const variance = new Float64Array(D);
+  data.forEach((value, i) => mean[i % D] += value / n);
+  data.forEach((value, i) => variance[i % D] += (value - mean[i % D]) ** 2 / n);
+  // A feature that moves by float32's rounding alone is constant.
+  const scale = variance.map((value, j) =>
+    Math.sqrt(value) <= 1e-6 * Math.abs(mean[j]) ? Infinity : Math.sqrt(value)
+  );
+  const standardised = Float64Array.from(data, (value, i) => (value - mean[i % D]) / scale[i % D]);
+  const { coef, intercept } = fitLogistic({ data: standardised, shape: [n, D] }, labels, options);
+  const own = coef.map((value, j) => value / scale[j]);
+  return { coef: own, intercept: own.reduce((sum, value, j) => sum - value * mean[j], intercept) };
+}
+
+/** A probe from its weights `head.weight` [1, D] and `head.bias` [1]; those of older versions are [2, D] and [2], real and fake. */
+function bindProbe(dict: StateDict): Scorer {
+  const [outputs, dim] = dict.get("head.weight")?.shape ?? [];
+  const rows = outputs === 2 ? 2 : 1;
+  const shapes = new Map([["head.weight", [rows, dim ?? 0]], ["head.bias", [rows]]]);
   checkState(dict, shapes, { what: "a linear probe" });
   const weights = variablesOf(dict, shapes);
   const params = {
     weight: weights.get("head.weight") as tf.Tensor as tf.Tensor2D,
     bias: weights.get("head.bias") as tf.Tensor as tf.Tensor1D,
   };
-  const forward: Detector["forward"] = (features) => ({ logits: linear(params, features as tf.Tensor2D) });
   return {
     kind: "linear-probe",
     sizes: { dim },
-    weights,
-    forward,
-    scores: (features) => fakeProbability(() => forward(features, { training: false })),
+    scores: (features) =>
+      fakeProbability(() => ({ logits: linear(params, tf.reshape(features, [-1, dim]) as tf.Tensor2D) })),
     state: () => stateOf(weights),
     close: () => weights.forEach((weight) => weight.dispose()),
   };

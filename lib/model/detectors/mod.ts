@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { DetectorKind } from "./detector.ts";
+import { knn } from "./knn.ts";
 import { linearProbe } from "./linear_probe.ts";
 import { lnTuned } from "./ln_tuned.ts";
 import { notebookHead } from "./notebook_head.ts";
@@ -13,6 +14,7 @@ import { notebookHead } from "./notebook_head.ts";
 export const detectors = {
   "notebook-head": notebookHead,
   "linear-probe": linearProbe,
+  "knn": knn,
   "ln-tuned": lnTuned,
 } as const;
 
@@ -38,6 +40,12 @@ export type DetectorSettings = z.output<z.ZodObject<Both<Shapes>>>;
 /** A kind of detector, which takes of all settings its own. */
 export function detectorKind(name: DetectorName): DetectorKind<DetectorSettings> {
   return detectors[name];
+}
+
+/** Whether a kind, by its name or title, is fitted at once, so that there are no epochs of it. */
+export function isFitted(text: string): boolean {
+  const name = detectorNamed(text);
+  return name !== undefined && detectorKind(name).fit !== undefined;
 }
 
 /** What a reader calls a kind of detector: `notebook head`. */

@@ -66,6 +66,7 @@ export function intervalTable(results: readonly EvaluationResult[]): Table | nul
   });
 }
 
-function range(interval: Interval | null = null): string {
+/** An interval as a cell: `0.91 to 0.97`; a dash where there is none. */
+export function range(interval: Interval | null = null): string {
   return interval ? `${decimals(interval.low)} to ${decimals(interval.high)}` : "–";
 }

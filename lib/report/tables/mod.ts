@@ -13,6 +13,7 @@ import { falseAlarmTable } from "./false_alarms.ts";
 import { methodTable, originTable } from "./groups.ts";
 import { historyTable } from "./history.ts";
 import { intervalTable } from "./intervals.ts";
+import { probeTable } from "./probe.ts";
 import { referenceTable } from "./reference.ts";
 import { resultsTable } from "./results.ts";
 import { setMeansTable } from "./set_means.ts";
@@ -27,6 +28,7 @@ export type ReportTable = (source: TableSource) => Table | null;
 /** In reading order. */
 export const tables = {
   results: ({ results }) => resultsTable(results),
+  probe: ({ results }) => probeTable(results),
   setMeans: ({ results, data }) => setMeansTable(results, data),
   methods: ({ results }) => methodTable(results),
   origins: ({ results }) => originTable(results),

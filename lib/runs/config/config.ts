@@ -14,7 +14,7 @@ import { compressions, videosChoices } from "../../data/layouts/vocabulary.ts";
 import { layoutTitles } from "../../data/layouts/mod.ts";
 import { backendNames, backendTitles } from "../../backend/backends/mod.ts";
 import { InputError } from "../../base/errors.ts";
-import { detectorNames, detectors, detectorSettings } from "../../model/detectors/mod.ts";
+import { detectorKind, detectorNames, detectors, detectorSettings } from "../../model/detectors/mod.ts";
 import { fitNames, fits } from "../../images/fits/mod.ts";
 import { encoderNames } from "../../model/encoders/mod.ts";
 import { videoLevelNames } from "../../metrics/levels.ts";
@@ -314,6 +314,11 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   if (config.exportFull && config.detector !== "notebook-head") {
     throw new InputError(
       `Cannot export the whole model: expected --detector notebook-head, which the reference's class has a place for, but found ${config.detector}`,
+    );
+  }
+  if (config.runs > 1 && config.preset !== "reference" && detectorKind(config.detector).fit) {
+    throw new InputError(
+      `Cannot train ${config.runs} seeds: expected --runs 1 with --detector ${config.detector}, whose fit is the same for each, but found --runs ${config.runs}`,
     );
   }
   if (config.clipWeights !== undefined && config.randomClip) {

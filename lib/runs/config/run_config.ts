@@ -72,8 +72,8 @@ export type RunConfig = {
   cacheFolder?: string;
   /** most gigabytes that kept tokens may take (default: 50) */
   cacheLimit: number;
-  /** what is trained on the frozen encoder's features; notebook-head: the notebook's head: WSGM, FAFormer and a classifier on all tokens; linear-probe: a linear function of the class token: what any gain is measured against; ln-tuned: CLIP with its layer norms tuned, and a linear function of its class token (default: "notebook-head") */
-  detector: "notebook-head" | "linear-probe" | "ln-tuned";
+  /** what is trained on the frozen encoder's features; notebook-head: the notebook's head: WSGM, FAFormer and a classifier on all tokens; linear-probe: a logistic regression on the class token: what any gain is measured against; knn: the share of fakes among the training images nearest by cosine, each of which counts alike; ln-tuned: CLIP with its layer norms tuned, and a linear function of its class token (default: "notebook-head") */
+  detector: "notebook-head" | "linear-probe" | "knn" | "ln-tuned";
   /** attention heads of a FAFormer layer (default: 8) */
   heads: number;
   /** FAFormer layers (default: 2) */
@@ -82,8 +82,14 @@ export type RunConfig = {
   feedForward: number;
   /** dropout rate in training (default: 0.1) */
   dropout: number;
-  /** what a linear probe stands on: the class token after the last layer norm, or its projection (default: "clsToken") */
-  tap: "clsToken" | "embedding";
+  /** what a linear probe or kNN stands on: the class token after the last layer norm, its projection, or the class tokens after all blocks (default: "clsToken") */
+  tap: "clsToken" | "embedding" | "clsTokens";
+  /** C of a linear probe, a logistic regression as scikit-learn's: how much the images weigh against its L2 penalty (default: 1) */
+  logisticC: number;
+  /** bring each of a linear probe's features to mean 0 and deviation 1 over the training images first, as scikit-learn's StandardScaler (default: false) */
+  standardise: boolean;
+  /** how many nearest training images vote in kNN (default: 9) */
+  neighbours: number;
   /** how many of the tower's last blocks are tuned, with what enters them from the cache; all unless given, and the first layer norm too */
   blocks?: number;
   /** classify the class token at length 1 (default: false) */

@@ -13,7 +13,7 @@ import { fits, fitStated } from "../../images/fits/mod.ts";
 import { type RunConfig, type RunInput } from "../config/config.ts";
 import { flagName } from "../config/names.ts";
 import type { Sample } from "../../data/sample.ts";
-import type { Detector } from "../../model/detectors/detector.ts";
+import type { Scorer } from "../../model/detectors/detector.ts";
 import {
   detectorKind,
   type DetectorName,
@@ -133,7 +133,7 @@ export const THRESHOLD = 0.5;
 
 /** What to write beside a detector's weights. */
 export function cardOf(
-  detector: Detector,
+  detector: Scorer,
   options: {
     readonly encoder: Encoder;
     readonly config: RunConfig;
@@ -142,8 +142,10 @@ export function cardOf(
     readonly prior: number | undefined;
     /** Of the validation images; undefined without any. */
     readonly thresholds: ThresholdChoices | undefined;
-    readonly epoch: number;
-    readonly seed: number;
+    /** Of what was trained in epochs. */
+    readonly epoch?: number;
+    /** Of what has one. */
+    readonly seed?: number;
   },
 ): WeightsCard {
   const { encoder, config, numerics, set, prior, thresholds, epoch, seed } = options;

@@ -1,6 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../../../lib/base/errors.ts";
-import { knnScores } from "../../../lib/model/detectors/knn.ts";
+import { knn, knnScores } from "../../../lib/model/detectors/knn.ts";
+import { tensorTest } from "../../tensors.ts";
 import probes from "../../fixtures/probes.json" with { type: "json" };
 
 for (const [k, expected] of Object.entries(probes.knn)) {
@@ -31,4 +33,20 @@ Deno.test("knnScores() refuses more neighbours than there are, and other widths"
   }
   assertThrows(() => knnScores(training, [[1]], { k: 1 }), InputError, "expected 2 features but found 1");
   assertThrows(() => knnScores({ ...training, labels: [0] }, [[1, 1]], { k: 1 }), InputError, "2 labels");
+});
+
+tensorTest("a kNN scores as knnScores() does, and again from its file's state", async () => {
+  const features = Float32Array.from(probes.features.flat());
+  const labels = Uint8Array.from(probes.labels);
+  const shape = [probes.features[0].length];
+  const detector = knn.fit({ tap: "clsToken", neighbours: 9 }, { features, shape, labels });
+  const again = knn.bind(detector.state(), { neighbours: 9 });
+  const test = tf.tensor2d(probes.test);
+  assertEquals([...await detector.scores(test)], probes.knn[9]);
+  assertEquals([...await again.scores(test)], probes.knn[9]);
+  assertEquals(again.sizes, { dim: shape[0], neighbours: 9 });
+  assertThrows(() => knn.bind(detector.state(), { neighbours: 121 }), InputError, "121");
+  test.dispose();
+  detector.close();
+  again.close();
 });

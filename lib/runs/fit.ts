@@ -1,0 +1,198 @@
+/**
+ * Fits a detector to all training features at once: no epochs, no steps, no seed.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { InputError } from "../base/errors.ts";
+import { exists } from "../base/files.ts";
+import type { TaskOptions } from "../base/task.ts";
+import { balancedWeights } from "../data/order.ts";
+import type { Sample } from "../data/sample.ts";
+import { featureBatches } from "../model/features/batches.ts";
+import type { DetectorKind, Fitted, Scorer } from "../model/detectors/detector.ts";
+import { detectorKind, type DetectorSettings, detectorTitle } from "../model/detectors/mod.ts";
+import { saveSafetensors } from "../weights/safetensors.ts";
+import { type ThresholdChoices, thresholdsOn } from "../report/measure.ts";
+import { resolveConfig, type RunConfig } from "./config/config.ts";
+import { flagName } from "./config/names.ts";
+import { trunkOf } from "./detectors.ts";
+import { scoreSamples } from "./evaluate.ts";
+import { cardOf, cardTexts, priorOf, type WeightsCard } from "./folder/card.ts";
+import { writeWeights } from "./folder/folder.ts";
+import { type Numerics, readNumerics } from "./folder/numerics.ts";
+import { probeConfig, probeHindrance, probeOn, probePath, type ProbeView, probeView } from "./probe.ts";
+import { scoredImage } from "./scored_test.ts";
+import type { Session } from "./session.ts";
+
+/** The kind of a run's detector where it is fitted at once; undefined where it learns step by step. */
+export function fittedKind(
+  { detector }: Pick<RunConfig, "detector">,
+): (DetectorKind<DetectorSettings> & Fitted<DetectorSettings>) | undefined {
+  const kind = detectorKind(detector);
+  return kind.fit ? kind : undefined;
+}
+
+/** Settings that a fit has no use for, where they are not the defaults: a reader may have expected something of them. */
+export function unusedNote(config: RunConfig): string | undefined {
+  const { preset, detector, real, fake, data, manifest } = config;
+  const defaults = resolveConfig({ preset, real, fake, data, manifest });
+  const unused = [
+    ...["loss", "epochs", "learningRate", "weightDecay", "augment", "augmentShare", "select"] as const,
+    ...(detector === "knn" ? ["balance"] as const : []),
+  ].filter((key) => JSON.stringify(config[key]) !== JSON.stringify(defaults[key]));
+  if (unused.length === 0) return undefined;
+  return `The ${detectorTitle(detector)} is fitted to all training images at once, which ${
+    unused.map(flagName).join(", ")
+  } ${unused.length === 1 ? "does" : "do"} not change`;
+}
+
+/** What is fitted, on which features, and what its file says of it. */
+export type FittedRun = { readonly scorer: Scorer; readonly card: WeightsCard };
+
+/**
+ * Fits a run's detector to its training images and writes its weights; its thresholds are those of the validation images.
+ *
+ * @throws {InputError} for features or labels that say nothing
+ * @throws {Error} the signal's reason
+ */
+export async function fitRun(
+  config: RunConfig,
+  options: TaskOptions & {
+    readonly session: Session;
+    readonly folder: string;
+    readonly numerics: Numerics;
+  },
+): Promise<void> {
+  const { session, folder, numerics, ...task } = options;
+  const { scorer, card } = await fitDetector(config, {
+    session,
+    numerics,
+    view: { trunk: trunkOf(config, session.encoder), of: tf.clone },
+    ...task,
+  });
+  try {
+    await writeWeights(folder, { dict: scorer.state(), card, seedIndex: 0, pth: config.pth });
+  } finally {
+    scorer.close();
+  }
+}
+
+/**
+ * A detector that is fitted to a run's training images; the caller closes it.
+ *
+ * @param options.view its features, and what it takes of them
+ * @throws {InputError} for features or labels that say nothing
+ * @throws {Error} the signal's reason
+ */
+export async function fitDetector(
+  config: RunConfig,
+  options: TaskOptions & {
+    readonly session: Session;
+    readonly numerics: Numerics;
+    readonly view: ProbeView;
+  },
+): Promise<FittedRun> {
+  const { session: { experiment: { train, val }, encoder }, numerics, view, ...task } = options;
+  const kind = fittedKind(config);
+  if (!kind) {
+    throw new Error(`Cannot fit a ${detectorTitle(config.detector)}: expected a kind that is fitted`);
+  }
+  if (new Set(train.map(({ label }) => label)).size < 2) {
+    throw new InputError(
+      `Cannot fit a ${
+        detectorTitle(config.detector)
+      }: expected real and fake training images but found one class; give both`,
+    );
+  }
+  const { batchSize, balance } = config;
+  const features = await collectFeatures(view, train, { batchSize, ...task });
+  task.report?.({
+    type: "note",
+    message: `Fitting the ${detectorTitle(config.detector)} to ${train.length} images`,
+  });
+  const fitted = kind.fit(config, {
+    features,
+    shape: [features.length / train.length],
+    labels: Uint8Array.from(train, ({ label }) => label),
+    weights: balance ? balancedWeights(train) : undefined,
+  });
+  const scorer = probeOn(fitted, view);
+  try {
+    let thresholds: ThresholdChoices | undefined;
+    if (val.length > 0) {
+      const [scores] = await scoreSamples([scorer], view.trunk, {
+        samples: val,
+        batchSize,
+        task: "Validating",
+        ...task,
+      });
+      thresholds = thresholdsOn(val.map(scoredImage), scores, { how: config.videoScore });
+    }
+    const card = cardOf(scorer, {
+      ...{ encoder, config, numerics, thresholds },
+      set: train[0].set,
+      // What kNN's neighbours were drawn from is as it is.
+      prior: priorOf(train, { balance: balance && config.detector !== "knn" }),
+    });
+    return { scorer, card };
+  } catch (error) {
+    scorer.close();
+    throw error;
+  }
+}
+
+/**
+ * Fits the probe that stands beside a run's detector to the same training images, and writes it with its card; resolves to why there
+ * is none where it cannot.
+ *
+ * @throws {Error} the signal's reason, or what the system says against the file
+ */
+export async function fitProbe(
+  config: RunConfig,
+  options: TaskOptions & { readonly session: Session; readonly folder: string },
+): Promise<string | undefined> {
+  const { session, folder, ...task } = options;
+  const { encoder } = session;
+  if (config.detector === "linear-probe" || await exists(probePath(folder))) return undefined;
+  const hindrance = probeHindrance(config, encoder);
+  if (hindrance !== undefined) return hindrance;
+  const numerics = await readNumerics(folder);
+  if (!numerics) return "what the run was begun with was not kept";
+  const view = probeView(encoder, trunkOf(config, encoder));
+  try {
+    const { scorer, card } = await fitDetector(probeConfig(config), { session, numerics, view, ...task });
+    await saveSafetensors(probePath(folder), scorer.state(), { metadata: cardTexts(card), checksum: true });
+    scorer.close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  }
+}
+
+/** The features of all samples, [n, ...shape] in row-major order. */
+async function collectFeatures(
+  { trunk, of }: ProbeView,
+  samples: readonly Sample[],
+  { batchSize, report, signal }: TaskOptions & { readonly batchSize: number },
+): Promise<Float32Array> {
+  let all = new Float32Array();
+  let done = 0;
+  for await (const { features } of featureBatches(trunk, samples, { batchSize })) {
+    try {
+      signal?.throwIfAborted();
+      const taken = of(features);
+      const values = await taken.data() as Float32Array;
+      taken.dispose();
+      const length = values.length / features.shape[0];
+      if (done === 0) all = new Float32Array(samples.length * length);
+      all.set(values, done * length);
+      done += features.shape[0];
+    } finally {
+      features.dispose();
+    }
+    report?.({ type: "progress", task: "Reading features", unit: "images", done, total: samples.length });
+  }
+  return all;
+}
