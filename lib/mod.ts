@@ -126,7 +126,13 @@ export { gradients, gradientsOf, trainStep } from "./training/eager.ts";
 export type { Engine, EngineName, TrainBatch } from "./training/engine.ts";
 export type { Labels, Loss } from "./training/losses/loss.ts";
 export { losses } from "./training/losses/mod.ts";
-export { adamW, type AdamWConfig, type Optimizer, optimizerState } from "./training/optimizers.ts";
+export {
+  adamW,
+  type AdamWConfig,
+  type Optimizer,
+  type OptimizerName,
+  optimizerState,
+} from "./training/optimizers.ts";
 export { openTrainer, type Trainer, type TrainerOptions } from "./training/trainer.ts";
 export type { Coverage } from "./videos/coverage.ts";
 export { type PrepareOptions, prepareVideos } from "./videos/prepare.ts";

@@ -21,16 +21,13 @@ export type TrainBatch = {
   readonly learningRate?: number;
 };
 
-/** A loss and its gradients, by state-dict key. */
-export type Differentiated = { readonly loss: number; readonly gradients: Map<string, tf.Tensor> };
-
 /** Takes steps; until `close()`, nothing else may change the detector or the optimizer. */
 export type Engine = {
   readonly precision: Precision;
   /** One optimizer step on a batch; resolves to its loss before the step. */
   step(batch: TrainBatch): Promise<number>;
   /** A batch's loss and its gradient for every weight, by state-dict key, with dropout on; the caller disposes them. */
-  differentiate(batch: TrainBatch): Promise<Differentiated>;
+  differentiate(batch: TrainBatch): Promise<{ loss: number; gradients: Map<string, tf.Tensor> }>;
   /** Takes the detector's weights and the optimizer's moments as they are. */
   load(): void;
   /** Brings both up to date; before that they are those of the last call. */

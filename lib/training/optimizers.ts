@@ -16,14 +16,14 @@ export type AdamWConfig = {
   readonly weightDecay: number;
 };
 
+/** The name of an optimizer. */
+export type OptimizerName = "adamw" | "adam";
+
 /** The optimizers that `--optimizer` takes, with their weight decay unless another is given: PyTorch's defaults. */
 export const optimizers = {
   adamw: { about: "with weight decay that is decoupled from the gradient", weightDecay: 0.01 },
   adam: { about: "with weight decay, if any, as a part of the gradient", weightDecay: 0 },
-} as const;
-
-/** The name of an optimizer. */
-export type OptimizerName = keyof typeof optimizers;
+} as const satisfies Readonly<Record<OptimizerName, { about: string; weightDecay: number }>>;
 
 /** The names of all optimizers. */
 export const optimizerNames = Object.keys(optimizers) as [OptimizerName, ...OptimizerName[]];
