@@ -26,6 +26,7 @@ import { nativeHeadFault } from "./head_native.ts";
 import { crossEntropy } from "./losses/cross_entropy.ts";
 import type { Loss } from "./losses/loss.ts";
 import { nativeEngine } from "./native_engine.ts";
+import { towerEngine } from "./tower_engine.ts";
 import {
   accumulationState,
   addGradients,
@@ -119,10 +120,7 @@ export async function openTrainer(detector: Detector, options: TrainerOptions): 
   const { loss, accumulate = 1, clip, shape } = options;
   if (shape) tryLoss(detector, { loss, shape });
   const optimizer = createOptimizer(options.optimizer);
-  const found = await acceleratorOf(detector, options);
-  const engine = found
-    ? await accelerators[found.engine](found.model, { ...found.options, optimizer })
-    : eagerEngine(detector, { optimizer, loss });
+  const { name, engine, measured } = await engineOf(detector, { ...options, optimizer });
   const isPlain = optimizer.kind === "adamw" && accumulate === 1 && clip === undefined;
   const steps = isPlain
     ? plainSteps(engine)
@@ -130,8 +128,8 @@ export async function openTrainer(detector: Detector, options: TrainerOptions): 
   return {
     ...engine,
     ...steps,
-    engine: found?.engine ?? "eager",
-    measured: found?.seconds,
+    engine: name,
+    measured,
     get steps() {
       return optimizer.step;
     },
@@ -212,6 +210,23 @@ function gradientSteps(
   };
 }
 
+/** The fastest engine that takes a detector with its loss, opened. */
+async function engineOf(
+  detector: Detector,
+  options: Omit<TrainerOptions, "optimizer"> & { readonly optimizer: Optimizer },
+): Promise<{ readonly name: EngineName; readonly engine: Engine; readonly measured?: Rounds }> {
+  const { optimizer, loss, precision = "float32" } = options;
+  const found = await acceleratorOf(detector, options);
+  if (found) {
+    const engine = await accelerators[found.engine](found.model, { ...found.options, optimizer });
+    return { name: found.engine, engine, measured: found.seconds };
+  }
+  if (detector.tower && isTensorFlow() && options.engine !== "eager") {
+    return { name: "graph", engine: await towerEngine(detector, { optimizer, loss, precision }) };
+  }
+  return { name: "eager", engine: eagerEngine(detector, { optimizer, loss }) };
+}
+
 /** The engines that take the notebook's head alone. */
 const accelerators = { native: nativeEngine, graph: graphEngine };
 
@@ -222,7 +237,10 @@ type Accelerated = z.output<typeof choiceSchema> & {
 };
 
 /** The accelerator that takes a detector with its loss; undefined where all decline. */
-async function acceleratorOf(detector: Detector, options: TrainerOptions): Promise<Accelerated | undefined> {
+async function acceleratorOf(
+  detector: Detector,
+  options: Omit<TrainerOptions, "optimizer">,
+): Promise<Accelerated | undefined> {
   const { loss, precision = "float32", shape = [], engine, signal } = options;
   const model = headOf(detector);
   if (!model || loss !== crossEntropy || shape.length !== 2 || engine === "eager" || !isTensorFlow()) {
