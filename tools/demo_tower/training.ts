@@ -12,7 +12,7 @@ import { type Clip, clsTokenOf, embedPatches, toPixels } from "../../lib/model/e
 import { layerNorm, type Linear, linear } from "../../lib/model/layers.ts";
 import {
   adamW,
-  applyAdamW,
+  applyOptimizer,
   type Optimizer,
   optimizerState,
   restoreOptimizer,
@@ -117,8 +117,8 @@ export async function learn(
       ),
     )
   );
-  applyAdamW(matrices, optimizers.matrices, { gradients: scaled, learningRate });
-  applyAdamW(rest, optimizers.rest, { gradients: scaled, learningRate });
+  applyOptimizer(matrices, optimizers.matrices, { gradients: scaled, learningRate });
+  applyOptimizer(rest, optimizers.rest, { gradients: scaled, learningRate });
   dispose([pixels, parts, value, grads, norm, scaled]);
   return { loss, patch, cls, kind, accuracy, norm: size };
 }
