@@ -6,7 +6,10 @@
 import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
+import { takeBreath } from "../base/breath.ts";
 import type { TaskOptions } from "../base/task.ts";
+import { evaluateScores } from "../metrics/evaluate.ts";
+import { logisticCs } from "../model/detectors/linear_probe.ts";
 import { balancedWeights } from "../data/order.ts";
 import type { Sample } from "../data/sample.ts";
 import { featureBatches } from "../model/features/batches.ts";
@@ -111,12 +114,18 @@ export async function fitDetector(
     type: "note",
     message: `Fitting the ${detectorTitle(config.detector)} to ${train.length} images`,
   });
-  const fitted = kind.fit(config, {
+  const training = {
     features,
     shape: [features.length / train.length],
     labels: Uint8Array.from(train, ({ label }) => label),
     weights: balance ? balancedWeights(train) : undefined,
-  });
+  };
+  const chooses = config.detector === "linear-probe" && config.logisticC === undefined &&
+    new Set(val.map(({ label }) => label)).size === 2;
+  const settings = chooses
+    ? await withChosenC(config, { ...task, kind, training, view, val, batchSize })
+    : config;
+  const fitted = kind.fit(settings, training);
   const scorer = probeOn(fitted, view);
   try {
     let thresholds: ThresholdChoices | undefined;
@@ -130,7 +139,7 @@ export async function fitDetector(
       thresholds = thresholdsOn(val.map(scoredImage), scores, { how: config.videoScore });
     }
     const card = cardOf(scorer, {
-      ...{ encoder, config, numerics, thresholds },
+      ...{ encoder, config: settings, numerics, thresholds },
       set: train[0].set,
       // What kNN's neighbours were drawn from is as it is.
       prior: priorOf(train, { balance: balance && config.detector !== "knn" }),
@@ -140,6 +149,40 @@ export async function fitDetector(
     scorer.close();
     throw error;
   }
+}
+
+/** The configuration with the C whose fit has the best AUC on the validation images; of equal ones the least. */
+async function withChosenC(
+  config: RunConfig,
+  options: TaskOptions & {
+    readonly kind: Fitted<DetectorSettings>;
+    readonly training: Parameters<Fitted<DetectorSettings>["fit"]>[1];
+    readonly view: ProbeView;
+    readonly val: readonly Sample[];
+    readonly batchSize: number;
+  },
+): Promise<RunConfig> {
+  const { kind, training, view, val, report } = options;
+  const values = await collectFeatures(view, val, options);
+  const features = tf.tensor(values, [val.length, values.length / val.length]); // [n, D]
+  const labels = val.map(({ label }) => label);
+  let best = { logisticC: 1, auc: -1 };
+  try {
+    for (const logisticC of logisticCs) {
+      await takeBreath(options.signal);
+      const scorer = kind.fit({ ...config, logisticC }, training);
+      const auc = evaluateScores(labels, await scorer.scores(features)).auc!;
+      scorer.close();
+      if (auc > best.auc) best = { logisticC, auc };
+    }
+  } finally {
+    features.dispose();
+  }
+  const message = `C of the linear probe: ${best.logisticC}, whose validation AUC of ${
+    best.auc.toFixed(3)
+  } is the best of ${logisticCs.join(", ")}`;
+  report?.({ type: "note", message });
+  return { ...config, logisticC: best.logisticC };
 }
 
 /**

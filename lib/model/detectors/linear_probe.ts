@@ -15,12 +15,17 @@ import type { Matrix } from "../cholesky.ts";
 import { fitLogistic, type LogisticFit } from "./logistic.ts";
 import { tapSetting, tapTrunk } from "./tap.ts";
 
+/** What `--logistic-c` is chosen from. */
+export const logisticCs = [0.01, 0.1, 1, 10, 100, 1000, 10_000] as const;
+
 const settings = z.strictObject({
   tap: tapSetting,
-  logisticC: z.number().positive().default(1).describe(
-    "C of a linear probe, a logistic regression as scikit-learn's: how much the images weigh against its L2 penalty",
+  logisticC: z.number().positive().optional().describe(
+    `C of a linear probe, a logistic regression as scikit-learn's: how much the images weigh against its L2 penalty; unless given, that of ${
+      logisticCs.join(", ")
+    } with the best validation AUC, or 1 without validation images`,
   ),
-  standardise: z.boolean().default(false).describe(
+  standardise: z.boolean().default(true).describe(
     "bring each of a linear probe's features to mean 0 and deviation 1 over the training images first, as scikit-learn's StandardScaler",
   ),
 });
@@ -31,7 +36,7 @@ export const linearProbe = {
   settings,
   fixed: ["tap"],
   trunk: tapTrunk,
-  fit: ({ logisticC, standardise }, { features, labels, weights }) => {
+  fit: ({ logisticC = 1, standardise }, { features, labels, weights }) => {
     const matrix: Matrix = { data: features, shape: [labels.length, features.length / labels.length] };
     const D = matrix.shape[1];
     const fit = standardise
