@@ -63,6 +63,8 @@ export {
   scoreView,
   trainingTable,
 } from "./notebook/benchmark_views.ts";
+export { attentionView } from "./notebook/attention_view.ts";
+export { type DiagramSizes, forgeLensDiagram } from "./notebook/diagram.ts";
 export { accuracyChart, costChart, messyChart, orderChart, repeatChart } from "./notebook/audit_charts.ts";
 export {
   type Bundle,

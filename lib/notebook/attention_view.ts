@@ -1,24 +1,59 @@
 /**
- * Where the class tokens of several towers look, on the same images below each other.
+ * Where a tower's class token looks before and after a detector's training, on the same images below each other.
  *
  * @module
  */
-import { loadImage } from "../images/image.ts";
+import { dispose } from "../backend/tensors.ts";
+import { InputError } from "../base/errors.ts";
 import type { Sample } from "../data/sample.ts";
+import { loadImage } from "../images/image.ts";
+import { patchMask } from "../model/detectors/attribution.ts";
+import { detectorKind, detectorTitle } from "../model/detectors/mod.ts";
 import { type Clip, toPixels } from "../model/encoders/clip.ts";
 import { clsAttention } from "../model/encoders/cls_attention.ts";
-import { patchMask } from "../model/detectors/attribution.ts";
 import { photoGrid, type Picture, type Tile } from "../report/pictures.ts";
-import { dispose } from "../backend/tensors.ts";
+import { configFor, readWeights } from "../runs/detectors.ts";
+import { readRunConfig } from "../runs/folder/folder.ts";
+import { spread } from "../runs/gallery.ts";
+import type { Session } from "../runs/session.ts";
+import type { BenchmarkRun } from "./benchmark.ts";
 
 /**
- * Draws images, and below them how much of its attention in the last block the class token of each tower gives each patch, in shares
- * of what a patch gets where all get the same; the manipulated patches are outlined where they are known.
+ * Draws fakes of a run's own test, and below them how much of its attention in the last block the class token gives each patch, before
+ * training and with the first seed's weights. Manipulated patches are outlined where they are known.
  *
- * @param towers by name, for example before and after training
- * @throws {Error} without a sample
+ * @param options.count how many fakes; 5 unless given
+ * @throws {InputError} for a run whose training leaves the tower as it is
  */
 export async function attentionView(
+  run: BenchmarkRun,
+  session: Session,
+  options: { readonly count?: number } = {},
+): Promise<Picture> {
+  const { count = 5 } = options;
+  const { encoder: { clip: before }, experiment: { tests, demo } } = session;
+  const weights = await readWeights({ ...await readRunConfig(run.folder), runs: 1 }, { folder: run.folder });
+  const config = await configFor(weights, {});
+  const { tuned } = detectorKind(config.detector);
+  if (!tuned || !before) {
+    throw new InputError(
+      `Cannot show what training did to the tower: expected a detector that changes it but found a ${
+        detectorTitle(config.detector)
+      }`,
+    );
+  }
+  const test = tests.find(({ kind }) => kind === "within") ?? tests[0];
+  const samples = spread(test.samples.filter(({ label }) => label === 1), count);
+  const after = tuned.tower(weights[0].dict, config);
+  try {
+    return await attentionGrid({ before, after }, samples, { set: test.set, demo });
+  } finally {
+    dispose(after);
+  }
+}
+
+/** Images, and below them each tower's attention in shares of what a patch gets where all get the same. */
+async function attentionGrid(
   towers: Readonly<Record<string, Clip>>,
   samples: readonly Sample[],
   options: { readonly set: string; readonly demo: boolean },
@@ -39,9 +74,10 @@ export async function attentionView(
     shares.dispose();
     rows.forEach((row, i) => {
       const map = row.map((share) => share * row.length);
-      const inMask = masks[i] ? [`${percent(insideOf(row, masks[i]))} in the outline`] : [];
+      const mask = masks[i];
+      const inMask = mask ? [`${percent(insideOf(row, mask))} in the outline`] : [];
       mapped.push({
-        ...{ image: images[i], mask: masks[i], label: samples[i].label, map },
+        ...{ image: images[i], mask, label: samples[i].label, map },
         caption: [name, `${percent(row.reduce((a, b) => a + b, 0))} on patches`, ...inMask],
       });
     });
