@@ -54,6 +54,19 @@ Deno.test("resolveConfig() takes the weight decay of the optimizer, unless one i
   assertThrows(() => resolveConfig({ optimizer: "sgd" }), InputError, 'found "sgd"');
 });
 
+Deno.test("the preset gend trains in steps of 128 images, and what is given wins over it", () => {
+  const { batchSize, accumulate, detector, schedule, loss } = resolveConfig({
+    preset: "gend",
+    loss: "focal",
+  });
+  assertEquals([batchSize * accumulate, detector, schedule, loss], [128, "ln-tuned", "cosine", "focal"]);
+  assertThrows(
+    () => resolveConfig({ preset: "gend", schedule: "constant" }),
+    InputError,
+    "or give --least-rate 0",
+  );
+});
+
 Deno.test("resolveConfig() lists every bad key at once, with what it found and the nearest known name", () => {
   const error = assertThrows(() => resolveConfig({ epohcs: 3, batchSize: 0, seed: "x" }), InputError);
   assertEquals(

@@ -33,8 +33,8 @@ const runName = /^(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))(?=\w)[\w.-]{0,149}
 
 /** How the whole run is done. */
 const run = {
-  preset: z.enum(["corrected", "reference"]).default("corrected").describe(
-    "corrected: the bench's protocol; reference: the notebook's, mistakes included",
+  preset: z.enum(["corrected", "reference", "gend"]).default("corrected").describe(
+    "corrected: the bench's protocol; reference: the notebook's, mistakes included; gend: the bench's protocol with a detector trained as GenD",
   ),
   seed: z.int().min(0).default(0).describe("seed of initial weights, order, dropout and splits"),
   runs: z.int().min(1).max(100).default(1).describe(
@@ -209,6 +209,13 @@ export const runSchema = z.strictObject({
 export const presets: Readonly<Record<RunConfig["preset"], RunInput>> = {
   corrected: {},
   reference: { activation: "gelu", attendAcross: "batch", balance: false, select: "last", valShare: 0 },
+  // arXiv 2508.06248; how many epochs, and its augmentation, stay as they are given.
+  gend: {
+    ...{ detector: "ln-tuned", normalise: true, fit: "clip" },
+    ...{ loss: "uniformity-alignment", alignment: 0.1, uniformity: 0.5 },
+    ...{ optimizer: "adamw", learningRate: 3e-4, weightDecay: 0, schedule: "cosine", leastRate: 1e-6 },
+    ...{ batchSize: 32, accumulate: 4 }, // 128 images a step; pairs are those of a batch
+  },
 };
 
 /**

@@ -6,8 +6,8 @@
 
 /** A whole, valid run configuration. */
 export type RunConfig = {
-  /** corrected: the bench's protocol; reference: the notebook's, mistakes included (default: "corrected") */
-  preset: "corrected" | "reference";
+  /** corrected: the bench's protocol; reference: the notebook's, mistakes included; gend: the bench's protocol with a detector trained as GenD (default: "corrected") */
+  preset: "corrected" | "reference" | "gend";
   /** seed of initial weights, order, dropout and splits (default: 0) */
   seed: number;
   /** corrected: training runs with the seeds seed, seed+1, …; reference: repeats of the same evaluation (default: 1) */

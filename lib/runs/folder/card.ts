@@ -10,7 +10,7 @@ import { InputError } from "../../base/errors.ts";
 import { dirname, join } from "node:path";
 import { exists, readJson } from "../../base/files.ts";
 import { fits, fitStated } from "../../images/fits/mod.ts";
-import { type RunConfig, type RunInput } from "../config/config.ts";
+import { presets, type RunConfig, type RunInput } from "../config/config.ts";
 import { flagName } from "../config/names.ts";
 import type { Sample } from "../../data/sample.ts";
 import type { Scorer } from "../../model/detectors/detector.ts";
@@ -291,7 +291,7 @@ export function detectorOf({ path, card }: Pick<CardedWeights, "path" | "card">)
 /** The settings that a card states and no test may change. */
 function fixedOf(weights: CardedWeights | Pick<CardedWeights, "path" | "card">): Partial<RunConfig> {
   const { head, activation, attendAcross, preprocessing, config } = weights.card ?? {};
-  const preset = config?.preset === "reference" || config?.preset === "corrected" ? config.preset : undefined;
+  const preset = (Object.keys(presets) as RunConfig["preset"][]).find((name) => name === config?.preset);
   const detector = detectorOf(weights);
   const own = detectorKind(detector).fixed.map((key) => [key, head?.[key] ?? config?.[key]] as const);
   // Where it is stated in other words, `checkPreprocessing()` says so.
