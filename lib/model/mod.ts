@@ -61,13 +61,9 @@ export {
   logits,
   type NotebookHead,
 } from "./detectors/notebook_head.ts";
-export {
-  bindPaper,
-  type FaformerBlock,
-  paperClsTokens,
-  paperLogit,
-  type PaperModel,
-} from "./detectors/published.ts";
+export { bindPublished } from "./detectors/published/bind_published.ts";
+export type { FaformerBlock } from "./detectors/published/faformer.ts";
+export { bindPaper, paperClsTokens, paperLogit, type PaperModel } from "./detectors/published/published.ts";
 export {
   bindClip,
   type Clip,

@@ -90,7 +90,7 @@ export function planTable(
 ): Table {
   const { data, encoder } = parts;
   const steps = Math.ceil(data.train.length / config.batchSize);
-  const detector = createDetector(config, encoder, config.seed);
+  const detector = createDetector(config, { encoder, seed: config.seed });
   const weights = [...detector.weights.values()].reduce((sum, { size }) => sum + size, 0);
   detector.close();
   const optimizer = config.optimizer === "adamw" ? "AdamW" : "Adam";

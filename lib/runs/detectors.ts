@@ -24,6 +24,7 @@ import type { Encoder } from "../model/encoders/encoder.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import type { ChosenThreshold } from "../report/measure.ts";
 import { openProbe, type ProbeBeside } from "./probe.ts";
+import type { StateDict } from "../weights/state.ts";
 import { openTuned } from "./encoder.ts";
 import type { Session } from "./session.ts";
 import { weightsPath } from "./folder/folder.ts";
@@ -152,11 +153,15 @@ export async function loadDetectors(
 /**
  * A run's untrained detector; the caller closes it.
  *
+ * @param options.base the weights that the encoder's tower is from, where its training begins with another's
  * @throws {Error} for a kind that is fitted
  */
-export function createDetector(config: RunConfig, encoder: Encoder, seed: number): Detector {
-  const { shape } = trunkOf(config, encoder);
-  return steppedKind(config).create(config, { encoder, shape, seed });
+export function createDetector(
+  config: RunConfig,
+  options: { readonly encoder: Encoder; readonly base?: StateDict; readonly seed: number },
+): Detector {
+  const { shape } = trunkOf(config, options.encoder);
+  return steppedKind(config).create(config, { ...options, shape });
 }
 
 /**

@@ -14,12 +14,15 @@ import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts
 import { augmentationOf } from "./config/perturbations.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { epochOrder } from "../data/order.ts";
+import { exists } from "../base/files.ts";
 import { type Detector, restoreWeights } from "../model/detectors/detector.ts";
+import { detectorTitle } from "../model/detectors/mod.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
 import { cardOf, priorOf } from "./folder/card.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import { createDetector, trunkOf } from "./detectors.ts";
+import { openBase, stageOneFiles, stageOneOf } from "./stage_one.ts";
 import { otherLoss, scoreSamples } from "./evaluate.ts";
 import { scoredImage } from "./scored_test.ts";
 import { reporting, type RunEvent } from "./events.ts";
@@ -146,6 +149,8 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   }
   // The reference's runs repeat the evaluation, not the training.
   const seeds = config.preset === "reference" ? 1 : config.runs;
+  if (!state.done) yield* trainStageOne(training);
+  const bases = state.done ? [] : await stageOneFiles(config, seeds);
   let { weights } = checkpoint ?? {};
   if (!state.done && fittedKind(config)) {
     const message = unusedNote(config);
@@ -164,10 +169,16 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   }
   while (!state.done) {
     const seed = config.seed + state.run;
-    const trunk = trunkOf(config, encoder);
-    const detector = createDetector(config, encoder, seed);
+    const file = bases.at(state.run);
+    const base = yield* reporting(
+      (report) => openBase(file, { config, encoder, report, signal: training.signal }),
+      { abandon: (opened) => opened.close() },
+    );
+    let detector: Detector | undefined;
     let trainer: Trainer | undefined;
     try {
+      const trunk = trunkOf(config, base.encoder);
+      detector = createDetector(config, { encoder: base.encoder, base: base.weights, seed });
       if (weights) restoreWeights(detector, weights.model);
       trainer = await openTrainer(detector, {
         loss: lossKind(config.loss).create(config),
@@ -194,7 +205,8 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
       yield* trainEpochs({ ...training, state, numerics, trunk, detector, trainer, seed, seeds });
     } finally {
       trainer?.close();
-      detector.close();
+      detector?.close();
+      base.close();
     }
     const seedIndex = state.run + 1;
     Object.assign(state, {
@@ -215,6 +227,24 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     yield { type: "note", message: `Exported ${path}` };
   }
   yield { type: "trained", run: config.run, folder };
+}
+
+/** Trains what a run's detector stands on, as a run of its own with the same seeds, or what is left of it. */
+async function* trainStageOne({ config, session, signal }: Training): AsyncGenerator<RunEvent> {
+  const first = stageOneOf(config);
+  if (!first) return;
+  const resume = await exists(join(first.out, first.run, "config.json"));
+  yield {
+    type: "note",
+    message: `First the ${detectorTitle(first.detector)}, as the run ${first.run}: the ${
+      detectorTitle(config.detector)
+    } stands on it`,
+  };
+  for await (const event of trainRun(first, { session, signal, resume })) {
+    if (event.type === "interrupted") signal.throwIfAborted();
+    if (event.type === "trained") yield { type: "note", message: `Trained ${event.folder}` };
+    else yield event;
+  }
 }
 
 /** The choices with the engine that took the first step, or with a note where another has to go on. */

@@ -55,7 +55,7 @@ async function galleryOf(changes: RunInput = {}, given: Partial<Parameters<typeo
     ...changes,
   });
   const encoder = await openEncoder(config);
-  const detector = createDetector(config, encoder, 0);
+  const detector = createDetector(config, { encoder, seed: 0 });
   const said: string[] = [];
   try {
     const gallery = await reportGallery([detector], { encoder }, {

@@ -99,6 +99,8 @@ export type DetectorKind<S> = {
   readonly fixed: readonly (keyof S & string)[];
   /** What it is trained on. */
   trunk(encoder: Encoder, settings: S): Trunk;
+  /** What it changes of a run's defaults, by key: for example its loss. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
 } & (Stepped<S> | Fitted<S>);
 
 /** A kind that learns step by step, by gradients. */
@@ -106,7 +108,13 @@ export type Stepped<S> = {
   /** An untrained one on features of `encoder`'s that have that shape; each weight is a function of `seed` and its key. */
   create(
     settings: S,
-    options: { readonly encoder: Encoder; readonly shape: readonly number[]; readonly seed: number },
+    options: {
+      readonly encoder: Encoder;
+      readonly shape: readonly number[];
+      readonly seed: number;
+      /** The weights of its {@link Stepped.base}, whose tower the encoder is then. */
+      readonly base?: StateDict;
+    },
   ): Detector;
   /**
    * One from its weights; sizes that they tell are read from them.
@@ -114,6 +122,8 @@ export type Stepped<S> = {
    * @throws {InputError} naming every missing, unexpected and misshaped key
    */
   bind(dict: StateDict, settings: S & Activation): Detector;
+  /** For a kind that stands on the tower of another kind's finished training: that kind, by its name in the list. */
+  readonly base?: string;
   /** For a kind whose training changes the tower, and whose weights hold it. */
   readonly tuned?: Tuned<S>;
   fit?: undefined;
@@ -153,5 +163,6 @@ export type Fitted<S> = {
   /** @throws {InputError} naming every missing, unexpected and misshaped key */
   bind(dict: StateDict, settings: S): Scorer;
   create?: undefined;
+  readonly base?: undefined;
   readonly tuned?: undefined;
 };

@@ -18,16 +18,14 @@ import type { Encoder } from "../encoders/encoder.ts";
 import { layerNorm, type Linear, linear } from "../layers.ts";
 import { type Detector, type DetectorKind, fakeProbability, type Output, type Scorer } from "./detector.ts";
 import { linearState } from "./initial.ts";
-import { openTrainedTower, towerOf, withTrained } from "./trained_tower.ts";
+import { openTrainedTower, towerHeads, towerOf, withTrained } from "./trained_tower.ts";
 
 const settings = z.strictObject({
   blocks: z.int().min(1).optional().describe(
     "how many of the tower's last blocks are tuned, with what enters them from the cache; all unless given, and the first layer norm too",
   ),
   normalise: z.boolean().default(false).describe("classify the class token at length 1"),
-  towerHeads: z.int().min(1).optional().describe(
-    "attention heads of a tower in a file of tuned weights that does not say it; width / 64 unless given",
-  ),
+  towerHeads,
 });
 
 type Settings = z.output<typeof settings>;
@@ -146,7 +144,7 @@ function openDetector(
   const head = variablesOf(options.head, headShapes(clip.config.width));
   for (const [key, variable] of head) weights.set(key, variable);
   const classifier = headOf(head);
-  const { width: dim, heads: towerHeads, layers } = clip.config;
+  const { width: dim, heads, layers } = clip.config;
   const tower = openTrainedTower(clip, { dropoutRate: 0 });
   const forward: Detector["forward"] = (features, { training }) =>
     tf.tidy(() => {
@@ -159,7 +157,7 @@ function openDetector(
     });
   return {
     kind: "ln-tuned",
-    sizes: { dim, towerHeads },
+    sizes: { dim, towerHeads: heads },
     weights,
     tower,
     forward,

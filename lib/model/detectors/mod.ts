@@ -9,6 +9,8 @@ import { knn } from "./knn.ts";
 import { linearProbe } from "./linear_probe.ts";
 import { lnTuned } from "./ln_tuned.ts";
 import { notebookHead } from "./notebook_head.ts";
+import { forgelensStage1 } from "./published/stage1.ts";
+import { forgelens } from "./published/stage2.ts";
 
 /** The kinds of detector by name. */
 export const detectors = {
@@ -16,6 +18,8 @@ export const detectors = {
   "linear-probe": linearProbe,
   "knn": knn,
   "ln-tuned": lnTuned,
+  "forgelens-stage1": forgelensStage1,
+  forgelens,
 } as const;
 
 /** The name of a kind of detector. */

@@ -4,6 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { z } from "zod";
 import { toVariable } from "../../backend/tensors.ts";
 import { InputError } from "../../base/errors.ts";
 import { type Blocks, type BlocksOptions, openBlocks } from "../blocks.ts";
@@ -11,6 +12,11 @@ import type { Clip } from "../encoders/clip.ts";
 import { mapClip } from "../encoders/clip_state.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import type { TrainedTower } from "./detector.ts";
+
+/** The setting that no file of a tower's weights says. */
+export const towerHeads = z.int().min(1).optional().describe(
+  "attention heads of a tower in a file of trained weights that does not say it; width / 64 unless given",
+);
 
 /**
  * An encoder's tower, for a detector that changes it; it stays the encoder's.

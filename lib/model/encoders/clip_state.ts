@@ -46,13 +46,15 @@ export function mapClip(
       }),
       lnPost: both(p.lnPost, "ln_post"),
       proj: each(p.proj, "proj"),
-      guidance: p.guidance?.map(({ down, middle, up }, i) => {
-        const module = `transformer.WSGM_modules.${i}`;
-        return {
-          down: both(down, `${module}.down`),
-          middle: both(middle, `${module}.middle`),
-          up: both(up, `${module}.up`),
-        };
+      ...(p.guidance && {
+        guidance: p.guidance.map(({ down, middle, up }, i) => {
+          const module = `transformer.WSGM_modules.${i}`;
+          return {
+            down: both(down, `${module}.down`),
+            middle: both(middle, `${module}.middle`),
+            up: both(up, `${module}.up`),
+          };
+        }),
       }),
     },
   };

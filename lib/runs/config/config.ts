@@ -14,7 +14,14 @@ import { compressions, videosChoices } from "../../data/layouts/vocabulary.ts";
 import { layoutTitles } from "../../data/layouts/mod.ts";
 import { backendNames, backendTitles } from "../../backend/backends/mod.ts";
 import { InputError } from "../../base/errors.ts";
-import { detectorKind, detectorNames, detectors, detectorSettings } from "../../model/detectors/mod.ts";
+import type { DetectorKind } from "../../model/detectors/detector.ts";
+import {
+  detectorKind,
+  detectorNames,
+  detectors,
+  type DetectorSettings,
+  detectorSettings,
+} from "../../model/detectors/mod.ts";
 import { fitNames, fits } from "../../images/fits/mod.ts";
 import { encoderNames } from "../../model/encoders/mod.ts";
 import { videoLevelNames } from "../../metrics/levels.ts";
@@ -248,6 +255,11 @@ export function isDemo(config: Pick<RunInput, "real" | "fake" | "manifest" | "da
     config.data === undefined;
 }
 
+/** The kind of detector that is asked for; undefined for a name that is none. */
+function kindOf({ detector = "notebook-head" }: RunInput): DetectorKind<DetectorSettings> | undefined {
+  return detectorNames.includes(detector) ? detectorKind(detector) : undefined;
+}
+
 /**
  * The whole configuration from what is given: later sources win over earlier ones, any of them over the preset, and the
  * preset over the defaults.
@@ -268,7 +280,8 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   const given = Object.assign({}, ...sources.map(withoutUndefined)) as RunInput;
   const preset = presets[given.preset ?? "corrected"] ?? {};
   const demo = isDemo(given) ? demoDefaults : {};
-  const input: RunInput = { ...demo, ...preset, ...given };
+  const { defaults } = kindOf({ ...preset, ...given }) ?? {};
+  const input: RunInput = { ...demo, ...defaults, ...preset, ...given };
   const { weightDecay } = optimizers[input.optimizer ?? "adamw"] ?? {};
   const result = runSchema.safeParse({ weightDecay, ...input }, { reportInput: true });
   if (!result.success) {

@@ -72,8 +72,8 @@ export type RunConfig = {
   cacheFolder?: string;
   /** most gigabytes that kept tokens may take (default: 50) */
   cacheLimit: number;
-  /** what is trained on the frozen encoder's features; notebook-head: the notebook's head: WSGM, FAFormer and a classifier on all tokens; linear-probe: a logistic regression on the class token: what any gain is measured against; knn: the share of fakes among the training images nearest by cosine, each of which counts alike; ln-tuned: CLIP with its layer norms tuned, and a linear function of its class token (default: "notebook-head") */
-  detector: "notebook-head" | "linear-probe" | "knn" | "ln-tuned";
+  /** what is trained on the frozen encoder's features; notebook-head: the notebook's head: WSGM, FAFormer and a classifier on all tokens; linear-probe: a logistic regression on the class token: what any gain is measured against; knn: the share of fakes among the training images nearest by cosine, each of which counts alike; ln-tuned: CLIP with its layer norms tuned, and a linear function of its class token; forgelens-stage1: stage 1 of the published ForgeLens: guidance modules inside CLIP's blocks, and a linear function of its embedding; forgelens: the published ForgeLens: a transformer over the class tokens of all blocks of the tower that stage 1 guided (default: "notebook-head") */
+  detector: "notebook-head" | "linear-probe" | "knn" | "ln-tuned" | "forgelens-stage1" | "forgelens";
   /** attention heads of a FAFormer layer (default: 8) */
   heads: number;
   /** FAFormer layers (default: 2) */
@@ -94,8 +94,24 @@ export type RunConfig = {
   blocks?: number;
   /** classify the class token at length 1 (default: false) */
   normalise: boolean;
-  /** attention heads of a tower in a file of tuned weights that does not say it; width / 64 unless given */
+  /** attention heads of a tower in a file of trained weights that does not say it; width / 64 unless given */
   towerHeads?: number;
+  /** ForgeLens's guidance modules (WSGM), shared by neighbouring blocks; no more than blocks are made (default: 12) */
+  wsgmCount: number;
+  /** the tower's width over that inside a guidance module (default: 4) */
+  wsgmReduction: number;
+  /** blocks of ForgeLens's FAFormer (default: 2) */
+  faformerLayers: number;
+  /** attention heads of a block of FAFormer (default: 2) */
+  faformerHeads: number;
+  /** what ForgeLens's second stage stands on: a run of forgelens-stage1 by its name or folder, a file of its weights, or none for the encoder as it is; trained first unless given */
+  stageOne?: string;
+  /** epochs of ForgeLens's first stage where it is trained first; as for the second unless given */
+  stage1Epochs?: number;
+  /** images per step of that stage, likewise */
+  stage1BatchSize?: number;
+  /** learning rate of that stage, likewise */
+  stage1LearningRate?: number;
   /** what training makes small; cross-entropy: the mean surprise at the labels, of two logits; binary-cross-entropy: the same of one logit; focal: cross-entropy that counts an image the less the surer its label already is; uniformity-alignment: cross-entropy, and embeddings that are close within a label and spread as a whole (default: "cross-entropy") */
   loss: "cross-entropy" | "binary-cross-entropy" | "focal" | "uniformity-alignment";
   /** how much the squared distance of images with one label counts in uniformity-alignment (default: 0.1) */

@@ -30,6 +30,11 @@ export function newRunName(config: RunConfig): string {
   return `${set}-${config.preset}-seed${config.seed}-${timeStamp()}`;
 }
 
+/** The name of the run that is trained first for one that stands on it. */
+export function stageOneRun(run: string): string {
+  return `${run}-stage1`;
+}
+
 /** A name that a run may have, from any other: `my set` → `my-set`. */
 export function folderName(name: string): string {
   return name.replaceAll(/[^\w.-]+/g, "-").replace(/^[.-]+/, "").slice(0, 80).replace(/\.+$/, "") || "data";
@@ -146,7 +151,9 @@ export async function unfinishedRun(
       }; start one with train`,
     );
   }
-  return found[0].name;
+  // What stands on a run that was trained for it goes on with that too.
+  const [{ name }] = found;
+  return found.find((other) => stageOneRun(other.name) === name)?.name ?? name;
 }
 
 /**

@@ -11,7 +11,7 @@ import type { ReleasedKind } from "./released.ts";
 
 /** The vision tower within each stage's names. */
 const towers = { 1: "backbone.visual.", 2: "backbone.backbone.visual." } as const;
-const modules = /^transformer\.WSGM_modules\.(\d+)\.down\.weight$/;
+const modules = /^transformer\.WSGM_modules\.\d+\.down\.weight$/;
 
 /** The stage whose names a file has; undefined where they are others. */
 function stageOf(dict: StateDict): 1 | 2 | undefined {
@@ -41,17 +41,12 @@ export const forgeLens: ReleasedKind = {
         `Cannot run ${path}: expected ForgeLens's last layer to take CLIP's embedding of width ${embedDim} but found ${dim}`,
       );
     }
-    const numbers = [...visual.keys()].flatMap((key) => modules.exec(key)?.[1] ?? []).map(Number);
     return {
       title: "ForgeLens",
-      kind: "forgelens",
+      kind: stage === 1 ? "forgelens-stage1" : "forgelens",
       dict,
       sizes: { dim },
-      settings: {
-        stage,
-        wsgmCount: 1 + Math.max(...numbers),
-        ...(stage === 2 ? { faformerHeads: 2 } : {}),
-      },
+      settings: stage === 2 ? { faformerHeads: 2 } : {},
       clip: "ViT-L-14",
       hasTower: true,
       activation: "quickgelu",

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../../../../lib/base/errors.ts";
 import { createRandom } from "../../../../lib/base/random.ts";
 import { linearProbe } from "../../../../lib/model/detectors/linear_probe.ts";
-import { bindPaper } from "../../../../lib/model/detectors/published.ts";
+import { bindPaper } from "../../../../lib/model/detectors/published/published.ts";
 import { releasedIn } from "../../../../lib/model/detectors/released/mod.ts";
 import { randomClip } from "../../../../lib/model/encoders/clip.ts";
 import { dispose } from "../../../../lib/backend/tensors.ts";
@@ -112,18 +112,18 @@ Deno.test("GenD is refused without the config.json that tells its heads apart, a
 });
 
 tensorTest(
-  "ForgeLens's .pth says its stage and how many guidance modules it has, which bind it",
+  "ForgeLens's .pth says its stage, which binds it",
   async () => {
     const dict = await arrays("paper_stage2.pth");
     const { heads, wsgmCount } = JSON.parse(await Deno.readTextFile(fixture("paper.json")));
     const second = translated(dict);
     assertEquals([second.title, second.kind, second.fit], ["ForgeLens", "forgelens", "crop"]);
-    assertEquals(second.settings, { stage: 2, wsgmCount, faformerHeads: 2 });
+    assertEquals([second.kind, second.settings], ["forgelens", { faformerHeads: 2 }]);
     dispose(bindPaper(second.dict, { heads, wsgmCount, faformerHeads: 2 }));
     const first: StateDict = new Map(
       [...dict].filter(([key]) => key.startsWith("backbone.")).map(([key, value]) => [key.slice(9), value]),
     );
-    assertEquals(translated(first).settings, { stage: 1, wsgmCount });
+    assertEquals([translated(first).kind, translated(first).settings], ["forgelens-stage1", {}]);
     const wrapped = new Map([...dict].map(([key, value]) => [`module.${key}`, value]));
     assertEquals(translated(wrapped).settings, second.settings);
   },

@@ -1,10 +1,14 @@
 import { assertLess, assertStringIncludes, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { InputError } from "../../../lib/base/errors.ts";
-import { bindPaper, paperClsTokens, paperLogit } from "../../../lib/model/detectors/published.ts";
-import { dispose } from "../../../lib/backend/tensors.ts";
-import type { StateDict } from "../../../lib/weights/state.ts";
-import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";
+import { InputError } from "../../../../lib/base/errors.ts";
+import {
+  bindPaper,
+  paperClsTokens,
+  paperLogit,
+} from "../../../../lib/model/detectors/published/published.ts";
+import { dispose } from "../../../../lib/backend/tensors.ts";
+import type { StateDict } from "../../../../lib/weights/state.ts";
+import { arrays, fixture, tensorOf, tensorTest, worstDifference } from "../../../tensors.ts";
 
 const weights = await arrays("paper_stage2.pth");
 const expected = await arrays("paper_expected.safetensors");
