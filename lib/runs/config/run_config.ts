@@ -6,8 +6,15 @@
 
 /** A whole, valid run configuration. */
 export type RunConfig = {
-  /** corrected: the bench's protocol; reference: the notebook's, mistakes included; gend: the bench's protocol with a detector trained as GenD (default: "corrected") */
-  preset: "corrected" | "reference" | "gend";
+  /** corrected: the bench's protocol; reference: the notebook's, mistakes included; gend: the bench's protocol with a detector trained as GenD; published-1, -2, -3 and -genimage: with ForgeLens in both stages, as in its official settings (default: "corrected") */
+  preset:
+    | "corrected"
+    | "reference"
+    | "gend"
+    | "published-1"
+    | "published-2"
+    | "published-3"
+    | "published-genimage";
   /** seed of initial weights, order, dropout and splits (default: 0) */
   seed: number;
   /** corrected: training runs with the seeds seed, seed+1, …; reference: repeats of the same evaluation (default: 1) */
