@@ -133,6 +133,8 @@ try {
   const probe = [
     "--detector",
     "linear-probe",
+    "--runs",
+    "1",
     "--learning-rate",
     "1e-3",
     "--feed-forward",

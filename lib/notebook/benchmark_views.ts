@@ -33,8 +33,8 @@ export function trainingTable(runs: readonly BenchmarkRun[]): Table {
       name,
       head,
       isFitted(head) ? `${config.tap}` : "tokens",
-      seeds.map((seed) => first + seed).join(", "),
-      kept.map(({ epoch }) => epoch).join(", "),
+      seeds.map((seed) => first + seed).join(", ") || "–", // of what is fitted at once
+      kept.map(({ epoch }) => epoch).join(", ") || "–",
       estimateCell(meanAndSd(kept.map(({ valAuc }) => valAuc ?? null))),
       seconds.toFixed(1),
     ];

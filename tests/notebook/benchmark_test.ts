@@ -60,7 +60,13 @@ const { display } = screen();
 const runs = await runBenchmark(config, { session, detectors, display });
 
 Deno.test("runBenchmark() gives the numbers of the command line, in its files", async () => {
-  const own = configure({ ...settings, ...detectors.embedding, out: join(root, "command"), run: "same" });
+  const own = configure({
+    ...settings,
+    ...detectors.embedding,
+    runs: 1,
+    out: join(root, "command"),
+    run: "same",
+  });
   for await (const _ of trainRun(own));
   await evaluateRun(own);
   const theirs = parseMetricsJson(await Deno.readTextFile(join(own.out, "same", "metrics.json")));
@@ -84,10 +90,10 @@ Deno.test("runBenchmark() loads what was trained with the same settings, and giv
   assertStringIncludes(second.text(), "trained and tested before with the same settings");
   const other = await runBenchmark({ ...config, epochs: 1 }, {
     session,
-    detectors: { embedding: detectors.embedding },
+    detectors: { head: detectors.head },
     display,
   });
-  assertEquals(other.map(({ name }) => name), ["embedding-2"]);
+  assertEquals(other.map(({ name }) => name), ["head-2"]);
   assertEquals(other[0].report.history.length, 2, "an epoch of two seeds");
   assertEquals((await runBenchmark(config, { session, detectors, display })).map(({ name }) => name), [
     "head",
@@ -151,7 +157,7 @@ Deno.test("trainingTable() names seeds, kept epochs and what each detector stand
   const { rows } = trainingTable(runs);
   assertEquals(rows.map((row) => row.slice(0, 4)), [
     ["head", "notebook head", "tokens", "0, 1"],
-    ["embedding", "linear probe", "embedding", "0, 1"],
+    ["embedding", "linear probe", "embedding", "–"],
   ]);
 });
 
