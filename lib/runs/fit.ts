@@ -205,6 +205,12 @@ export async function fitProbe(
   const view = probeView(encoder, trunkOf(config, encoder));
   try {
     const { scorer, card } = await fitDetector(probeConfig(config), { session, numerics, view, ...task });
+    if (view.trunk.keptIn === "float16" && await view.trunk.cache()) {
+      card.notes = [
+        ...card.notes ?? [],
+        "Fitted to class tokens rounded to half precision, as those among a run's kept tokens are: alone, as a file, it is tested on such as are not, and scores differ a little.",
+      ];
+    }
     await saveSafetensors(probePath(folder), scorer.state(), { metadata: cardTexts(card), checksum: true });
     scorer.close();
     return undefined;
