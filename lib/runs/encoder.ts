@@ -11,6 +11,7 @@ import { detectorKind, detectorTitle } from "../model/detectors/mod.ts";
 import { bindClip } from "../model/encoders/clip.ts";
 import { clipTower, modelName } from "../model/encoders/clip_tower.ts";
 import { demoTower } from "../model/encoders/demo.ts";
+import { demoTowerFacts } from "../model/encoders/demo_tower.ts";
 import type { Encoder, Tower } from "../model/encoders/encoder.ts";
 import { encoders } from "../model/encoders/mod.ts";
 import { openTower } from "../model/encoders/open.ts";
@@ -78,9 +79,11 @@ export async function openTuned(
 function tunedTower(dict: StateDict, config: RunConfig): Tower {
   const { detector, clip: asked } = config;
   const clip = detectorKind(detector).tuned!.tower(dict, config);
+  const facts = asked === "demo-tower" ? demoTowerFacts : { name: `CLIP ${modelName(clip)}` };
   return clipTower(clip, {
+    ...facts,
     kind: asked === "auto" ? "ViT-B-16" : asked,
-    name: `CLIP ${modelName(clip)}, tuned as ${detectorTitle(detector)}`,
+    name: `${facts.name}, tuned as ${detectorTitle(detector)}`,
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { vitB16, vitB32, vitL14, vitL14At336 } from "./clip_tower.ts";
 import { demo } from "./demo.ts";
+import { trainedDemo } from "./demo_tower.ts";
 import type { EncoderKind } from "./encoder.ts";
 import { huggingFaceClip } from "./hugging_face_clip.ts";
 
@@ -25,6 +26,7 @@ import { huggingFaceClip } from "./hugging_face_clip.ts";
  */
 export const encoders = {
   demo,
+  "demo-tower": trainedDemo,
   "ViT-B-16": vitB16,
   "ViT-B-32": vitB32,
   "ViT-L-14": vitL14,

@@ -355,12 +355,13 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
       "Cannot use the configuration: expected --real and --fake beside validation or test folders but found neither",
     );
   }
-  if (config.clip === "demo" && (config.clipWeights !== undefined || config.randomClip)) {
+  const isBuiltIn = config.clip === "demo" || config.clip === "demo-tower";
+  if (isBuiltIn && (config.clipWeights !== undefined || config.randomClip)) {
     throw new InputError(
-      "Cannot use the configuration: expected no --clip-weights or --random-clip with --clip demo",
+      `Cannot use the configuration: expected no --clip-weights or --random-clip with --clip ${config.clip}`,
     );
   }
-  if (config.exportFull && (config.clip === "demo" || config.randomClip || isDemo(config))) {
+  if (config.exportFull && (isBuiltIn || config.randomClip || isDemo(config))) {
     throw new InputError(
       "Cannot export the whole model: expected CLIP's weights beside --export-full but found another encoder; give your data and --clip-weights",
     );

@@ -62,7 +62,15 @@ export type RunConfig = {
   /** go on although a video, a person or a file is in two splits, with a warning (default: false) */
   allowLeak: boolean;
   /** image encoder; auto: ViT-B-16 for your data where its weights can be had, else the built-in demo encoder with a warning (default: "auto") */
-  clip: "auto" | "demo" | "ViT-B-16" | "ViT-B-32" | "ViT-L-14" | "ViT-L-14-336" | "hf-clip-vit-base-patch16";
+  clip:
+    | "auto"
+    | "demo"
+    | "demo-tower"
+    | "ViT-B-16"
+    | "ViT-B-32"
+    | "ViT-L-14"
+    | "ViT-L-14-336"
+    | "hf-clip-vit-base-patch16";
   /** CLIP's weights under OpenAI's, open_clip's or Hugging Face's names: a .pt, .pth, .bin or .safetensors file */
   clipWeights?: string;
   /** full-size CLIP with seeded random weights, for plumbing and timing (default: false) */
