@@ -17,7 +17,7 @@ import type { DetectorKind, Fitted, Scorer } from "../model/detectors/detector.t
 import { detectorKind, type DetectorSettings, detectorTitle } from "../model/detectors/mod.ts";
 import { saveSafetensors } from "../weights/safetensors.ts";
 import { type ThresholdChoices, thresholdsOn } from "../report/measure.ts";
-import { resolveConfig, type RunConfig } from "./config/config.ts";
+import { keyGroups, resolveConfig, type RunConfig } from "./config/config.ts";
 import { flagName } from "./config/names.ts";
 import { trunkOf } from "./detectors.ts";
 import { scoreSamples } from "./evaluate.ts";
@@ -40,10 +40,11 @@ export function fittedKind(
 export function unusedNote(config: RunConfig): string | undefined {
   const { preset, detector, real, fake, data, manifest } = config;
   const defaults = resolveConfig({ preset, real, fake, data, manifest });
-  const unused = [
-    ...["loss", "epochs", "learningRate", "weightDecay", "augment", "augmentShare", "select"] as const,
-    ...(detector === "knn" ? ["balance"] as const : []),
-  ].filter((key) => JSON.stringify(config[key]) !== JSON.stringify(defaults[key]));
+  const used: readonly string[] = ["batchSize", ...(detector === "knn" ? [] : ["balance"])];
+  const training = Object.keys(keyGroups.training.keys) as (keyof typeof keyGroups.training.keys)[];
+  const unused = training.filter((key) => !used.includes(key)).filter((key) =>
+    JSON.stringify(config[key]) !== JSON.stringify(defaults[key])
+  );
   if (unused.length === 0) return undefined;
   return `The ${detectorTitle(detector)} is fitted to all training images at once, which ${
     unused.map(flagName).join(", ")
