@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import type { Detector } from "../model/detectors/detector.ts";
+import type { Detector, Scorer } from "../model/detectors/detector.ts";
 import { detectors, detectorTitle } from "../model/detectors/mod.ts";
 import type { Encoder, Tower } from "../model/encoders/encoder.ts";
 import { createDetector } from "../runs/detectors.ts";
@@ -67,10 +67,11 @@ export function weightsTable(model: Pick<Detector, "weights">, prefix: string): 
 }
 
 /** How many trainable numbers each part of a head has. */
-export function partsTable(model: Pick<Detector, "weights">): Table {
+export function partsTable(model: Pick<Scorer, "state">): Table {
+  const weights = [...model.state()];
   const parts = ["wsgm", "faformer", "cls_head"].map((part) => {
-    const size = [...model.weights].filter(([key]) => key.startsWith(`${part}.`))
-      .reduce((sum, [, weight]) => sum + weight.size, 0);
+    const size = weights.filter(([key]) => key.startsWith(`${part}.`))
+      .reduce((sum, [, { data }]) => sum + data.length, 0);
     return [part, size.toLocaleString("en-US")] as const;
   });
   return facts("Trainable numbers of the notebook head", parts);
