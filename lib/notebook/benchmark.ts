@@ -82,9 +82,9 @@ function detectorConfig(
   name: string,
   { config, change }: { readonly config: RunConfig; readonly change: RunInput },
 ): RunConfig {
-  // A fit is the same for every seed.
-  const seeds = detectorKind(change.detector ?? config.detector).fit ? { runs: 1 } : {};
-  const wanted = resolveConfig({ ...config, ...seeds, ...change, run: name });
+  const { fit, defaults } = detectorKind(change.detector ?? config.detector);
+  const seeds = fit ? { runs: 1 } : {}; // a fit is the same for every seed
+  const wanted = resolveConfig({ ...config, ...defaults, ...seeds, ...change, run: name });
   const changed = common.filter((key) => JSON.stringify(wanted[key]) !== JSON.stringify(config[key]));
   if (changed.length === 0) return wanted;
   throw new InputError(
