@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isFitted } from "../model/detectors/mod.ts";
+import { hasOwnTower, isFitted } from "../model/detectors/mod.ts";
 import { comparisonChart, differenceChart } from "../report/charts/comparison.ts";
 import { charts, chartSource } from "../report/charts/mod.ts";
 import { robustnessCharts } from "../report/charts/robustness.ts";
@@ -32,7 +32,7 @@ export function trainingTable(runs: readonly BenchmarkRun[]): Table {
     return [
       name,
       head,
-      isFitted(head) ? `${config.tap}` : "tokens",
+      hasOwnTower(head) ? "its own tower" : isFitted(head) ? `${config.tap}` : "tokens",
       seeds.map((seed) => first + seed).join(", ") || "–", // of what is fitted at once
       kept.map(({ epoch }) => epoch).join(", ") || "–",
       estimateCell(meanAndSd(kept.map(({ valAuc }) => valAuc ?? null))),

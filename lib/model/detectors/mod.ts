@@ -52,6 +52,12 @@ export function isFitted(text: string): boolean {
   return name !== undefined && detectorKind(name).fit !== undefined;
 }
 
+/** Whether the training of a kind of that name or title changes the tower, whose weights its file then holds. */
+export function hasOwnTower(text: string): boolean {
+  const name = detectorNamed(text);
+  return name !== undefined && detectorKind(name).tuned !== undefined;
+}
+
 /** What a reader calls a kind of detector: `notebook head`. */
 export function detectorTitle(name: string): string {
   return name.replaceAll("-", " ");
