@@ -135,8 +135,6 @@ try {
     "linear-probe",
     "--runs",
     "1",
-    "--learning-rate",
-    "1e-3",
     "--feed-forward",
     "64",
     "--depth",
@@ -164,6 +162,26 @@ try {
   assertStringIncludes(said, "No published figure stands beside these");
   for (const title of ["DEMO: Differences of AUC", "DEMO: Robustness to JPEG", "Confusion matrices"]) {
     assert(chartTitles(benchmark.notebook).includes(title), title);
+  }
+
+  console.log("published.ipynb on the demo data");
+  const published = await executeNotebook(jupyter, "published", {
+    work: join(work, "published"),
+    edit: editing({
+      "epochs: 3,": "epochs: 1,",
+      'stageOne: "none", epochs: 6,': 'stageOne: "none", epochs: 1,',
+      'stageOne: "wsgm", epochs: 6,': 'stageOne: "wsgm", epochs: 1,',
+    }),
+  });
+  assertEquals(faultsOf(published.notebook, { secrets: secrets() }), []);
+  const stages = await Promise.all(["probe", "wsgm", "faformer", "forgelens"].map(async (name) => {
+    const folder = join(published.checkpoints, "published", name);
+    return { name, folder, report: await reportOf(folder) };
+  }));
+  assertStringIncludes(words(published.notebook), tableText(benchmarkTable(stages)));
+  for (const { name, report } of stages.slice(1)) assert(report.results[0].probe, `a probe beside ${name}`);
+  for (const title of ["ForgeLens in two stages", "DEMO: What the class token attends to on demo"]) {
+    assertStringIncludes(words(published.notebook), title);
   }
 
   console.log("audit.ipynb on folders");
