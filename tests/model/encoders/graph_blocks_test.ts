@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { type Blocks, blockVariables, openBlocks } from "../../../lib/model/blocks.ts";
+import { blockParameters, type Blocks, blockVariables, openBlocks } from "../../../lib/model/blocks.ts";
 import { bindClip, type Clip, randomClip } from "../../../lib/model/encoders/clip.ts";
 import { openGraphBlocks } from "../../../lib/model/encoders/graph_blocks.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
@@ -64,31 +64,41 @@ for (const trained of ["norms", "all", "guidance"] as const) {
   }
 }
 
-/** The largest length of a difference as a part of the expected one's length. */
-function worstLength(found: readonly Float32Array[], expected: readonly Float32Array[]): number {
+/** The length of a difference as a part of the expected one's length. */
+function lengthShare(found: Float32Array, expected: Float32Array): number {
   const length = (values: Float32Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
-  return Math.max(
-    ...found.map((values, i) =>
-      length(values.map((value, j) => value - expected[i][j])) / length(expected[i])
-    ),
-  );
+  return length(found.map((value, i) => value - expected[i])) / length(expected);
 }
 
-tensorTest("openGraphBlocks() in bfloat16 stays near float32, gradients too", async () => {
-  for (const trained of ["norms", "all", "guidance"] as const) {
-    const clip = tinyTower({ trained, sizes: { width: 128 } });
-    const x = noise([9, N, clip.config.width], 1);
-    const eager = openBlocks(clip, { dropoutRate: 0.5 });
-    const graph = await openGraphBlocks(clip, { precision: "bfloat16", dropoutRate: 0.5 });
-    const share = worstLength(pass(graph, clip, x, 3), pass(eager, clip, x, 3));
-    // A rounding to bfloat16 is up to 2⁻⁹, and some ten follow one another; in guidance they turn a ReLU on or off for one or
-    // two of 45 rows. It is not float32 under another name.
-    assertLess(share, trained === "norms" ? 0.01 : 0.1, trained);
-    assertGreater(share, 1e-4);
-    graph.close();
-    dispose([clip, x]);
-  }
-}, onTensors);
+for (const trained of ["norms", "all", "guidance"] as const) {
+  tensorTest(
+    `openGraphBlocks() in bfloat16 stays near float32, gradients too: ${trained}`,
+    async () => {
+      const clip = tinyTower({ trained, sizes: { width: 128 } });
+      const x = noise([9, N, clip.config.width], 1);
+      const eager = openBlocks(clip, { dropoutRate: 0.5 });
+      const graph = await openGraphBlocks(clip, { precision: "bfloat16", dropoutRate: 0.5 });
+      const [found, expected] = [graph, eager].map((blocks) => pass(blocks, clip, x, 3));
+      const paths = new Map<tf.Tensor, string>();
+      clip.params.blocks.forEach((_, i) => {
+        for (const [path, parameter] of blockParameters(clip, i)) {
+          if (parameter instanceof tf.Variable) paths.set(parameter, path);
+        }
+      });
+      const names = [...clip.params.blocks.map(() => "y"), "x", ...paths.values()];
+      names.forEach((name, i) => {
+        const share = lengthShare(found[i], expected[i]);
+        // A rounding to bfloat16 is up to 2⁻⁹, and some ten follow one another. Half a per cent of the guidance's ReLUs are so
+        // near 0 that they are turned on or off by it, each of which is a whole part of what comes before.
+        assertLess(share, /guidance\.(down|middle)/.test(name) ? 0.2 : 0.03, name);
+        assertGreater(share, 1e-4, name); // it is not float32 under another name
+      });
+      graph.close();
+      dispose([clip, x]);
+    },
+    onTensors,
+  );
+}
 
 tensorTest(
   "several towers' graphs can be open at once, and take variables as they are at each run",
