@@ -114,6 +114,7 @@ export {
   type RunInput,
 } from "./runs/config/config.ts";
 export type { TrainedDetector } from "./runs/detectors.ts";
+export type { ProbeBeside } from "./runs/probe.ts";
 export { openEncoder } from "./runs/encoder.ts";
 export { type EvaluateOptions, evaluateRun, scoreSamples } from "./runs/evaluate.ts";
 export type { RunEvent, RunEvent as TrainEvent, RunTask } from "./runs/events.ts";

@@ -31,6 +31,7 @@ export { loadCheckpoint, loadStateDict } from "../weights/load.ts";
 export { savePth } from "../weights/pth.ts";
 export { saveSafetensors } from "../weights/safetensors.ts";
 export type { StateDict, StateTensor } from "../weights/state.ts";
+export type { BlockPass, Blocks, BlocksOptions } from "./blocks.ts";
 export {
   type Attribution,
   attribution,
@@ -45,6 +46,7 @@ export type {
   Output,
   Scorer,
   Stepped,
+  TowerActivation,
   TrainedTower,
   Tuned,
 } from "./detectors/detector.ts";
@@ -95,6 +97,6 @@ export { encodeImages } from "./encoders/open.ts";
 export { choosePrecision, type PrecisionChoice } from "./encoders/precision.ts";
 export type { EncoderUse, KeptPrecision } from "./encoders/precisions.ts";
 export type { Matrix } from "./cholesky.ts";
-export type { FeatureCache } from "./features/cache.ts";
+export type { FeatureCache, KeptFeatures } from "./features/cache.ts";
 export type { Tap, Trunk } from "./features/trunk.ts";
 export type { Attention, Guidance, Linear, Norm, ResidualBlock } from "./layers.ts";

@@ -121,7 +121,7 @@ export type Stepped<S> = {
    *
    * @throws {InputError} naming every missing, unexpected and misshaped key
    */
-  bind(dict: StateDict, settings: S & Activation): Detector;
+  bind(dict: StateDict, settings: S & TowerActivation): Detector;
   /** For a kind that stands on the tower of another kind's finished training: that kind, by its name in the list. */
   readonly base?: string;
   /** For a kind whose training changes the tower, and whose weights hold it. */
@@ -130,7 +130,7 @@ export type Stepped<S> = {
 };
 
 /** What no file of a tower's weights says. */
-type Activation = Pick<TowerSettings, "activation">;
+export type TowerActivation = Pick<TowerSettings, "activation">;
 
 /** How a tower that training changed is tested: as an encoder of its own, whose features are kept, and what stands on it. */
 export type Tuned<S> = {
@@ -139,7 +139,7 @@ export type Tuned<S> = {
    *
    * @throws {InputError} naming every missing, unexpected and misshaped key
    */
-  tower(dict: StateDict, settings: S & Activation): Clip;
+  tower(dict: StateDict, settings: S & TowerActivation): Clip;
   /** Where on it the rest stands. */
   tap(settings: S): Tap;
   /** The rest. */
