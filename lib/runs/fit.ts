@@ -17,8 +17,7 @@ import type { DetectorKind, Fitted, Scorer } from "../model/detectors/detector.t
 import { detectorKind, type DetectorSettings, detectorTitle } from "../model/detectors/mod.ts";
 import { saveSafetensors } from "../weights/safetensors.ts";
 import { type ThresholdChoices, thresholdsOn } from "../report/measure.ts";
-import { keyGroups, resolveConfig, type RunConfig } from "./config/config.ts";
-import { flagName } from "./config/names.ts";
+import type { RunConfig } from "./config/config.ts";
 import { trunkOf } from "./detectors.ts";
 import { scoreSamples } from "./evaluate.ts";
 import { cardOf, cardTexts, priorOf, type WeightsCard } from "./folder/card.ts";
@@ -34,21 +33,6 @@ export function fittedKind(
 ): (DetectorKind<DetectorSettings> & Fitted<DetectorSettings>) | undefined {
   const kind = detectorKind(detector);
   return kind.fit ? kind : undefined;
-}
-
-/** Settings that a fit has no use for, where they are not the defaults: a reader may have expected something of them. */
-export function unusedNote(config: RunConfig): string | undefined {
-  const { preset, detector, real, fake, data, manifest } = config;
-  const defaults = resolveConfig({ preset, real, fake, data, manifest });
-  const used: readonly string[] = ["batchSize", ...(detector === "knn" ? [] : ["balance"])];
-  const training = Object.keys(keyGroups.training.keys) as (keyof typeof keyGroups.training.keys)[];
-  const unused = training.filter((key) => !used.includes(key)).filter((key) =>
-    JSON.stringify(config[key]) !== JSON.stringify(defaults[key])
-  );
-  if (unused.length === 0) return undefined;
-  return `The ${detectorTitle(detector)} is fitted to all training images at once, which ${
-    unused.map(flagName).join(", ")
-  } ${unused.length === 1 ? "does" : "do"} not change`;
 }
 
 /** What is fitted, on which features, and what its file says of it. */

@@ -23,10 +23,11 @@ import { cardOf, priorOf } from "./folder/card.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import { createDetector, trunkOf } from "./detectors.ts";
 import { openBase, stageOneFiles, stageOneOf } from "./stage_one.ts";
+import { unusedNotes } from "./unused.ts";
 import { otherLoss, scoreSamples } from "./evaluate.ts";
 import { scoredImage } from "./scored_test.ts";
 import { reporting, type RunEvent } from "./events.ts";
-import { fitProbe, fitRun, fittedKind, unusedNote } from "./fit.ts";
+import { fitProbe, fitRun, fittedKind } from "./fit.ts";
 import { exportFull } from "../model/detectors/export.ts";
 import {
   checkRunFolder,
@@ -149,12 +150,13 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   }
   // The reference's runs repeat the evaluation, not the training.
   const seeds = config.preset === "reference" ? 1 : config.runs;
-  if (!state.done) yield* trainStageOne(training);
+  if (!state.done) {
+    for (const message of unusedNotes(config)) yield { type: "warning", message };
+    yield* trainStageOne(training);
+  }
   const bases = state.done ? [] : await stageOneFiles(config, seeds);
   let { weights } = checkpoint ?? {};
   if (!state.done && fittedKind(config)) {
-    const message = unusedNote(config);
-    if (message !== undefined) yield { type: "warning", message };
     yield* reporting((report) =>
       fitRun(config, {
         session: training.session,
@@ -233,6 +235,7 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
 async function* trainStageOne({ config, session, signal }: Training): AsyncGenerator<RunEvent> {
   const first = stageOneOf(config);
   if (!first) return;
+  createDetector(config, { encoder: session.encoder, seed: config.seed }).close(); // refuses what it cannot be, before hours
   const resume = await exists(join(first.out, first.run, "config.json"));
   yield {
     type: "note",

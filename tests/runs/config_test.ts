@@ -89,6 +89,7 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
     [{ valShare: 0 }, "found --val-share 0; leave --val-share out, or --select last"],
     [{ ...own, clip: "demo", randomClip: true }, "with --clip demo"],
     [{ ...own, clipWeights: "w", randomClip: true }, "found both"],
+    [{ detector: "ln-tuned", precision: "int8" }, "with --detector ln-tuned, whose tower is trained"],
     [
       { loss: "focal", labelSmoothing: 0.1 },
       "expected --label-smoothing with a loss that takes it (cross-entropy, binary-cross-entropy, uniformity-alignment) but found --loss focal",

@@ -376,6 +376,11 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
       `Cannot train ${config.runs} seeds: expected --runs 1 with --detector ${config.detector}, whose fit is the same for each, but found --runs ${config.runs}`,
     );
   }
+  if (config.precision === "int8" && detectorKind(config.detector).tuned) {
+    throw new InputError(
+      `Cannot use the configuration: expected --precision auto, bfloat16 or float32 with --detector ${config.detector}, whose tower is trained, but found int8`,
+    );
+  }
   if (config.clipWeights !== undefined && config.randomClip) {
     throw new InputError(
       "Cannot use the configuration: expected --clip-weights or --random-clip but found both",

@@ -1,0 +1,48 @@
+/**
+ * Settings that a run has no use for, where they are not the defaults: whoever gave one may have expected something of it.
+ *
+ * @module
+ */
+import {
+  detectorKind,
+  detectorNamed,
+  detectorNames,
+  detectors,
+  detectorSettings,
+  detectorTitle,
+} from "../model/detectors/mod.ts";
+import { keyGroups, resolveConfig, type RunConfig } from "./config/config.ts";
+import { flagName } from "./config/names.ts";
+
+/** A sentence on settings of training that a fit has no use for, and one on those of other detectors. */
+export function unusedNotes(config: RunConfig): string[] {
+  const { preset, detector, real, fake, data, manifest } = config;
+  const defaults = resolveConfig({ preset, detector, real, fake, data, manifest });
+  const kind = detectorKind(detector);
+  const given = (keys: readonly string[]) =>
+    (keys as (keyof RunConfig)[]).filter((key) =>
+      JSON.stringify(config[key]) !== JSON.stringify(defaults[key])
+    );
+  const title = detectorTitle(detector);
+  const notes: string[] = [];
+  if (kind.fit) {
+    const used: readonly string[] = ["batchSize", ...(detector === "knn" ? [] : ["balance"])];
+    const unused = given(Object.keys(keyGroups.training.keys).filter((key) => !used.includes(key)));
+    if (unused.length > 0) {
+      notes.push(`The ${title} is fitted to all training images at once, which ${listed(unused)} not change`);
+    }
+  }
+  // A stage is given the settings of the whole.
+  const kinds = detectorNames.map(detectorKind).filter((other) =>
+    other === kind || detectorNamed(other.base ?? "") === detector ||
+    kind.base !== undefined && detectors[detectorNamed(kind.base)!] === other
+  );
+  const own = new Set(kinds.flatMap(({ settings }) => Object.keys(settings.shape)));
+  const others = given(Object.keys(detectorSettings).filter((key) => !own.has(key)));
+  if (others.length > 0) notes.push(`The ${title} has other settings: ${listed(others)} not change it`);
+  return notes;
+}
+
+function listed(keys: readonly string[]): string {
+  return `${keys.map(flagName).join(", ")} ${keys.length === 1 ? "does" : "do"}`;
+}
