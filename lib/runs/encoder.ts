@@ -8,9 +8,9 @@ import { reasonOf } from "../base/errors.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { checkWhole } from "../model/detectors/export.ts";
 import { detectorKind, detectorTitle } from "../model/detectors/mod.ts";
-import { bindClip } from "../model/encoders/clip.ts";
+import { bindClip, modelOf } from "../model/encoders/clip.ts";
 import { clipTower, modelName } from "../model/encoders/clip_tower.ts";
-import { demoTower } from "../model/encoders/demo.ts";
+import { demoName, demoTower } from "../model/encoders/demo.ts";
 import { demoTowerFacts } from "../model/encoders/demo_tower.ts";
 import type { Encoder, Tower } from "../model/encoders/encoder.ts";
 import { encoders } from "../model/encoders/mod.ts";
@@ -79,10 +79,14 @@ export async function openTuned(
 function tunedTower(dict: StateDict, config: RunConfig): Tower {
   const { detector, clip: asked } = config;
   const clip = detectorKind(detector).tuned!.tower(dict, config);
-  const facts = asked === "demo-tower" ? demoTowerFacts : { name: `CLIP ${modelName(clip)}` };
+  const facts = asked === "demo-tower"
+    ? demoTowerFacts
+    : asked === "demo"
+    ? { name: demoName, isBuiltIn: true }
+    : { name: `CLIP ${modelName(clip)}` };
   return clipTower(clip, {
     ...facts,
-    kind: asked === "auto" ? "ViT-B-16" : asked,
+    kind: asked === "auto" ? modelOf(clip.config) ?? "ViT-B-16" : asked,
     name: `${facts.name}, tuned as ${detectorTitle(detector)}`,
   });
 }

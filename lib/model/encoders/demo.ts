@@ -86,11 +86,14 @@ export const demo: EncoderKind = {
   bind: ({ settings }) => Promise.resolve(demoTower({ ...settings })),
 };
 
+/** What a reader calls it. */
+export const demoName = "demo encoder (spectral, not CLIP)";
+
 /** The built-in encoder as a tower. */
 export function demoTower({ warning, ...settings }: TowerSettings & Pick<Tower, "warning">): Tower {
   const { dict, config: { heads } } = demoEncoder();
-  const name = "demo encoder (spectral, not CLIP)";
-  return clipTower(bindClip(dict, { ...settings, heads }), { kind: "demo", name, warning, isBuiltIn: true });
+  const about = { kind: "demo", name: demoName, warning, isBuiltIn: true };
+  return clipTower(bindClip(dict, { ...settings, heads }), about);
 }
 
 /**
