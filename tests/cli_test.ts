@@ -44,7 +44,15 @@ Deno.test("train goes through folders with every oddity, names what it skips and
   const files = [...Deno.readDirSync(join(root, "ck", "odd"))].map(({ name }) => name).sort();
   assertEquals(files, [
     ...["MODEL_CARD.md", "config.json", "data.jsonl", "history.csv", "metrics.json", "model.pth"],
-    ...["model.safetensors", "numerics.json", "predictions.csv", "report.html", "results.csv", "state.json"],
+    ...[
+      "model.safetensors",
+      "numerics.json",
+      "predictions.csv",
+      "probe.safetensors",
+      "report.html",
+      "results.csv",
+      "state.json",
+    ],
     "tensorboard",
   ]);
 });

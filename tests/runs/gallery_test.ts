@@ -90,8 +90,8 @@ Deno.test("reportGallery() shows six samples of each class, and the surest mista
   }
 });
 
-Deno.test("reportGallery() shows photographs alone where the detector sees one vector an image", async () => {
-  const { gallery: [, mistakes], said } = await galleryOf({ detector: "linear-probe" });
+Deno.test("reportGallery() shows photographs alone where the detector has no shares of patches", async () => {
+  const { gallery: [, mistakes], said } = await galleryOf({ detector: "ln-tuned" });
   assertEquals([said, mistakes.scale], [[], undefined]);
   assertEquals(mistakes.photos.map(({ jpegs }) => jpegs.length), [1, 1, 1, 1, 1, 1]);
 });

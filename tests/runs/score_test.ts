@@ -72,7 +72,7 @@ Deno.test("scoreFile() of a run's own predictions.csv gives the run's own number
           runs,
           methods,
           origins,
-          video: { ...video, chosen: 0 },
+          video: { ...video, chosen: 0, probe: 0 }, // neither stands in a list of scores
         }
       ));
     };
