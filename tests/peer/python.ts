@@ -4,18 +4,22 @@
  * @module
  */
 
-/** A Python that can import `modules`: FORGELENS_PYTHON, else python3; undefined where it cannot, or is not there. */
+/** A Python that can import `modules`: FORGELENS_PYTHON or FORGELENS_SKLEARN, else python3; undefined where none can. */
 export function pythonWith(...modules: readonly string[]): string | undefined {
-  const name = Deno.env.get("FORGELENS_PYTHON") ?? "python3";
+  const named = ["FORGELENS_PYTHON", "FORGELENS_SKLEARN"].flatMap((name) => Deno.env.get(name) ?? []);
+  return (named.length > 0 ? named : ["python3"]).find((name) => imports(name, modules));
+}
+
+function imports(name: string, modules: readonly string[]): boolean {
   try {
     const command = new Deno.Command(name, {
       args: ["-c", `import ${modules.join(", ")}`],
       stdout: "null",
       stderr: "null",
     });
-    return command.outputSync().success ? name : undefined;
+    return command.outputSync().success;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
 }
