@@ -14,6 +14,7 @@ import { cacheFolder } from "../lib/base/cache.ts";
 import { writeWhole } from "../lib/base/files.ts";
 import { DEMO_VERSION, writeDemoData } from "../lib/data/demo/demo.ts";
 import { bindClip, type Clip } from "../lib/model/encoders/clip.ts";
+import { clipState } from "../lib/model/encoders/clip_state.ts";
 import { renderSvg } from "../lib/report/render.ts";
 import { stopOnSignals } from "../lib/runs/interrupt.ts";
 import { loadStateDict } from "../lib/weights/load.ts";
@@ -23,7 +24,7 @@ import { curveChart, type CurvePoint, curveText, readCurve } from "./demo_tower/
 import { editNames } from "./demo_tower/edits.ts";
 import { faceSeeds, facesIn } from "./demo_tower/faces.ts";
 import { probeTower } from "./demo_tower/probe.ts";
-import { initialTower, towerDict } from "./demo_tower/tower.ts";
+import { initialTower } from "./demo_tower/tower.ts";
 import {
   createLearner,
   learn,
@@ -143,7 +144,9 @@ async function finish(
   { curve, out, demo, steps, seed }: Omit<Flags, "work"> & { readonly curve: readonly CurvePoint[] },
 ): Promise<void> {
   const path = join(out, "demo_tower.safetensors");
-  const halves = [...towerDict(clip)].map(([key, value]) => [key, { ...value, dtype: "float16" }] as const);
+  const halves = [...clipState(clip, "visual.")].map(([key, value]) =>
+    [key, { ...value, dtype: "float16" }] as const
+  );
   await saveSafetensors(path, new Map(halves));
   const kept = bindClip(await loadStateDict(path), { activation: "quickgelu", attendAcross: "tokens" });
   const probes = await probeTower(kept, { root: demo });

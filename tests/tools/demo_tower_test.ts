@@ -130,7 +130,7 @@ Deno.test({
   name: "fastBlock() has the values and gradients of residualBlock(), but for bfloat16",
   ignore: !isTensorFlow(),
   fn: async () => {
-    const clip = trainableTower(initialTower(1));
+    const { clip } = trainableTower(initialTower(1));
     const block = clip.params.blocks[1];
     const x = tf.variable(tf.randomNormal<tf.Rank.R3>([2, 197, 192], 0, 1, "float32", 1));
     const dy = tf.randomNormal([2, 197, 192], 0, 1, "float32", 2);

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import * as tf from "@tensorflow/tfjs";
-import { toVariable } from "../../lib/backend/tensors.ts";
+import type * as tf from "@tensorflow/tfjs";
+import { dispose } from "../../lib/backend/tensors.ts";
 import { createRandom } from "../../lib/base/random.ts";
+import { withTrained } from "../../lib/model/detectors/trained_tower.ts";
 import { bindClip, type Clip, randomClip } from "../../lib/model/encoders/clip.ts";
 import { demoEncoder, spectrum, spectrumCoefficients } from "../../lib/model/encoders/demo.ts";
 import type { StateDict } from "../../lib/weights/state.ts";
@@ -80,51 +81,17 @@ function pointAtCoefficients(dict: StateDict): void {
   });
 }
 
-/** The parameters of a tower by open_clip's names without `visual.`, the patch filter as it lies in memory, [P, P, 3, D]. */
-export function parametersOf({ params }: Clip): Map<string, tf.Tensor> {
-  const named = new Map<string, tf.Tensor>([
-    ["conv1.weight", params.patchFilter],
-    ["class_embedding", params.classEmbedding],
-    ["positional_embedding", params.positionalEmbedding],
-    ["proj", params.proj],
-  ]);
-  const pair = (key: string, { weight, bias }: { weight: tf.Tensor; bias: tf.Tensor }) =>
-    named.set(`${key}.weight`, weight).set(`${key}.bias`, bias);
-  pair("ln_pre", params.lnPre);
-  pair("ln_post", params.lnPost);
-  params.blocks.forEach((block, i) => {
-    const key = `transformer.resblocks.${i}`;
-    pair(`${key}.ln_1`, block.ln1);
-    pair(`${key}.ln_2`, block.ln2);
-    named.set(`${key}.attn.in_proj_weight`, block.attn.inProj.weight)
-      .set(`${key}.attn.in_proj_bias`, block.attn.inProj.bias);
-    pair(`${key}.attn.out_proj`, block.attn.outProj);
-    pair(`${key}.mlp.c_fc`, block.cFc);
-    pair(`${key}.mlp.c_proj`, block.cProj);
+/** A tower whose every parameter is a variable, and those by open_clip's names without `visual.`; the caller owns both. */
+export function trainableTower(dict: StateDict): {
+  readonly clip: Clip;
+  readonly weights: Map<string, tf.Variable>;
+} {
+  const frozen = bindClip(dict, {
+    activation: "quickgelu",
+    attendAcross: "tokens",
+    heads: towerSizes.heads,
   });
-  return named;
-}
-
-/** A tower whose every parameter is a variable; `dict` as `towerDict()` gives it. The caller owns it. */
-export function trainableTower(dict: StateDict): Clip {
-  const clip = bindClip(dict, { activation: "quickgelu", attendAcross: "tokens", heads: towerSizes.heads });
-  const variables = (x: unknown): unknown =>
-    x instanceof tf.Tensor
-      ? toVariable(x, { trainable: true })
-      : Array.isArray(x)
-      ? x.map(variables)
-      : Object.fromEntries(Object.entries(x as object).map(([key, value]) => [key, variables(value)]));
-  return { config: clip.config, params: variables(clip.params) as Clip["params"] };
-}
-
-/** A tower's weights under open_clip's names. */
-export function towerDict(clip: Clip): StateDict {
-  const dict: StateDict = new Map();
-  for (const [key, tensor] of parametersOf(clip)) {
-    const value = key === "conv1.weight" ? tf.transpose(tensor, [3, 2, 0, 1]) : tf.clone(tensor); // [D, 3, P, P]
-    const data = Float32Array.from(value.dataSync());
-    dict.set(`visual.${key}`, { dtype: "float32", shape: [...value.shape], data });
-    value.dispose();
-  }
-  return dict;
+  const trained = withTrained(frozen, { isTrained: () => true, prefix: "" });
+  dispose(frozen);
+  return trained;
 }

@@ -9,6 +9,7 @@ import * as tf from "@tensorflow/tfjs";
 import { dispose, stateOf, toVariable } from "../../lib/backend/tensors.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { type Clip, clsTokenOf, embedPatches, toPixels } from "../../lib/model/encoders/clip.ts";
+import { clipState } from "../../lib/model/encoders/clip_state.ts";
 import { layerNorm, type Linear, linear } from "../../lib/model/layers.ts";
 import {
   adamW,
@@ -21,7 +22,7 @@ import type { StateDict } from "../../lib/weights/state.ts";
 import { editNames } from "./edits.ts";
 import { fastBlock } from "./fast_block.ts";
 import type { Samples } from "./samples.ts";
-import { parametersOf, towerDict, trainableTower } from "./tower.ts";
+import { trainableTower } from "./tower.ts";
 
 /** The learning rate and the rest; the loss is weighted in `lossOf()`. */
 export const recipe = {
@@ -50,7 +51,7 @@ export type Learner = {
 
 /** A learner with the tower's weights and new heads. */
 export function createLearner(tower: StateDict, seed: number): Learner {
-  const clip = trainableTower(tower);
+  const { clip, weights } = trainableTower(tower);
   const { width, embedDim } = clip.config;
   const random = createRandom(seed, "heads");
   const head = (out: number, size: number): Linear => {
@@ -66,7 +67,6 @@ export function createLearner(tower: StateDict, seed: number): Learner {
     kind: head(1 + editNames.length, embedDim),
     mean: head(1, width),
   };
-  const weights = new Map(parametersOf(clip)) as Map<string, tf.Variable>;
   for (const [key, { weight, bias }] of Object.entries(heads)) {
     weights.set(`heads.${key}.weight`, weight as unknown as tf.Variable);
     weights.set(`heads.${key}.bias`, bias as unknown as tf.Variable);
@@ -164,7 +164,7 @@ export function learnerState({ clip, weights, optimizers }: Learner): StateDict 
   const moments = Object.entries(optimizers).flatMap(([name, optimizer]) =>
     [...optimizerState(optimizer)].map(([key, value]) => [`${name}/${key}`, value] as const)
   );
-  return new Map([...towerDict(clip), ...stateOf(heads), ...moments]);
+  return new Map([...clipState(clip, "visual."), ...stateOf(heads), ...moments]);
 }
 
 /** A learner as it was. */
