@@ -112,7 +112,7 @@ async function openDetector(
   source: CardedWeights,
   options: TaskOptions & { readonly config: RunConfig; readonly encoder: Encoder },
 ): Promise<TrainedDetector> {
-  const { config, encoder } = options;
+  const { config } = options;
   const name = source.card ? detectorOf(source) : config.detector; // a file without a card is what the flag says
   const settings = { ...config, dropout: 0 };
   const kind = detectorKind(name);
@@ -120,16 +120,11 @@ async function openDetector(
   const rest = kind.tuned.bind(source.dict, settings);
   try {
     const tower = await openTuned(source.dict, { ...options, config: { ...config, detector: name } });
-    const tap = kind.tuned.tap(settings);
-    if (tower.digest === encoder.digest) { // the run's was opened from this file
-      tower.close();
-      return { ...rest, source, trunk: encoder.trunk(tap) };
-    }
     const close = () => {
       rest.close();
       tower.close();
     };
-    return { ...rest, source, trunk: tower.trunk(tap), close };
+    return { ...rest, source, trunk: tower.trunk(kind.tuned.tap(settings)), close };
   } catch (error) {
     rest.close();
     throw error;

@@ -62,7 +62,8 @@ async function openFor(
 }
 
 /**
- * The tower that a detector's training changed, of the detector's weights, in the precision of a run's encoder; the caller closes it.
+ * The tower that a detector's training changed, of the detector's weights, in the precision of a run's encoder, or that encoder where it
+ * is this tower already; the caller closes it.
  *
  * @throws {InputError} naming every missing, unexpected and misshaped key
  */
@@ -70,8 +71,13 @@ export async function openTuned(
   dict: StateDict,
   options: TaskOptions & { readonly config: RunConfig; readonly encoder: Encoder },
 ): Promise<Encoder> {
-  const { config, encoder: { choice, precision } } = options;
+  const { config, encoder } = options;
+  const { choice, precision } = encoder;
   const tower = tunedTower(dict, config);
+  if (tower.digest === encoder.digest) { // the run's was opened from this file, and stays open
+    tower.close();
+    return { ...encoder, close: () => {} };
+  }
   return await openFor(config, tower, { ...options, kept: { ...choice, encoder: precision }, testing: true });
 }
 

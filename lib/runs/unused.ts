@@ -5,9 +5,8 @@
  */
 import {
   detectorKind,
-  detectorNamed,
+  type DetectorName,
   detectorNames,
-  detectors,
   detectorSettings,
   detectorTitle,
 } from "../model/detectors/mod.ts";
@@ -33,11 +32,9 @@ export function unusedNotes(config: RunConfig): string[] {
     }
   }
   // A stage is given the settings of the whole.
-  const kinds = detectorNames.map(detectorKind).filter((other) =>
-    other === kind || detectorNamed(other.base ?? "") === detector ||
-    kind.base !== undefined && detectors[detectorNamed(kind.base)!] === other
-  );
-  const own = new Set(kinds.flatMap(({ settings }) => Object.keys(settings.shape)));
+  const firstStage = (name: DetectorName) => detectorKind(name).base ?? name;
+  const stages = detectorNames.filter((name) => firstStage(name) === firstStage(detector));
+  const own = new Set(stages.flatMap((name) => Object.keys(detectorKind(name).settings.shape)));
   const others = given(Object.keys(detectorSettings).filter((key) => !own.has(key)));
   if (others.length > 0) notes.push(`The ${title} has other settings: ${listed(others)} not change it`);
   return notes;
