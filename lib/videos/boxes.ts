@@ -6,7 +6,7 @@
 import { basename, dirname, extname, join } from "node:path";
 import { csvRows } from "../base/csv.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
-import { type Box, boxAround } from "./crop.ts";
+import { type Box, boxAround } from "../images/box.ts";
 import { frameNumber, type Video } from "../data/layouts/layout.ts";
 import { slashes } from "../data/list_paths.ts";
 

@@ -4,8 +4,7 @@
  * @module
  */
 
-/** A box in pixels, from the top left corner. */
-export type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+import type { Box } from "../images/box.ts";
 
 /**
  * The square to cut out: its side is the box's longer side × `margin`, at most the frame's shorter side, its centre the
@@ -25,16 +24,4 @@ export function cropSquare(
   const within = (centre: number, size: number) =>
     Math.max(0, Math.min(Math.round(centre - side / 2), size - side));
   return { x: within(cx, width), y: within(cy, height), width: side, height: side };
-}
-
-/** The smallest box around points, given as `[x, y, x, y, …]`. */
-export function boxAround(points: ArrayLike<number>): Box {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let i = 0; i + 1 < points.length; i += 2) {
-    left = Math.min(left, points[i]);
-    right = Math.max(right, points[i]);
-    top = Math.min(top, points[i + 1]);
-    bottom = Math.max(bottom, points[i + 1]);
-  }
-  return { x: left, y: top, width: right - left, height: bottom - top };
 }

@@ -25,6 +25,10 @@ export type Video = {
   readonly frames: JoinedNames;
   /** The video file, absolute, where there is one. */
   readonly file?: string;
+  /** The id of the real video whose frames a fake was made of, where the set says it: the target's, whose head and background stay. */
+  readonly original?: string;
+  /** Where a fake's masks of what was changed are: a video file of as many frames, or a folder of images; absolute. */
+  readonly masks?: string;
   /** Where each generator of a set is tested on by itself, those whose test it is of: a real image may be of several. */
   readonly tests?: readonly string[];
 };
