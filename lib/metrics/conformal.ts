@@ -1,0 +1,98 @@
+/**
+ * Verdicts with a guarantee: fake, real, or not sure, with a bound on how often either class is called the other.
+ *
+ * @module
+ */
+import { InputError } from "../base/errors.ts";
+import { checkScores } from "./ranking.ts";
+
+/** What an answer says. */
+export type Verdict = "fake" | "real" | "not sure";
+
+/** From where on a score speaks against a class, and what that promises. */
+export type ConformalThresholds = {
+  /** The risk: at most this share of reals is called fake, and of fakes real, among data like the calibration's. */
+  readonly alpha: number;
+  /** A score above this is no real's; null where there are too few reals to promise it, and nothing is called fake. */
+  readonly notRealAbove: number | null;
+  /** A score below this is no fake's; null where there are too few fakes to promise it, and nothing is called real. */
+  readonly notFakeBelow: number | null;
+  /** The scores of each class that it stands on. */
+  readonly counts: { readonly real: number; readonly fake: number };
+};
+
+/** How many scores of a class it takes to promise a risk: ⌈1/α⌉ − 1. */
+export function leastForRisk(alpha: number): number {
+  checkAlpha(alpha);
+  return Math.ceil(1 / alpha - ROUNDING) - 1;
+}
+
+/** 1/0.05 and its like are whole numbers, which a division may miss by one unit in the last place. */
+const ROUNDING = 1e-9;
+
+function checkAlpha(alpha: number): void {
+  if (!(alpha > 0 && alpha < 1)) {
+    throw new InputError(
+      `Cannot give verdicts: expected a risk alpha between 0 and 1, both left out, but found ${alpha}`,
+    );
+  }
+}
+
+/**
+ * Two split-conformal thresholds, one for each class by itself (Vovk 2012, "Conditional validity of inductive conformal predictors",
+ * label-conditional): of n scores of reals the ⌈(n + 1)(1 − α)⌉-th lowest, and of m scores of fakes the ⌊(m + 1)α⌋-th lowest.
+ *
+ * A further real scores above the first with a probability of at most α, on average over calibration sets, whatever the detector and
+ * the distribution of its scores, as long as it and the calibration's are exchangeable: drawn alike, and each on its own. Frames of one
+ * video are not: give a score a video. Data of another source are not either, and for them nothing is promised.
+ *
+ * @param labels 0 real, 1 fake; of videos that neither trained the detector nor chose its epoch
+ * @param scores any finite numbers, higher is more likely fake
+ * @param options.alpha the risk, 0.05 unless given
+ * @throws {InputError} when alpha is not between 0 and 1
+ * @throws {Error} when the lengths differ, there is no score, a label is neither 0 nor 1, or a score is not finite
+ *
+ * @example
+ * ```ts
+ * import { conformalThresholds, verdictOf } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [labels, scores] = [[0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.7, 0.8, 0.9]];
+ * const thresholds = conformalThresholds(labels, scores, { alpha: 0.25 });
+ * assertEquals([0.2, 0.5, 0.8].map((score) => verdictOf(score, thresholds)), ["real", "not sure", "fake"]);
+ * assertEquals(conformalThresholds(labels, scores).notRealAbove, null); // three are too few for 5 %
+ * ```
+ */
+export function conformalThresholds(
+  labels: ArrayLike<number>,
+  scores: ArrayLike<number>,
+  options: { readonly alpha?: number } = {},
+): ConformalThresholds {
+  const { alpha = 0.05 } = options;
+  checkAlpha(alpha);
+  checkScores(labels, scores, "give verdicts");
+  const sorted = (label: number) => Float64Array.from(scores).filter((_, i) => labels[i] === label).sort();
+  const [reals, fakes] = [sorted(0), sorted(1)];
+  const [n, m] = [reals.length, fakes.length];
+  const fromTop = Math.floor((n + 1) * alpha + ROUNDING); // (n + 1) − ⌈(n + 1)(1 − α)⌉
+  const fromBottom = Math.floor((m + 1) * alpha + ROUNDING);
+  return {
+    alpha,
+    notRealAbove: fromTop === 0 ? null : reals[n - fromTop],
+    notFakeBelow: fromBottom === 0 ? null : fakes[fromBottom - 1],
+    counts: { real: n, fake: m },
+  };
+}
+
+/** What a score says by such thresholds: a class where the other one alone is out of the question, else `not sure`. */
+export function verdictOf(
+  score: number,
+  thresholds: Pick<ConformalThresholds, "notRealAbove" | "notFakeBelow">,
+): Verdict {
+  const { notRealAbove, notFakeBelow } = thresholds;
+  const notReal = notRealAbove !== null && score > notRealAbove;
+  const notFake = notFakeBelow !== null && score < notFakeBelow;
+  // Between thresholds that a good detector crosses lies what is like neither class.
+  if (notReal === notFake) return "not sure";
+  return notReal ? "fake" : "real";
+}
