@@ -51,6 +51,26 @@ export const commands = {
       )),
     run: async (flags, [checkpoint]) => (await import("./evaluate.ts")).evaluate(checkpoint, flags),
   },
+  calibrate: {
+    group: "Runs",
+    about: "give a run's verdicts a stated risk, from videos that it never saw",
+    example: "checkpoints/first --test held=DIR,all",
+    flags: (command) =>
+      addConfigFlags(
+        command.argument("<run>", "a run's folder")
+          .option(
+            "--alpha <number>",
+            "the risk that the printed rates are for: the share of either class called the other, at most",
+            toNumber,
+            0.05,
+          ),
+        [
+          ...["precision", "backend", "test", "root", "allowLeak", "clip", "clipWeights"],
+          ...["cache", "cacheFolder", "cacheLimit", "batchSize", "videoScore"],
+        ],
+      ),
+    run: async (flags, [folder]) => (await import("./calibrate.ts")).calibrate(folder, flags),
+  },
   score: {
     group: "Runs",
     about: "measure any detector's scores, from a CSV file, as a run's own, and write the same report",

@@ -19,6 +19,7 @@ import {
 import { readNumerics } from "../runs/folder/numerics.ts";
 import { openSession } from "../runs/session.ts";
 import { trainRun } from "../runs/train.ts";
+import { printCalibration } from "./calibrate.ts";
 import { configFlags, type Flags, fromFile } from "./flags.ts";
 import { printResults } from "./results.ts";
 import { onScreen } from "../runs/screen.ts";
@@ -51,6 +52,7 @@ export async function train(flags: Flags): Promise<number> {
     } finally {
       session.close();
     }
+    if (isDemo(named)) await printCalibration(folder, { screen, owner, signal });
     return 0;
   }, {
     interrupted: async () => {

@@ -96,3 +96,28 @@ export function verdictOf(
   if (notReal === notFake) return "not sure";
   return notReal ? "fake" : "real";
 }
+
+/** How often a class got which verdict. */
+export type VerdictCounts = Readonly<Record<Verdict, number>> & {
+  /** Of the class. */
+  readonly total: number;
+};
+
+/**
+ * Counts verdicts by class: `real.fake` are reals called fake.
+ *
+ * @throws {Error} when the lengths differ, there is no score, a label is neither 0 nor 1, or a score is not finite
+ */
+export function countVerdicts(
+  labels: ArrayLike<number>,
+  scores: ArrayLike<number>,
+  thresholds: Pick<ConformalThresholds, "notRealAbove" | "notFakeBelow">,
+): { readonly real: VerdictCounts; readonly fake: VerdictCounts } {
+  checkScores(labels, scores, "count verdicts");
+  const counts = [0, 1].map(() => ({ fake: 0, real: 0, "not sure": 0, total: 0 }));
+  for (let i = 0; i < labels.length; i++) {
+    counts[labels[i]][verdictOf(scores[i], thresholds)]++;
+    counts[labels[i]].total++;
+  }
+  return { real: counts[0], fake: counts[1] };
+}

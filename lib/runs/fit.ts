@@ -206,7 +206,7 @@ export async function fitProbe(
 }
 
 /** The features of all samples, [n, ...shape] in row-major order. */
-async function collectFeatures(
+export async function collectFeatures(
   { trunk, of }: ProbeView,
   samples: readonly Sample[],
   { batchSize, report, signal }: TaskOptions & { readonly batchSize: number },

@@ -1,7 +1,7 @@
-"""Writes features drawn from a seed with what scikit-learn's probes make of them.
+"""Writes features drawn from a seed with what scikit-learn's probes, and its shrunk covariance, make of them.
 
 usage: probes.py FOLDER SEED     needs: scikit-learn
-cases.json: for each case n, D, C, k, features, labels, weights, test, and scikit-learn's coef, intercept, scores and knn.
+cases.json: for each case n, D, C, k, features, labels, weights, test, and scikit-learn's coef, intercept, scores and knn, and shrinkage and distances of the test from all.
 """
 import json
 import random
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from sklearn.covariance import LedoitWolf
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -29,7 +30,9 @@ def case(n, D):
     # From the default solver's tolerance of 1e-4 coefficients are 1e-3 off.
     logistic = LogisticRegression(C=C, tol=1e-12, max_iter=10000, solver="newton-cholesky").fit(x[:n], labels[:n], weights)
     knn = KNeighborsClassifier(k, metric="cosine", algorithm="brute").fit(x[:n], labels[:n])
+    shrunk = LedoitWolf().fit(x[:n])
     return {
+        "shrinkage": float(shrunk.shrinkage_), "distances": np.sqrt(shrunk.mahalanobis(x[n:]) / D).tolist(),
         "n": n, "D": D, "C": C, "k": k, "features": x[:n].tolist(), "labels": labels[:n].tolist(), "weights": weights.tolist(), "test": x[n:].tolist(),
         "coef": logistic.coef_[0].tolist(), "intercept": float(logistic.intercept_[0]),
         "scores": logistic.predict_proba(x[n:])[:, 1].tolist(), "knn": knn.predict_proba(x[n:])[:, 1].tolist(),

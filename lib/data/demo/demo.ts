@@ -88,20 +88,30 @@ const SETS: readonly DemoSet[] = [
   },
 ];
 
+/** As many further videos of the first set as verdicts are calibrated on: persons that no other part has. */
+const CALIBRATION: DemoSet = { ...SETS[0], splits: { calibration: { real: 100, fake: 102 } } };
+
+/** The persons of {@link CALIBRATION} begin here, so that the sets may grow. */
+const CALIBRATION_FROM = 1000;
+
 /** Names of the demo sets: the one to train on first, then those that stand where other data sets will. */
 export const demoSets: readonly string[] = SETS.map(({ set }) => set);
+
+/** What is written at once: the `sets` that are trained and tested on, or the videos for `calibration`. */
+export type DemoPart = "sets" | "calibration";
 
 /** One synthetic person's frames, and where they go. */
 type Video = { demoSet: DemoSet; split: string; method: Method | null; id: number; frames: number };
 
-/** Every video of the data set, in the order of their ids. */
-export function demoVideos(): Video[] {
+/** Every video of a part, in the order of their ids. */
+export function demoVideos(part: DemoPart = "sets"): Video[] {
   const videos: Video[] = [];
-  for (const demoSet of SETS) {
+  const first = part === "sets" ? 0 : CALIBRATION_FROM;
+  for (const demoSet of part === "sets" ? SETS : [CALIBRATION]) {
     for (const [split, { real, fake }] of Object.entries(demoSet.splits)) {
       for (let i = 0; i < real + fake; i++) {
         const method = i < real ? null : demoSet.methods[(i - real) % demoSet.methods.length];
-        videos.push({ demoSet, split, method, id: videos.length, frames: FRAMES[i % FRAMES.length] });
+        videos.push({ demoSet, split, method, id: first + videos.length, frames: FRAMES[i % FRAMES.length] });
       }
     }
   }
@@ -167,8 +177,11 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
 /**
  * Writes the demo data set below `root`, once: with the same generator version and seed in place it only checks that the bytes
  * are those written. The files go to a temporary folder first, which is then renamed, so what is in place is always whole; such
- * folders of killed processes are removed. About 1,200 images of 224×224, and a mask beside each fake.
+ * folders of killed processes are removed. About 1,200 images of 224×224, and a mask beside each fake; the videos for calibration have
+ * about 470, in `demo/calibration`.
  *
+ * @param options.root `data/demo` unless given, for calibration `data/demo-calibration`
+ * @param options.part `sets` unless given
  * @param options.onNote takes a sentence about data in place that are damaged, and written anew
  * @param options.onProgress hears the images written so far and their total
  * @param options.signal stops the work; what was in place stays
@@ -188,17 +201,20 @@ export async function renderVideo(video: Video, seed: number): Promise<DemoFile[
  * ```
  */
 export async function writeDemoData(
-  { root = "data/demo", seed = 0, onNote = () => {}, onProgress, signal }: {
+  options: {
     root?: string;
+    part?: DemoPart;
     seed?: number;
     onNote?: (message: string) => void;
     onProgress?: (done: number, total: number) => void;
     signal?: AbortSignal;
   } = {},
 ): Promise<DemoData & { written: number }> {
+  const { part = "sets", seed = 0, onNote = () => {}, onProgress, signal } = options;
+  const { root = part === "sets" ? "data/demo" : "data/demo-calibration" } = options;
   const found = await readMarker(root);
   if (found && found.version === DEMO_VERSION && found.seed === seed) {
-    if (await digestOf(root) === found.sha256) return { ...found, written: 0 };
+    if (await digestOf(root, part) === found.sha256) return { ...found, written: 0 };
     onNote(`Writing the demo data anew, because files in ${root} are not as they were written`);
   }
   if (!found && await holdsFiles(root)) {
@@ -208,7 +224,7 @@ export async function writeDemoData(
     );
   }
   await checkWritable(root, { flag: "--root" });
-  const videos = demoVideos();
+  const videos = demoVideos(part);
   const images = videos.reduce((sum, video) => sum + video.frames, 0);
   await Deno.mkdir(dirname(root), { recursive: true });
   await removeUnfinished(dirname(root), demoSets);
@@ -231,12 +247,12 @@ export async function writeDemoData(
       done += videos[index].frames;
       onProgress?.(done, images);
     };
-    await renderAll(videos.length, { seed, signal, receive });
+    await renderAll(videos.length, { part, seed, signal, receive });
     const sha256 = createHash("sha256").update(hashes.join("")).digest("hex");
     const data: DemoData = { version: DEMO_VERSION, seed, images, sha256 };
     await writeWhole(join(work, MARKER), JSON.stringify(data, null, 2) + "\n");
     await Deno.remove(join(work, UNFINISHED));
-    await replaceFolder(work, root, { data, isSound: async () => await digestOf(root) === sha256 });
+    await replaceFolder(work, root, { data, isSound: async () => await digestOf(root, part) === sha256 });
     return { ...data, written: images };
   } finally {
     await Deno.remove(work, { recursive: true }).catch((error) => {
@@ -248,7 +264,8 @@ export async function writeDemoData(
 /** Has every video rendered, on as many threads as there are cores (4 at most), and hands over each one's files. */
 async function renderAll(
   count: number,
-  { seed, signal, receive }: {
+  { part, seed, signal, receive }: {
+    part: DemoPart;
     seed: number;
     signal?: AbortSignal;
     receive: (index: number, files: DemoFile[]) => Promise<void>;
@@ -265,7 +282,7 @@ async function renderAll(
       let asked = 0;
       const ask = () => {
         if (next === count) return;
-        worker.postMessage({ index: next++, seed });
+        worker.postMessage({ index: next++, part, seed });
         asked++;
       };
       worker.onmessage = ({ data: { index, files } }) => {
@@ -296,9 +313,9 @@ async function renderAll(
 }
 
 /** The digest of the demo data below `root`, as it was when they were written; undefined when a file is missing. */
-async function digestOf(root: string): Promise<string | undefined> {
+async function digestOf(root: string, part: DemoPart): Promise<string | undefined> {
   try {
-    const hashes = await inParallel(demoVideos(), async (video) => {
+    const hashes = await inParallel(demoVideos(part), async (video) => {
       const hash = createHash("sha256");
       for (let frame = 0; frame < video.frames; frame++) {
         for (const path of pathsOf(video, frame)) {

@@ -1,13 +1,12 @@
-// One thread of the demo data's generator: is told a video's number, answers with its files.
+// One thread of the demo data's generator: is told a part and a video's place in it, answers with its files.
 
-import { demoVideos, renderVideo } from "./demo.ts";
+import { type DemoPart, demoVideos, renderVideo } from "./demo.ts";
 
-const videos = demoVideos();
 const scope = self as unknown as {
-  onmessage: (event: MessageEvent<{ index: number; seed: number }>) => void;
+  onmessage: (event: MessageEvent<{ index: number; part: DemoPart; seed: number }>) => void;
   postMessage(message: unknown, transfer?: ArrayBuffer[]): void;
 };
-scope.onmessage = async ({ data: { index, seed } }) => {
-  const files = await renderVideo(videos[index], seed);
+scope.onmessage = async ({ data: { index, part, seed } }) => {
+  const files = await renderVideo(demoVideos(part)[index], seed);
   scope.postMessage({ index, files }, files.map((file) => file.bytes.buffer as ArrayBuffer));
 };

@@ -57,6 +57,8 @@ export type WeightsCard = {
   threshold?: number;
   /** Those chosen on the validation images, and how a video's score was made of its frames'. */
   chosen?: { videoScore: VideoLevel; thresholds: Partial<ThresholdChoices> };
+  /** What verdicts stand on: the scores of videos that neither trained it nor chose its epoch or threshold. */
+  verdicts?: VerdictScores;
   /** The share of fakes among the images that training saw. */
   prior?: number;
   /** What training computed in. */
@@ -74,6 +76,26 @@ export type WeightsCard = {
   /** The whole configuration of the run, of this version or an older one. */
   config?: Record<string, unknown>;
 };
+
+/** Scores by class, each from the lowest. */
+export type ClassScores = { readonly real: readonly number[]; readonly fake: readonly number[] };
+
+/** The scores of a calibration set, as {@link WeightsCard} keeps them. */
+export type VerdictScores = {
+  /** The set, and what of it. */
+  readonly set: string;
+  /** How a video's score was made of its frames'. */
+  readonly videoScore: VideoLevel;
+  /** One score a video. */
+  readonly videos: ClassScores;
+  /** The score of each video's frame in the middle, by itself. */
+  readonly images: ClassScores;
+};
+
+const classScores = z.object({
+  real: z.array(z.number().min(0).max(1)),
+  fake: z.array(z.number().min(0).max(1)),
+});
 
 const cardSchema = z.object({
   released: z.string().optional(),
@@ -98,6 +120,12 @@ const cardSchema = z.object({
       z.object({ frame: z.number().nullable(), video: z.number().nullable() }),
     ),
   }).optional(),
+  verdicts: z.object({
+    set: z.string(),
+    videoScore: z.enum(videoLevelNames),
+    videos: classScores,
+    images: classScores,
+  }).optional(),
   prior: z.number().min(0).max(1).optional(),
   precision: precisionSchema.optional(),
   engine: z.string().optional(),
@@ -114,6 +142,7 @@ const jsonKeys: readonly string[] = [
   "preprocessing",
   "threshold",
   "chosen",
+  "verdicts",
   "prior",
   "precision",
   "notes",
