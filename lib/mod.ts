@@ -31,6 +31,7 @@ export * from "./model/mod.ts";
 export * from "./metrics/mod.ts";
 export * from "./report/mod.ts";
 export { InputError } from "./base/errors.ts";
+export { alignFace, type AlignmentName, alignments, type AlignOptions } from "./faces/align.ts";
 export type { Ownership } from "./base/owner.ts";
 export type { TaskEvent, TaskOptions } from "./base/task.ts";
 export {

@@ -1,5 +1,5 @@
 /**
- * Runs the tests that compare with PyTorch, open_clip and scikit-learn, in environments that are made once:
+ * Runs the tests that compare with PyTorch, open_clip, scikit-learn, OpenCV and scikit-image, in environments that are made once:
  * `deno run -A tests/peers.ts`.
  *
  * @module
@@ -15,9 +15,16 @@ const sklearn = await privatePython(["scikit-learn==1.9.0", "numpy"], {
   size: "about 0.3 GB",
   log: console.log,
 });
+// OpenCV 4.10 is the last whose warpAffine computes in fixed point.
+const faces = await privatePython(["opencv-python-headless==4.10.0.84", "scikit-image==0.26.0", "numpy"], {
+  name: "faces",
+  what: "compare with OpenCV and scikit-image",
+  size: "about 0.4 GB",
+  log: console.log,
+});
 const { code } = await new Deno.Command(Deno.execPath(), {
   args: ["test", "-A", "tests/peer/"],
   cwd: fileURLToPath(new URL("..", import.meta.url)),
-  env: { FORGELENS_PYTHON: python, FORGELENS_SKLEARN: sklearn },
+  env: { FORGELENS_PYTHON: python, FORGELENS_SKLEARN: sklearn, FORGELENS_FACES: faces },
 }).spawn().status;
 Deno.exit(code);

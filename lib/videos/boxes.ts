@@ -9,6 +9,7 @@ import { InputError, reasonOf } from "../base/errors.ts";
 import { type Box, boxAround } from "../images/box.ts";
 import { frameNumber, type Video } from "../data/layouts/layout.ts";
 import { slashes } from "../data/list_paths.ts";
+import { readNpy } from "../faces/npy.ts";
 
 /** The box of a frame, and the frame's size where the boxes say it. */
 export type FaceBox = Box & { readonly frame?: { readonly width: number; readonly height: number } };
@@ -209,44 +210,4 @@ export async function readLandmarks(
     }
   }
   return { boxes, faults };
-}
-
-/**
- * The numbers of a NumPy array of shape [N, 2] in C order, `[x, y, x, y, …]`.
- *
- * @throws {Error} for another format, shape or type.
- */
-export function readNpy(bytes: Uint8Array, path: string): Float64Array {
-  const wrong = (found: string): never => {
-    throw new Error(
-      `Cannot read the landmarks ${path}: expected a NumPy array of points [N, 2] but found ${found}`,
-    );
-  };
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length === 0) wrong("an empty file");
-  if (bytes.length < 12 || String.fromCharCode(...bytes.subarray(1, 6)) !== "NUMPY") wrong("no .npy file");
-  const long = bytes[6] >= 2;
-  const length = long ? view.getUint32(8, true) : view.getUint16(8, true);
-  const start = (long ? 12 : 10) + length;
-  if (start > bytes.length) wrong("a cut header");
-  const header = new TextDecoder().decode(bytes.subarray(long ? 12 : 10, start));
-  const type = /'descr':\s*'([^']*)'/.exec(header)?.[1];
-  const shape = /'shape':\s*\((\d+),\s*2,?\)/.exec(header)?.[1];
-  if (shape === undefined || /'fortran_order':\s*True/.test(header)) {
-    wrong(header.replace(/[^ -~]+/g, " ").trim().slice(0, 80));
-  }
-  const readers: Readonly<Record<string, [number, (offset: number) => number]>> = {
-    "<i2": [2, (offset) => view.getInt16(offset, true)],
-    "<i4": [4, (offset) => view.getInt32(offset, true)],
-    "<i8": [8, (offset) => Number(view.getBigInt64(offset, true))],
-    "<f4": [4, (offset) => view.getFloat32(offset, true)],
-    "<f8": [8, (offset) => view.getFloat64(offset, true)],
-  };
-  const [size, read] = readers[type ?? ""] ?? wrong(`numbers of type ${type}`);
-  const count = Number(shape) * 2;
-  if (start + count * size > bytes.length) wrong("a cut array");
-  if (count === 0) wrong("no points");
-  const points = Float64Array.from({ length: count }, (_, i) => read(start + i * size));
-  if (!points.every(Number.isFinite)) wrong("a value that is no number");
-  return points;
 }

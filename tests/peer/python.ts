@@ -4,9 +4,10 @@
  * @module
  */
 
-/** A Python that can import `modules`: FORGELENS_PYTHON or FORGELENS_SKLEARN, else python3; undefined where none can. */
+/** A Python that can import `modules`: FORGELENS_PYTHON, FORGELENS_SKLEARN or FORGELENS_FACES, else python3; undefined where none can. */
 export function pythonWith(...modules: readonly string[]): string | undefined {
-  const named = ["FORGELENS_PYTHON", "FORGELENS_SKLEARN"].flatMap((name) => Deno.env.get(name) ?? []);
+  const names = ["FORGELENS_PYTHON", "FORGELENS_SKLEARN", "FORGELENS_FACES"];
+  const named = names.flatMap((name) => Deno.env.get(name) ?? []);
   return (named.length > 0 ? named : ["python3"]).find((name) => imports(name, modules));
 }
 

@@ -1,9 +1,9 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import sharp from "sharp";
-import { misfit, readBoxes, readNpy } from "../../lib/videos/boxes.ts";
+import { writeNpy } from "../../lib/faces/npy.ts";
+import { misfit, readBoxes } from "../../lib/videos/boxes.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { boxAround } from "../../lib/images/box.ts";
 import { cropSquare } from "../../lib/videos/crop.ts";
 import { containerFault } from "../../lib/data/container.ts";
 import { readSet } from "../../lib/data/layouts/mod.ts";
@@ -14,19 +14,6 @@ import { ffmpeg, film, withFfmpeg } from "../ffmpeg.ts";
 import { withFolder, writeFiles } from "../folders.ts";
 
 /** The bytes of a NumPy array of int32 or float32 points. */
-function npy(points: readonly number[], type: "<i4" | "<f4" = "<i4"): Uint8Array {
-  const header = `{'descr': '${type}', 'fortran_order': False, 'shape': (${points.length / 2}, 2), }`;
-  const padded = header.padEnd(128 - 10 - 1) + "\n";
-  const head = new TextEncoder().encode(`\x93NUMPY\x01\x00`.slice(1));
-  const numbers = type === "<i4" ? Int32Array.from(points) : Float32Array.from(points);
-  return new Uint8Array([
-    ...[0x93, ...head],
-    ...[padded.length & 255, padded.length >> 8],
-    ...new TextEncoder().encode(padded),
-    ...new Uint8Array(numbers.buffer),
-  ]);
-}
-
 const names = async (folder: string) =>
   (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
 
@@ -53,24 +40,6 @@ Deno.test("cropSquare() takes the longer side times the margin around the centre
   });
   assertEquals(cropSquare({ x: 10, y: 10, width: 0, height: 5 }, frame), undefined);
   assertEquals(cropSquare({ x: 300, y: 10, width: 20, height: 20 }, frame), undefined);
-});
-
-Deno.test("readNpy() reads points of several types, and boxAround() bounds them", () => {
-  assertEquals([...readNpy(npy([1, 2, 30, -4, 5, 6]), "a.npy")], [1, 2, 30, -4, 5, 6]);
-  assertEquals([...readNpy(npy([1.5, 2], "<f4"), "a.npy")], [1.5, 2]);
-  assertEquals(boxAround([1, 2, 30, -4, 5, 6]), { x: 1, y: -4, width: 29, height: 10 });
-  const cut = npy([1, 2, 3, 4]);
-  assertThrows(() => readNpy(cut.subarray(0, cut.length - 1), "a.npy"), Error, "found a cut array");
-  assertThrows(
-    () => readNpy(new TextEncoder().encode("not one at all"), "a.npy"),
-    Error,
-    "found no .npy file",
-  );
-  assertThrows(
-    () => readNpy(npy([1, 2]).map((byte) => (byte === 0x32 ? 0x33 : byte)), "a.npy"),
-    Error,
-    "[N, 2]",
-  );
 });
 
 Deno.test("readBoxes() finds videos by the end of their name, keeps the largest face, and refuses what is not clear", async () => {
@@ -270,7 +239,7 @@ Deno.test("prepareVideos() crops frames around their landmarks, and refuses when
     const fake = `manipulated_sequences/Deepfakes/${level}`;
     const frame = await sharp({ create: { width: 256, height: 256, channels: 3, background: "grey" } }).png()
       .toBuffer();
-    const points = npy([100, 100, 150, 140]);
+    const points = writeNpy([100, 100, 150, 140]);
     for (const [base, id] of [[real, "000"], [fake, "000_003"]]) {
       for (const n of ["000", "009", "010"]) {
         await writeFiles(`${root}/set`, { [`${base}/frames/${id}/${n}.png`]: new Uint8Array(frame) });

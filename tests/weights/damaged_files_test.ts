@@ -1,6 +1,6 @@
 import { assert, assertLess } from "@std/assert";
 import { createRandom, type Random } from "../../lib/base/random.ts";
-import { readNpy } from "../../lib/videos/boxes.ts";
+import { readNpy } from "../../lib/faces/npy.ts";
 import { decodeImage } from "../../lib/images/image.ts";
 import { loadCheckpoint, loadStateDict } from "../../lib/weights/load.ts";
 
