@@ -32,6 +32,8 @@ export * from "./metrics/mod.ts";
 export * from "./report/mod.ts";
 export { InputError } from "./base/errors.ts";
 export { alignFace, type AlignmentName, alignments, type AlignOptions } from "./faces/align.ts";
+export { type Landmarks68, openLandmarks68 } from "./faces/landmarks68.ts";
+export type { Box } from "./images/box.ts";
 export type { Ownership } from "./base/owner.ts";
 export type { TaskEvent, TaskOptions } from "./base/task.ts";
 export {
