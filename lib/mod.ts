@@ -31,7 +31,13 @@ export * from "./model/mod.ts";
 export * from "./metrics/mod.ts";
 export * from "./report/mod.ts";
 export { InputError } from "./base/errors.ts";
-export { alignFace, type AlignmentName, alignments, type AlignOptions } from "./faces/align.ts";
+export {
+  alignFace,
+  type AlignmentName,
+  alignments,
+  type AlignOptions,
+  type FivePoints,
+} from "./faces/align.ts";
 export { type Landmarks68, openLandmarks68 } from "./faces/landmarks68.ts";
 export type { Box } from "./images/box.ts";
 export type { Ownership } from "./base/owner.ts";

@@ -56,6 +56,9 @@ export const alignments = {
 /** The name of a geometry. */
 export type AlignmentName = keyof typeof alignments;
 
+/** Five points as `[x, y, x, y, …]`, as a face has them, or as pairs. */
+export type FivePoints = readonly number[] | readonly (readonly [number, number])[];
+
 /** How a face is aligned. */
 export type AlignOptions = {
   /** Side of the crop in pixels. Default: the geometry's own. */
@@ -74,22 +77,21 @@ export type AlignOptions = {
  *
  * With the transform `transformPoints` moves landmarks into the crop, and `warp` cuts masks as it cuts frames.
  *
- * @param landmarks5 left eye as seen, right eye, nose, left and right corner of the mouth, in pixels: `[x, y, x, y, …]`
+ * @param landmarks5 left eye as seen, right eye, nose, left and right corner of the mouth, in pixels
  * @throws {InputError} for other than five points apart from each other, or a size or scale out of range
  */
 export function alignTransform(
-  landmarks5: readonly number[],
+  landmarks5: FivePoints,
   options: AlignOptions = {},
 ): { readonly transform: Transform; readonly size: number } {
   const { template, robust, ...usual } = alignments[options.alignment ?? "similarity"];
-  if (landmarks5.length !== 10 || !landmarks5.every(Number.isFinite)) {
-    throw cannot(
-      `five points, [x, y, x, y, …], but found [${landmarks5.map(String).join(", ").slice(0, 60)}]`,
-    );
+  const points = landmarks5.flat();
+  if (points.length !== 10 || !points.every(Number.isFinite)) {
+    throw cannot(`five points, [x, y, x, y, …], but found [${points.map(String).join(", ").slice(0, 60)}]`);
   }
   const scale = options.scale ?? usual.scale;
   if (!(scale >= 0.5 && scale <= 10)) throw cannot(`a scale of 0.5 to 10 but found ${scale}`);
-  const from = landmarks5.map(Math.fround); // as both of the field's own
+  const from = points.map(Math.fround); // as both of the field's own
   const size = options.size ?? usual.size ?? ownSize(from, { template, scale });
   if (!(Number.isInteger(size) && size >= 1 && size <= 8192)) {
     const face = options.size === undefined && usual.size === undefined ? " for a face of its own size" : "";
@@ -119,7 +121,7 @@ function ownSize(
  * outside the image is black.
  *
  * @param image is left as it is
- * @param landmarks5 left eye as seen, right eye, nose, left and right corner of the mouth, in pixels: `[x, y, x, y, …]`
+ * @param landmarks5 left eye as seen, right eye, nose, left and right corner of the mouth, in pixels
  * @throws {InputError} for other than five points apart from each other, or a size or scale out of range
  *
  * @example
@@ -135,7 +137,7 @@ function ownSize(
  */
 export function alignFace(
   image: RgbImage,
-  landmarks5: readonly number[],
+  landmarks5: FivePoints,
   options: AlignOptions = {},
 ): Promise<RgbImage> {
   return new Promise((resolve) => { // errors reject it

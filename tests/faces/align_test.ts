@@ -78,6 +78,8 @@ Deno.test("alignTransform() keeps the face's own size for GenD's geometry, and h
   assertEquals(own.size, 260);
   assertLess(worstDifference([...own.transform], [1, 0, 30, 0, 1, 30]), 1e-4);
   assertEquals(alignTransform(face).size, 224);
+  const pairs = [0, 2, 4, 6, 8].map((i): [number, number] => [face[i], face[i + 1]]);
+  assertEquals(alignTransform(pairs), alignTransform(face));
   assertEquals(alignTransform(face, { alignment: "deepfakebench" }).size, 256);
 });
 
