@@ -37,7 +37,8 @@ export type { Selection, SetReading, Shortage, Video } from "./layouts/layout.ts
 export { type LayoutName, layouts, readSet, type SetSource } from "./layouts/mod.ts";
 export { type VideosChoice, videosChoices } from "./layouts/vocabulary.ts";
 export { type ManifestOptions, readManifest } from "./manifest.ts";
-export { epochOrder, type ImageBatch, imageBatches, splitByVideo } from "./order.ts";
+export { type Drawing, epochOrder } from "./epoch.ts";
+export { type ImageBatch, imageBatches, splitByVideo } from "./order.ts";
 export type { Sample, SampleList, SkippedFile, TestSet } from "./sample.ts";
 export { type JoinedNames, namesIn, type ScanOptions } from "./scan.ts";
 export type { Groups } from "../base/groups.ts";

@@ -1,5 +1,5 @@
 /**
- * Samples → splits that keep a video together, the order of an epoch, and batches of pixels.
+ * Samples → splits that keep a video together, and batches of pixels.
  *
  * @module
  */
@@ -111,72 +111,6 @@ function few(names: readonly string[], groups: ReadonlyMap<string, readonly Samp
   return `${
     names.length === 1 ? "group" : "groups"
   } of videos that share a person or a picture ${list}, ${videos.size} videos in all`;
-}
-
-/**
- * The order in which an epoch visits samples, as indices; as many as there are samples, a function of seed and epoch.
- *
- * Plain: a permutation, as PyTorch's `shuffle=True`. Balanced: half real, half fake, and the fakes' half spread evenly over
- * methods; a smaller group is cycled through before any of its samples comes again.
- *
- * @example
- * ```ts
- * import { epochOrder, type Sample } from "@forgelens/bench/data";
- * import { assertEquals } from "@std/assert";
- *
- * const samples = [0, 1, 1, 1].map((label, i) => ({ path: `${i}.png`, label, set: "faces" }) as Sample);
- * const order = epochOrder(samples, { seed: 0, epoch: 1, balance: true });
- * assertEquals(order.filter((i) => samples[i].label === 0), [0, 0]); // the one real image comes twice
- * ```
- */
-export function epochOrder(
-  samples: readonly Sample[],
-  options: { readonly seed: number; readonly epoch: number; readonly balance: boolean },
-): number[] {
-  const random = createRandom(options.seed, "order", options.epoch);
-  const indices = samples.map((_, i) => i);
-  if (!options.balance) return random.shuffled(indices);
-  if (new Set(samples.map(({ label }) => label)).size < 2) {
-    throw new InputError(
-      "Cannot balance an epoch: expected real and fake training images but found one class; give both, or --no-balance",
-    );
-  }
-  const half = Math.ceil(samples.length / 2);
-  const reals = indices.filter((i) => samples[i].label === 0);
-  const methods = new Map<string, number[]>();
-  for (const i of indices) {
-    if (samples[i].label === 0) continue;
-    const method = samples[i].method ?? "fake";
-    methods.set(method, [...(methods.get(method) ?? []), i]);
-  }
-  const take = (group: readonly number[], count: number): number[] => {
-    const taken: number[] = [];
-    while (taken.length < count) taken.push(...random.shuffled(group).slice(0, count - taken.length));
-    return taken;
-  };
-  const chosen = take(reals, half);
-  const fakes = samples.length - half;
-  const groups = random.shuffled([...methods.keys()].sort(byName)); // which methods get the odd ones changes by epoch
-  groups.forEach((method, i) => {
-    const count = Math.floor(fakes / groups.length) + (i < fakes % groups.length ? 1 : 0);
-    chosen.push(...take(methods.get(method)!, count));
-  });
-  return random.shuffled(chosen);
-}
-
-/**
- * How much each sample counts so that real and fake, and the methods of the fakes, count alike, as {@link epochOrder} draws them; 1 on
- * average.
- */
-export function balancedWeights(samples: readonly Sample[]): Float64Array {
-  const nameOfGroup = ({ label, method = "fake" }: Sample) => label === 0 ? "real" : `fake ${method}`;
-  const counts = new Map<string, number>();
-  for (const sample of samples) counts.set(nameOfGroup(sample), (counts.get(nameOfGroup(sample)) ?? 0) + 1);
-  const methods = counts.size - (counts.has("real") ? 1 : 0);
-  return Float64Array.from(samples, (sample) => {
-    const share = sample.label === 0 ? 1 / 2 : 1 / 2 / methods;
-    return samples.length * share / counts.get(nameOfGroup(sample))!;
-  });
 }
 
 /** A batch of images: RGB bytes [size, size, 3] each, and their samples. */

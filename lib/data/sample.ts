@@ -44,6 +44,11 @@ export type SkippedFile = {
   readonly split?: string;
 };
 
+/** The names of the sets that samples are of, in their order. */
+export function setNames(samples: readonly Sample[]): string[] {
+  return [...new Set(samples.map(({ set }) => set))];
+}
+
 /** Samples, the files that are not among them, and what a user should know about both. */
 export type SampleList = {
   readonly samples: readonly Sample[];

@@ -13,6 +13,8 @@ export type LayoutSpec = SetSource & {
   /** `all`: whatever its split. */
   readonly split?: Split | "all";
   readonly framesPerVideo?: number;
+  /** How often its images are drawn in training, beside those of other training sets. */
+  readonly weight?: number;
 };
 
 /** A set in two folders. */
@@ -25,16 +27,17 @@ export type PairSpec = {
 
 /**
  * Reads one such text. Options are a compression (`c23`), a split (`train`, `val`, `test` in their usual spellings, or
- * `all`), `frames=32`, `method=Deepfakes` (may come again), `layout=dfd` and `root=OLD=NEW`; words are taken in any case.
+ * `all`), `frames=32`, `method=Deepfakes` (may come again), `layout=dfd` and `root=OLD=NEW`; words are taken in any case. Where
+ * it is `weighted`, `weight=2` too.
  *
  * @param options.name taken where the text names none
  * @throws {InputError} for another form, or for an option of which there is one that comes twice with different values.
  */
 export function parseSpec(
   text: string,
-  options: { readonly flag: string; readonly name?: string },
+  options: { readonly flag: string; readonly name?: string; readonly weighted?: boolean },
 ): LayoutSpec | PairSpec {
-  const { flag } = options;
+  const { flag, weighted = false } = options;
   const [, named, rest] = /^(?:([^=,/\\]+)=)?(.*)$/s.exec(text)!;
   const [path, ...given] = rest.split(",");
   const name = named ?? options.name;
@@ -68,16 +71,25 @@ export function parseSpec(
     else if (key === "layout" && layout) set("layout", layout, option);
     else if (key === "layout") refuse(`a layout (${layoutNames.join(", ")})`, option);
     else if (key === "root" && value !== "") set("root", value, option);
+    else if (key === "weight" && weighted) set("weight", weightOf(value) ?? refuse(weights, option), option);
     else {
       refuse(
-        `${
-          compressions.join(", ")
-        }, train, val, test, all, frames=N, method=NAME, layout=NAME or root=OLD=NEW`,
+        `${compressions.join(", ")}, train, val, test, all, frames=N, method=NAME, layout=NAME${
+          weighted ? ", root=OLD=NEW or weight=W" : " or root=OLD=NEW"
+        }`,
         option,
       );
     }
   }
   return spec;
+}
+
+/** What a weight may be, in words. */
+const weights = "a weight above 0 and of at most 1000, as weight=0.5,";
+
+function weightOf(text: string): number | undefined {
+  const weight = text.trim() === "" ? NaN : Number(text);
+  return weight > 0 && weight <= 1000 ? weight : undefined;
 }
 
 const words: Partial<Record<keyof LayoutSpec, string>> = { framesPerVideo: "number of frames" };
@@ -91,5 +103,5 @@ function shorthand(option: string): string {
 }
 
 function isOption(text: string): boolean {
-  return shorthand(text) !== "" || /^(compression|split|method|frames|layout|root)=/i.test(text);
+  return shorthand(text) !== "" || /^(compression|split|method|frames|layout|root|weight)=/i.test(text);
 }

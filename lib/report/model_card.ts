@@ -5,6 +5,7 @@
  */
 import { stringify } from "yaml";
 import { printable } from "../base/printable.ts";
+import { parseSpec } from "../data/spec.ts";
 import { detectorKind, detectorNamed, isFitted } from "../model/detectors/mod.ts";
 import { benchLicence, clipLicence, dataLicence, type Licence } from "./licences.ts";
 import { cardMetadata, clipModelOf } from "./model_card_metadata.ts";
@@ -81,7 +82,7 @@ function aboutOf({ head, encoder, backend, createdAt, preset }: ScoreReport): st
   }`;
 }
 
-function trainingOf({ config, head, history, demo }: ScoreReport): string {
+function trainingOf({ config, data, head, history, demo }: ScoreReport): string {
   const detector = detectorNamed(head);
   const own = detector === undefined ? [] : Object.keys(detectorKind(detector).settings.shape);
   const settings = [...isFitted(head) ? fittedKeys : trainingKeys, ...own].flatMap((key) => {
@@ -91,7 +92,22 @@ function trainingOf({ config, head, history, demo }: ScoreReport): string {
     return [`\`${key}\`: ${escapeMarkdown(Array.isArray(value) ? value.join(", ") : String(value))}`];
   });
   const epochs = tables.history({ history, demo });
-  return [list(settings), ...(history.length > 0 ? [tableMarkdown(epochs)] : [])].join("\n\n");
+  return [
+    list([...mixOf({ config, data }), ...settings]),
+    ...(history.length > 0 ? [tableMarkdown(epochs)] : []),
+  ].join(
+    "\n\n",
+  );
+}
+
+/** How several training sets were mixed; nothing of one. */
+function mixOf({ config: { also }, data }: Pick<ScoreReport, "config" | "data">): string[] {
+  if (!Array.isArray(also) || also.length === 0) return [];
+  const first = data.find(({ split }) => split === "train")?.set;
+  const further = also.map((text) => parseSpec(`${text}`, { flag: "--also", weighted: true }));
+  const weights = further.map((spec) => `${spec.name} ${spec.kind === "layout" ? spec.weight ?? 1 : 1}`);
+  const mixed = and.format([`${first} 1`, ...weights].map(escapeMarkdown));
+  return [`Trained on several sets at once, how often the images of each were drawn: ${mixed}`];
 }
 
 /** The report's own tables, but for those that stand elsewhere on the card. */

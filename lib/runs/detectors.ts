@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
+import { fakeShare } from "../data/epoch.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
 import type { Detector, DetectorKind, Scorer, Stepped } from "../model/detectors/detector.ts";
@@ -15,7 +16,6 @@ import {
   checkEncoder,
   detectorOf,
   loadCarded,
-  priorOf,
   settingsFor,
   THRESHOLD,
   type WeightsCard,
@@ -208,7 +208,7 @@ export function trainedPrior(
   const { card } = first?.source ?? {};
   if (card?.released !== undefined) return card.prior;
   const balance = typeof card?.config?.balance === "boolean" ? card.config.balance : config.balance;
-  return card?.prior ?? priorOf(experiment.train, { balance });
+  return card?.prior ?? fakeShare(experiment.train, { balance });
 }
 
 /** From which score on an image counts as fake: what the weights say; all of one run say the same. */

@@ -27,6 +27,8 @@ import { readParts } from "../data/split/parts.ts";
 import { inspectionTables } from "../report/inspection.ts";
 import type { DataSummary } from "../report/report.ts";
 import { requestOf } from "./config/data_request.ts";
+import { drawingOf } from "./config/sets.ts";
+import { setShares } from "../data/epoch.ts";
 import { auditShortcuts, shortcutWarning } from "../data/audit/shortcuts.ts";
 import { tableText } from "../report/table.ts";
 
@@ -87,11 +89,18 @@ export async function loadExperiment(
     }
   }
   const leaks = judgeLeaks(inspection.leaks, { allow: config.allowLeak });
-  if (parts.train.length > 0 && new Set(parts.train.map(({ label }) => label)).size < 2) {
+  const { weights } = drawingOf(config);
+  for (const { role, set, samples } of named) {
+    if (role !== "train" || samples.length === 0 || new Set(samples.map(({ label }) => label)).size === 2) {
+      continue;
+    }
     throw new InputError(
-      "Cannot train: expected real and fake training images but found one class; is the set's split column as meant?",
+      `Cannot train: expected real and fake training images${
+        weights ? ` of ${set}` : ""
+      } but found one class; is the set's split column as meant?`,
     );
   }
+  if (weights && parts.train.length > 0) setShares(parts.train, weights); // refuses too small ones before anything is trained
   if (parts.val.length > 0 && new Set(parts.val.map(({ label }) => label)).size < 2) {
     throw new InputError(
       "Cannot choose the best epoch: expected real and fake validation images but found one class",
@@ -162,12 +171,17 @@ export async function inspectData(
   return { ...found, warnings: [...found.warnings, ...leaks, ...few], problems };
 }
 
-/** Every part with what it is called; the training set's first. */
+/** Every part with what it is called; the training sets' first. */
 function namedParts(config: RunConfig, parts: Parts): (Part & { set: string; split: string })[] {
-  const main = parts.tests.find(({ kind }) => kind === "within")?.set ?? config.set;
+  const within = parts.tests.filter(({ kind }) => kind === "within").map(({ set }) => set);
+  const own = within.length > 0 ? within : [config.set];
   return [
-    { role: "train", set: main, split: "train", name: `${main} train`, samples: parts.train },
-    { role: "val", set: main, split: "val", name: `${main} val`, samples: parts.val },
+    ...own.flatMap((set) =>
+      (["train", "val"] as const).map((split) => ({
+        ...{ role: split, set, split, name: `${set} ${split}` },
+        samples: parts[split].filter((sample) => sample.set === set),
+      }))
+    ),
     ...parts.tests.map(({ set, split, samples }) => ({
       role: "test" as const,
       set,
@@ -196,7 +210,7 @@ function fewInParts(named: readonly Part[], config: RunConfig): string[] {
 
 /** Videos whose frames are yet to be made, as parts: the check of identities can be made of them already. */
 function unframedParts(named: readonly Part[], { sets }: Parts): Part[] {
-  const [{ name: main }] = named;
+  const trained = new Set(named.filter(({ role }) => role === "train").map(({ name }) => name));
   return sets.flatMap(({ set, reading }) =>
     (["train", "val", "test"] as const).map((role): Part => ({
       role,
@@ -204,7 +218,7 @@ function unframedParts(named: readonly Part[], { sets }: Parts): Part[] {
       samples: (reading?.videos ?? []).filter(({ frames, split }) => frames === "" && split === role).map((
         { label, id, identities, file = "" },
       ) => ({ path: file, label, set, video: id, identities })),
-    })).filter(({ role, samples }) => samples.length > 0 && (role === "test" || main === `${set} train`))
+    })).filter(({ role, samples }) => samples.length > 0 && (role === "test" || trained.has(`${set} train`)))
   );
 }
 

@@ -10,7 +10,7 @@ import { takeBreath } from "../base/breath.ts";
 import type { TaskOptions } from "../base/task.ts";
 import { evaluateScores } from "../metrics/evaluate.ts";
 import { logisticCs } from "../model/detectors/linear_probe.ts";
-import { balancedWeights } from "../data/order.ts";
+import { sampleWeights } from "../data/epoch.ts";
 import type { Sample } from "../data/sample.ts";
 import { featureBatches } from "../model/features/batches.ts";
 import type { DetectorKind, Fitted, Scorer } from "../model/detectors/detector.ts";
@@ -18,13 +18,14 @@ import { detectorKind, type DetectorSettings, detectorTitle } from "../model/det
 import { saveSafetensors } from "../weights/safetensors.ts";
 import { type ThresholdChoices, thresholdsOn } from "../report/measure.ts";
 import type { RunConfig } from "./config/config.ts";
+import { drawingOf } from "./config/sets.ts";
 import { trunkOf } from "./detectors.ts";
 import { scoreSamples } from "./evaluate.ts";
-import { cardOf, cardTexts, priorOf, type WeightsCard } from "./folder/card.ts";
+import { cardOf, cardTexts, type WeightsCard } from "./folder/card.ts";
 import { writeWeights } from "./folder/folder.ts";
 import { type Numerics, readNumerics } from "./folder/numerics.ts";
 import { probeConfig, probeHindrance, probeOn, probePath, type ProbeView, probeView } from "./probe.ts";
-import { scoredImage } from "./scored_test.ts";
+import { validationImages } from "./scored_test.ts";
 import type { Session } from "./session.ts";
 
 /** The kind of a run's detector where it is fitted at once; undefined where it learns step by step. */
@@ -93,7 +94,9 @@ export async function fitDetector(
       }: expected real and fake training images but found one class; give both`,
     );
   }
-  const { batchSize, balance } = config;
+  const { batchSize } = config;
+  // kNN's neighbours are drawn from all images as they are.
+  const drawing = config.detector === "knn" ? { balance: false } : drawingOf(config);
   const features = await collectFeatures(view, train, { batchSize, ...task });
   task.report?.({
     type: "note",
@@ -103,7 +106,7 @@ export async function fitDetector(
     features,
     shape: [features.length / train.length],
     labels: Uint8Array.from(train, ({ label }) => label),
-    weights: balance ? balancedWeights(train) : undefined,
+    weights: sampleWeights(train, drawing),
   };
   const chooses = config.detector === "linear-probe" && config.logisticC === undefined &&
     new Set(val.map(({ label }) => label)).size === 2;
@@ -121,13 +124,12 @@ export async function fitDetector(
         task: "Validating",
         ...task,
       });
-      thresholds = thresholdsOn(val.map(scoredImage), scores, { how: config.videoScore });
+      thresholds = thresholdsOn(validationImages(val), scores, { how: config.videoScore });
     }
     const card = cardOf(scorer, {
       ...{ encoder, config: settings, numerics, thresholds },
-      set: train[0].set,
-      // What kNN's neighbours were drawn from is as it is.
-      prior: priorOf(train, { balance: balance && config.detector !== "knn" }),
+      train,
+      drawing,
     });
     return { scorer, card };
   } catch (error) {

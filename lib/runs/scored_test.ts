@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Sample, TestSet } from "../data/sample.ts";
+import { type Sample, setNames, type TestSet } from "../data/sample.ts";
 import { type MeasureOptions, measureTest, personsOf, type ScoredImage } from "../report/measure.ts";
 import type { EvaluationResult, Prediction } from "../report/report.ts";
 
@@ -63,6 +63,13 @@ export function predictionsOf(
 /** What a test's measures know of an image. */
 export function scoredImage({ label, video, source, path, method }: Sample): ScoredImage {
   return { label, video: video ?? source ?? path, method };
+}
+
+/** The same of validation images: where these are of several sets, a video's name says of which. */
+export function validationImages(samples: readonly Sample[]): ScoredImage[] {
+  const images = samples.map(scoredImage);
+  if (setNames(samples).length < 2) return images;
+  return images.map((image, i) => ({ ...image, video: `${samples[i].set}/${image.video}` }));
 }
 
 /** What they know of all images of a test, in their order: whose videos share persons too. */

@@ -12,20 +12,21 @@ import { fits } from "../images/fits/mod.ts";
 import { drawAugmentation } from "../images/perturbations/augment.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
 import { augmentationOf } from "./config/perturbations.ts";
+import { drawingOf } from "./config/sets.ts";
 import type { TaskOptions } from "../base/task.ts";
-import { epochOrder } from "../data/order.ts";
+import { epochOrder, setShares } from "../data/epoch.ts";
 import { exists } from "../base/files.ts";
 import { type Detector, restoreWeights } from "../model/detectors/detector.ts";
 import { detectorTitle } from "../model/detectors/mod.ts";
 import { type Ownership, unlockedNote } from "../base/owner.ts";
 import { seedFrom } from "../base/random.ts";
-import { cardOf, priorOf } from "./folder/card.ts";
+import { cardOf } from "./folder/card.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import { createDetector, trunkOf } from "./detectors.ts";
 import { openBase, stageOneFiles, stageOneOf } from "./stage_one.ts";
 import { unusedNotes } from "./unused.ts";
 import { otherLoss, scoreSamples } from "./evaluate.ts";
-import { scoredImage } from "./scored_test.ts";
+import { validationImages } from "./scored_test.ts";
 import { reporting, type RunEvent } from "./events.ts";
 import { fitProbe, fitRun, fittedKind } from "./fit.ts";
 import { exportFull } from "../model/detectors/export.ts";
@@ -152,6 +153,8 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   const seeds = config.preset === "reference" ? 1 : config.runs;
   if (!state.done) {
     for (const message of unusedNotes(config)) yield { type: "warning", message };
+    const mix = mixNote(config, training.session);
+    if (mix !== undefined) yield { type: "note", message: mix };
     yield* trainStageOne(training);
   }
   const bases = state.done ? [] : await stageOneFiles(config, seeds);
@@ -231,6 +234,16 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
   yield { type: "trained", run: config.run, folder };
 }
 
+/** What an epoch takes of each training set, in words; undefined where there is one, or where all images count alike. */
+function mixNote(config: RunConfig, { experiment: { train } }: Session): string | undefined {
+  const { weights } = drawingOf(config);
+  if (!weights || config.detector === "knn") return undefined;
+  const parts = setShares(train, weights).map(({ set, indices, count }) =>
+    `${count} of ${set} (it has ${indices.length}, its weight is ${weights.get(set) ?? 1})`
+  );
+  return `An epoch's ${train.length} images: ${new Intl.ListFormat("en-GB").format(parts)}`;
+}
+
 /** Trains what a run's detector stands on, as a run of its own with the same seeds, or what is left of it. */
 async function* trainStageOne({ config, session, signal }: Training): AsyncGenerator<RunEvent> {
   const first = stageOneOf(config);
@@ -301,6 +314,7 @@ async function* trainEpochs(
   const { train, val } = experiment;
   const { batchSize, epochs } = config;
   const augmentation = augmentationOf(config);
+  const drawing = drawingOf(config);
   const steps = Math.ceil(train.length / batchSize);
   const rate = ratesOf(config, { steps });
   let savedAt = Date.now();
@@ -319,7 +333,7 @@ async function* trainEpochs(
   };
   while (state.epoch <= epochs && !hasStopped(state)) {
     const { run: seedIndex, epoch } = state;
-    const order = epochOrder(train, { seed, epoch, balance: config.balance });
+    const order = epochOrder(train, { seed, epoch, ...drawing });
     const before = state.step * batchSize;
     const rest = order.slice(before).map((i) => train[i]);
     let began = performance.now();
@@ -370,8 +384,8 @@ async function* trainEpochs(
         encoder,
         config,
         numerics: { ...numerics, precision: { ...numerics.precision, head: trainer.precision } },
-        set: train[0].set,
-        prior: priorOf(train, config),
+        train,
+        drawing,
         thresholds,
         epoch,
         seed,
@@ -450,6 +464,6 @@ async function validate(
   const { auc, logLoss } = evaluateScores(val.map(({ label }) => label), scores);
   return {
     validation: { valLoss: logLoss, valAuc: auc! },
-    thresholds: thresholdsOn(val.map(scoredImage), scores, { how: config.videoScore }),
+    thresholds: thresholdsOn(validationImages(val), scores, { how: config.videoScore }),
   };
 }

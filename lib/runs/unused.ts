@@ -12,6 +12,7 @@ import {
 } from "../model/detectors/mod.ts";
 import { keyGroups, resolveConfig, type RunConfig } from "./config/config.ts";
 import { flagName } from "./config/names.ts";
+import { drawingOf } from "./config/sets.ts";
 
 /** A sentence on settings of training that a fit has no use for, and one on those of other detectors. */
 export function unusedNotes(config: RunConfig): string[] {
@@ -30,6 +31,9 @@ export function unusedNotes(config: RunConfig): string[] {
     if (unused.length > 0) {
       notes.push(`The ${title} is fitted to all training images at once, which ${listed(unused)} not change`);
     }
+  }
+  if (detector === "knn" && drawingOf(config).weights?.values().some((weight) => weight !== 1)) {
+    notes.push(`The ${title} counts every training image alike, which weight= in --also does not change`);
   }
   // A stage is given the settings of the whole.
   const firstStage = (name: DetectorName) => detectorKind(name).base ?? name;

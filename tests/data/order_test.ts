@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import type { Sample } from "../../lib/data/sample.ts";
-import { epochOrder, imageBatches, splitByVideo } from "../../lib/data/order.ts";
+import { imageBatches, splitByVideo } from "../../lib/data/order.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { writePictures } from "../folders.ts";
 
@@ -62,28 +62,6 @@ Deno.test("splitByVideo() gives every part a video of each class even when they 
   );
 });
 
-Deno.test("epochOrder() without balance is a permutation that changes with seed and epoch alone", () => {
-  const samples = samplesOf([[0, "real", 5, 2], [1, "a", 10, 2]]);
-  const order = epochOrder(samples, { seed: 0, epoch: 1, balance: false });
-  assertEquals(order.toSorted((a, b) => a - b), samples.map((_, i) => i));
-  assertEquals(epochOrder(samples, { seed: 0, epoch: 1, balance: false }), order);
-  assertNotEquals(epochOrder(samples, { seed: 0, epoch: 2, balance: false }), order);
-  assertNotEquals(epochOrder(samples, { seed: 1, epoch: 1, balance: false }), order);
-});
-
-Deno.test("epochOrder() with balance draws classes, and methods within the fakes, equally often", () => {
-  const samples = samplesOf([[0, "real", 10, 2], [1, "a", 30, 1], [1, "b", 5, 1], [1, "c", 5, 1]]);
-  const chosen = epochOrder(samples, { seed: 3, epoch: 1, balance: true }).map((i) => samples[i]);
-  assertEquals(chosen.length, samples.length);
-  assertEquals(
-    count(chosen.map(({ method }) => method)),
-    new Map([["real", 30], ["a", 10], ["b", 10], ["c", 10]]) as never,
-  );
-  // A group that is smaller than its share is gone through before any of its samples comes again.
-  const times = [...count(chosen.filter(({ method }) => method === "b").map(({ path }) => path)).values()];
-  assertEquals(times, [2, 2, 2, 2, 2]);
-});
-
 Deno.test("imageBatches() gives every image once, in order, the last batch smaller", async () => {
   const root = await Deno.makeTempDir();
   try {
@@ -125,17 +103,5 @@ Deno.test("imageBatches() holds a few batches in memory, however many images the
     assert(grown < 90, `memory grew by ${grown.toFixed(0)} MB over 3000 images`);
   } finally {
     await Deno.remove(root, { recursive: true });
-  }
-});
-
-Deno.test("epochOrder() refuses to balance one class, which it could do for ever", () => {
-  for (const label of [0, 1] as const) {
-    const samples = samplesOf([[label, "a", 2, 2]]);
-    assertThrows(
-      () => epochOrder(samples, { seed: 0, epoch: 1, balance: true }),
-      InputError,
-      "found one class",
-    );
-    assertEquals(epochOrder(samples, { seed: 0, epoch: 1, balance: false }).length, 4);
   }
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { resolveConfig, runSchema, testSets } from "../../lib/runs/config/config.ts";
+import { resolveConfig, runSchema } from "../../lib/runs/config/config.ts";
+import { alsoSets, drawingOf, testSets } from "../../lib/runs/config/sets.ts";
 import { flagName, nearestName } from "../../lib/runs/config/names.ts";
 import { perturbationsOf } from "../../lib/runs/config/perturbations.ts";
 import { requestOf } from "../../lib/runs/config/data_request.ts";
@@ -118,8 +119,8 @@ Deno.test("requestOf() refuses what would select nothing of the data that are na
     ],
     [{ manifest: "m.csv", methods: ["Deepfakes"] }, "but found only --manifest"],
     [{ methods: ["Deepfakes"], test: ["x=F"] }, "but found only the demo data"],
-    [{ ...own, compression: "c23" }, "Cannot use --compression: expected --data or --test"],
-    [{ ...own, root: "/a=/b" }, "Cannot use --root: expected --data, --test or --manifest"],
+    [{ ...own, compression: "c23" }, "Cannot use --compression: expected --data, --also or --test"],
+    [{ ...own, root: "/a=/b" }, "Cannot use --root: expected --data, --also, --test or --manifest"],
     [{ ...data, methods: [" ,"] }, 'expected a method\'s name but found " ,"'],
     [{ data: "ff=F,method=A", methods: ["B"] }, "found B beside method=A in --data"],
     [{ manifest: "m.csv", testReal: "r", testFake: "f" }, "Cannot use --test-real beside --manifest"],
@@ -174,6 +175,44 @@ Deno.test("testSets() takes names and folders apart", () => {
   assertEquals(testSets(config), [
     { kind: "pair", name: "celeb-df", real: "/a b/r", fake: "/a b/f" },
   ]);
+});
+
+Deno.test("alsoSets() takes further training sets and their weights, and refuses what would not be mixed as it is meant", () => {
+  const mixed = { data: "ffpp=DIR,c23" };
+  const config = resolveConfig({ ...mixed, also: ["celebdf=/a b,frames=4,weight=0.5", "dfdc=D"] });
+  assertEquals(alsoSets(config), [
+    { kind: "layout", name: "celebdf", path: "/a b", framesPerVideo: 4, weight: 0.5 },
+    { kind: "layout", name: "dfdc", path: "D", weight: 1 },
+  ]);
+  assertEquals(drawingOf(config), { balance: true, weights: new Map([["celebdf", 0.5], ["dfdc", 1]]) });
+  assertEquals(drawingOf(resolveConfig({ ...own, balance: false })), { balance: false });
+  assertEquals(requestOf(config).also?.map(({ name }) => name), ["celebdf", "dfdc"]);
+  assertEquals(requestOf(config, { tests: true }).also, []);
+  const refused: readonly (readonly [readonly string[], string])[] = [
+    [["ffpp=D"], 'Cannot use --also: expected names of training sets that differ but found "ffpp" twice'],
+    [["a=D", "a=E"], 'expected names of training sets that differ but found "a" twice'],
+    [["a=D,E"], 'Cannot use --also: expected one folder and options but found "a=D,E"'],
+    ...["0", "-1", "NaN", "", "Infinity", "1001", "two"].map((weight) =>
+      [
+        [`a=D,weight=${weight}`],
+        `Cannot use --also: expected a weight above 0 and of at most 1000, as weight=0.5, but found "weight=${weight}"`,
+      ] as const
+    ),
+    [["a=D,weight=1,weight=2"], 'expected one weight but found "1" and "weight=2"'],
+  ];
+  for (const [also, message] of refused) {
+    assertThrows(() => resolveConfig({ ...mixed, also }), InputError, message);
+  }
+  for (const key of ["data", "test"]) {
+    const given = key === "data" ? { data: "a=D,weight=2" } : { ...mixed, test: ["a=D,weight=2"] };
+    assertThrows(() => resolveConfig(given), InputError, `Cannot use --${key}: expected raw, c0`);
+  }
+  assertThrows(() => resolveConfig({ also: ["a=D"] }), InputError, "beside it but found only the demo data");
+  assertThrows(
+    () => resolveConfig({ ...mixed, also: ["a=D"], test: ["a=E"] }),
+    InputError,
+    'Cannot use --test: expected names that differ but found "a" twice',
+  );
 });
 
 Deno.test("flagName() and nearestName() know the keys of the configuration", () => {

@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIn
 import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { balancedWeights } from "../../lib/data/order.ts";
+import { sampleWeights } from "../../lib/data/epoch.ts";
 import type { Sample } from "../../lib/data/sample.ts";
 import { probeSentences, probeTable } from "../../lib/report/tables/probe.ts";
 import { resolveConfig, type RunInput } from "../../lib/runs/config/config.ts";
@@ -80,10 +80,10 @@ Deno.test("a fit says which settings it has no use for, and refuses several seed
   );
 });
 
-Deno.test("balancedWeights() lets classes, and methods of the fakes, count alike, hand-computed", () => {
+Deno.test("sampleWeights() lets classes, and methods of the fakes, count alike, hand-computed", () => {
   const sample = (label: 0 | 1, method?: string): Sample => ({ path: "", label, set: "", method });
   const samples = [sample(0), sample(0), sample(0), sample(1, "a"), sample(1, "a"), sample(1, "b")];
-  assertEquals([...balancedWeights(samples)], [1, 1, 1, 3 / 4, 3 / 4, 3 / 2]);
+  assertEquals([...sampleWeights(samples, { balance: true })!], [1, 1, 1, 3 / 4, 3 / 4, 3 / 2]);
 });
 
 Deno.test("the table beside a probe says plainly where it is as good or better", async () => {

@@ -25,16 +25,28 @@ type SourceOptions = PartsOptions & Pick<DataRequest, "choice" | "dealing">;
 export async function readParts(request: DataRequest, options: PartsOptions): Promise<Parts> {
   const { source, choice } = request;
   const main = await sourceParts(source, { ...options, ...request });
+  const train = [main.train];
+  const val = [main.val];
   const tests = [...main.tests];
   const sets = [...main.sets];
+  const refuseTaken = (name: string, flag: string) => {
+    if (!sets.some(({ set }) => set === name)) return;
+    throw new InputError(
+      `Cannot use ${flag} ${name}: expected a name of its own but found that of a set of ${
+        source?.kind === "manifest" ? source.path : "the demo data"
+      }, beside which its results could not be told; name it otherwise`,
+    );
+  };
+  for (const spec of request.also ?? []) {
+    refuseTaken(spec.name, "--also");
+    const further = await dataParts(spec, { ...options, ...request });
+    train.push(further.train);
+    val.push(further.val);
+    tests.push(...further.tests);
+    sets.push(...further.sets);
+  }
   for (const spec of request.tests) {
-    if (sets.some(({ set }) => set === spec.name)) {
-      throw new InputError(
-        `Cannot use --test ${spec.name}: expected a name of its own but found that of a set of ${
-          source?.kind === "manifest" ? source.path : "the demo data"
-        }, beside which its results could not be told; name it otherwise`,
-      );
-    }
+    refuseTaken(spec.name, "--test");
     const reads = spec.kind === "pair"
       ? [await readPair(spec, { set: spec.name, split: "test", choice, ...options })]
       : await readTests(spec, { choice, ...options });
@@ -46,7 +58,7 @@ export async function readParts(request: DataRequest, options: PartsOptions): Pr
       tests.push({ set: read.set, split: "test", kind: "cross", samples });
     }
   }
-  return { train: main.train, val: main.val, tests, sets };
+  return { train: train.flat(), val: val.flat(), tests, sets };
 }
 
 async function sourceParts(source: DataSource | undefined, options: SourceOptions): Promise<Parts> {

@@ -59,6 +59,8 @@ export type Dealing = {
 export type DataRequest = {
   /** Without one, only `tests` are read. */
   readonly source?: DataSource;
+  /** Further sets to train on; each is split by its own rules. */
+  readonly also?: readonly LayoutSpec[];
   /** Further sets to test on. */
   readonly tests: readonly (LayoutSpec | PairSpec)[];
   readonly choice: ImageChoice;

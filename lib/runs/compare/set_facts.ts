@@ -37,8 +37,21 @@ export function methodsOf(tests: readonly ScoreTest[], name: string): string[] {
 export function trainedOn(report: ScoreReport, tests: readonly ScoreTest[]): TrainingSet | undefined {
   if (report.backend === undefined) return undefined; // not a run of ours
   if (report.demo) return { set: "demo" };
-  const name = report.results.find(({ kind }) => kind === "within")?.set ?? report.config.set;
-  if (typeof name !== "string") return undefined;
+  const within = report.results.filter(({ kind }) => kind === "within").map(({ set }) => set);
+  const names = within.length > 0 ? [...new Set(within)] : [report.config.set];
+  const sets = names.flatMap((name) => typeof name === "string" ? trainingSet(report, { name, tests }) : []);
+  if (sets.length < 2) return sets[0];
+  const titles = sets.map(({ set, compression }) =>
+    compression === undefined ? set : `${set} ${compression}`
+  );
+  return { set: and.format(titles) };
+}
+
+/** One set that a run was trained on. */
+function trainingSet(
+  report: ScoreReport,
+  { name, tests }: { readonly name: string; readonly tests: readonly ScoreTest[] },
+): TrainingSet {
   const { layout, compression } = setFacts(report, { set: name, split: "train" });
   const known = publishedSetOf({ name, layout, methods: methodsOf(tests, name) });
   if (known === undefined || known.by === "name") {
@@ -52,15 +65,18 @@ export function trainedOn(report: ScoreReport, tests: readonly ScoreTest[]): Tra
   };
 }
 
+const and = new Intl.ListFormat("en-GB");
+
 /** The spec of a set by its name in a report's configuration; undefined where that has none. */
 function specOf({ config }: ScoreReport, name: string): LayoutSpec | undefined {
-  const { data, set, test } = config;
+  const { data, also, set, test } = config;
   const texts = [
     ...(typeof data === "string" ? [{ text: data, flag: "--data" }] : []),
+    ...(Array.isArray(also) ? also.map((text) => ({ text: `${text}`, flag: "--also", weighted: true })) : []),
     ...(Array.isArray(test) ? test.map((text) => ({ text: `${text}`, flag: "--test" })) : []),
   ];
-  for (const { text, flag } of texts) {
-    const spec = parseSpec(text, { flag, name: typeof set === "string" ? set : undefined });
+  for (const { text, ...options } of texts) {
+    const spec = parseSpec(text, { ...options, name: typeof set === "string" ? set : undefined });
     if (spec.kind === "layout" && spec.name === name) return spec;
   }
   return undefined;

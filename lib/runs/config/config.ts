@@ -9,7 +9,6 @@ import { flagName, nearestName } from "./names.ts";
 import { augmentationOf, perturbationsOf } from "./perturbations.ts";
 import { ladderNames } from "../../images/perturbations/mod.ts";
 import { z } from "zod";
-import { type LayoutSpec, type PairSpec, parseSpec } from "../../data/spec.ts";
 import { compressions, videosChoices } from "../../data/layouts/vocabulary.ts";
 import { layoutTitles } from "../../data/layouts/mod.ts";
 import { backendNames, backendTitles } from "../../backend/backends/mod.ts";
@@ -27,6 +26,7 @@ import { encoderNames } from "../../model/encoders/mod.ts";
 import { videoLevelNames } from "../../metrics/levels.ts";
 import { thresholdNames } from "../../metrics/threshold.ts";
 import { optimizers } from "../../training/optimizers.ts";
+import { dataSet, testSets } from "./sets.ts";
 import { checkTraining, training } from "./training.ts";
 import type { RunConfig, RunInput } from "./run_config.ts";
 
@@ -62,6 +62,9 @@ const run = {
 const data = {
   data: z.string().min(1).optional().describe(
     `a data set as it is distributed (${layoutTitles}), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME]`,
+  ),
+  also: z.array(z.string().min(1)).default([]).describe(
+    "a further data set to train on at once, as NAME=FOLDER[,options as for --data][,weight=W]; its images are drawn W times as often as those of the first set, 1 unless given; may be given several times",
   ),
   test: z.array(z.string().min(1)).default([]).describe(
     "a further data set to test on, as NAME=FOLDER[,options as for --data] or NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times",
@@ -395,45 +398,17 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
       `Cannot choose the best epoch: expected validation images but found --val-share 0; ${give}, or --select last`,
     );
   }
+  if (config.also.length > 0 && isDemo(config)) {
+    throw new InputError(
+      "Cannot use --also: expected --data, --manifest, or --real and --fake beside it but found only the demo data",
+    );
+  }
   const set = dataSet(config)?.name ?? config.set;
-  testSets({ ...config, set }); // refuses a malformed --test now, not after training
+  testSets({ ...config, set }); // refuses a malformed --also or --test now, not after training
   perturbationsOf(config);
   augmentationOf(config);
   checkTraining(config);
   return { ...config, set };
-}
-
-/**
- * The set that `data` names; undefined without it.
- *
- * @throws {InputError} when it is of another form.
- */
-export function dataSet(config: Pick<RunConfig, "data" | "set">): LayoutSpec | undefined {
-  if (config.data === undefined) return undefined;
-  const spec = parseSpec(config.data, { flag: "--data", name: config.set });
-  if (spec.kind === "pair") {
-    throw new InputError(
-      `Cannot use --data: expected one folder and options but found "${config.data}"; two folders go to --real and --fake`,
-    );
-  }
-  return spec;
-}
-
-/**
- * The further test sets that `test` names.
- *
- * @throws {InputError} when one is of another form or a name comes twice.
- */
-export function testSets(config: Pick<RunConfig, "test" | "set">): (LayoutSpec | PairSpec)[] {
-  const names = new Set([config.set]);
-  return config.test.map((text) => {
-    const spec = parseSpec(text, { flag: "--test" });
-    if (names.has(spec.name)) {
-      throw new InputError(`Cannot use --test: expected names that differ but found "${spec.name}" twice`);
-    }
-    names.add(spec.name);
-    return spec;
-  });
 }
 
 function withoutUndefined(source: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -5,7 +5,8 @@
  */
 import { InputError } from "../../base/errors.ts";
 import type { ClassFolders, DataRequest, DataSource } from "../../data/split/request.ts";
-import { dataSet, isDemo, type RunConfig, testSets } from "./config.ts";
+import { isDemo, type RunConfig } from "./config.ts";
+import { alsoSets, dataSet, testSets } from "./sets.ts";
 
 /**
  * What `config` asks of its data.
@@ -25,6 +26,7 @@ export function requestOf(config: RunConfig, options: { readonly tests?: boolean
   const spec = main && { ...shared, ...main, methods };
   return {
     source: options.tests ? testSource(config) : spec ? { kind: "layout", spec } : sourceOf(config),
+    also: options.tests ? [] : alsoSets(config).map((also) => ({ ...shared, ...also })),
     tests: testSets(config).map((test) => (test.kind === "pair" ? test : { ...shared, ...test })),
     choice: { strict, framesPerVideo, videos, root },
     dealing: { valShare, testShare, seed, needsVal: select === "best", allowLeak },
@@ -61,7 +63,7 @@ function foldersOf(real?: string, fake?: string): ClassFolders | undefined {
  * @throws {InputError} naming the flag.
  */
 function checkSelections(config: RunConfig): void {
-  const { data, manifest, test, compression, methods, root } = config;
+  const { data, also, manifest, test, compression, methods, root } = config;
   const main = data !== undefined
     ? "--data"
     : manifest !== undefined
@@ -69,11 +71,12 @@ function checkSelections(config: RunConfig): void {
     : config.real !== undefined
     ? "--real and --fake"
     : "the demo data";
-  const lists = data !== undefined || test.length > 0;
+  const lists = data !== undefined || also.length > 0 || test.length > 0;
   const unused = [
     methods.length > 0 && data === undefined && ["--methods", "--data"],
-    compression !== undefined && !lists && ["--compression", "--data or --test"],
-    root !== undefined && !lists && manifest === undefined && ["--root", "--data, --test or --manifest"],
+    compression !== undefined && !lists && ["--compression", "--data, --also or --test"],
+    root !== undefined && !lists && manifest === undefined &&
+    ["--root", "--data, --also, --test or --manifest"],
   ].find((each) => each !== false);
   if (unused) {
     throw new InputError(

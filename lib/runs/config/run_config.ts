@@ -25,6 +25,8 @@ export type RunConfig = {
   backend: "auto" | "tensorflow" | "wasm";
   /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON, UniversalFakeDetect, GenImage or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME] */
   data?: string;
+  /** a further data set to train on at once, as NAME=FOLDER[,options as for --data][,weight=W]; its images are drawn W times as often as those of the first set, 1 unless given; may be given several times (default: []) */
+  also: string[];
   /** a further data set to test on, as NAME=FOLDER[,options as for --data] or NAME=REAL_FOLDER,FAKE_FOLDER; may be given several times (default: []) */
   test: string[];
   /** folder of real training images (sub-folders too); none means the demo data */

@@ -12,7 +12,8 @@ import { exists, readJson } from "../../base/files.ts";
 import { fits, fitStated } from "../../images/fits/mod.ts";
 import { presets, type RunConfig, type RunInput } from "../config/config.ts";
 import { flagName } from "../config/names.ts";
-import type { Sample } from "../../data/sample.ts";
+import { type Drawing, fakeShare } from "../../data/epoch.ts";
+import { type Sample, setNames } from "../../data/sample.ts";
 import type { Scorer } from "../../model/detectors/detector.ts";
 import {
   detectorKind,
@@ -69,7 +70,7 @@ export type WeightsCard = {
   epoch?: number;
   /** Of initial weights, order and dropout. */
   seed?: number;
-  /** The data set that it was trained on. */
+  /** The data set that it was trained on, or the sets: `ffpp and celebdf`. */
   set?: string;
   /** What else a reader of its scores must know. */
   notes?: string[];
@@ -157,6 +158,8 @@ export type CardedWeights = {
   readonly warnings: readonly string[];
 };
 
+const and = new Intl.ListFormat("en-GB");
+
 /** From which score on an image counts as fake, where a file of weights does not say otherwise. */
 export const THRESHOLD = 0.5;
 
@@ -167,8 +170,9 @@ export function cardOf(
     readonly encoder: Encoder;
     readonly config: RunConfig;
     readonly numerics: Numerics;
-    readonly set: string;
-    readonly prior: number | undefined;
+    /** What it was trained on, and how that was drawn. */
+    readonly train: readonly Sample[];
+    readonly drawing: Drawing;
     /** Of the validation images; undefined without any. */
     readonly thresholds: ThresholdChoices | undefined;
     /** Of what was trained in epochs. */
@@ -177,7 +181,7 @@ export function cardOf(
     readonly seed?: number;
   },
 ): WeightsCard {
-  const { encoder, config, numerics, set, prior, thresholds, epoch, seed } = options;
+  const { encoder, config, numerics, train, drawing, thresholds, epoch, seed } = options;
   const { input: { size, mean, std, fit }, settings: { activation, attendAcross } } = encoder;
   return {
     detector: detectorTitle(detector.kind),
@@ -195,12 +199,12 @@ export function cardOf(
     },
     threshold: THRESHOLD,
     chosen: thresholds && { videoScore: config.videoScore, thresholds },
-    prior,
+    prior: fakeShare(train, drawing),
     precision: numerics.precision,
     engine: numerics.engine,
     epoch,
     seed,
-    set,
+    set: and.format(setNames(train)),
     notes: [...numerics.notes],
     config,
   };
@@ -223,15 +227,6 @@ function cardOfReleased(released: Released): WeightsCard {
     notes: [...notes],
     config: { ...settings },
   };
-}
-
-/** The share of fakes that training sees among its samples; undefined without any. */
-export function priorOf(
-  train: readonly Sample[],
-  { balance }: Pick<RunConfig, "balance">,
-): number | undefined {
-  if (balance) return 0.5;
-  return train.length === 0 ? undefined : train.filter(({ label }) => label === 1).length / train.length;
 }
 
 /** A card as a safetensors file's texts. */

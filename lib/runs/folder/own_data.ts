@@ -12,7 +12,7 @@ import { readRunConfig } from "./folder.ts";
 import { dataFile } from "./run_data.ts";
 
 /** What names the data that are trained on. */
-const namedBy = ["data", "manifest", "real", "fake", "valReal", "valFake"] as const;
+const namedBy = ["data", "also", "manifest", "real", "fake", "valReal", "valFake"] as const;
 
 /** What says which images there are and how they are dealt: with other values, training images may be among the test's. */
 export const dealtBy = [

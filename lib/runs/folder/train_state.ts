@@ -8,6 +8,7 @@ import { sealedJson, unsealed } from "../../base/checksum.ts";
 import { InputError } from "../../base/errors.ts";
 import type { EpochRecord } from "../../report/report.ts";
 import { type RunConfig, runSchema } from "../config/config.ts";
+import { alsoSets } from "../config/sets.ts";
 
 /** Where a run stands; together with weights and moments, all that resuming needs. */
 export type TrainState = {
@@ -108,7 +109,9 @@ export function checkSameConfig(
   const was = (key: keyof RunConfig): unknown =>
     key in before ? before[key] : runSchema.shape[key].safeParse(undefined).data;
   const changed = (Object.keys(runSchema.shape) as (keyof RunConfig)[]).filter((key) =>
-    !movable.has(key) && inJson(config[key]) !== inJson(was(key))
+    key === "also"
+      ? inJson(mixOf(config)) !== inJson(mixOf({ set: before.set, also: was(key) as string[] }))
+      : !movable.has(key) && inJson(config[key]) !== inJson(was(key))
   );
   if (changed.length === 0) return;
   const [first] = changed;
@@ -117,6 +120,11 @@ export function checkSameConfig(
       changed.join(", ")
     }; put back "${first}": ${inJson(was(first))}`,
   );
+}
+
+/** What of the further training sets changes numbers: where they lie may differ. */
+function mixOf(config: Pick<RunConfig, "also" | "set">): unknown {
+  return alsoSets(config).map(({ name, weight }) => [name, weight]);
 }
 
 function inJson(value: unknown): string {
