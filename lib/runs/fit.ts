@@ -25,7 +25,7 @@ import { cardOf, cardTexts, type WeightsCard } from "./folder/card.ts";
 import { writeWeights } from "./folder/folder.ts";
 import { type Numerics, readNumerics } from "./folder/numerics.ts";
 import { probeConfig, probeHindrance, probeOn, probePath, type ProbeView, probeView } from "./probe.ts";
-import { validationImages } from "./scored_test.ts";
+import { imagesOfSets } from "./scored_test.ts";
 import type { Session } from "./session.ts";
 
 /** The kind of a run's detector where it is fitted at once; undefined where it learns step by step. */
@@ -124,7 +124,7 @@ export async function fitDetector(
         task: "Validating",
         ...task,
       });
-      thresholds = thresholdsOn(validationImages(val), scores, { how: config.videoScore });
+      thresholds = thresholdsOn(imagesOfSets(val), scores, { how: config.videoScore });
     }
     const card = cardOf(scorer, {
       ...{ encoder, config: settings, numerics, thresholds },

@@ -33,7 +33,7 @@ import { ownResults, refuseResults } from "./folder/results_folder.ts";
 import { trainedOn } from "./folder/trained_on.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { detectorsDigest, type ScoredStep, type ScoreStep, scoreSteps } from "./score_steps.ts";
-import { scoredImage, validationImages } from "./scored_test.ts";
+import { imagesOfSets, scoredImage } from "./scored_test.ts";
 import { openSession, type Session } from "./session.ts";
 
 /** What a robustness run tests under unless told: every family and ladder but the mirror image, which takes nothing away. */
@@ -166,7 +166,7 @@ function makeReport(
   const how = config.videoScore;
   const validation = scored.find(({ part }) => part === "validation");
   const threshold = cleanThreshold(
-    validationImages(validation?.samples ?? []),
+    imagesOfSets(validation?.samples ?? []),
     validation?.scored ?? Array.from({ length: seeds }, () => new Float64Array()),
     { how, by: config.thresholdBy },
   );

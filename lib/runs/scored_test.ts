@@ -65,8 +65,8 @@ export function scoredImage({ label, video, source, path, method }: Sample): Sco
   return { label, video: video ?? source ?? path, method };
 }
 
-/** The same of validation images: where these are of several sets, a video's name says of which. */
-export function validationImages(samples: readonly Sample[]): ScoredImage[] {
+/** What they know of images together that may be of several sets: a video's name then says of which. */
+export function imagesOfSets(samples: readonly Sample[]): ScoredImage[] {
   const images = samples.map(scoredImage);
   if (setNames(samples).length < 2) return images;
   return images.map((image, i) => ({ ...image, video: `${samples[i].set}/${image.video}` }));

@@ -11,7 +11,7 @@ import type { RunEvent } from "../../lib/runs/events.ts";
 import { loadExperiment } from "../../lib/runs/experiment.ts";
 import { loadCarded } from "../../lib/runs/folder/card.ts";
 import { trainedOn } from "../../lib/runs/compare/set_facts.ts";
-import { validationImages } from "../../lib/runs/scored_test.ts";
+import { imagesOfSets } from "../../lib/runs/scored_test.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { assertRejects } from "../assert.ts";
 import { writePictures } from "../folders.ts";
@@ -180,7 +180,7 @@ for (const detector of ["linear-probe", "knn"] as const) {
   });
 }
 
-Deno.test("validationImages() keeps videos of one name apart where they are of two sets", () => {
+Deno.test("imagesOfSets() keeps videos of one name apart where they are of two sets", () => {
   const sample = (set: string): Sample => ({
     path: `${set}/0.png`,
     label: 0,
@@ -188,6 +188,6 @@ Deno.test("validationImages() keeps videos of one name apart where they are of t
     video: "r0",
     method: "real",
   });
-  assertEquals(validationImages([sample("a")]).map(({ video }) => video), ["r0"]);
-  assertEquals(validationImages([sample("a"), sample("b")]).map(({ video }) => video), ["a/r0", "b/r0"]);
+  assertEquals(imagesOfSets([sample("a")]).map(({ video }) => video), ["r0"]);
+  assertEquals(imagesOfSets([sample("a"), sample("b")]).map(({ video }) => video), ["a/r0", "b/r0"]);
 });
