@@ -114,14 +114,8 @@ export {
   testWithin,
   writeReport,
 } from "./notebook/testing.ts";
-export {
-  demoDefaults,
-  isDemo,
-  presets,
-  resolveConfig,
-  type RunConfig,
-  type RunInput,
-} from "./runs/config/config.ts";
+export { demoDefaults, isDemo, resolveConfig, type RunConfig, type RunInput } from "./runs/config/config.ts";
+export { presets } from "./runs/config/presets.ts";
 export type { TrainedDetector } from "./runs/detectors.ts";
 export type { ProbeBeside } from "./runs/probe.ts";
 export { openEncoder } from "./runs/encoder.ts";

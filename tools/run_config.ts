@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { writeWhole } from "../lib/base/files.ts";
-import { runSchema } from "../lib/runs/config/config.ts";
+import { runSchema } from "../lib/runs/config/keys.ts";
 
 type Property = {
   readonly type?: string;
@@ -28,7 +28,7 @@ export function runConfigText(): string {
     return `  /** ${text} */\n  ${key}${required.includes(key) ? "" : "?"}: ${typeText(property)};\n`;
   });
   return `/**
- * The type of a run's configuration. Written by tools/run_config.ts from the schema in config.ts; edit that.
+ * The type of a run's configuration. Written by tools/run_config.ts from the schema in keys.ts; edit that.
  *
  * @module
  */

@@ -7,7 +7,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { readJson } from "../base/files.ts";
-import { keyGroups, runSchema } from "../runs/config/config.ts";
+import { keyGroups, runSchema } from "../runs/config/keys.ts";
 import { flagName } from "../runs/config/names.ts";
 
 /** A command's flags by camelCase name: only those that were given, and defaults of its own. */

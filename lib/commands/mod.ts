@@ -8,7 +8,7 @@
  */
 import { Argument, type Command, Option } from "commander";
 import { videoLevelNames } from "../metrics/levels.ts";
-import { keyGroups } from "../runs/config/config.ts";
+import { keyGroups } from "../runs/config/keys.ts";
 import { addConfigFlags, addText, type Flags, toNumber, toWhole } from "./flags.ts";
 
 /** One command: what help says of it, the flags it takes, and its work. */

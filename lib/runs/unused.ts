@@ -10,7 +10,8 @@ import {
   detectorSettings,
   detectorTitle,
 } from "../model/detectors/mod.ts";
-import { keyGroups, resolveConfig, type RunConfig } from "./config/config.ts";
+import { resolveConfig, type RunConfig } from "./config/config.ts";
+import { keyGroups } from "./config/keys.ts";
 import { flagName } from "./config/names.ts";
 import { drawingOf } from "./config/sets.ts";
 

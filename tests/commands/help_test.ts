@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { createProgram } from "../../lib/cli.ts";
 import { configFlags } from "../../lib/commands/flags.ts";
 import { type CommandKind, commands } from "../../lib/commands/mod.ts";
-import { keyGroups, resolveConfig, runSchema } from "../../lib/runs/config/config.ts";
+import { resolveConfig } from "../../lib/runs/config/config.ts";
+import { keyGroups, runSchema } from "../../lib/runs/config/keys.ts";
 import { flagName } from "../../lib/runs/config/names.ts";
 import { commandLine } from "../command_line.ts";
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { resolveConfig, runSchema } from "../../lib/runs/config/config.ts";
+import { resolveConfig } from "../../lib/runs/config/config.ts";
+import { runSchema } from "../../lib/runs/config/keys.ts";
 import { alsoSets, drawingOf, testSets } from "../../lib/runs/config/sets.ts";
 import { flagName, nearestName } from "../../lib/runs/config/names.ts";
 import { perturbationsOf } from "../../lib/runs/config/perturbations.ts";

@@ -1,5 +1,5 @@
 /**
- * The type of a run's configuration. Written by tools/run_config.ts from the schema in config.ts; edit that.
+ * The type of a run's configuration. Written by tools/run_config.ts from the schema in keys.ts; edit that.
  *
  * @module
  */

@@ -7,7 +7,8 @@ import { z } from "zod";
 import { sealedJson, unsealed } from "../../base/checksum.ts";
 import { InputError } from "../../base/errors.ts";
 import type { EpochRecord } from "../../report/report.ts";
-import { type RunConfig, runSchema } from "../config/config.ts";
+import type { RunConfig } from "../config/config.ts";
+import { runSchema } from "../config/keys.ts";
 import { alsoSets } from "../config/sets.ts";
 
 /** Where a run stands; together with weights and moments, all that resuming needs. */
