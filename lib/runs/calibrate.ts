@@ -32,7 +32,7 @@ import { readRunConfig } from "./folder/folder.ts";
 import { loadRunData } from "./folder/run_data.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { probeHindrance, probeView } from "./probe.ts";
-import { scoredImage } from "./scored_test.ts";
+import { imagesOfSets } from "./scored_test.ts";
 import { openSession, type Session } from "./session.ts";
 
 /** What `calibrateRun()` is given beside the run's folder. */
@@ -159,7 +159,7 @@ function classScoresOf(
   scores: Float64Array,
   { how }: { readonly how: VideoLevel },
 ): Pick<VerdictScores, "videos" | "images"> {
-  const rows = samples.map((sample, i) => ({ ...scoredImage(sample), score: scores[i] }));
+  const rows = imagesOfSets(samples).map((image, i) => ({ ...image, score: scores[i] }));
   const videos = videoScores(rows, { how });
   const sorted = (labels: readonly number[], values: readonly number[]): ClassScores => {
     const [real, fake] = [0, 1].map((label) =>
@@ -224,7 +224,7 @@ async function familiarOf(
     };
     const familiarity = fitFamiliarity(await tokensOf(some));
     const far = distances(familiarity, await tokensOf(samples));
-    const rows = samples.map((sample, i) => ({ ...scoredImage(sample), score: far[i] }));
+    const rows = imagesOfSets(samples).map((image, i) => ({ ...image, score: far[i] }));
     const videos = videoScores(rows, { how: "mean" });
     const limits = {
       video: upperLimit(videos.scores),
