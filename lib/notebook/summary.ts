@@ -18,7 +18,7 @@ import type { Trained } from "./run.ts";
 export function settingsTable(config: RunConfig): Table {
   const images = isDemo(config)
     ? "the demo data: procedural faces, which say nothing about real ones"
-    : config.manifest ?? `${config.real} and ${config.fake}`;
+    : [config.data ?? config.manifest ?? `${config.real} and ${config.fake}`, ...config.also].join(" with ");
   const by = config.selectBy === "auc" ? "AUC" : "loss";
   return facts("Settings", [
     ["images", images],
@@ -28,10 +28,18 @@ export function settingsTable(config: RunConfig): Table {
     ["batch size", `${config.batchSize}`],
     ["learning rate", `${config.learningRate}`],
     ["epoch that is kept", config.select === "best" ? `the best by validation ${by}` : "the last"],
-    ["sampling", config.balance ? "real and fake, and each method, equally often" : "every image once"],
+    ["sampling", samplingOf(config)],
     ["seed", `${config.seed}`],
     ["training runs", `${config.runs}`],
   ]);
+}
+
+function samplingOf({ balance, also }: RunConfig): string {
+  if (also.length === 0) {
+    return balance ? "real and fake, and each method, equally often" : "every image once";
+  }
+  const within = balance ? ", and within each real and fake, and each method, equally often" : "";
+  return `of each set as many as its size times its weight says${within}`;
 }
 
 /** The frozen encoder's name and shape. */
