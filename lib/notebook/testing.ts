@@ -17,6 +17,7 @@ import { writeResults } from "../report/results.ts";
 import { ownResults } from "../runs/folder/results_folder.ts";
 import type { Session } from "../runs/session.ts";
 import { escapeMarkdown, type Table } from "../report/table.ts";
+import { probeTable } from "../report/tables/probe.ts";
 import { abreast, halfWidth } from "./abreast.ts";
 import type { Display, Showable } from "./display.ts";
 import { configure, inOneLine, type LoadedRun, watch } from "./run.ts";
@@ -126,7 +127,8 @@ async function runTests(
 }
 
 /**
- * What one set's test is shown as: metrics, ROC beside precision-recall, confusion beside scores; a sentence where nothing was tested.
+ * What one set's test is shown as: metrics, those beside the run's linear probe, ROC beside precision-recall, confusion beside scores; a
+ * sentence where nothing was tested.
  */
 export function testView(tested: Tested, table: (results: readonly EvaluationResult[]) => Table): Showable[] {
   if (tested.results.length === 0) {
@@ -142,7 +144,8 @@ export function testView(tested: Tested, table: (results: readonly EvaluationRes
   const drawn = (["roc", "precisionRecall", "confusion", "scores"] as const).map((name) =>
     charts[name](source, options)
   );
-  return [table(results), ...abreast(...drawn)];
+  const beside = probeTable(results);
+  return [table(results), ...(beside ? [beside] : []), ...abreast(...drawn)];
 }
 
 /**

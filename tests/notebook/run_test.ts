@@ -18,6 +18,8 @@ import { trainRun } from "../../lib/runs/train.ts";
 import type { Bundle, Display } from "../../lib/notebook/display.ts";
 import { mistakesGrid, pointingView } from "../../lib/notebook/gallery.ts";
 import { assemble, configure, reload, train, watch } from "../../lib/notebook/run.ts";
+import type { Table } from "../../lib/report/table.ts";
+import { probeTable } from "../../lib/report/tables/probe.ts";
 import { testAcross, testView, testWithin, writeReport } from "../../lib/notebook/testing.ts";
 import { writePictures } from "../folders.ts";
 
@@ -101,7 +103,9 @@ Deno.test("the notebook's steps give the metrics of the command line, and the sa
   assertGreater((charts[0]["image/png"] as string).length, 1000, "with a PNG once training is over");
   assertStringIncludes(outputs()[0]["text/plain"] as string, "Epoch 2: loss");
 
-  assertEquals(testView(across, resultsTable).length, 3, "a table and two pairs of charts");
+  const view = testView(across, resultsTable);
+  assertEquals(view.length, 4, "two tables and two pairs of charts");
+  assertEquals((view[1] as Table).rows, probeTable(across.results)!.rows);
   const mistakes = await mistakesGrid(detector, within);
   const wrong = report.results[0].metrics.confusion[0][1] + report.results[0].metrics.confusion[1][0];
   assertStringIncludes(
