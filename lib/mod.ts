@@ -122,7 +122,7 @@ export { openEncoder } from "./runs/encoder.ts";
 export { type EvaluateOptions, evaluateRun, scoreSamples } from "./runs/evaluate.ts";
 export type { RunEvent, RunEvent as TrainEvent, RunTask } from "./runs/events.ts";
 export { type Experiment, inspectData, loadExperiment } from "./runs/experiment.ts";
-export type { CardedWeights, WeightsCard } from "./runs/folder/card.ts";
+export type { CardedWeights, ClassScores, VerdictScores, WeightsCard } from "./runs/folder/card.ts";
 export type { NumericsPrecision } from "./runs/folder/numerics.ts";
 export { scoreFile, type ScoreOptions } from "./runs/score.ts";
 export { openSession, type RunFolder, type Session } from "./runs/session.ts";

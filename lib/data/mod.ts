@@ -30,7 +30,7 @@ export type { CompareOptions } from "./audit/copies.ts";
 export type { CountRow, Inspection, SetSummary } from "./audit/inspect.ts";
 export { findLeaks, type Leak, type Part } from "./audit/leaks.ts";
 export { auditShortcuts, type Shortcut, type ShortcutName, shortcutNames } from "./audit/shortcuts.ts";
-export { demoSets, writeDemoData } from "./demo/demo.ts";
+export { type DemoPart, demoSets, writeDemoData } from "./demo/demo.ts";
 export type { DemoData } from "./demo/folder.ts";
 export { type FolderOptions, readFolders } from "./folders.ts";
 export type { Selection, SetReading, Shortage, Video } from "./layouts/layout.ts";
