@@ -128,6 +128,8 @@ export { scoreFile, type ScoreOptions } from "./runs/score.ts";
 export { openSession, type RunFolder, type Session } from "./runs/session.ts";
 export { trainRun } from "./runs/train.ts";
 export { compareScores } from "./runs/compare/compare.ts";
+export type { Face } from "./faces/face.ts";
+export { type FaceFinder, type FaceOptions, findFaces, openFaceFinder } from "./faces/find.ts";
 export { gradients, gradientsOf, trainStep } from "./training/eager.ts";
 export type { Engine, EngineName, TrainBatch } from "./training/engine.ts";
 export type { Labels, Loss } from "./training/losses/loss.ts";
