@@ -22,7 +22,7 @@ export type { ImageFacts } from "../images/facts.ts";
 export { tiledCrop } from "../images/fits/crop.ts";
 export type { CropPart, FitKind } from "../images/fits/fit.ts";
 export { type Fit, fits } from "../images/fits/mod.ts";
-export { decodeImage, loadImage } from "../images/image.ts";
+export { decodeImage, type DecodeOptions, loadImage } from "../images/image.ts";
 export { type Change, perturb } from "../images/perturbations/perturb.ts";
 export type { Draw, Perturbation, PerturbationKind } from "../images/perturbations/perturbation.ts";
 export type { RgbImage } from "../images/resize.ts";

@@ -17,7 +17,7 @@ import { bindMtcnn, type Mtcnn } from "./mtcnn/nets.ts";
 /** What counts as a face. */
 export type FaceOptions = {
   /**
-   * The side of the smallest faces that are looked for, in pixels, from 12 on; 20 unless given. The cost of an image goes with its
+   * The side of the smallest faces that are looked for, in pixels, from 12 on; 30 unless given. The cost of an image goes with its
    * inverse square.
    */
   readonly leastSide?: number;
@@ -31,7 +31,11 @@ export type FaceFinder = {
   readonly name: string;
   /** The SHA-256 of its weights. */
   readonly digest: string;
-  /** The faces in each image, by falling score. Images of one size are computed together. */
+  /**
+   * The faces in each image, by falling score. Images of one size are computed together.
+   *
+   * @throws {InputError} when an image's bytes are not RGB of its size.
+   */
   find(images: readonly RgbImage[]): Promise<readonly (readonly Face[])[]>;
   /** Frees the weights. */
   close(): void;
@@ -39,8 +43,11 @@ export type FaceFinder = {
 
 const weightsFile = fileURLToPath(new URL("../../assets/mtcnn.safetensors", import.meta.url));
 
+/** Pixels of images that are computed together, eight frames of 720p: twelve bytes each. */
+const MAX_PIXELS = 7_500_000;
+
 /** What is looked for unless said otherwise. */
-const defaults: MtcnnOptions = { leastSide: 20, leastScore: 0.95 };
+const defaults: MtcnnOptions = { leastSide: 30, leastScore: 0.95 };
 
 /**
  * Opens the detector, MTCNN with the weights of facenet-pytorch 2.6.0 (MIT licence), which come with the bench; the caller closes it.
@@ -78,9 +85,9 @@ let kept: Promise<Mtcnn> | undefined;
  * face. The detector is that of `openFaceFinder()`, opened with the first image and kept; images of one size are found faster in one
  * call of its `find()`.
  *
- * @param options.leastSide the side of the smallest faces that are looked for, in pixels, from 12 on; 20 unless given
+ * @param options.leastSide the side of the smallest faces that are looked for, in pixels, from 12 on; 30 unless given
  * @param options.leastScore the least score of a face, 0 to 1; 0.95 unless given
- * @throws {InputError} when an option is out of range.
+ * @throws {InputError} when an option is out of range, or the image's bytes are not RGB of its size.
  *
  * @example
  * ```ts
@@ -102,11 +109,25 @@ export async function findFaces(image: RgbImage, options: FaceOptions = {}): Pro
 }
 
 async function facesIn(model: Mtcnn, images: readonly RgbImage[], settings: MtcnnOptions): Promise<Face[][]> {
+  for (const { width, height, data } of images) {
+    if (data.length !== width * height * 3) {
+      throw new InputError(
+        `Cannot find faces: expected ${
+          width * height * 3
+        } bytes of RGB for ${width}×${height} pixels but found ${data.length}`,
+      );
+    }
+  }
   const found: Face[][] = images.map(() => []);
   const bySize = Map.groupBy(images.keys(), (i) => `${images[i].width}×${images[i].height}`);
-  for (const indices of bySize.values()) {
-    const faces = await detectFaces(model, indices.map((i) => images[i]), settings);
-    indices.forEach((i, n) => found[i] = faces[n]);
+  for (const all of bySize.values()) {
+    const { width, height } = images[all[0]];
+    const atATime = Math.max(1, Math.floor(MAX_PIXELS / (width * height)));
+    for (let first = 0; first < all.length; first += atATime) {
+      const indices = all.slice(first, first + atATime);
+      const faces = await detectFaces(model, indices.map((i) => images[i]), settings);
+      indices.forEach((i, n) => found[i] = faces[n]);
+    }
   }
   return found;
 }

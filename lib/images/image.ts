@@ -117,11 +117,21 @@ function isClipped(bytes: Uint8Array, hasAlpha: boolean): boolean {
   return format === "PNG" ? bytes[25] === 0 : !hasAlpha;
 }
 
+/** How an image is decoded. */
+export type DecodeOptions = {
+  /** Turned and mirrored as its EXIF orientation says, so that faces stand upright; off unless given, as in Pillow. */
+  readonly upright?: boolean;
+};
+
 /** The RGB of an image, 8 bits a sample; rejects with libvips' reason. */
-async function decode(bytes: Uint8Array, image: Sharp, meta: Metadata): Promise<RgbImage> {
+async function decode(
+  bytes: Uint8Array,
+  image: Sharp,
+  { upright = false, ...meta }: Metadata & DecodeOptions,
+): Promise<RgbImage> {
   const { space, hasAlpha, depth, format } = meta;
   // Pillow turns a TIFF as it is loaded, and nothing else.
-  const turned = format === "tiff" ? image.autoOrient() : image;
+  const turned = upright || format === "tiff" ? image.autoOrient() : image;
   if (space === "cmyk") {
     const wide = depth === "ushort";
     const { data, info } = await turned.pipelineColourspace("cmyk").toColourspace("cmyk")
@@ -162,7 +172,7 @@ export async function withImage<T>(
 }
 
 async function withDecoded<T>(
-  { bytes, name }: { readonly bytes: Uint8Array; readonly name: string },
+  { bytes, name, upright }: { readonly bytes: Uint8Array; readonly name: string } & DecodeOptions,
   use: (image: RgbImage) => T | Promise<T>,
 ): Promise<T> {
   const refusal = (error: unknown) => {
@@ -172,7 +182,9 @@ async function withDecoded<T>(
   };
   const { image, meta, stored } = await header(bytes).catch((error) => Promise.reject(refusal(error)));
   using _held = await pixels.take(meta.width * meta.height);
-  return await use(await decode(stored, image, meta).catch((error) => Promise.reject(refusal(error))));
+  return await use(
+    await decode(stored, image, { ...meta, upright }).catch((error) => Promise.reject(refusal(error))),
+  );
 }
 
 async function header(bytes: Uint8Array) {
@@ -209,6 +221,7 @@ export async function holdPixels(
  * its side is turned here and scrambled there.
  *
  * @param source a path, or the file's bytes. JPEG, PNG, WebP, GIF, TIFF and AVIF, by content and not by name.
+ * @param options.upright turned and mirrored as its EXIF orientation says, for those who look for faces; off unless given
  * @returns `data` is [height, width, 3], values 0 to 255.
  * @throws {Error} `Cannot read image …` for a missing, empty, truncated or foreign file, and from 178,956,970 pixels on, as Pillow.
  *
@@ -224,8 +237,11 @@ export async function holdPixels(
  * assertEquals([...data], [255, 0, 0, 255, 0, 0]);
  * ```
  */
-export async function decodeImage(source: string | Uint8Array): Promise<RgbImage> {
-  return await withImage(source, (image) => image);
+export async function decodeImage(
+  source: string | Uint8Array,
+  options: DecodeOptions = {},
+): Promise<RgbImage> {
+  return await withDecoded({ ...await readBytes(source), ...options }, (image) => image);
 }
 
 /**

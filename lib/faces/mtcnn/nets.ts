@@ -8,6 +8,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { isTensorFlow } from "../../backend/raw.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
 
 /** A convolution, `weight` [height, width, in, out], or a dense layer, [in, out]; `slope` is its PReLU's below 0. */
@@ -142,19 +143,23 @@ export function outputs({ onet }: Mtcnn, crops: tf.Tensor4D): tf.Tensor2D {
 }
 
 function convolve({ weight, bias, slope }: Layer, x: tf.Tensor4D): tf.Tensor4D {
-  return tf.fused.conv2d({
-    x,
-    filter: weight as tf.Tensor4D,
-    strides: 1,
-    pad: "valid",
-    bias,
-    ...slope && { activation: "prelu", preluActivationWeights: slope },
-  });
+  const settings = { x, filter: weight as tf.Tensor4D, strides: 1, pad: "valid", bias } as const;
+  // On WebAssembly one kernel does it all; on TensorFlow tfjs makes six operations of PReLU.
+  if (slope && !isTensorFlow()) {
+    return tf.fused.conv2d({ ...settings, activation: "prelu", preluActivationWeights: slope });
+  }
+  const y = tf.fused.conv2d(settings);
+  return slope ? bent(y, slope) : y;
 }
 
 function dense({ weight, bias, slope }: Layer, x: tf.Tensor2D): tf.Tensor2D {
   const y = tf.add(tf.matMul(x, weight as tf.Tensor2D), bias) as tf.Tensor2D;
-  return slope ? tf.prelu<tf.Tensor>(y, slope) as tf.Tensor2D : y;
+  return slope ? bent(y, slope) : y;
+}
+
+/** PReLU. */
+function bent<T extends tf.Tensor>(y: T, slope: tf.Tensor1D): T {
+  return tf.where(tf.greater(y, 0), y, tf.mul(y, slope)) as T;
 }
 
 /** PyTorch's max pool in steps of 2 with `ceil_mode`: the last window may reach past the end, but does not begin there. */
