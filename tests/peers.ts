@@ -1,11 +1,11 @@
 /**
- * Runs the tests that compare with PyTorch, open_clip, scikit-learn, OpenCV and scikit-image, in environments that are made once:
+ * Runs the tests that compare with PyTorch, open_clip, facenet-pytorch, scikit-learn, OpenCV and scikit-image, in environments that are made once:
  * `deno run -A tests/peers.ts`.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { peerPython } from "../tools/bench_peer.ts";
+import { facenetFolder, peerPython } from "../tools/bench_peer.ts";
 import { privatePython } from "../tools/python.ts";
 
 const python = Deno.env.get("FORGELENS_PYTHON") ?? await peerPython(console.log);
@@ -22,9 +22,10 @@ const faces = await privatePython(["opencv-python-headless==4.10.0.84", "scikit-
   size: "about 0.4 GB",
   log: console.log,
 });
+const facenet = await facenetFolder(python, console.log);
 const { code } = await new Deno.Command(Deno.execPath(), {
   args: ["test", "-A", "tests/peer/"],
   cwd: fileURLToPath(new URL("..", import.meta.url)),
-  env: { FORGELENS_PYTHON: python, FORGELENS_SKLEARN: sklearn, FORGELENS_FACES: faces },
+  env: { FORGELENS_PYTHON: python, FORGELENS_SKLEARN: sklearn, FORGELENS_FACES: faces, PYTHONPATH: facenet },
 }).spawn().status;
 Deno.exit(code);

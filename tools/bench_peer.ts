@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { outputOf, privatePython } from "./python.ts";
+import { outputOf, packagesAlone, privatePython } from "./python.ts";
 
 /** What the peer can time: a batch through the encoder, a training step of the head, one of the whole loop, images prepared. */
 export type PeerMeasure = "encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_step_fp32" | "images";
@@ -29,6 +29,24 @@ const PACKAGES = ["torch==2.15.0", "open_clip_torch==3.3.0", "pillow==11.3.0", "
  */
 export async function peerPython(log: (line: string) => void): Promise<string> {
   return await privatePython(PACKAGES, { name: "peer", what: "make the peer", size: "about 5.5 GB", log });
+}
+
+/**
+ * A folder for PYTHONPATH with facenet-pytorch, whose MTCNN is the original of ours; it asks for a torch of 2024 and works with later ones.
+ *
+ * @throws as `packagesAlone()` does
+ */
+export async function facenetFolder(python: string, log: (line: string) => void): Promise<string> {
+  const requests = [
+    "requests==2.34.2",
+    "urllib3==2.8.0",
+    "certifi",
+    "idna==3.20",
+    "charset-normalizer==3.5.3",
+  ];
+  return await packagesAlone(["facenet-pytorch==2.6.0", ...requests], {
+    ...{ python, name: "facenet", what: "compare with facenet-pytorch", log },
+  });
 }
 
 /**

@@ -49,6 +49,44 @@ export async function privatePython(
   return python;
 }
 
+/**
+ * Resolves to a folder with `packages` alone, without what they depend on, for PYTHONPATH: for packages that ask for older versions
+ * than they work with. It is made when it is not there; safe when two processes do.
+ *
+ * @param options.python whose pip installs
+ * @param options.name of the folder in the cache
+ * @param options.what they are for, as in "Cannot start Jupyter"
+ * @throws {Error} when they cannot be installed
+ */
+export async function packagesAlone(
+  packages: readonly string[],
+  options: {
+    readonly python: string;
+    readonly name: string;
+    readonly what: string;
+    readonly log: (line: string) => void;
+  },
+): Promise<string> {
+  const { python, name, what, log } = options;
+  const home = join(cacheFolder(), name);
+  const ready = join(home, "packages.txt"); // written last
+  const wanted = packages.join("\n") + "\n";
+  const isReady = async () => await Deno.readTextFile(ready).catch(() => "") === wanted;
+  await Deno.mkdir(cacheFolder(), { recursive: true });
+  await withLock(`${home}.lock`, async () => {
+    if (await isReady()) return;
+    log(`Installing ${packages.join(", ")} in ${home}, once`);
+    await Deno.remove(home, { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+    const base = await firstPython(what); // an environment of ours has no pip
+    const pip = [base, "-m", "pip", "--python", python, "install", "--disable-pip-version-check", "--quiet"];
+    await must([...pip, "--no-deps", "--target", home, ...packages], what);
+    await writeWhole(ready, wanted);
+  }, () => log(`Waiting for another process that is installing ${packages[0]}`));
+  return home;
+}
+
 async function firstPython(what: string): Promise<string> {
   for (const name of ["python3", "python"]) {
     if (await outputOf([name, "-c", "import pip, venv; print('found')"]) === "found") return name;
