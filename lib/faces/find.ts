@@ -46,7 +46,11 @@ const weightsFile = fileURLToPath(new URL("../../assets/mtcnn.safetensors", impo
 /** Pixels of images that are computed together, eight frames of 720p: twelve bytes each. */
 const MAX_PIXELS = 7_500_000;
 
-/** What is looked for unless said otherwise. */
+/**
+ * What is looked for unless said otherwise, as measured with scikit-image's photographs: a face of 40 pixels and more, pasted into four
+ * scenes, turned by up to 25° and compressed, was always found, and of some 500 pictures without a face (five sizes, four turns, noise) one had
+ * one above 0.95, and two more above 0.9.
+ */
 const defaults: MtcnnOptions = { leastSide: 30, leastScore: 0.95 };
 
 /**
