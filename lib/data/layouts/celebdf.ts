@@ -6,7 +6,15 @@
 import { basename, dirname, join } from "node:path";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { decodeText } from "../../base/files.ts";
-import { findVideos, type Layout, type SetReading, type Shortage, stem, type Video } from "./layout.ts";
+import {
+  findVideos,
+  type Layout,
+  type SetReading,
+  type Shortage,
+  stem,
+  type Video,
+  withOriginals,
+} from "./layout.ts";
 import { namesIn, type Tree } from "../scan.ts";
 
 const folderNames = ["Celeb-real", "YouTube-real", "Celeb-synthesis"] as const;
@@ -75,7 +83,9 @@ async function readCelebDf(
         method,
         id,
         split: list === undefined ? undefined : isTest ? "test" : "train",
-        identities: [`celebdf:${targetOf(method, stem(each.name))}`],
+        identities: [
+          `celebdf:${method === "YouTube-real" ? `${method}/${stem(each.name)}` : targetOf(stem(each.name))}`,
+        ],
         folder: join(tree.root, each.folder),
         frames: each.frames,
         file: each.file && join(tree.root, each.file),
@@ -90,7 +100,10 @@ async function readCelebDf(
     kind: `celeb-df-${version}`,
     isOfficialSplit: version === "v2" ? inList.size === official.v2.list : undefined,
     root: tree.root,
-    videos,
+    videos: withOriginals(
+      videos,
+      ({ method, id }) => `Celeb-real/${targetOf(stem(id.slice(method.length + 1)))}`,
+    ),
     lists: listFile(tree),
     missing,
     skipped: [],
@@ -119,9 +132,9 @@ function folderOf(tree: Tree, name: string): string | undefined {
 }
 
 /** `id1_0007`, the real video that `id1_id0_0007` was made from: the two stay in one split where videos are dealt. */
-function targetOf(method: string, name: string): string {
+export function targetOf(name: string): string {
   const parts = /^(id\d+)_id\d+_(\d+)$/.exec(name);
-  return method === "YouTube-real" ? `YouTube-real/${name}` : parts ? `${parts[1]}_${parts[2]}` : name;
+  return parts ? `${parts[1]}_${parts[2]}` : name;
 }
 
 function listFile(tree: Tree): string[] {

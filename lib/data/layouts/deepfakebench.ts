@@ -8,7 +8,8 @@ import { basename, dirname, extname, join } from "node:path";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { readJson } from "../../base/files.ts";
 import { byName } from "../sample.ts";
-import { ffppIdentities } from "./ffpp.ts";
+import { targetOf } from "./celebdf.ts";
+import { dfdIdentities, dfdScene, ffppIdentities } from "./ffpp.ts";
 import {
   isImage,
   type Layout,
@@ -17,6 +18,7 @@ import {
   type SetReading,
   type Shortage,
   type Video,
+  withOriginals,
 } from "./layout.ts";
 import { joinNames, namesIn, type Tree } from "../scan.ts";
 import { createPathMap, slashes } from "../list_paths.ts";
@@ -37,7 +39,19 @@ type Listed = {
   readonly name: string;
   readonly label: string;
   readonly frames: readonly string[];
+  readonly masks: readonly string[];
 };
+
+/** How the videos of a data set are named: what its labels begin with, a video's persons, and the real one that a fake is made of. */
+const namings: readonly {
+  readonly labels: RegExp;
+  readonly identities: (name: string) => string[];
+  readonly original: (fake: string) => string | undefined;
+}[] = [
+  { labels: /^FF-/, identities: ffppIdentities, original: (fake) => fake.split("_")[0] },
+  { labels: /^DFD_/, identities: dfdIdentities, original: dfdScene },
+  { labels: /^CelebDF/, identities: (name) => [`celebdf:${targetOf(name)}`], original: targetOf },
+];
 
 const methods: Readonly<Record<string, string>> = {
   "FF-DF": "Deepfakes",
@@ -86,7 +100,8 @@ async function readDeepfakeBench(path: string, options: Selection = {}): Promise
   const chosen = select(all, { path, ...options });
   const map = createPathMap({ list: path, root: options.root });
   const contents = new Map<string, Promise<Set<string> | string>>();
-  const videos: Video[] = [];
+  const found: Video[] = [];
+  const originals = new Map<string, string | undefined>();
   const absent = new Map<string, { expected: number; examples: string[] }>();
   const skipped: { path: string; reason: string }[] = [];
   for (const each of chosen) {
@@ -114,9 +129,11 @@ async function readDeepfakeBench(path: string, options: Selection = {}): Promise
     if (there.length < listed.length) {
       skipped.push({ path: folder, reason: `${listed.length - there.length} listed frames are not there` });
     }
-    const identities = each.labelName.startsWith("FF-") ? ffppIdentities(each.name) : [];
+    const naming = namingOf(each.labelName);
+    const identities = naming?.identities(each.name) ?? [];
     const id = `${method}/${each.name}`;
-    videos.push({
+    originals.set(id, naming?.original(each.name));
+    found.push({
       label,
       method,
       id,
@@ -124,8 +141,14 @@ async function readDeepfakeBench(path: string, options: Selection = {}): Promise
       identities: [...identities, ...(identities.length > 0 ? [] : [`${basename(path)}:${id}`])],
       folder,
       frames: joinNames(there),
+      masks: each.masks.length > 0 ? await map.find(dirname(slashes(each.masks[0]))) : undefined,
     });
   }
+  const realIds = new Map(found.filter(({ label }) => label === 0).map(({ id }) => [basename(id), id]));
+  const videos = withOriginals(found, ({ id }) => {
+    const original = originals.get(id);
+    return original === undefined ? undefined : realIds.get(original);
+  });
   const missing: Shortage[] = [...absent].filter(([, { examples }]) => examples.length > 0).map((
     [name, { expected, examples }],
   ) => ({
@@ -171,6 +194,10 @@ async function readList(path: string): Promise<unknown> {
   return value;
 }
 
+function namingOf(labelName: string) {
+  return namings.find(({ labels }) => labels.test(labelName));
+}
+
 function entries(value: unknown): [string, unknown][] {
   return Object.entries((value && typeof value === "object" ? value : {}) as Record<string, unknown>);
 }
@@ -193,16 +220,28 @@ function listVideos(value: unknown, path: string): Listed[] {
         for (const { compression, videos } of byCompression(inside, { path, labelName })) {
           for (const [name, each] of videos) {
             // A video without frames is listed, and told of.
-            const { label = labelName, frames = [] } = each as { label?: unknown; frames?: unknown[] };
-            const odd = frames.find((frame) => typeof frame !== "string");
+            const { label = labelName, frames = [], masks = [] } = each as {
+              label?: unknown;
+              frames?: unknown[];
+              masks?: unknown[];
+            };
+            const odd = [...frames, ...masks].find((frame) => typeof frame !== "string");
             if (odd !== undefined) {
               throw new InputError(
-                `Cannot read ${path}: expected paths as the frames of ${name} under ${labelName} but found ${
+                `Cannot read ${path}: expected paths as the frames and masks of ${name} under ${labelName} but found ${
                   JSON.stringify(odd)
                 }`,
               );
             }
-            all.push({ labelName, split, compression, name, label: `${label}`, frames: frames as string[] });
+            all.push({
+              labelName,
+              split,
+              compression,
+              name,
+              label: `${label}`,
+              frames: frames as string[],
+              masks: masks as string[],
+            });
           }
         }
       }

@@ -8,7 +8,15 @@ import { basename, join } from "node:path";
 import { csvRows } from "../../base/csv.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { exists, readJson } from "../../base/files.ts";
-import { findVideos, type Layout, type SetReading, type Shortage, stem, type Video } from "./layout.ts";
+import {
+  findVideos,
+  type Layout,
+  type SetReading,
+  type Shortage,
+  stem,
+  type Video,
+  withOriginals,
+} from "./layout.ts";
 import { below, namesIn, type Tree } from "../scan.ts";
 import { labelNamed, type Split, splitNamed, splitWords } from "./vocabulary.ts";
 
@@ -72,7 +80,7 @@ async function readHead(path: string): Promise<string> {
  * labels that a fake's `original` contradicts.
  */
 async function readDfdc(tree: Tree): Promise<SetReading> {
-  const videos: Video[] = [];
+  const found: Video[] = [];
   const missing: Shortage[] = [];
   const skipped: { path: string; reason: string }[] = [];
   const warnings: string[] = [];
@@ -83,7 +91,7 @@ async function readDfdc(tree: Tree): Promise<SetReading> {
     const rows = await readLabels(path);
     await checkAgainstMetadata(rows, join(tree.root, folder, "metadata.json"));
     const read = addVideos(rows, { tree, folder, by: "labels.csv", split: "test" });
-    videos.push(...read.videos);
+    found.push(...read.videos);
     missing.push(...read.missing);
     skipped.push(...read.skipped);
     if (rows.length < officialTest) {
@@ -112,10 +120,13 @@ async function readDfdc(tree: Tree): Promise<SetReading> {
     }
     const rows = rowsOf(value, path);
     const read = addVideos(rows, { tree, folder, by: below(folder, "metadata.json"), split: "train" });
-    videos.push(...read.videos);
+    found.push(...read.videos);
     missing.push(...read.missing);
     skipped.push(...read.skipped);
   }
+  // An original may lie in another part than its fake.
+  const reals = new Map(found.filter(({ label }) => label === 0).map(({ id }) => [basename(id), id]));
+  const videos = withOriginals(found, ({ identities: [first] }) => reals.get(first.slice("dfdc:".length)));
   if (parts.length > 0) from.push(`${parts.length} training part${parts.length > 1 ? "s" : ""}`);
   return {
     layout: `DFDC, ${from.join(", ") || "no labels.csv or metadata.json"}`,

@@ -10,11 +10,14 @@ import { readSplits, type Splits } from "./ffpp_splits.ts";
 import {
   findVideos,
   type FoundVideo,
+  isImage,
   type Layout,
   type Selection,
   type SetReading,
   type Shortage,
+  stem,
   type Video,
+  withOriginals,
 } from "./layout.ts";
 import { below, namesIn, type Tree } from "../scan.ts";
 import { compressionNamed, type Split } from "./vocabulary.ts";
@@ -24,6 +27,8 @@ type Source = {
   readonly method: string;
   readonly label: 0 | 1;
   readonly folder: string;
+  /** The method's folder, in which those of its compressions and its masks are. */
+  readonly above: string;
   readonly compression?: string;
 };
 
@@ -89,12 +94,13 @@ async function readFaceForensics(
   );
   const chosen = selectMethods(selectCompression(all, { root: tree.root, ...options }), options);
   const splits = options.dfd ? undefined : await readSplits(tree);
-  const videos: Video[] = [];
+  const found: Video[] = [];
   const missing: Shortage[] = [];
   const skipped: { path: string; reason: string }[] = [];
   for (const source of chosen) {
-    const found = findVideos(tree, source.folder);
-    for (const each of found.values()) {
+    const there = findVideos(tree, source.folder);
+    const masksOf = maskFinder(tree, source);
+    for (const each of there.values()) {
       const identities = options.dfd ? dfdIdentities(each.name) : ffppIdentities(each.name);
       if (identities.length !== (source.label === 0 || options.dfd ? 1 : 2)) {
         const form = source.label === 0 ? "<target>" : "<target>_<source>";
@@ -108,12 +114,18 @@ async function readFaceForensics(
       }
       // In two split files is in two splits: the leak check names it.
       for (const split of splits ? parts : [undefined]) {
-        videos.push(videoOf(each, { tree, source, split, identities }));
+        found.push(videoOf(each, { tree, source, split, identities, masks: masksOf(each) }));
       }
     }
-    missing.push(...shortages(source, { found, splits, dfd: options.dfd }));
+    missing.push(...shortages(source, { found: there, splits, dfd: options.dfd }));
   }
   const reals = chosen.filter(({ label }) => label === 0);
+  // Of the compression that was chosen, as all of them are.
+  const videos = withOriginals(found, ({ method, id }) => {
+    const name = id.slice(method.length + 1);
+    const original = options.dfd ? dfdScene(name) : name.split("_")[0];
+    return original && reals.length > 0 ? `${reals[0].method}/${original}` : undefined;
+  });
   if (reals.length === 0) missing.push(noFolder(options.dfd ? "actors" : "youtube", options));
   const compression = chosen.find((source) => source.compression !== undefined)?.compression;
   return {
@@ -146,9 +158,17 @@ function sources(tree: Tree): Source[] {
     const inside = namesIn(tree.folders.get(folder)?.folders);
     const levels = inside.filter((name) => compressionNamed(name) !== undefined);
     for (const name of levels) {
-      found.push({ method, label, folder: below(folder, name), compression: compressionNamed(name) });
+      found.push({
+        method,
+        label,
+        folder: below(folder, name),
+        above: folder,
+        compression: compressionNamed(name),
+      });
     }
-    if (levels.length === 0 && tree.folders.has(folder)) found.push({ method, label, folder });
+    if (levels.length === 0 && tree.folders.has(folder)) {
+      found.push({ method, label, folder, above: folder });
+    }
   };
   for (const method of realMethods) add(method, 0, `original_sequences/${method}`);
   for (const method of methodFolders(tree, "manipulated_sequences")) {
@@ -249,10 +269,38 @@ export function ffppPersons(
   return persons.some(({ length }) => length > 1) ? persons : undefined;
 }
 
+/** The scene of a DFD video as its identity; none where the name has another form. */
+export function dfdIdentities(name: string): string[] {
+  const scene = dfdScene(name);
+  return scene === undefined ? [] : [`dfd:${scene}`];
+}
+
 /** The scene that a DFD video was filmed in or made from: `01__meeting` of `01_02__meeting__YVGY8LOK`. */
-function dfdIdentities(name: string): string[] {
+export function dfdScene(name: string): string | undefined {
   const parts = /^(\d+)(?:_\d+)?__(.+?)(?:__[A-Z0-9]{8})?$/.exec(name);
-  return parts ? [`dfd:${parts[1]}__${parts[2]}`] : [];
+  return parts ? `${parts[1]}__${parts[2]}` : undefined;
+}
+
+/**
+ * Where a fake's masks are: for a video file those that are handed out beside the compressions, or their frames; for frames
+ * alone those beside them, as DeepfakeBench cuts them out with the face.
+ */
+function maskFinder(
+  tree: Tree,
+  { label, folder, above }: Source,
+): (found: FoundVideo) => string | undefined {
+  const holders = ["masks", "masks/images", "masks/frames"].map((name) => below(above, name));
+  const files = below(above, "masks/videos");
+  const fileOf = new Map(namesIn(tree.folders.get(files)?.files).map((name) => [stem(name), name]));
+  const hasImages = (path: string) => namesIn(tree.folders.get(path)?.files).some(isImage);
+  return ({ name, file }) => {
+    if (label === 0) return undefined;
+    const mask = fileOf.get(name);
+    if (file !== undefined && mask !== undefined) return join(tree.root, files, mask);
+    const inside = (file === undefined ? [below(folder, "masks")] : holders).map((path) => below(path, name));
+    const images = inside.find(hasImages);
+    return images && join(tree.root, images);
+  };
 }
 
 function videoOf(
@@ -262,9 +310,10 @@ function videoOf(
     readonly source: Source;
     readonly split?: Split;
     readonly identities: readonly string[];
+    readonly masks?: string;
   },
 ): Video {
-  const { tree, source: { label, method }, split, identities } = options;
+  const { tree, source: { label, method }, split, identities, masks } = options;
   const id = `${method}/${found.name}`;
   return {
     label,
@@ -275,6 +324,7 @@ function videoOf(
     folder: join(tree.root, found.folder),
     frames: found.frames,
     file: found.file && join(tree.root, found.file),
+    masks,
   };
 }
 

@@ -27,7 +27,7 @@ export type Video = {
   readonly file?: string;
   /** The id of the real video whose frames a fake was made of, where the set says it: the target's, whose head and background stay. */
   readonly original?: string;
-  /** Where a fake's masks of what was changed are: a video file of as many frames, or a folder of images; absolute. */
+  /** Where a fake's masks of what was changed are: a video of as many frames as `file`, or a folder of images by the numbers of the frames; absolute. */
   readonly masks?: string;
   /** Where each generator of a set is tested on by itself, those whose test it is of: a real image may be of several. */
   readonly tests?: readonly string[];
@@ -209,6 +209,18 @@ export function findVideos(tree: Tree, base: string): Map<string, FoundVideo> {
     }
   }
   return found;
+}
+
+/** Videos of which each fake has the id of its original, where that is a real video among them. */
+export function withOriginals(
+  videos: readonly Video[],
+  originalOf: (fake: Video) => string | undefined,
+): Video[] {
+  const reals = new Set(videos.filter(({ label }) => label === 0).map(({ id }) => id));
+  return videos.map((video) => {
+    const original = video.label === 1 ? originalOf(video) : undefined;
+    return original !== undefined && reals.has(original) ? { ...video, original } : video;
+  });
 }
 
 /** `count` of `items`, evenly spaced from the first to the last; all when there are no more, the middle one for 1. */

@@ -5,23 +5,7 @@ import type { SetReading } from "../../../lib/data/layouts/layout.ts";
 import { type LayoutName, readSet } from "../../../lib/data/layouts/mod.ts";
 import { readParts } from "../../../lib/data/split/parts.ts";
 import { parseSpec } from "../../../lib/data/spec.ts";
-import { writeFiles } from "../../folders.ts";
-
-/** Makes a tree of these files, empty as nothing opens them, and hands over its root. */
-async function withTree(
-  files: readonly string[],
-  use: (root: string) => Promise<void>,
-  { name = "set" } = {},
-): Promise<void> {
-  const parent = await Deno.makeTempDir();
-  const root = join(await Deno.realPath(parent), name);
-  try {
-    await writeFiles(root, Object.fromEntries(files.map((file) => [file, ""])));
-    await use(root);
-  } finally {
-    await Deno.remove(parent, { recursive: true });
-  }
-}
+import { withTree } from "./with_tree.ts";
 
 const images = (folder: string, count = 2) => Array.from({ length: count }, (_, i) => `${folder}/${i}.png`);
 const both = (folder: string) => [...images(`${folder}/0_real`), ...images(`${folder}/1_fake`)];

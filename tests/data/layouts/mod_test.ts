@@ -4,26 +4,7 @@ import { readSet } from "../../../lib/data/layouts/mod.ts";
 import { evenly, samplesOf, type SetReading } from "../../../lib/data/layouts/layout.ts";
 import { parseSpec } from "../../../lib/data/spec.ts";
 import { InputError } from "../../../lib/base/errors.ts";
-import { writeFiles } from "../../folders.ts";
-
-/** Makes a tree of the files named (empty where no text is given) and hands over its root. */
-async function withTree(
-  files: readonly string[] | Readonly<Record<string, string>>,
-  use: (root: string) => Promise<void>,
-  options: { readonly name?: string } = {},
-): Promise<void> {
-  const parent = await Deno.makeTempDir();
-  const root = join(await Deno.realPath(parent), options.name ?? "set");
-  try {
-    await writeFiles(
-      root,
-      Array.isArray(files) ? Object.fromEntries(files.map((name) => [name, ""])) : files,
-    );
-    await use(root);
-  } finally {
-    await Deno.remove(parent, { recursive: true });
-  }
-}
+import { withTree } from "./with_tree.ts";
 
 const read = (path: string, options: { compression?: string; methods?: string[]; root?: string } = {}) =>
   readSet({ name: "set", path, ...options });
@@ -372,7 +353,7 @@ Deno.test("readSet() refuses words that no list has, naming file, line or key", 
     [bench((text) => text.replaceAll('"label":"FF-DF"', '"label":"FF-XY"')), "but found FF-XY"],
     [
       bench((text) => text.replaceAll('"frames":[', '"frames":[7,')),
-      "expected paths as the frames of 000 under FF-real but found 7",
+      "expected paths as the frames and masks of 000 under FF-real but found 7",
     ],
   ];
   for (const [files, message] of cases) {
