@@ -169,7 +169,7 @@ export const commands = {
             "videos at a time; as many as there are cores unless given",
             toWhole(1),
           ),
-        ["data", "set", "compression", "methods", "videos", "root"],
+        ["data", "set", "compression", "methods", "labels", "videos", "root"],
       ),
     run: async (flags) => (await import("./prepare.ts")).prepare(flags),
   },

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { readSet } from "../data/layouts/mod.ts";
+import { pathInSpec } from "../data/spec.ts";
 import { type Table, tableText } from "../report/table.ts";
 import { resolveConfig } from "../runs/config/config.ts";
 import { requestOf } from "../runs/config/data_request.ts";
@@ -51,7 +52,7 @@ export async function prepare(flags: Flags): Promise<number> {
     }
     console.log(`Coverage: ${printable(join(into, "coverage.csv"))}`);
     const got = coverage.some((row) => row.got > 0);
-    if (got) console.log(`Next: deno task train --data ${printable(`${spec.name}=${into}`)}`);
+    if (got) console.log(`Next: deno task train --data ${printable(`${spec.name}=${pathInSpec(into)}`)}`);
     else {console.error(
         "Cannot extract frames: expected some but found none in any video; coverage.csv says why",
       );}

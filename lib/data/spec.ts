@@ -1,11 +1,12 @@
 /**
- * What `--data` and `--test` say: `NAME=FOLDER[,options]`, or for a test set `NAME=REAL_FOLDER,FAKE_FOLDER`.
+ * What `--data` and `--test` say: `NAME=FOLDER[,options]`, or for a test set `NAME=REAL_FOLDER,FAKE_FOLDER`. A comma in a
+ * name is written twice.
  *
  * @module
  */
 import { InputError } from "../base/errors.ts";
 import { layoutNames, type SetSource } from "./layouts/mod.ts";
-import { compressionNamed, compressions, type Split, splitNamed } from "./layouts/vocabulary.ts";
+import { compressionNamed, compressions, labelsSaid, type Split, splitNamed } from "./layouts/vocabulary.ts";
 
 /** A set in one folder, whose layout is told by its look. */
 export type LayoutSpec = SetSource & {
@@ -27,8 +28,9 @@ export type PairSpec = {
 
 /**
  * Reads one such text. Options are a compression (`c23`), a split (`train`, `val`, `test` in their usual spellings, or
- * `all`), `frames=32`, `method=Deepfakes` (may come again), `layout=dfd` and `root=OLD=NEW`; words are taken in any case. Where
- * it is `weighted`, `weight=2` too.
+ * `all`), `frames=32`, `method=Deepfakes` and `labels=simswap=fake` (these two may come again), `layout=dfd` and
+ * `root=OLD=NEW`; words are taken in any case. Two commas are one in a name: `x=/data/a,,b` is the folder `/data/a,b`. Where it is
+ * `weighted`, `weight=2` too.
  *
  * @param options.name taken where the text names none
  * @throws {InputError} for another form, or for an option of which there is one that comes twice with different values.
@@ -39,7 +41,7 @@ export function parseSpec(
 ): LayoutSpec | PairSpec {
   const { flag, weighted = false } = options;
   const [, named, rest] = /^(?:([^=,/\\]+)=)?(.*)$/s.exec(text)!;
-  const [path, ...given] = rest.split(",");
+  const [path, ...given] = splitAtCommas(rest);
   const name = named ?? options.name;
   if (name === undefined || path === "") {
     throw new InputError(
@@ -57,6 +59,7 @@ export function parseSpec(
     }
     spec[key] = value;
   };
+  const labels: string[] = [];
   for (const option of given) {
     const separator = option.indexOf("=");
     const [key, value] = separator < 0
@@ -71,17 +74,35 @@ export function parseSpec(
     else if (key === "layout" && layout) set("layout", layout, option);
     else if (key === "layout") refuse(`a layout (${layoutNames.join(", ")})`, option);
     else if (key === "root" && value !== "") set("root", value, option);
+    else if (key === "labels") labels.push(value);
     else if (key === "weight" && weighted) set("weight", weightOf(value) ?? refuse(weights, option), option);
     else {
       refuse(
-        `${compressions.join(", ")}, train, val, test, all, frames=N, method=NAME, layout=NAME${
+        `${
+          compressions.join(", ")
+        }, train, val, test, all, frames=N, method=NAME, layout=NAME, labels=WORD=fake${
           weighted ? ", root=OLD=NEW or weight=W" : " or root=OLD=NEW"
-        }`,
+        }, and a comma in a folder's name written twice`,
         option,
       );
     }
   }
-  return spec;
+  return labels.length > 0 ? { ...spec, labels: labelsSaid(labels, { flag }) } : spec;
+}
+
+/** A folder as {@link parseSpec} reads it: with its commas twice. */
+export function pathInSpec(path: string): string {
+  return path.replaceAll(",", ",,");
+}
+
+/** The parts between single commas; two are one within a part. */
+function splitAtCommas(text: string): string[] {
+  const parts = [""];
+  for (const [piece] of text.matchAll(/,,|,|[^,]+/g)) {
+    if (piece === ",") parts.push("");
+    else parts[parts.length - 1] += piece === ",," ? "," : piece;
+  }
+  return parts;
 }
 
 /** What a weight may be, in words. */
@@ -103,5 +124,6 @@ function shorthand(option: string): string {
 }
 
 function isOption(text: string): boolean {
-  return shorthand(text) !== "" || /^(compression|split|method|frames|layout|root|weight)=/i.test(text);
+  return shorthand(text) !== "" ||
+    /^(compression|split|method|frames|layout|root|labels|weight)=/i.test(text);
 }

@@ -8,8 +8,7 @@ import { basename, dirname, extname, join } from "node:path";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { readJson } from "../../base/files.ts";
 import { byName } from "../sample.ts";
-import { targetOf } from "./celebdf.ts";
-import { dfdIdentities, dfdScene, ffppIdentities } from "./ffpp.ts";
+import { checkWords, labelOf, methods, namingOf } from "./deepfakebench_names.ts";
 import {
   isImage,
   type Layout,
@@ -26,7 +25,6 @@ import {
   type Compression,
   compressionNamed,
   compressions,
-  labelNamed,
   type Split,
   splitNamed,
   splitWords,
@@ -34,6 +32,7 @@ import {
 
 type Listed = {
   readonly labelName: string;
+  readonly isFake: boolean;
   readonly split: Split;
   readonly compression?: Compression;
   readonly name: string;
@@ -42,26 +41,6 @@ type Listed = {
   readonly masks: readonly string[];
 };
 
-/** How the videos of a data set are named: what its labels begin with, a video's persons, and the real one that a fake is made of. */
-const namings: readonly {
-  readonly labels: RegExp;
-  readonly identities: (name: string) => string[];
-  readonly original: (fake: string) => string | undefined;
-}[] = [
-  { labels: /^FF-/, identities: ffppIdentities, original: (fake) => fake.split("_")[0] },
-  { labels: /^DFD_/, identities: dfdIdentities, original: dfdScene },
-  { labels: /^CelebDF/, identities: (name) => [`celebdf:${targetOf(name)}`], original: targetOf },
-];
-
-const methods: Readonly<Record<string, string>> = {
-  "FF-DF": "Deepfakes",
-  "FF-F2F": "Face2Face",
-  "FF-FS": "FaceSwap",
-  "FF-NT": "NeuralTextures",
-  "FF-FH": "FaceShifter",
-  "FF-SH": "FaceShifter",
-  "DFD_fake": "DeepFakeDetection",
-};
 /** Folders that say what is in them; a list that says the opposite is refused. */
 const realFolders = /\/(original_sequences|Celeb-real|YouTube-real)\//i;
 const fakeFolders = /\/(manipulated_sequences|Celeb-synthesis)\//i;
@@ -69,7 +48,7 @@ const fakeFolders = /\/(manipulated_sequences|Celeb-synthesis)\//i;
 /** A list of DeepfakeBench's: the file, or a folder that holds one. */
 export const deepfakebench: Layout = {
   title: "DeepfakeBench's JSON",
-  selects: ["compression", "methods", "root"],
+  selects: ["compression", "methods", "root", "labels"],
   looksLike: async (tree, { faults }) => (await lists(tree, faults)).length > 0,
   read: async (tree, options) => readDeepfakeBench(await onlyList(tree, options), options),
   readFile: readDeepfakeBench,
@@ -96,7 +75,7 @@ function isDeepfakeBench(value: unknown): boolean {
  * compressions and none chosen, or when no frame is found.
  */
 async function readDeepfakeBench(path: string, options: Selection = {}): Promise<SetReading> {
-  const all = listVideos(await readList(path), path);
+  const all = listVideos(await readList(path), { path, labels: options.labels });
   const chosen = select(all, { path, ...options });
   const map = createPathMap({ list: path, root: options.root });
   const contents = new Map<string, Promise<Set<string> | string>>();
@@ -105,7 +84,7 @@ async function readDeepfakeBench(path: string, options: Selection = {}): Promise
   const absent = new Map<string, { expected: number; examples: string[] }>();
   const skipped: { path: string; reason: string }[] = [];
   for (const each of chosen) {
-    const label = labelOf(each.labelName, path);
+    const label = each.isFake ? 1 : 0;
     const method = methods[each.labelName] ?? each.labelName;
     const folder = each.frames.length > 0 ? await map.find(dirname(slashes(each.frames[0]))) : undefined;
     const shortage = absent.get(each.labelName) ?? { expected: 0, examples: [] };
@@ -194,10 +173,6 @@ async function readList(path: string): Promise<unknown> {
   return value;
 }
 
-function namingOf(labelName: string) {
-  return namings.find(({ labels }) => labels.test(labelName));
-}
-
 function entries(value: unknown): [string, unknown][] {
   return Object.entries((value && typeof value === "object" ? value : {}) as Record<string, unknown>);
 }
@@ -206,10 +181,16 @@ function isListedVideo(value: unknown): boolean {
   return value !== null && typeof value === "object" && Array.isArray((value as { frames?: unknown }).frames);
 }
 
-function listVideos(value: unknown, path: string): Listed[] {
+function listVideos(
+  value: unknown,
+  { path, labels }: { readonly path: string } & Pick<Selection, "labels">,
+): Listed[] {
   const all: Listed[] = [];
-  for (const [, labels] of entries(value)) {
-    for (const [labelName, splits] of entries(labels)) {
+  const words = new Set<string>();
+  for (const [, names] of entries(value)) {
+    for (const [labelName, splits] of entries(names)) {
+      const isFake = labelOf(labelName, labels) === 1;
+      words.add(labelName);
       for (const [word, inside] of entries(splits)) {
         const split = splitNamed(word);
         if (split === undefined) {
@@ -233,8 +214,10 @@ function listVideos(value: unknown, path: string): Listed[] {
                 }`,
               );
             }
+            words.add(`${label}`);
             all.push({
               labelName,
+              isFake,
               split,
               compression,
               name,
@@ -247,7 +230,8 @@ function listVideos(value: unknown, path: string): Listed[] {
       }
     }
   }
-  checkLabels(all, path);
+  checkWords(words, { path, labels });
+  checkLabels(all, { path, labels });
   return all;
 }
 
@@ -281,11 +265,13 @@ function byCompression(
 }
 
 /** Refuses a list whose labels contradict one another, or the folders that the frames are in. */
-function checkLabels(all: readonly Listed[], path: string): void {
-  const contrary = all.filter(({ labelName, label, frames }) => {
-    const fake = labelOf(labelName, path) === 1;
+function checkLabels(
+  all: readonly Listed[],
+  { path, labels }: { readonly path: string } & Pick<Selection, "labels">,
+): void {
+  const contrary = all.filter(({ isFake, label, frames }) => {
     const frame = slashes(frames[0] ?? "");
-    return labelOf(label, path) !== (fake ? 1 : 0) || (fake ? realFolders : fakeFolders).test(frame);
+    return labelOf(label, labels) !== (isFake ? 1 : 0) || (isFake ? realFolders : fakeFolders).test(frame);
   });
   if (contrary.length === 0) return;
   const { labelName, label, name, frames } = contrary[0];
@@ -293,16 +279,6 @@ function checkLabels(all: readonly Listed[], path: string): void {
     `Cannot use ${path}: expected labels that agree with each other and with the folders of the frames but found ${contrary.length} of ${all.length} videos that do not, such as ${name} under ${labelName} with the label ${label} and the frame ${
       frames[0] ?? "none"
     }${contrary.length === all.length ? "; its labels are inverted" : ""}`,
-  );
-}
-
-function labelOf(name: string, path: string): 0 | 1 {
-  const plain = labelNamed(name);
-  if (plain !== undefined) return plain;
-  if (/real$/i.test(name)) return 0;
-  if (name in methods || /fake[a-z]?$/i.test(name)) return 1;
-  throw new InputError(
-    `Cannot read ${path}: expected labels such as FF-real, FF-DF, CelebDFv2_fake or DFDC_Real but found ${name}`,
   );
 }
 
@@ -322,7 +298,7 @@ function select(all: readonly Listed[], options: Selection & { readonly path: st
     );
   }
   const fakes = [
-    ...new Set(all.filter((each) => labelOf(each.labelName, path) === 1).map((each) => each.labelName)),
+    ...new Set(all.filter(({ isFake }) => isFake).map((each) => each.labelName)),
   ];
   const names = (labelName: string) =>
     [labelName, methods[labelName] ?? labelName].map((name) => name.toLowerCase());
@@ -336,7 +312,7 @@ function select(all: readonly Listed[], options: Selection & { readonly path: st
   const wanted = options.methods?.map((name) => name.toLowerCase());
   const chosen = all.filter((each) =>
     (each.compression === undefined || compression === undefined || each.compression === compression) &&
-    (!wanted || labelOf(each.labelName, path) === 0 ||
+    (!wanted || !each.isFake ||
       names(each.labelName).some((name) => wanted.includes(name)))
   );
   if (chosen.length === 0) throw new InputError(`Cannot read ${path}: expected videos but found none listed`);

@@ -33,6 +33,8 @@ export function isClassName(name: string): boolean {
 /** Where a folder's files belong. */
 type Place = {
   readonly label: 0 | 1;
+  /** The class's folder, where the user told what it is. */
+  readonly word?: string;
   readonly split?: Split;
   /** Folders between the root and the class, the split left out: the generator, or nothing. */
   readonly above: string;
@@ -43,16 +45,16 @@ type Place = {
 /** Folders named real and fake, at any depth, such as `train/real`. */
 export const folders: Layout = {
   title: "folders named real and fake",
-  selects: ["methods", "videos"],
+  selects: ["methods", "videos", "labels"],
   looksLike: looksLikeFolders,
   read: readClassFolders,
 };
 
 /** True when some folder is named as a class and has images or videos below. */
-function looksLikeFolders(tree: Tree): boolean {
+function looksLikeFolders(tree: Tree, { labels }: Pick<Selection, "labels">): boolean {
   const classes = new Set<0 | 1>();
   for (const folder of tree.folders.values()) {
-    const place = placeOf(folder.path);
+    const place = placeOf(folder.path, labels);
     if (place && namesIn(folder.files).some((name) => isImage(name) || isVideo(name))) {
       classes.add(place.label);
     }
@@ -76,14 +78,15 @@ async function readClassFolders(
   const groups = new Map<string, { place: Place; files: string[] }>();
   const skipped: { path: string; reason: string }[] = [];
   for (const folder of tree.folders.values()) {
-    const place = placeOf(folder.path);
+    const place = placeOf(folder.path, options.labels);
     const names = namesIn(folder.files);
     const media = names.filter((name) => isImage(name) || isVideo(name));
     if (!place) {
       if (media.length > 0) {
         skipped.push({
           path: folder.path || ".",
-          reason: `${media.length} files in no folder of real or fake ones`,
+          reason:
+            `${media.length} files in no folder of real or fake ones; --labels WORD=real or WORD=fake says what a folder has`,
         });
       }
       continue;
@@ -147,11 +150,13 @@ async function readClassFolders(
   };
 }
 
-function placeOf(path: string): Place | undefined {
+function placeOf(path: string, labels: Selection["labels"] = {}): Place | undefined {
   const parts = path.split("/");
   const lower = parts.map((part) => part.toLowerCase());
-  const real = lower.findIndex((part) => realNames.includes(part));
-  const fake = lower.findIndex((part) => fakeNames.includes(part));
+  const known = (part: string) => (realNames.includes(part) ? 0 : fakeNames.includes(part) ? 1 : undefined);
+  const labelOf = (part: string) => labels[part] ?? known(part);
+  const real = lower.findIndex((part) => labelOf(part) === 0);
+  const fake = lower.findIndex((part) => labelOf(part) === 1);
   if (real < 0 && fake < 0) return undefined;
   if (real >= 0 && fake >= 0) {
     throw new InputError(
@@ -166,6 +171,7 @@ function placeOf(path: string): Place | undefined {
   const outside = parts.slice(0, depth).findLastIndex((part) => splitNamed(part) !== undefined);
   return {
     label: real >= 0 ? 0 : 1,
+    word: lower[depth] in labels ? parts[depth] : undefined,
     split: inside ? splitNamed(parts[depth + 1]) : outside >= 0 ? splitNamed(parts[outside]) : undefined,
     above: parts.slice(0, depth).filter((_, i) => i !== outside).join("/"),
     base: parts.slice(0, depth + (inside ? 2 : 1)).join("/"),
@@ -182,8 +188,8 @@ function videosIn(
   },
 ): Video[] {
   const { tree, place, images, grouping: { videos: names } } = options;
-  const { label, split, above, base } = place;
-  const kind = label === 0 ? "real" : "fake";
+  const { label, word, split, above, base } = place;
+  const kind = word ?? (label === 0 ? "real" : "fake");
   const groups = new Map<string, { first: string; frames: string[]; file?: string }>();
   const folderOf = (file: string) => file.split("/").slice(0, -1).join("/");
   images.forEach((file, i) => {

@@ -79,6 +79,8 @@ export type Selection = {
   readonly root?: string;
   /** What names a video in plain folders; `auto` unless given. */
   readonly videos?: VideosChoice;
+  /** What the words are that a set has for labels, in lower case, where they are not the usual ones: `simswap` → 1. */
+  readonly labels?: Readonly<Record<string, 0 | 1>>;
 };
 
 /** How a set is read. */
@@ -101,10 +103,11 @@ export type Layout = {
    *
    * @param options.name the set's name
    * @param options.faults gains why a file that could be this layout's cannot be read
+   * @param options.labels what the user says of label words
    */
   looksLike(
     tree: Tree,
-    options: { readonly name: string; readonly faults: string[] },
+    options: { readonly name: string; readonly faults: string[] } & Pick<Selection, "labels">,
   ): boolean | Promise<boolean>;
   /**
    * Reads a tree in this layout.

@@ -13,7 +13,7 @@ import { celebDfV1, celebDfV2 } from "./celebdf.ts";
 import { deepfakebench } from "./deepfakebench.ts";
 import { dfdc } from "./dfdc.ts";
 import { dfd, ffpp } from "./ffpp.ts";
-import { folders } from "./folders.ts";
+import { folders, isClassName } from "./folders.ts";
 import { genImage } from "./genimage.ts";
 import type { Layout, Selection, SetReading } from "./layout.ts";
 import { universalFakeDetect } from "./universal_fake_detect.ts";
@@ -195,12 +195,21 @@ function refuseTree(
   throw new InputError(
     `Cannot read the set ${source.name}: expected ${layoutTitles} in ${tree.root} but found ${
       names.slice(0, 8).join(", ") || "nothing"
-    }${names.length > 8 ? ", …" : ""}${[...closed, ...hints].map((hint) => `; ${hint}`).join("")}`,
+    }${names.length > 8 ? ", …" : ""}${
+      [...closed, ...hints, ...(inside.length > 0 ? [folderHint(inside, source)] : [])]
+        .map((hint) => `; ${hint}`).join("")
+    }`,
   );
 }
 
+/** How folders of other names than real and fake are told of. */
+function folderHint(inside: readonly string[], { labels = {} }: SetSource): string {
+  const word = inside.find((name) => !isClassName(name) && !(name.toLowerCase() in labels)) ?? inside[0];
+  return `where folders have other names than real and fake, say what they hold, as in --labels ${word}=fake`;
+}
+
 /** Options that select nothing in a set of this layout; said, as one flag may be meant for another set. */
-function unusedOptions({ kind }: SetReading, { compression, root }: SetSource): string[] {
+function unusedOptions({ kind }: SetReading, { compression, root, labels }: SetSource): string[] {
   const notes: string[] = [];
   const { selects } = layouts[kind as LayoutName];
   if (compression !== undefined && !selects.includes("compression")) {
@@ -208,6 +217,9 @@ function unusedOptions({ kind }: SetReading, { compression, root }: SetSource): 
   }
   if (root !== undefined && !selects.includes("root")) {
     notes.push(`root ${root} maps nothing here: this layout has no list of paths`);
+  }
+  if (labels !== undefined && !selects.includes("labels")) {
+    notes.push(`labels of ${Object.keys(labels).join(", ")} say nothing here: this layout has its own`);
   }
   return notes;
 }
@@ -221,9 +233,9 @@ async function layoutOf(
   tree: Tree,
   options: { readonly source: SetSource; readonly faults: string[] },
 ): Promise<LayoutName | undefined> {
-  const { source: { name }, faults } = options;
+  const { source: { name, labels }, faults } = options;
   for (const layout of layoutNames) {
-    if (await layouts[layout].looksLike(tree, { name, faults })) return layout;
+    if (await layouts[layout].looksLike(tree, { name, labels, faults })) return layout;
   }
   return undefined;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { InputError } from "../../base/errors.ts";
 
 /** A part of a data set. */
 export type Split = "train" | "val" | "test";
@@ -34,6 +35,31 @@ export function splitNamed(word: string): Split | undefined {
 export function labelNamed(word: string): 0 | 1 | undefined {
   const plain = word.trim().toLowerCase();
   return plain === "0" || plain === "real" ? 0 : plain === "1" || plain === "fake" ? 1 : undefined;
+}
+
+/**
+ * What users say of label words: `["simswap=fake"]` → `{ simswap: 1 }`, with the words in lower case.
+ *
+ * @throws {InputError} for another form, or a word that is said to be both.
+ */
+export function labelsSaid(
+  texts: readonly string[],
+  { flag }: { readonly flag: string },
+): Record<string, 0 | 1> {
+  const said: Record<string, 0 | 1> = {};
+  for (const text of texts.flatMap((each) => each.split(","))) {
+    const [, word, value = ""] = /^\s*(.*\S)\s*=(.*)$/.exec(text) ?? [];
+    const label = labelNamed(value);
+    if (word === undefined || label === undefined) {
+      throw new InputError(`Cannot use ${flag}: expected WORD=real or WORD=fake but found "${text}"`);
+    }
+    const key = word.toLowerCase();
+    if ((said[key] ?? label) !== label) {
+      throw new InputError(`Cannot use ${flag}: expected one label for ${word} but found real and fake`);
+    }
+    said[key] = label;
+  }
+  return said;
 }
 
 /** The persons that a cell names, separated by `|`: each once. */

@@ -7,7 +7,7 @@ import { byName, type Sample } from "../sample.ts";
 import { samplesOf, type SetReading, type Video } from "../layouts/layout.ts";
 import { readSet } from "../layouts/mod.ts";
 import { containerFault } from "../container.ts";
-import type { LayoutSpec } from "../spec.ts";
+import { type LayoutSpec, pathInSpec } from "../spec.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { inParallel } from "../../base/pool.ts";
@@ -146,7 +146,9 @@ async function pickFrames(
   if (samples.length === 0) {
     const most = framesPerVideo ? ` --frames ${framesPerVideo}` : "";
     const message =
-      `expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${spec.name}=${spec.path} --into FOLDER${most}`;
+      `expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${spec.name}=${
+        pathInSpec(spec.path)
+      } --into FOLDER${most}`;
     if (!options.problems) throw new InputError(`Cannot use the set ${spec.name}: ${message}`);
     warnings.push(`${spec.name}: before training, ${message}`);
   }

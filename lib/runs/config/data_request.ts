@@ -5,6 +5,7 @@
  */
 import { InputError } from "../../base/errors.ts";
 import type { ClassFolders, DataRequest, DataSource } from "../../data/split/request.ts";
+import { labelsSaid } from "../../data/layouts/vocabulary.ts";
 import { isDemo, type RunConfig } from "./config.ts";
 import { alsoSets, dataSet, testSets } from "./sets.ts";
 
@@ -19,7 +20,8 @@ export function requestOf(config: RunConfig, options: { readonly tests?: boolean
     config;
   if (!options.tests) checkSelections(config);
   // What one flag says for all sets, a set's own options say otherwise.
-  const shared = { framesPerVideo, videos, root, compression };
+  const labels = config.labels.length > 0 ? labelsSaid(config.labels, { flag: "--labels" }) : undefined;
+  const shared = { framesPerVideo, videos, root, compression, labels };
   const main = dataSet(config);
   const names = methodNames(config);
   const methods = main?.methods ?? (names.length > 0 ? names : undefined);
@@ -74,6 +76,7 @@ function checkSelections(config: RunConfig): void {
   const lists = data !== undefined || also.length > 0 || test.length > 0;
   const unused = [
     methods.length > 0 && data === undefined && ["--methods", "--data"],
+    config.labels.length > 0 && !lists && ["--labels", "--data, --also or --test"],
     compression !== undefined && !lists && ["--compression", "--data, --also or --test"],
     root !== undefined && !lists && manifest === undefined &&
     ["--root", "--data, --also, --test or --manifest"],

@@ -47,7 +47,7 @@ const run = {
 /** The images that are trained, validated and tested on. */
 const data = {
   data: z.string().min(1).optional().describe(
-    `a data set as it is distributed (${layoutTitles}), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME]`,
+    `a data set as it is distributed (${layoutTitles}), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME][,labels=WORD=fake]; a comma in a folder's name is written twice`,
   ),
   also: z.array(z.string().min(1)).default([]).describe(
     "a further data set to train on at once, as NAME=FOLDER[,options as for --data][,weight=W]; its images are drawn W times as often as those of the first set, 1 unless given; may be given several times",
@@ -82,6 +82,9 @@ const data = {
   ),
   videos: z.enum(videosChoices).default("auto").describe(
     "what names a video in --real and --fake, in folders of --data and --test, and in manifests without a video column: the folder, the file's name without the frame's number, or each file; auto: what names and the look of a few images say",
+  ),
+  labels: z.array(z.string().min(1)).default([]).describe(
+    "what a word for a label means in DeepfakeBench's lists, or a folder's name in plain folders, where it is not a usual one: WORD=real or WORD=fake, or several separated by commas",
   ),
   root: z.string().min(1).optional().describe(
     "where the paths of a list or manifest lie on this machine: FOLDER, or OLD=NEW",

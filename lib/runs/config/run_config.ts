@@ -23,7 +23,7 @@ export type RunConfig = {
   precision: "auto" | "float32" | "bfloat16" | "int8";
   /** tensor backend; auto: TensorFlow where it can be set up, else WebAssembly (default: "auto") */
   backend: "auto" | "tensorflow" | "wasm";
-  /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON, UniversalFakeDetect, GenImage or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME] */
+  /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF, DFDC, DeepfakeBench's JSON, UniversalFakeDetect, GenImage or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME][,labels=WORD=fake]; a comma in a folder's name is written twice */
   data?: string;
   /** a further data set to train on at once, as NAME=FOLDER[,options as for --data][,weight=W]; its images are drawn W times as often as those of the first set, 1 unless given; may be given several times (default: []) */
   also: string[];
@@ -53,6 +53,8 @@ export type RunConfig = {
   framesPerVideo?: number;
   /** what names a video in --real and --fake, in folders of --data and --test, and in manifests without a video column: the folder, the file's name without the frame's number, or each file; auto: what names and the look of a few images say (default: "auto") */
   videos: "auto" | "folder" | "name" | "file";
+  /** what a word for a label means in DeepfakeBench's lists, or a folder's name in plain folders, where it is not a usual one: WORD=real or WORD=fake, or several separated by commas (default: []) */
+  labels: string[];
   /** where the paths of a list or manifest lie on this machine: FOLDER, or OLD=NEW */
   root?: string;
   /** share of the training videos held out for validation (default: 0.15) */

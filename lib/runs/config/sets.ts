@@ -18,7 +18,7 @@ export function dataSet(config: Pick<RunConfig, "data" | "set">): LayoutSpec | u
   const spec = parseSpec(config.data, { flag: "--data", name: config.set });
   if (spec.kind === "pair") {
     throw new InputError(
-      `Cannot use --data: expected one folder and options but found "${config.data}"; two folders go to --real and --fake`,
+      `Cannot use --data: expected one folder and options but found "${config.data}"; two folders go to --real and --fake, and a comma in a folder's name is written twice`,
     );
   }
   return spec;

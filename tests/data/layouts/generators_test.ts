@@ -1,5 +1,4 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { join } from "node:path";
 import { InputError } from "../../../lib/base/errors.ts";
 import type { SetReading } from "../../../lib/data/layouts/layout.ts";
 import { type LayoutName, readSet } from "../../../lib/data/layouts/mod.ts";
