@@ -17,7 +17,8 @@ import {
 } from "./layout.ts";
 import { namesIn, type Tree } from "../scan.ts";
 
-const folderNames = ["Celeb-real", "YouTube-real", "Celeb-synthesis"] as const;
+/** Its folders; any case will do. */
+export const folderNames = ["Celeb-real", "YouTube-real", "Celeb-synthesis"] as const;
 const listName = "List_of_testing_videos.txt";
 
 /** Videos as published: https://github.com/yuezunli/celeb-deepfakeforensics; v2's list has 178 real and 340 fake. */
@@ -127,7 +128,8 @@ function versionOf(root: string): "v1" | "v2" | undefined {
   return inName(basename(root));
 }
 
-function folderOf(tree: Tree, name: string): string | undefined {
+/** The folder of a tree that has a name, in whatever case. */
+export function folderOf(tree: Tree, name: string): string | undefined {
   return namesIn(tree.folders.get("")?.folders).find((each) => each.toLowerCase() === name.toLowerCase());
 }
 
@@ -137,12 +139,17 @@ export function targetOf(name: string): string {
   return parts ? `${parts[1]}_${parts[2]}` : name;
 }
 
-function listFile(tree: Tree): string[] {
+/** The list of test videos, where there is one. */
+export function listFile(tree: Tree): string[] {
   return namesIn(tree.folders.get("")?.files).filter((name) => name.toLowerCase() === listName.toLowerCase());
 }
 
-/** The listed videos, as `Celeb-real/id0_0001`. */
-async function readList(tree: Tree): Promise<string[] | undefined> {
+/**
+ * The listed videos, as `Celeb-real/id0_0001`, or `Celeb-synthesis/FaceSwap/SimSwap/id0_id1_0000`; undefined without a list.
+ *
+ * @throws {InputError} for lines of another form, or labels that contradict their folders.
+ */
+export async function readList(tree: Tree): Promise<string[] | undefined> {
   const [name] = listFile(tree);
   if (name === undefined) return undefined;
   const path = join(tree.root, name);
@@ -154,11 +161,13 @@ async function readList(tree: Tree): Promise<string[] | undefined> {
   for (const [i, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === "") continue;
     const parts = /^\s*([01])[\s,]+(.+?)\s*$/.exec(line)?.slice(1);
-    const [folder, file] = (parts?.[1] ?? "").replaceAll("\\", "/").split("/").filter((part) =>
+    const names = (parts?.[1] ?? "").replaceAll("\\", "/").split("/").filter((part) =>
       part !== "." && part !== "videos" && part !== "frames"
-    ).slice(-2);
-    const method = folderNames.find((each) => each.toLowerCase() === folder?.toLowerCase());
-    if (!parts || !method || !file) {
+    );
+    const methodOf = (name: string) => folderNames.find((each) => each.toLowerCase() === name.toLowerCase());
+    const from = names.findIndex((name) => methodOf(name) !== undefined);
+    const [method, file] = [methodOf(names[from] ?? ""), names.slice(from + 1).join("/")];
+    if (!parts || !method || file === "") {
       throw new InputError(
         `Cannot read ${path}: expected lines such as "1 YouTube-real/00170.mp4" but found "${line}" in line ${
           i + 1
@@ -166,7 +175,7 @@ async function readList(tree: Tree): Promise<string[] | undefined> {
       );
     }
     if ((parts[0] === "1") !== (method !== "Celeb-synthesis")) contrary.push(`${parts[0]} ${method}/${file}`);
-    ids.push(`${method}/${stem(file)}`);
+    ids.push(`${method}/${file.slice(0, -basename(file).length)}${stem(file)}`);
   }
   if (contrary.length > 0) {
     throw new InputError(

@@ -109,9 +109,9 @@ async function readDeepfakeBench(path: string, options: Selection = {}): Promise
       skipped.push({ path: folder, reason: `${listed.length - there.length} listed frames are not there` });
     }
     const naming = namingOf(each.labelName);
-    const identities = naming?.identities(each.name) ?? [];
+    const identities = naming?.identities(basename(each.name)) ?? [];
     const id = `${method}/${each.name}`;
-    originals.set(id, naming?.original(each.name));
+    originals.set(id, naming?.original(basename(each.name)));
     found.push({
       label,
       method,

@@ -19,6 +19,7 @@ import {
   stem,
   type Video,
 } from "./layout.ts";
+import { selectMethods } from "./select_methods.ts";
 import { below, isBesideFrames, joinNames, namesIn, type Tree } from "../scan.ts";
 import { type Split, splitNamed } from "./vocabulary.ts";
 
@@ -240,18 +241,4 @@ function withPersons(videos: readonly Video[]): Video[] {
     ...video,
     identities: [...new Set([...video.identities, ...persons[i]])],
   }));
-}
-
-function selectMethods(videos: readonly Video[], { methods }: Selection): Video[] {
-  if (methods === undefined) return [...videos];
-  const there = [...new Set(videos.filter(({ label }) => label === 1).map(({ method }) => method))];
-  for (const wanted of methods) {
-    if (!there.some((name) => name.toLowerCase() === wanted.toLowerCase())) {
-      throw new InputError(
-        `Cannot select the method ${wanted}: expected one of ${there.join(", ")} but found another name`,
-      );
-    }
-  }
-  const wanted = new Set(methods.map((name) => name.toLowerCase()));
-  return videos.filter(({ label, method }) => label === 0 || wanted.has(method.toLowerCase()));
 }

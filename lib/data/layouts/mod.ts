@@ -10,6 +10,7 @@ import { nothingAt } from "../../base/files.ts";
 import { readSettings } from "../prepared.ts";
 import { namesIn, type ScanOptions, scanTree, type Tree } from "../scan.ts";
 import { celebDfV1, celebDfV2 } from "./celebdf.ts";
+import { celebDfPp } from "./celebdf_pp.ts";
 import { deepfakebench } from "./deepfakebench.ts";
 import { dfdc } from "./dfdc.ts";
 import { dfd, ffpp } from "./ffpp.ts";
@@ -32,6 +33,7 @@ import { universalFakeDetect } from "./universal_fake_detect.ts";
 export const layouts = {
   ffpp,
   dfd,
+  "celeb-df-pp": celebDfPp,
   "celeb-df-v1": celebDfV1,
   "celeb-df-v2": celebDfV2,
   dfdc,
