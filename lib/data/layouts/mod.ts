@@ -11,6 +11,7 @@ import { readSettings } from "../prepared.ts";
 import { namesIn, type ScanOptions, scanTree, type Tree } from "../scan.ts";
 import { celebDfV1, celebDfV2 } from "./celebdf.ts";
 import { celebDfPp } from "./celebdf_pp.ts";
+import { dfdcp } from "./dfdcp.ts";
 import { deepfakebench } from "./deepfakebench.ts";
 import { dfdc } from "./dfdc.ts";
 import { dfd, ffpp } from "./ffpp.ts";
@@ -37,6 +38,7 @@ export const layouts = {
   "celeb-df-v1": celebDfV1,
   "celeb-df-v2": celebDfV2,
   dfdc,
+  dfdcp,
   deepfakebench,
   "universal-fake-detect": universalFakeDetect,
   genimage: genImage,
