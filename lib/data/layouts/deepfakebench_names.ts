@@ -38,7 +38,14 @@ const namings: readonly Naming[] = [
   { labels: /^FF-/, identities: ffppIdentities, original: (fake) => fake.split("_")[0] },
   { labels: /^DFD_/, identities: dfdIdentities, original: dfdScene },
   { labels: /^CelebDF/, identities: (name) => [`celebdf:${targetOf(name)}`], original: targetOf },
+  // DF40's, of either set; which of two persons is the target is not taken for known.
+  { labels: /^(?!DFDCP?_|UADFV_|DF_).+_(Real|Fake)$/, identities: pairIdentities, original: () => undefined },
 ];
+
+function pairIdentities(name: string): string[] {
+  if (/^\d{3}(_\d{3})?$/.test(name)) return ffppIdentities(name);
+  return /^id\d+_/.test(name) ? [`celebdf:${targetOf(name)}`] : [];
+}
 
 /** How the videos under a label are named; undefined where that is not known. */
 export function namingOf(labelName: string): Naming | undefined {

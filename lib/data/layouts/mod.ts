@@ -13,6 +13,7 @@ import { celebDfV1, celebDfV2 } from "./celebdf.ts";
 import { celebDfPp } from "./celebdf_pp.ts";
 import { dfdcp } from "./dfdcp.ts";
 import { deepfakebench } from "./deepfakebench.ts";
+import { df40 } from "./df40.ts";
 import { dfdc } from "./dfdc.ts";
 import { dfd, ffpp } from "./ffpp.ts";
 import { folders, isClassName } from "./folders.ts";
@@ -39,6 +40,7 @@ export const layouts = {
   "celeb-df-v2": celebDfV2,
   dfdc,
   dfdcp,
+  df40,
   deepfakebench,
   "universal-fake-detect": universalFakeDetect,
   genimage: genImage,

@@ -116,6 +116,10 @@ Deno.test("readSet() names the originals in DeepfakeBench's lists, and the masks
         },
       },
     },
+    simswap_ff: {
+      "simswap_Real": { test: { "003": video("simswap_Real", `${real}/003`) } },
+      "simswap_Fake": { test: { "003_000": video("simswap_Fake", "DF40/simswap/ff/frames/003_000") } },
+    },
     "Celeb-DF-v2": {
       "CelebDFv2_real": { test: { id0_0000: video("CelebDFv2_real", "Celeb-real/frames/id0_0000") } },
       "CelebDFv2_fake": {
@@ -125,6 +129,8 @@ Deno.test("readSet() names the originals in DeepfakeBench's lists, and the masks
   };
   const files = [
     `${real}/000`,
+    `${real}/003`,
+    "DF40/simswap/ff/frames/003_000",
     `${fake}/frames/000_003`,
     `${fake}/masks/000_003`,
     "Celeb-real/frames/id0_0000",
@@ -148,6 +154,10 @@ Deno.test("readSet() names the originals in DeepfakeBench's lists, and the masks
     assertEquals(await read("FF-DF"), [
       ["FF-real/000", undefined, undefined, ["ffpp:000"]],
       ["Deepfakes/000_003", "FF-real/000", `rgb/${fake}/masks/000_003`, ["ffpp:000", "ffpp:003"]],
+    ]);
+    assertEquals(await read("simswap_ff"), [
+      ["simswap_Real/003", undefined, undefined, ["ffpp:003"]],
+      ["simswap_Fake/003_000", undefined, undefined, ["ffpp:003", "ffpp:000"]],
     ]);
     assertEquals(await read("Celeb-DF-v2"), [
       ["CelebDFv2_real/id0_0000", undefined, undefined, ["celebdf:id0_0000"]],
