@@ -7,12 +7,14 @@ import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { readSet } from "../data/layouts/mod.ts";
-import { pathInSpec } from "../data/spec.ts";
+import { isParquetSet } from "../data/parquet/unpack.ts";
+import { pathInSpec } from "../data/spec_path.ts";
 import { type Table, tableText } from "../report/table.ts";
 import { resolveConfig } from "../runs/config/config.ts";
 import { requestOf } from "../runs/config/data_request.ts";
 import type { Coverage } from "../videos/coverage.ts";
 import { prepareVideos } from "../videos/prepare.ts";
+import { unpack } from "./unpack.ts";
 import { configFlags, type Flags, numberOf, textOf } from "./flags.ts";
 import { onScreen } from "../runs/screen.ts";
 
@@ -24,6 +26,7 @@ export async function prepare(flags: Flags): Promise<number> {
     throw new InputError("Cannot prepare frames: expected --data NAME=FOLDER but found none");
   }
   const { spec } = source;
+  if (await isParquetSet(spec.path)) return await unpack(spec, `${flags.into}`);
   return await onScreen(async ({ screen, signal }) => {
     const reading = await readSet(spec, { signal });
     const wanted = spec.split === undefined || spec.split === "all" ? undefined : spec.split;

@@ -5,6 +5,7 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
+import { splitAtCommas } from "./spec_path.ts";
 import { layoutNames, type SetSource } from "./layouts/mod.ts";
 import { compressionNamed, compressions, labelsSaid, type Split, splitNamed } from "./layouts/vocabulary.ts";
 
@@ -88,21 +89,6 @@ export function parseSpec(
     }
   }
   return labels.length > 0 ? { ...spec, labels: labelsSaid(labels, { flag }) } : spec;
-}
-
-/** A folder as {@link parseSpec} reads it: with its commas twice. */
-export function pathInSpec(path: string): string {
-  return path.replaceAll(",", ",,");
-}
-
-/** The parts between single commas; two are one within a part. */
-function splitAtCommas(text: string): string[] {
-  const parts = [""];
-  for (const [piece] of text.matchAll(/,,|,|[^,]+/g)) {
-    if (piece === ",") parts.push("");
-    else parts[parts.length - 1] += piece === ",," ? "," : piece;
-  }
-  return parts;
 }
 
 /** What a weight may be, in words. */

@@ -39,7 +39,8 @@ const SIGNATURES: readonly (readonly [format: string, offset: number, magic: str
   ["AVIF or HEIC", 4, "ftyp"],
 ];
 
-function formatOf(bytes: Uint8Array): string | undefined {
+/** The format that a file's first bytes are of: `PNG`, `JPEG`, `WebP`, …; undefined for others. */
+export function formatOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 16));
   return SIGNATURES.find(([, offset, magic]) => head.startsWith(magic, offset))?.[0];
 }

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { InputError } from "../../lib/base/errors.ts";
-import { parseSpec, pathInSpec } from "../../lib/data/spec.ts";
+import { parseSpec } from "../../lib/data/spec.ts";
+import { pathInSpec } from "../../lib/data/spec_path.ts";
 
 const parse = (text: string) => parseSpec(text, { flag: "--data" });
 

@@ -19,6 +19,7 @@ import { dfd, ffpp } from "./ffpp.ts";
 import { folders, isClassName } from "./folders.ts";
 import { genImage } from "./genimage.ts";
 import type { Layout, Selection, SetReading } from "./layout.ts";
+import { parquet, unpackHint } from "./parquet.ts";
 import { universalFakeDetect } from "./universal_fake_detect.ts";
 
 /**
@@ -45,6 +46,7 @@ export const layouts = {
   "universal-fake-detect": universalFakeDetect,
   genimage: genImage,
   folders,
+  parquet,
 } as const satisfies Readonly<Record<string, Layout>>;
 
 /** The name of a layout. */
@@ -97,7 +99,11 @@ export async function readSet(source: SetSource, options: ScanOptions = {}): Pro
   if (info.isFile) {
     if (extname(source.path).toLowerCase() !== ".json") {
       throw new InputError(
-        `Cannot read the set ${source.name}: expected a folder or DeepfakeBench's .json but found the file ${source.path}; a CSV file goes to --manifest`,
+        `Cannot read the set ${source.name}: expected a folder or DeepfakeBench's .json but found the file ${source.path}; ${
+          extname(source.path).toLowerCase() === ".parquet"
+            ? unpackHint(source)
+            : "a CSV file goes to --manifest"
+        }`,
       );
     }
     const layout = source.layout ?? layoutNames.find((name) => layouts[name].readFile)!;
