@@ -18,6 +18,7 @@ import { dfdc } from "./dfdc.ts";
 import { dfd, ffpp } from "./ffpp.ts";
 import { folders, isClassName } from "./folders.ts";
 import { genImage } from "./genimage.ts";
+import { imageFolder } from "./image_folder.ts";
 import type { Layout, Selection, SetReading } from "./layout.ts";
 import { parquet, unpackHint } from "./parquet.ts";
 import { universalFakeDetect } from "./universal_fake_detect.ts";
@@ -45,8 +46,9 @@ export const layouts = {
   deepfakebench,
   "universal-fake-detect": universalFakeDetect,
   genimage: genImage,
-  folders,
+  "image-folder": imageFolder,
   parquet,
+  folders,
 } as const satisfies Readonly<Record<string, Layout>>;
 
 /** The name of a layout. */

@@ -6,7 +6,7 @@
  */
 import { extname } from "node:path";
 import { InputError } from "../../base/errors.ts";
-import type { Layout } from "./layout.ts";
+import { isImage, isVideo, type Layout } from "./layout.ts";
 import { namesIn, type Tree } from "../scan.ts";
 import { pathInSpec } from "../spec_path.ts";
 
@@ -14,7 +14,7 @@ import { pathInSpec } from "../spec_path.ts";
 export const parquet: Layout = {
   title: "Parquet files",
   selects: [],
-  looksLike: (tree) => filesOf(tree) > 0,
+  looksLike: (tree) => filesOf(tree) > 0 && !hasMedia(tree),
   read: (tree, { name }) => {
     throw new InputError(
       `Cannot read the set ${name}: expected images but found ${
@@ -27,6 +27,13 @@ export const parquet: Layout = {
 /** The command that unpacks a set of Parquet files. */
 export function unpackHint({ name, path }: { readonly name: string; readonly path: string }): string {
   return `unpack them once with deno task prepare --data ${name}=${pathInSpec(path)} --into FOLDER`;
+}
+
+/** True for a tree with an image or a video: a set in another layout may have Parquet files beside them. */
+export function hasMedia({ folders }: Tree): boolean {
+  return [...folders.values()].some(({ files }) =>
+    namesIn(files).some((name) => isImage(name) || isVideo(name))
+  );
 }
 
 function filesOf(tree: Tree): number {

@@ -8,7 +8,8 @@ import { csvText } from "../../base/csv.ts";
 import { InputError } from "../../base/errors.ts";
 import { exists, writeWhole } from "../../base/files.ts";
 import { formatOf } from "../../images/image.ts";
-import { isImage, isVideo, type Selection, stem } from "../layouts/layout.ts";
+import { isImage, type Selection, stem } from "../layouts/layout.ts";
+import { hasMedia } from "../layouts/parquet.ts";
 import { labelNamed, type Split, splitNamed } from "../layouts/vocabulary.ts";
 import { isData, namesIn, scanTree } from "../scan.ts";
 import { openParquet, type ParquetRow } from "./rows.ts";
@@ -29,10 +30,7 @@ const suffixes: Readonly<Record<string, string>> = { PNG: ".png", JPEG: ".jpg", 
 export async function isParquetSet(path: string): Promise<boolean> {
   if ((await parquetFiles(path)).length === 0) return false;
   if ((await Deno.stat(path)).isFile) return true;
-  const { folders } = await scanTree(path);
-  return ![...folders.values()].some(({ files }) =>
-    namesIn(files).some((name) => isImage(name) || isVideo(name))
-  );
+  return !hasMedia(await scanTree(path));
 }
 
 /** The Parquet files of a folder, or the one that `path` is, in the order of their names; none where there are none. */
