@@ -17,6 +17,7 @@ import { df40 } from "./df40.ts";
 import { dfdc } from "./dfdc.ts";
 import { dfd, ffpp } from "./ffpp.ts";
 import { folders, isClassName } from "./folders.ts";
+import { gend } from "./gend.ts";
 import { genImage } from "./genimage.ts";
 import { imageFolder } from "./image_folder.ts";
 import type { Layout, Selection, SetReading } from "./layout.ts";
@@ -46,6 +47,7 @@ export const layouts = {
   deepfakebench,
   "universal-fake-detect": universalFakeDetect,
   genimage: genImage,
+  gend,
   "image-folder": imageFolder,
   parquet,
   folders,
