@@ -230,13 +230,15 @@ const byLayout: Readonly<Record<string, PublishedSet>> = {
   dfd: "DFD",
   "celeb-df-v2": "Celeb-DF v2",
   dfdc: "DFDC",
+  dfdcp: "DFDCP",
+  wilddeepfake: "WDF",
 };
 
 /** Names that the layouts give the origins of reals and the methods of fakes → sets; all of a test's must be of one. */
 const byMethods: readonly (readonly [PublishedSet, RegExp])[] = [
   ["Celeb-DF v2", /^(Celeb-real|YouTube-real|Celeb-synthesis|CelebDFv2_(real|fake))$/],
   ["DFDC", /^DFDC_(Real|Fake)$/],
-  ["DFDCP", /^DFDCP_(Real|FakeA|FakeB)$/],
+  ["DFDCP", /^(DFDCP_(Real|FakeA|FakeB)|original_videos|method_[AB])$/],
   ["DFD", /^(actors|DeepFakeDetection|DFD_real)$/],
   ["FF++", /^(youtube|FF-real|Deepfakes|Face2Face|FaceSwap|NeuralTextures|FaceShifter)$/],
 ];
@@ -281,7 +283,7 @@ export function publishedSetOf(
   test: { readonly name: string; readonly layout?: string; readonly methods: readonly string[] },
 ): KnownSet | undefined {
   const { name, layout } = test;
-  if (layout === "celeb-df-v1") return undefined;
+  if (layout === "celeb-df-v1" || layout === "celeb-df-pp") return undefined;
   if (layout !== undefined && layout in byLayout) return { set: byLayout[layout], by: "layout" };
   const plain = name.toLowerCase().replaceAll("+", "p").replaceAll(/[^a-z0-9]/g, "");
   if (/^(celebdf|cdf)v?1$/.test(plain)) return undefined;

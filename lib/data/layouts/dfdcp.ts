@@ -14,6 +14,8 @@ import { readJson } from "../../base/files.ts";
 import {
   findVideos,
   type FoundVideo,
+  isImage,
+  isVideo,
   type Layout,
   type SetReading,
   type Shortage,
@@ -21,7 +23,7 @@ import {
   type Video,
 } from "./layout.ts";
 import { selectMethods } from "./select_methods.ts";
-import { namesIn, type Tree } from "../scan.ts";
+import { below, isBesideFrames, namesIn, type Tree } from "../scan.ts";
 import { labelNamed, splitNamed, splitWords } from "./vocabulary.ts";
 
 const listName = "dataset.json";
@@ -70,7 +72,9 @@ async function readDfdcp(tree: Tree, options: { readonly methods?: readonly stri
     counts.set(row.method, count);
     count.listed++;
     const own = name.slice(dirname(name).length + 1);
-    const each = foundIn(dirname(name)).get(own) ?? foundIn(row.method).get(own);
+    const inside = dirname(name).slice(row.method.length);
+    const each = foundIn(dirname(name)).get(own) ?? foundIn(`${row.method}/videos${inside}`).get(own) ??
+      foundIn(row.method).get(own);
     if (each === undefined) {
       count.absent.push(name);
       continue;
@@ -89,20 +93,7 @@ async function readDfdcp(tree: Tree, options: { readonly methods?: readonly stri
       file: each.file && join(tree.root, each.file),
     });
   }
-  for (const method of namesIn(tree.folders.get("")?.folders)) {
-    if (method !== reals && !fakeFolder.test(method)) continue;
-    for (
-      const folder of [
-        method,
-        ...namesIn(tree.folders.get(method)?.folders).map((each) => `${method}/${each}`),
-      ]
-    ) {
-      for (const each of foundIn(folder).values()) {
-        if (taken.has(each) || isHolder(folder)) continue;
-        skipped.push({ path: each.file ?? each.folder, reason: `not in ${listName}` });
-      }
-    }
-  }
+  skipped.push(...unlisted(tree, videos));
   const missing: Shortage[] = [...counts].filter(([, { absent }]) => absent.length > 0).map((
     [method, { listed, absent }],
   ) => ({
@@ -126,9 +117,23 @@ async function readDfdcp(tree: Tree, options: { readonly methods?: readonly stri
   };
 }
 
-/** True for `method_A/frames`, whose videos are those of `method_A`. */
-function isHolder(folder: string): boolean {
-  return /\/(frames|faces|crops|images|videos|masks|landmarks)$/.test(folder);
+/** Videos and folders of frames that the list does not name. */
+function unlisted(tree: Tree, videos: readonly Video[]): SetReading["skipped"] {
+  const files = new Set(videos.map(({ file }) => file));
+  const folders = new Set(videos.map(({ folder }) => folder));
+  const reason = `not in ${listName}`;
+  return [...tree.folders.values()].flatMap((folder) => {
+    const [method] = folder.path.split("/");
+    if ((method !== reals && !fakeFolder.test(method)) || isBesideFrames(folder.path)) return [];
+    const names = namesIn(folder.files);
+    const others = names.filter((name) => isVideo(name) && !files.has(join(tree.root, folder.path, name)));
+    return [
+      ...others.map((name) => ({ path: below(folder.path, name), reason })),
+      ...(names.some(isImage) && !folders.has(join(tree.root, folder.path))
+        ? [{ path: folder.path, reason }]
+        : []),
+    ];
+  });
 }
 
 async function readRows(path: string): Promise<Row[]> {

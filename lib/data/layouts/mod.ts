@@ -15,6 +15,8 @@ import { dfdcp } from "./dfdcp.ts";
 import { deepfakebench } from "./deepfakebench.ts";
 import { df40 } from "./df40.ts";
 import { dfdc } from "./dfdc.ts";
+import { fakeAvCeleb } from "./fakeavceleb.ts";
+import { ffiw } from "./ffiw.ts";
 import { dfd, ffpp } from "./ffpp.ts";
 import { folders, isClassName } from "./folders.ts";
 import { gend } from "./gend.ts";
@@ -22,6 +24,7 @@ import { genImage } from "./genimage.ts";
 import { imageFolder } from "./image_folder.ts";
 import type { Layout, Selection, SetReading } from "./layout.ts";
 import { parquet, unpackHint } from "./parquet.ts";
+import { wildDeepfake } from "./wilddeepfake.ts";
 import { universalFakeDetect } from "./universal_fake_detect.ts";
 
 /**
@@ -44,6 +47,9 @@ export const layouts = {
   dfdc,
   dfdcp,
   df40,
+  wilddeepfake: wildDeepfake,
+  ffiw,
+  fakeavceleb: fakeAvCeleb,
   deepfakebench,
   "universal-fake-detect": universalFakeDetect,
   genimage: genImage,

@@ -23,7 +23,7 @@ export type RunConfig = {
   precision: "auto" | "float32" | "bfloat16" | "int8";
   /** tensor backend; auto: TensorFlow where it can be set up, else WebAssembly (default: "auto") */
   backend: "auto" | "tensorflow" | "wasm";
-  /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF++, Celeb-DF, DFDC, DFDC-preview, DF40, DeepfakeBench's JSON, UniversalFakeDetect, GenImage, GenD's lists, Hugging Face's image folders, Parquet files or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME][,labels=WORD=fake]; a comma in a folder's name is written twice */
+  /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF++, Celeb-DF, DFDC, DFDC-preview, DF40, WildDeepfake, FFIW10K, FakeAVCeleb, DeepfakeBench's JSON, UniversalFakeDetect, GenImage, GenD's lists, Hugging Face's image folders, Parquet files or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME][,labels=WORD=fake]; a comma in a folder's name is written twice */
   data?: string;
   /** a further data set to train on at once, as NAME=FOLDER[,options as for --data][,weight=W]; its images are drawn W times as often as those of the first set, 1 unless given; may be given several times (default: []) */
   also: string[];

@@ -70,6 +70,21 @@ Deno.test("readSet() reads DFDC's preview as DeepfakeBench has it, and takes fra
   });
 });
 
+Deno.test("readSet() finds DFDC's preview below videos/, as programs unpack it, at any depth", async () => {
+  const deep = { "method_A/643049/200/x_A_001.mp4": entry("fake", "train", "643049", "200"), ...list };
+  await withTree(
+    tree(["method_A/videos/643049/200/x_A_001.mp4", "original_videos/videos/643049/643049_A_001.mp4"], deep),
+    async (root) => {
+      const { videos, skipped } = await read(root);
+      assertEquals(videos.map(({ id }) => id), [
+        "method_A/643049/200/x_A_001",
+        "original_videos/643049/643049_A_001",
+      ]);
+      assertEquals(skipped, []);
+    },
+  );
+});
+
 Deno.test("readSet() refuses a list of DFDC's preview with a label that is missing, wrong or inverted, or a set that is none", async () => {
   const files = Object.keys(list);
   const key = files[0];
