@@ -9,7 +9,7 @@
  */
 import { InputError } from "../../base/errors.ts";
 import { targetOf } from "./celebdf.ts";
-import { dfdIdentities, dfdScene, ffppIdentities } from "./ffpp.ts";
+import { dfdIdentities, dfdScene, ffppIdentities } from "./ffpp_names.ts";
 import type { Selection } from "./layout.ts";
 import { labelNamed } from "./vocabulary.ts";
 

@@ -12,7 +12,7 @@
 import { basename, join } from "node:path";
 import { InputError } from "../../base/errors.ts";
 import { targetOf } from "./celebdf.ts";
-import { ffppIdentities } from "./ffpp.ts";
+import { ffppIdentities } from "./ffpp_names.ts";
 import { readSplits } from "./ffpp_splits.ts";
 import {
   findVideos,

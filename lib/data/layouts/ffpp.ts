@@ -6,16 +6,16 @@
  */
 import { join } from "node:path";
 import { InputError } from "../../base/errors.ts";
+import { maskFinder } from "./ffpp_masks.ts";
+import { dfdIdentities, dfdScene, ffppIdentities } from "./ffpp_names.ts";
 import { readSplits, type Splits } from "./ffpp_splits.ts";
 import {
   findVideos,
   type FoundVideo,
-  isImage,
   type Layout,
   type Selection,
   type SetReading,
   type Shortage,
-  stem,
   type Video,
   withOriginals,
 } from "./layout.ts";
@@ -81,7 +81,8 @@ function holdsOnlyDfd(tree: Tree): boolean {
  * Reads FaceForensics++, or with `dfd` DeepFakeDetection: one compression, splits from the pairs in `train.json`,
  * `val.json` and `test.json`, whose two videos and two fakes of each method stay in one split.
  *
- * A fake is named `<target>_<source>`; both are its identities. DFD has no official split.
+ * A fake is named `<target>_<source>`; both are its identities. DFD has no official split, and none by actors: its 28 are swapped
+ * with one another, so that no split keeps its fakes and has every actor on one side.
  *
  * @throws {InputError} when a selected compression or method is not there, or a split file is malformed.
  */
@@ -249,60 +250,6 @@ function selectMethods(all: readonly Source[], options: Selection & { readonly d
   return all.filter(({ label, method }) => label === 0 || wanted.has(method.toLowerCase()));
 }
 
-/** Both persons of `071_054`, the one of `071`; none where the name has another form. */
-export function ffppIdentities(name: string): string[] {
-  const parts = /^(\d{3,4})(?:_(\d{3,4}))?$/.exec(name)?.slice(1) ?? [];
-  return parts.filter((part) => part !== undefined).map((id) => `ffpp:${id}`);
-}
-
-/**
- * The persons that the names of a set's videos tell of, for each video: of a real one `071`, of a fake one both of
- * `071_054`, none of another name. Undefined where no fake is named as a pair: numbers alone are no persons.
- */
-export function ffppPersons(
-  videos: readonly { readonly label: 0 | 1; readonly id: string }[],
-): string[][] | undefined {
-  const persons = videos.map(({ label, id }) => {
-    const found = ffppIdentities(id.split("/").at(-1)!);
-    return label === 0 && found.length > 1 ? [] : found;
-  });
-  return persons.some(({ length }) => length > 1) ? persons : undefined;
-}
-
-/** The scene of a DFD video as its identity; none where the name has another form. */
-export function dfdIdentities(name: string): string[] {
-  const scene = dfdScene(name);
-  return scene === undefined ? [] : [`dfd:${scene}`];
-}
-
-/** The scene that a DFD video was filmed in or made from: `01__meeting` of `01_02__meeting__YVGY8LOK`. */
-export function dfdScene(name: string): string | undefined {
-  const parts = /^(\d+)(?:_\d+)?__(.+?)(?:__[A-Z0-9]{8})?$/.exec(name);
-  return parts ? `${parts[1]}__${parts[2]}` : undefined;
-}
-
-/**
- * Where a fake's masks are: for a video file those that are handed out beside the compressions, or their frames; for frames
- * alone those beside them, as DeepfakeBench cuts them out with the face.
- */
-function maskFinder(
-  tree: Tree,
-  { label, folder, above }: Source,
-): (found: FoundVideo) => string | undefined {
-  const holders = ["masks", "masks/images", "masks/frames"].map((name) => below(above, name));
-  const files = below(above, "masks/videos");
-  const fileOf = new Map(namesIn(tree.folders.get(files)?.files).map((name) => [stem(name), name]));
-  const hasImages = (path: string) => namesIn(tree.folders.get(path)?.files).some(isImage);
-  return ({ name, file }) => {
-    if (label === 0) return undefined;
-    const mask = fileOf.get(name);
-    if (file !== undefined && mask !== undefined) return join(tree.root, files, mask);
-    const inside = (file === undefined ? [below(folder, "masks")] : holders).map((path) => below(path, name));
-    const images = inside.find(hasImages);
-    return images && join(tree.root, images);
-  };
-}
-
 function videoOf(
   found: FoundVideo,
   options: {
@@ -388,6 +335,11 @@ function notesOf(
   const names = (sources: readonly Source[]) => [...new Set(sources.map(({ method }) => method))];
   const left = names(all).filter((method) => !names(chosen).includes(method));
   const notes = left.length > 0 ? [`not selected: ${left.join(", ")}`] : [];
+  if (options.dfd) {
+    notes.push(
+      "no official split: where videos are dealt a scene stays together, but not an actor, as they are swapped with one another; for a test of new faces train on another set",
+    );
+  }
   if (
     !options.dfd && options.methods === undefined && chosen.some(({ method }) => method === "FaceShifter")
   ) {

@@ -8,7 +8,7 @@ import { extname, join } from "node:path";
 import { InputError } from "../../base/errors.ts";
 import { groupImages, originOf } from "../grouping/grouping.ts";
 import type { Grouping } from "../grouping/notes.ts";
-import { ffppPersons } from "./ffpp.ts";
+import { ffppPersons } from "./ffpp_names.ts";
 import {
   freeName,
   isImage,

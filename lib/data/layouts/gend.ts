@@ -13,7 +13,7 @@ import { byName } from "../sample.ts";
 import { createPathMap, type PathMap, slashes } from "../list_paths.ts";
 import { joinNames, namesIn, type Tree } from "../scan.ts";
 import { targetOf } from "./celebdf.ts";
-import { ffppIdentities } from "./ffpp.ts";
+import { ffppIdentities } from "./ffpp_names.ts";
 import {
   isImage,
   type Layout,

@@ -4,7 +4,7 @@
  * @module
  */
 import { byName, checkImages, type Sample, type SampleList } from "../sample.ts";
-import { ffppPersons } from "../layouts/ffpp.ts";
+import { ffppPersons } from "../layouts/ffpp_names.ts";
 import { evenly } from "../layouts/layout.ts";
 import { joinCopies } from "../audit/copies.ts";
 import type { Groups } from "../../base/groups.ts";

@@ -151,6 +151,7 @@ Deno.test("readSet() reads DFD by name or when it is alone, keeping a scene's fa
     ]]);
     assertEquals(reading.skipped.length, 1);
     assertEquals(reading.missing.map(({ expected }) => expected), [363, 3068]);
+    assertStringIncludes(reading.notes[0], "a scene stays together, but not an actor");
   });
   await withTree(
     { ...faceForensics("raw"), ...Object.fromEntries(dfd.map((name) => [name, ""])) },
