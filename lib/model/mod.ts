@@ -100,3 +100,6 @@ export type { Matrix } from "./cholesky.ts";
 export type { FeatureCache, KeptFeatures } from "./features/cache.ts";
 export type { Tap, Trunk } from "./features/trunk.ts";
 export type { Attention, Guidance, Linear, Norm, ResidualBlock } from "./layers.ts";
+export { type MapKind, type MapSubject, meanMap, type PatchMap } from "./maps/map.ts";
+export { mapKinds, type MapName } from "./maps/mod.ts";
+export { type Trust, type TrustCurve, trustOf } from "./maps/trust.ts";

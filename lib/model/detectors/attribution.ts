@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type { Sample } from "../../data/sample.ts";
 import { decodeImage } from "../../images/image.ts";
 import { InputError } from "../../base/errors.ts";
-import type { Detector } from "./detector.ts";
+import { type Detector, fakeLogit } from "./detector.ts";
 
 /**
  * Shares of each image's logit difference logit(fake) − logit(real): `patches` and `classToken` add up to `logit`. Positive speaks
@@ -63,11 +63,7 @@ export function attribution(detector: Pick<Detector, "forward" | "kind">, tokens
     );
   }
   return tf.tidy(() => {
-    const logitOf = (x: tf.Tensor) => {
-      const both = detector.forward(x, { training: false }).logits; // [B, 2] or [B, 1]
-      if (both.shape[1] === 1) return tf.squeeze(both, [1]); // [B]
-      return tf.squeeze(tf.sub(tf.slice(both, [0, 1], [-1, 1]), tf.slice(both, [0, 0], [-1, 1])), [1]); // [B]
-    };
+    const logitOf = (x: tf.Tensor) => fakeLogit(detector.forward(x, { training: false }).logits); // [B]
     const gradient = tf.grad((x: tf.Tensor) => tf.sum(logitOf(x)));
     const mean = tf.mean(tf.slice(tokens, [0, 1, 0], [-1, -1, -1]), 1, true); // [B, 1, D]
     const away = tf.sub(tokens, mean); // [B, N, D]
@@ -78,7 +74,7 @@ export function attribution(detector: Pick<Detector, "forward" | "kind">, tokens
         return tf.add(shares, tf.div(tf.sum(tf.mul(gradient(point), away), -1), STEPS));
       });
     }
-    const logit = logitOf(tokens) as tf.Tensor1D;
+    const logit = logitOf(tokens);
     const even = tf.sub(logit, tf.sum(shares, 1)); // [B], with what the sum over steps misses
     const patches = tf.slice(shares, [0, 1], [-1, -1]); // [B, G²]
     return {

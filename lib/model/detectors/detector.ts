@@ -23,6 +23,11 @@ export type Scorer = {
   readonly trunk?: Trunk;
   /** The probability of fake of each image, in [0, 1]: features [B, ...shape] → [B]. */
   scores(features: tf.Tensor): Promise<Float64Array>;
+  /**
+   * The logits that its scores are of, [B, 2] or [B, 1], which gradients pass through; the caller disposes them. Undefined where scores
+   * are of no logits, as those of neighbours are; a {@link Detector} has `forward()` instead.
+   */
+  readonly logits?: (features: tf.Tensor) => tf.Tensor2D;
   /** What it is made of, by PyTorch's keys: copies, ready to be saved. */
   state(): StateDict;
   close(): void;
@@ -87,6 +92,21 @@ export type TrainedTower = Required<BlocksOptions> & {
 /** Whether gradients reach a scorer's features, so that they can be asked what drove a score. */
 export function isDetector(scorer: Scorer): scorer is Detector {
   return "forward" in scorer;
+}
+
+/** The logits of a scorer as a function of features that gradients pass through; undefined where its scores are of no logits. */
+export function logitsOf(scorer: Scorer): Scorer["logits"] {
+  return isDetector(scorer)
+    ? (features) => scorer.forward(features, { training: false }).logits
+    : scorer.logits;
+}
+
+/** The logit difference logit(fake) − logit(real) of logits [B, 2] or [B, 1], [B]. */
+export function fakeLogit(logits: tf.Tensor2D): tf.Tensor1D {
+  return tf.tidy(() => {
+    if (logits.shape[1] === 1) return tf.squeeze(logits, [1]); // [B]
+    return tf.squeeze(tf.sub(tf.slice(logits, [0, 1], [-1, 1]), tf.slice(logits, [0, 0], [-1, 1])), [1]); // [B]
+  });
 }
 
 /** A kind of detector, as the list of detectors has it; S are its settings, each of which is also a flag. */

@@ -83,11 +83,13 @@ function bindProbe(dict: StateDict): Scorer {
     weight: weights.get("head.weight") as tf.Tensor as tf.Tensor2D,
     bias: weights.get("head.bias") as tf.Tensor as tf.Tensor1D,
   };
+  const logits = (features: tf.Tensor) =>
+    tf.tidy(() => linear(params, tf.reshape(features, [-1, dim]) as tf.Tensor2D));
   return {
     kind: "linear-probe",
     sizes: { dim },
-    scores: (features) =>
-      fakeProbability(() => ({ logits: linear(params, tf.reshape(features, [-1, dim]) as tf.Tensor2D) })),
+    logits,
+    scores: (features) => fakeProbability(() => ({ logits: logits(features) })),
     state: () => stateOf(weights),
     close: () => weights.forEach((weight) => weight.dispose()),
   };

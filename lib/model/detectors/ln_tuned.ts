@@ -180,11 +180,13 @@ function bindHead(dict: StateDict, { normalise }: Pick<Settings, "normalise">): 
   const head = tensorsOf(dict);
   const classifier = headOf(head);
   const dim = classifier.weight.shape[1];
+  const logits = (features: tf.Tensor) =>
+    tf.tidy(() => classify(features as tf.Tensor2D, { head: classifier, normalise }).logits);
   return {
     kind: "ln-tuned",
     sizes: { dim },
-    scores: (features) =>
-      fakeProbability(() => classify(features as tf.Tensor2D, { head: classifier, normalise })),
+    logits,
+    scores: (features) => fakeProbability(() => ({ logits: logits(features) })),
     state: () => stateOf(head),
     close: () => dispose(head),
   };

@@ -36,16 +36,35 @@ export function clsAttention(
   pixels: tf.Tensor4D,
   options: { readonly block?: number } = {},
 ): tf.Tensor2D {
-  const { config: { layers, heads: H, width: D }, params } = clip;
-  const { block = layers - 1 } = options;
+  const { block = clip.config.layers - 1 } = options;
+  return tf.tidy(() => {
+    const shares = attentionShares(clip, encodeEntering(clip, pixels, { block }), { block, of: "clsToken" }); // [B, 1, N]
+    const [B, , N] = shares.shape;
+    return tf.reshape(tf.slice(shares, [0, 0, 1], [-1, -1, -1]), [B, N - 1]) as tf.Tensor2D; // [B, G²]
+  });
+}
+
+/**
+ * The shares of its attention that each token gives each in one block, the mean over heads; a row adds up to 1. The caller disposes
+ * them.
+ *
+ * @param entering what enters the block, [B, N, D]
+ * @param options.of whose: of all tokens, [B, N, N], or of the class token alone, [B, 1, N]
+ */
+export function attentionShares(
+  clip: Clip,
+  entering: tf.Tensor3D,
+  { block, of }: { readonly block: number; readonly of: "clsToken" | "tokens" },
+): tf.Tensor3D {
+  const { config: { heads: H, width: D }, params } = clip;
   const { ln1, attn } = params.blocks[block];
   return tf.tidy(() => {
-    const normed = layerNorm(ln1, encodeEntering(clip, pixels, { block })); // [B, N, D]
+    const normed = layerNorm(ln1, entering); // [B, N, D]
     const [B, N] = normed.shape;
     const qkv = tf.reshape(linear(attn.inProj, normed), [B, N, 3 * H, D / H]); // [B, N, 3H, K]
     const [q, k] = tf.split(tf.transpose(qkv, [0, 2, 1, 3]), 3, 1); // each [B, H, N, K]
-    const query = tf.mul(tf.slice(q, [0, 0, 0, 0], [-1, -1, 1, -1]), 1 / Math.sqrt(D / H)); // [B, H, 1, K]
-    const shares = tf.mean(tf.softmax(matMul(query, k, { transposeB: true })), 1); // [B, 1, N]
-    return tf.reshape(tf.slice(shares, [0, 0, 1], [-1, -1, -1]), [B, N - 1]) as tf.Tensor2D; // [B, G²]
+    const queries = of === "tokens" ? q : tf.slice(q, [0, 0, 0, 0], [-1, -1, 1, -1]);
+    const scaled = tf.mul(queries, 1 / Math.sqrt(D / H)); // [B, H, N, K] or [B, H, 1, K]
+    return tf.mean(tf.softmax(matMul(scaled, k, { transposeB: true })), 1); // [B, N, N] or [B, 1, N]
   });
 }

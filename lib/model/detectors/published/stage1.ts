@@ -176,10 +176,12 @@ function classifierOf(stage1: ReadonlyMap<string, tf.Tensor>): Linear {
 function bindClassifier(stage1: StateDict): Scorer {
   const tensors = tensorsOf(stage1);
   const classifier = classifierOf(tensors);
+  const logits = (features: tf.Tensor) => linear(classifier, features as tf.Tensor2D);
   return {
     kind: "forgelens-stage1",
     sizes: { dim: classifier.weight.shape[1] },
-    scores: (features) => fakeProbability(() => ({ logits: linear(classifier, features as tf.Tensor2D) })),
+    logits,
+    scores: (features) => fakeProbability(() => ({ logits: logits(features) })),
     state: () => stateOf(tensors),
     close: () => dispose(tensors),
   };
