@@ -47,7 +47,10 @@ export type {
 } from "./comparison.ts";
 export { comparisonCharts, comparisonSentences, comparisonTables } from "./comparison_page.ts";
 export { inspectionChart, inspectionTables } from "./inspection.ts";
+export { mapMost, mapPicture } from "./map_picture.ts";
+export { sumText, trustText } from "./map_text.ts";
 export { reportCharts, reportHtml } from "./page.ts";
+export type { Picture } from "./pictures.ts";
 export {
   type KnownSet,
   type PublishedFigure,

@@ -5,7 +5,7 @@
  */
 import { loadSharp } from "../images/sharp.ts";
 import { Buffer } from "node:buffer";
-import { classScale, grey } from "./style.ts";
+import { classScale, colours, grey } from "./style.ts";
 import { rasterise } from "./render.ts";
 import { demoTitle } from "./report.ts";
 import { escapeHtml } from "./table.ts";
@@ -65,14 +65,14 @@ export async function photoGrid(
   const drawn = await Promise.all(tiles.map((tile, i) => {
     const x = GAP + (i % columns) * (TILE + GAP);
     const y = top + Math.floor(i / columns) * rowHeight;
-    return tileSvg(tile, { x, y, most });
+    return tileSvg(tile, { x, y, side: TILE, most });
   }));
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
 <style>text { font-family: "Open Sans"; }</style>
 <text x="${GAP}" y="24" font-size="16" font-weight="600">${escapeHtml(title)}</text>
 <text x="${GAP}" y="43" font-size="12" fill="${grey}">${escapeHtml(subtitle)}</text>
 ${drawn.join("\n")}
-${scale ? scaleSvg(scale, { y: bottom, most }) : ""}
+${scale ? scaleSvg(scale, { x: GAP, y: bottom, most }) : ""}
 </svg>`;
   const captions = tiles.map(({ caption }) => caption.join(", "));
   return await pictureOf(svg, {
@@ -86,12 +86,19 @@ export async function pictureOf(svg: string, about: Pick<Picture, "width" | "tex
   return { jpeg: await jpegOf(svg), ...about };
 }
 
-/** Where a tile stands, and the size of a value that is drawn in full. */
-type Place = { readonly x: number; readonly y: number; readonly most: number };
+/** Where a tile stands, its side, and the size of a value that is drawn in full. */
+export type Place = {
+  readonly x: number;
+  readonly y: number;
+  readonly side: number;
+  readonly most: number;
+  /** False for values that speak for no class, which are drawn in a colour of neither; true unless given. */
+  readonly isSigned?: boolean;
+};
 
 /** A tile without frame and caption, as a JPEG; `most` is the size of a map's value that is drawn in full. */
 export async function photoJpeg(tile: Tile, { most }: { readonly most: number }): Promise<Uint8Array> {
-  const photo = await photoSvg(tile, { x: 0, y: 0, most });
+  const photo = await photoSvg(tile, { x: 0, y: 0, side: TILE, most });
   return await jpegOf(
     `<svg xmlns="http://www.w3.org/2000/svg" width="${TILE}" height="${TILE}">${photo}</svg>`,
   );
@@ -105,14 +112,17 @@ async function jpegOf(svg: string): Promise<Uint8Array> {
 }
 
 /** A photograph with its map and the outline of its mask. */
-async function photoSvg(tile: Tile, place: Place): Promise<string> {
+export async function photoSvg(
+  tile: Pick<Tile, "image" | "map" | "mask">,
+  place: Place,
+): Promise<string> {
   const { x, y } = place;
   const size = Math.round(Math.sqrt(tile.image.length / 3));
   const bytes = await (await loadSharp())(tile.image, { raw: { width: size, height: size, channels: 3 } })
     .grayscale(tile.map !== undefined) // so that the map's colours are its own
     .jpeg({ quality: 92 }).toBuffer();
   const href = `data:image/jpeg;base64,${Buffer.from(bytes).toString("base64")}`;
-  return `<image x="${x}" y="${y}" width="${TILE}" height="${TILE}" href="${href}"/>
+  return `<image x="${x}" y="${y}" width="${place.side}" height="${place.side}" href="${href}"/>
 ${tile.map ? mapSvg(tile.map, place) : ""}
 ${tile.mask ? maskSvg(tile.mask, place) : ""}`;
 }
@@ -135,7 +145,7 @@ ${captions.join("\n")}`;
 }
 
 /** The size that is drawn in full: that of one value in a hundred or more, so that a single one does not hide all others. */
-export function mostOf(tiles: readonly Tile[]): number {
+export function mostOf(tiles: readonly Pick<Tile, "map">[]): number {
   const sizes = tiles.flatMap(({ map = [] }) => Array.from(map, Math.abs)).sort((a, b) => a - b);
   return Math.max(1e-12, sizes[Math.floor(0.99 * (sizes.length - 1))] ?? 0);
 }
@@ -144,49 +154,57 @@ function opacityOf(value: number, most: number): number {
   return OPACITY * Math.min(1, Math.abs(value) / most);
 }
 
+function colourOf(value: number, { isSigned = true }: Pick<Place, "isSigned">): string {
+  return isSigned ? classScale.range[value > 0 ? 1 : 0] : colours[2];
+}
+
 /** One square for each patch, the more opaque the larger its value. */
 function mapSvg(map: ArrayLike<number>, place: Place): string {
   const values = Array.from(map);
   const grid = Math.round(Math.sqrt(values.length));
-  const side = TILE / grid;
+  const side = place.side / grid;
   return values.map((value, i) => {
     const opacity = opacityOf(value, place.most);
     if (opacity < 0.02) return "";
     const left = place.x + (i % grid) * side;
     const above = place.y + Math.floor(i / grid) * side;
-    const colour = classScale.range[value > 0 ? 1 : 0];
+    const colour = colourOf(value, place);
     return `<rect x="${left.toFixed(2)}" y="${above.toFixed(2)}" width="${side.toFixed(2)}" height="${
       side.toFixed(2)
     }" fill="${colour}" fill-opacity="${opacity.toFixed(3)}"/>`;
   }).join("");
 }
 
-/** The colours from −`most` to `most`, over the grey that the images have below a map, with their values. */
-function scaleSvg(title: string, place: Pick<Place, "y" | "most">): string {
-  const { y, most } = place;
-  const [left, width, parts] = [GAP, 260, 65];
+/**
+ * The colours of a scale, over the grey that the images have below a map, with their values: from −`most` to `most`, or from 0 where they have no sign.
+ */
+export function scaleSvg(title: string, place: Omit<Place, "side">): string {
+  const { x: left, y, most, isSigned = true } = place;
+  const [width, parts] = [260, 65];
+  const least = isSigned ? -1 : 0;
   const steps = Array.from({ length: parts }, (_, i) => {
-    const value = most * (2 * (i + 0.5) / parts - 1);
+    const value = most * (least + (1 - least) * (i + 0.5) / parts);
     return `<rect x="${left + i * width / parts}" y="${y}" width="${
       width / parts
-    }" height="12" shape-rendering="crispEdges" fill="${classScale.range[value > 0 ? 1 : 0]}" fill-opacity="${
+    }" height="12" shape-rendering="crispEdges" fill="${colourOf(value, place)}" fill-opacity="${
       opacityOf(value, most).toFixed(3)
     }"/>`;
   });
-  const ticks = [-1, -0.5, 0, 0.5, 1].map((share) => {
+  const ticks = (isSigned ? [-1, -0.5, 0, 0.5, 1] : [0, 0.5, 1]).map((share) => {
     const bound = share === -1 ? "≤ " : share === 1 ? "≥ " : "";
-    const value = `${bound}${share < 0 ? "−" : share > 0 ? "+" : ""}${Math.abs(share * most).toPrecision(2)}`;
-    const anchor = share === -1 ? "start" : share === 1 ? "end" : "middle";
-    return `<text x="${left + width * (1 + share) / 2}" y="${
+    const sign = share < 0 ? "−" : share > 0 && isSigned ? "+" : "";
+    const value = `${bound}${sign}${Math.abs(share * most).toPrecision(2)}`;
+    const anchor = share === least ? "start" : share === 1 ? "end" : "middle";
+    return `<text x="${left + width * (share - least) / (1 - least)}" y="${
       y + 26
     }" font-size="11" fill="${grey}" text-anchor="${anchor}">${share === 0 ? "0" : value}</text>`;
   });
+  const [real, fake] = classScale.domain;
+  const sides = isSigned ? `below 0: for ${real}, above: for ${fake}` : "for neither class";
   const names = `<text x="${left + width + 12}" y="${y + 10}" font-size="11" fill="${grey}">${
     escapeHtml(title)
   }</text>
-<text x="${left + width + 12}" y="${y + 26}" font-size="11" fill="${grey}">below 0: for ${
-    classScale.domain[0]
-  }, above: for ${classScale.domain[1]}</text>`;
+<text x="${left + width + 12}" y="${y + 26}" font-size="11" fill="${grey}">${sides}</text>`;
   return `<rect x="${left}" y="${y}" width="${width}" height="12" fill="#cccccc"/>
 ${steps.join("")}
 ${ticks.join("")}
@@ -194,9 +212,9 @@ ${names}`;
 }
 
 /** The border between patches inside and outside of a mask. */
-function maskSvg(mask: ArrayLike<number>, place: { readonly x: number; readonly y: number }): string {
+function maskSvg(mask: ArrayLike<number>, place: Omit<Place, "most">): string {
   const grid = Math.round(Math.sqrt(mask.length));
-  const side = TILE / grid;
+  const side = place.side / grid;
   const inside = (row: number, column: number) =>
     row >= 0 && row < grid && column >= 0 && column < grid && mask[row * grid + column] >= 0.5;
   const edges: string[] = [];

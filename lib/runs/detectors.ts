@@ -20,6 +20,7 @@ import {
   THRESHOLD,
   type WeightsCard,
 } from "./folder/card.ts";
+import type { Clip } from "../model/encoders/clip.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";
 import type { Trunk } from "../model/features/trunk.ts";
 import type { ChosenThreshold } from "../report/measure.ts";
@@ -32,6 +33,8 @@ import { weightsPath } from "./folder/folder.ts";
 /** A detector, and the file that it is from where it is from one; free it with `close()`. */
 export type TrainedDetector = Scorer & {
   readonly source?: CardedWeights;
+  /** The tower that its training changed, where its trunk is of that; closed with it. */
+  readonly clip?: Clip;
   /** The probe of its run; the first of a run has it, and closes it. */
   readonly beside?: ProbeBeside;
 };
@@ -124,7 +127,7 @@ async function openDetector(
       rest.close();
       tower.close();
     };
-    return { ...rest, source, trunk: tower.trunk(kind.tuned.tap(settings)), close };
+    return { ...rest, source, clip: tower.clip, trunk: tower.trunk(kind.tuned.tap(settings)), close };
   } catch (error) {
     rest.close();
     throw error;

@@ -87,6 +87,7 @@ function towerTrunk(
   const isPerImage = tower.settings.attendAcross === "tokens";
   let cache: Promise<FeatureCache | undefined> | undefined;
   return {
+    tap,
     digest,
     shape,
     keptIn,

@@ -30,6 +30,8 @@ export function tapName(tap: Tap): string {
 
 /** A frozen function of images that detectors stand on. */
 export type Trunk = {
+  /** Where in the tower they are taken. */
+  readonly tap: Tap;
   /** Names what `features()` gives, up to the rounding of another machine: weights, tap, precision and the code's version. */
   readonly digest: string;
   /** Of one image's features: [N, D], [D] or [E]. */

@@ -26,6 +26,8 @@ export type Trust = {
   readonly images: number;
   /** What the images are called with all patches: 0 real, 1 fake. */
   readonly called: 0 | 1;
+  /** Whether the map says which patches speak for that class; else only which ones count. */
+  readonly isSigned: boolean;
   /** Patches go, those that speak most for that class first: the sooner its probability falls, the better the map. */
   readonly deletion: TrustCurve;
   /** Patches come, the same first: the sooner it rises, the better. */
@@ -50,7 +52,7 @@ export type Trust = {
  * @param pixels normalised, [B, S, S, 3]; borrowed
  * @param options.isSigned whether values below 0 speak for real, so that they go first where the images are called real
  * @param options.threshold from which mean score on the images are called fake; 0.5 unless given
- * @param options.steps 10 unless given
+ * @param options.steps an even number, so that one has half of the patches; 10 unless given
  * @param options.orders how many random ones; 3 unless given
  * @throws {InputError} for a tower that attends across the batch
  * @throws {Error} for a map of another size, or the signal's reason
@@ -114,6 +116,7 @@ export async function trustOf(
     return {
       images: embedded.shape[0],
       called,
+      isSigned,
       deletion: curveOf(deletion),
       insertion: curveOf([...unmarked].reverse()),
       randomDeletion: curveOf(randomly),
