@@ -10,17 +10,12 @@ import { detectorTitle } from "../model/detectors/mod.ts";
 import { photoGrid, type Picture, type Tile } from "../report/pictures.ts";
 import { classScale, defaultWidth, frame, labelSpace } from "../report/style.ts";
 import { escapeMarkdown } from "../report/table.ts";
-import {
-  attributionMaps,
-  mappedDetector,
-  mapScale,
-  mapTile,
-  mistakeTiles,
-  sampleTiles,
-  spread,
-} from "../runs/gallery.ts";
+import { mappable, mapScale, mapsOf, mapTile, mistakeTiles, sampleTiles, spread } from "../runs/gallery.ts";
 import { type LoadedRun, watch } from "./run.ts";
 import type { Tested } from "./testing.ts";
+
+/** Of how many fakes maps are drawn, each of which takes the tower's gradient eight times. */
+const MOST_POINTED = 120;
 
 /**
  * A grid of real images above fake ones, spread over videos and methods.
@@ -53,11 +48,9 @@ export async function mistakesGrid(
   if (!test || scores.length === 0) {
     return `**No mistakes to show:** nothing was tested on ${escapeMarkdown(set)}.`;
   }
-  const { photos, maps, subtitle } = await mistakeTiles(
-    mappedDetector(detector, { config, encoder }),
-    encoder,
-    { test, predictions: scores, threshold: tested.results[0].metrics.threshold, most },
-  );
+  const { photos, maps, subtitle } = await mistakeTiles(mappable(detector, { config, encoder }), encoder, {
+    ...{ test, predictions: scores, threshold: tested.results[0].metrics.threshold, most },
+  });
   if (photos.length === 0) return `**No mistakes** on ${escapeMarkdown(set)}.`;
   return await photoGrid([...photos, ...maps], {
     title: `Most confident mistakes on ${set}`,
@@ -70,7 +63,7 @@ export async function mistakesGrid(
 
 /**
  * Whether the strongest patch lies in what was manipulated, by method, for the fakes of a test that have a mask; a sentence
- * where none has. With the fakes that the detector is surest of as pictures.
+ * where none has. Of many fakes 120 are looked at, spread over methods and videos. With the fakes that the detector is surest of as pictures.
  */
 export async function pointingView(
   loaded: LoadedRun,
@@ -78,20 +71,20 @@ export async function pointingView(
 ): Promise<(TopLevelSpec | Picture | string)[]> {
   const { test, demo, set } = tested;
   const { session: { encoder }, detectors: [detector], config } = loaded;
-  const mapped = mappedDetector(detector, { config, encoder });
-  if (!mapped) {
+  const subject = mappable(detector, { config, encoder });
+  if (!subject) {
     return [
       `**No maps:** a ${detectorTitle(config.detector)} has no shares of patches in its logit.`,
     ];
   }
-  const fakes = test?.samples.filter(({ label }) => label === 1) ?? [];
+  const all = test?.samples.filter(({ label }) => label === 1) ?? [];
+  const fakes = all.length > MOST_POINTED ? spread(all, MOST_POINTED) : all;
   if (fakes.length === 0 || !(await patchMask(fakes[0], 1))) {
     return [`**No masks:** where the fakes of ${escapeMarkdown(set)} were manipulated is not known.`];
   }
   const maps = await watch(({ report, signal }) =>
-    attributionMaps(mapped, encoder, {
-      samples: fakes,
-      batchSize: config.batchSize,
+    mapsOf(fakes, {
+      ...{ subject, encoder, signal },
       onProgress: (done) => {
         signal.throwIfAborted();
         report({ type: "progress", task: "Looking at the fakes", unit: "images", done, total: fakes.length });
@@ -100,9 +93,12 @@ export async function pointingView(
   );
   const masked = maps.map((each, i) => ({ ...each, mask: each.mask!, sample: fakes[i] }))
     .filter(({ mask }) => mask);
-  const groups = new Map<string, Pointing>([["all fakes", pointingGame(masked)]]);
+  const pointingOf = (some: typeof masked) =>
+    pointingGame(some.map(({ patches, mask }) => ({ map: patches, mask })));
+  const name = fakes.length < all.length ? "some of all fakes" : "all fakes";
+  const groups = new Map<string, Pointing>([[name, pointingOf(masked)]]);
   for (const method of new Set(masked.map(({ sample }) => sample.method ?? "fake"))) {
-    groups.set(method, pointingGame(masked.filter(({ sample }) => (sample.method ?? "fake") === method)));
+    groups.set(method, pointingOf(masked.filter(({ sample }) => (sample.method ?? "fake") === method)));
   }
   const some = spread(masked.map(({ sample }) => sample), 6).map((sample) =>
     masked.find((each) => each.sample === sample)!
@@ -113,7 +109,7 @@ export async function pointingView(
   const grid = await photoGrid([...photos, ...some.map((each) => mapTile(each, 1))], {
     title: `What the detector looks at on ${set}`,
     demo,
-    subtitle: "Outlined: what was manipulated. Below, what each patch adds to the logit",
+    subtitle: "Outlined: what was manipulated. Below, what each patch adds to the logit of an even image",
     scale: mapScale,
     columns: some.length,
   });

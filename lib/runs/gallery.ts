@@ -3,31 +3,35 @@
  *
  * @module
  */
-import { dispose } from "../backend/tensors.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Sample, TestSet } from "../data/sample.ts";
 import type { Fit } from "../images/fits/mod.ts";
 import { loadImage } from "../images/image.ts";
-import { attribution, patchMask } from "../model/detectors/attribution.ts";
-import { type Detector, isDetector, type Scorer } from "../model/detectors/detector.ts";
+import { patchMask } from "../model/detectors/attribution.ts";
+import { logitsOf } from "../model/detectors/detector.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";
-import { encodeImages } from "../model/encoders/open.ts";
+import type { MapSubject } from "../model/maps/map.ts";
+import { mapKinds } from "../model/maps/mod.ts";
 import { drawGallery, type Gallery } from "../report/gallery.ts";
 import type { Tile } from "../report/pictures.ts";
 import { type EvaluationResult, type Prediction, testName } from "../report/report.ts";
 import { classScale } from "../report/style.ts";
 import type { RunConfig } from "./config/config.ts";
-import { trunkOf } from "./detectors.ts";
+import { type TrainedDetector, trunkOf } from "./detectors.ts";
+import { type ImageMap, imageMaps, mapSubject } from "./maps.ts";
 import type { Session } from "./session.ts";
 
 /** How many samples of each class, and how many mistakes, a report shows. */
 const MOST = 6;
 
+/** How many images' maps are drawn before progress is told. */
+const TOGETHER = 4;
+
 /** What the values of the maps are. */
-export const mapScale = "Share of logit(fake) − logit(real), a patch";
+export const mapScale = mapKinds.gradient.measure;
 
 /**
- * What a report shows of a test: samples of each class, and the surest mistakes with their maps where the detector sees patches.
+ * What a report shows of a test: samples of each class, and the surest mistakes with their maps where they can be drawn.
  *
  * What cannot be drawn, such as a file that is gone since it was scored, is left out with a warning: it is no reason to lose a report.
  *
@@ -35,7 +39,7 @@ export const mapScale = "Share of logit(fake) − logit(real), a patch";
  * @throws {Error} the signal's reason
  */
 export async function reportGallery(
-  [detector]: readonly Scorer[],
+  [detector]: readonly TrainedDetector[],
   session: Pick<Session, "encoder">,
   options: TaskOptions & {
     readonly config: RunConfig;
@@ -54,17 +58,11 @@ export async function reportGallery(
   try {
     const samples = await sampleTiles(test.samples, { each: MOST, ...encoder.input });
     signal?.throwIfAborted();
-    // Where an image's features are also its batch's, a map of other batches would be of another score.
-    const isMapped = trunkOf(config, encoder).isPerImage;
-    const mistakes = await mistakeTiles(
-      isMapped ? mappedDetector(detector, { config, encoder }) : undefined,
-      encoder,
-      {
-        test,
-        predictions: predictions.filter((each) => isOfTest(each) && each.run === 0),
-        threshold: result.metrics.threshold,
-      },
-    );
+    const mistakes = await mistakeTiles(mappable(detector, { config, encoder }), encoder, {
+      ...{ test, signal },
+      predictions: predictions.filter((each) => isOfTest(each) && each.run === 0),
+      threshold: result.metrics.threshold,
+    });
     signal?.throwIfAborted();
     const { photos, maps, subtitle } = mistakes;
     return [
@@ -120,21 +118,22 @@ export type Mistakes = {
 /**
  * The mistakes with the surest scores, and what each patch adds to the logit.
  *
- * @param detector draws the maps; none without it
+ * @param subject what the maps are drawn of; none without it
  * @param options.predictions of the test's samples, in their order
  * @param options.most how many; 6 unless given
  */
 export async function mistakeTiles(
-  detector: Detector | undefined,
+  subject: MapSubject | undefined,
   encoder: Encoder,
   options: {
     readonly test: TestSet;
     readonly predictions: readonly Prediction[];
     readonly threshold: number;
     readonly most?: number;
+    readonly signal?: AbortSignal;
   },
 ): Promise<Mistakes> {
-  const { test: { samples }, predictions, threshold, most = MOST } = options;
+  const { test: { samples }, predictions, threshold, most = MOST, signal } = options;
   const wrong = predictions.map(({ score, label }, i) => ({ sample: samples[i], i, score, label }))
     .filter(({ score, label }) => (score >= threshold) !== (label === 1))
     .sort((a, b) => Math.abs(b.score - b.label) - Math.abs(a.score - a.label));
@@ -143,9 +142,7 @@ export async function mistakeTiles(
     const video = `${sample.label} ${sample.video ?? i}`;
     return !videos.has(video) && videos.add(video);
   }).slice(0, most);
-  const mapped = detector
-    ? await attributionMaps(detector, encoder, { samples: shown.map(({ sample }) => sample) })
-    : [];
+  const mapped = subject ? await mapsOf(shown.map(({ sample }) => sample), { subject, encoder, signal }) : [];
   const photos = await Promise.all(shown.map(async ({ sample, label, score }): Promise<Tile> => ({
     image: await loadImage(sample.path, { size: encoder.input.size, fit: encoder.input.fit }),
     label,
@@ -157,61 +154,54 @@ export async function mistakeTiles(
     photos,
     maps: mapped.map((map, i) => mapTile(map, shown[i].label)),
     subtitle: `${wrong.length} of ${predictions.length} images` +
-      (mapped.length > 0 ? ". Below, what each patch adds to the logit" : "") +
+      (mapped.length > 0 ? ". Below, what each patch adds to the logit of an even image" : "") +
       (mapped.some(({ mask }) => mask) ? "; outlined: what was manipulated" : ""),
   };
 }
 
-/** An image with its logit difference, and the shares in it of each patch, [G²], and of the class token. */
-export type Mapped = {
+/** An image with its map, and its mask where that is known. */
+export type Mapped = ImageMap & {
   readonly image: Uint8Array;
-  readonly map: Float32Array;
-  readonly classToken: number;
-  readonly logit: number;
-  /** The share of each patch, [G²], that was manipulated; undefined where that is not known. */
+  /** The share of each patch, [G²], that was manipulated. */
   readonly mask?: Float32Array;
 };
 
-/** A run's detector where it stands on all tokens, so that patches have shares of its logit. */
-export function mappedDetector(
-  detector: Scorer,
-  { config, encoder }: { readonly config: RunConfig; readonly encoder: Encoder },
-): Detector | undefined {
-  const seesTokens = trunkOf(config, encoder) === encoder.trunk("tokens");
-  return seesTokens && isDetector(detector) ? detector : undefined;
+/** What maps of a run's detector are drawn of; undefined where its scores have no gradient by patches, or are their batch's too. */
+export function mappable(
+  detector: TrainedDetector,
+  options: { readonly config: RunConfig; readonly encoder: Encoder },
+): MapSubject | undefined {
+  const { config, encoder } = options;
+  const trunk = detector.trunk ?? trunkOf(config, encoder);
+  const hasTower = (detector.trunk ? detector.clip : encoder.clip) !== undefined;
+  if (!trunk.isPerImage || trunk.tap === "pixels" || typeof trunk.tap !== "string") return undefined;
+  return hasTower && logitsOf(detector) ? mapSubject(detector, options) : undefined;
 }
 
 /**
- * Images with their maps under a detector, and their masks where they are known.
+ * Images with the shares of their logits, and their masks where they are known.
  *
- * @param options.batchSize how many are encoded together; all unless given
+ * @throws {Error} the signal's reason
  */
-export async function attributionMaps(
-  detector: Detector,
-  encoder: Encoder,
+export async function mapsOf(
+  samples: readonly Sample[],
   options: {
-    readonly samples: readonly Sample[];
-    readonly batchSize?: number;
+    readonly subject: MapSubject;
+    readonly encoder: Encoder;
     readonly onProgress?: (done: number) => void;
+    readonly signal?: AbortSignal;
   },
 ): Promise<Mapped[]> {
-  const { samples, batchSize = samples.length, onProgress } = options;
+  const { subject, encoder, onProgress, signal } = options;
   const { input: { size, fit }, sizes: { patchSize } } = encoder;
   const mapped: Mapped[] = [];
-  for (let from = 0; from < samples.length; from += batchSize) {
-    const batch = samples.slice(from, from + batchSize);
+  for (let from = 0; from < samples.length; from += TOGETHER) {
+    const batch = samples.slice(from, from + TOGETHER);
     const images = await Promise.all(batch.map(({ path }) => loadImage(path, { size, fit })));
-    const tokens = encodeImages(encoder, images); // [B, N, D]
-    const shares = attribution(detector, tokens);
-    const rows = await shares.patches.array();
-    const [classToken, logit] = await Promise.all(
-      [shares.classToken, shares.logit].map((each) => each.data()),
-    );
-    dispose([tokens, shares]);
-    for (const [i, image] of images.entries()) {
+    const maps = await imageMaps("gradient", images, { subject, encoder, signal });
+    for (const [i, map] of maps.entries()) {
       const mask = fit === "resize" ? await patchMask(batch[i], size / patchSize) : undefined; // of a whole image
-      const map = Float32Array.from(rows[i]);
-      mapped.push({ image, map, mask, classToken: classToken[i], logit: logit[i] });
+      mapped.push({ ...map, image: images[i], mask });
     }
     onProgress?.(mapped.length);
   }
@@ -219,11 +209,12 @@ export async function attributionMaps(
 }
 
 /** A map over its image, with the sum that gives the score below it. */
-export function mapTile({ image, map, mask, classToken, logit }: Mapped, label: 0 | 1): Tile {
+export function mapTile({ image, patches: map, mask, classToken, even, total }: Mapped, label: 0 | 1): Tile {
   const patches = map.reduce((sum, share) => sum + share, 0);
   const caption = [
-    `logit ${signed(logit)} (${(1 / (1 + Math.exp(-logit))).toFixed(3)})`,
-    `= patches ${signed(patches)}`,
+    `logit ${signed(total)} (${(1 / (1 + Math.exp(-total))).toFixed(3)})`,
+    `= even image ${signed(even)}`,
+    `+ patches ${signed(patches)}`,
     `+ class token ${signed(classToken)}`,
   ];
   return { image, map, mask, label, caption };

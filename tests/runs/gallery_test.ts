@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
 import type { Sample, TestSet } from "../../lib/data/sample.ts";
@@ -86,12 +86,16 @@ Deno.test("reportGallery() shows six samples of each class, and the surest mista
   assertStringIncludes(mistakes.subtitle, "8 of 16 images. Below, what each patch adds");
   for (const { jpegs, captions } of mistakes.photos) {
     assertEquals([jpegs.length, captions.length], [2, 2]);
-    assertStringIncludes(captions[1][0], "logit ");
+    const [logit, ...shares] = captions[1].map((line) =>
+      Number(/[−+]\d+\.\d+/.exec(line)![0].replace("−", "-"))
+    );
+    assertEquals(shares.length, 3);
+    assertAlmostEquals(shares.reduce((a, b) => a + b, 0), logit, 0.02); // each rounded to two digits
   }
 });
 
-Deno.test("reportGallery() shows photographs alone where the detector has no shares of patches", async () => {
-  const { gallery: [, mistakes], said } = await galleryOf({ detector: "ln-tuned" });
+Deno.test("reportGallery() shows photographs alone where a score is its batch's too", async () => {
+  const { gallery: [, mistakes], said } = await galleryOf({ attendAcross: "batch" });
   assertEquals([said, mistakes.scale], [[], undefined]);
   assertEquals(mistakes.photos.map(({ jpegs }) => jpegs.length), [1, 1, 1, 1, 1, 1]);
 });
