@@ -35,7 +35,8 @@ const STEPS = 16;
  * logit difference belongs to all patches alike.
  *
  * A gradient times its token would say little here: the head begins with a layer norm, which leaves a token's scale out.
- * Tokens are those that the frozen encoder gives, and each has seen the others.
+ * Tokens are those that the frozen encoder gives, and each has seen the others: on the demo data the even image's logit is nearly all
+ * of the whole, which colours all patches alike. `mapKinds.gradient` goes through the tower, and states it apart.
  *
  * @throws {InputError} for features that are not tokens
  *
