@@ -13,17 +13,12 @@ import { type BackendName, backendNames } from "../lib/backend/backends/mod.ts";
 import { initBackend } from "../lib/backend/start.ts";
 import { writeWhole } from "../lib/base/files.ts";
 import { makeTemporaryFolder } from "../lib/base/temporary.ts";
-import {
-  type Measure,
-  measures,
-  measureScale,
-  type Rates,
-  type Setting,
-  writeBenchImages,
-} from "./bench_measures.ts";
+import { type MeasureName, measureNames, measures } from "./bench_measures.ts";
 import { type Peer, startPeer } from "./bench_peer.ts";
 import { renderSvg } from "../lib/report/render.ts";
 import { barChart, median, ratioChart, table } from "./bench_print.ts";
+import { measureScale } from "./bench_runs.ts";
+import { type Measure, type Rates, type Setting, writeBenchImages } from "./bench_setting.ts";
 
 /** Images that whole runs are timed on: enough for what a run does once to weigh little. */
 const IMAGES = 96;
@@ -85,16 +80,45 @@ const ratios: readonly Ratio[] = [
     ours: "1080p images prepared",
     base: "Pillow, 1080p images prepared",
   },
+  {
+    name: "lnStepVsPeerFloat32",
+    title: "LN-tuning step, against PyTorch float32",
+    ours: "LN-tuning step",
+    base: "PyTorch LN-tuning step, float32",
+  },
+  {
+    name: "lnStepVsPeerBfloat16",
+    title: "LN-tuning step, against autocast, recomputing",
+    ours: "LN-tuning step",
+    base: "PyTorch LN-tuning step, bfloat16 autocast",
+  },
+  {
+    name: "stage1StepVsPeerFloat32",
+    title: "stage-1 step, against PyTorch float32",
+    ours: "stage-1 step",
+    base: "PyTorch stage-1 step, float32",
+  },
+  {
+    name: "stage1StepVsPeerBfloat16",
+    title: "stage-1 step, against autocast, recomputing",
+    ours: "stage-1 step",
+    base: "PyTorch stage-1 step, bfloat16 autocast",
+  },
 ];
 
-/** Runs all measures `rounds` times in turn: a map of rates for each round. */
+/** Runs the measures `rounds` times in turn: a map of rates for each round. */
 async function runRounds(
   setting: Setting,
-  options: { readonly rounds: number; readonly peer?: Peer; readonly log: (line: string) => void },
+  options: {
+    readonly only: readonly MeasureName[];
+    readonly rounds: number;
+    readonly peer?: Peer;
+    readonly log: (line: string) => void;
+  },
 ): Promise<Rates[]> {
   const rounds: Rates[] = [];
   const ready: Measure[] = [];
-  for (const open of measures) ready.push(...await open(setting, options.peer));
+  for (const name of options.only) ready.push(...await measures[name](setting, options.peer));
   for (let round = 0; round < options.rounds; round++) {
     const rates: Rates = new Map();
     for (const measure of ready) {
@@ -124,6 +148,7 @@ type Flags = {
   readonly backend: BackendName | "auto";
   readonly peer: boolean;
   readonly peerPython?: string;
+  readonly only: readonly MeasureName[];
   readonly rounds: number;
   readonly batch: number;
   readonly scale?: number;
@@ -154,7 +179,7 @@ async function main(flags: Flags): Promise<void> {
       return;
     }
     const paths = await writeBenchImages(folder, IMAGES);
-    const rounds = await runRounds({ batch, folder, paths }, { rounds: count, peer, log });
+    const rounds = await runRounds({ batch, folder, paths }, { only: flags.only, rounds: count, peer, log });
     const names = [...new Set(rounds.flatMap((rates) => [...rates.keys()]))];
     const medians = new Map(names.map((name) => [name, median(rounds.map((rates) => rates.get(name)!))]));
     const found = ratiosOf(rounds);
@@ -180,6 +205,7 @@ async function main(flags: Flags): Promise<void> {
       console.log(JSON.stringify({
         ratios: Object.fromEntries([...found].map(([{ name }, x]) => [name, x])),
         rates: Object.fromEntries(medians),
+        rounds: rounds.map((rates) => Object.fromEntries(rates)),
         machine: cpu,
         backend,
         peer: peer?.name ?? null,
@@ -214,6 +240,9 @@ const program = new Command("bench")
     false,
   )
   .option("--peer-python <path>", "the same with a Python that has torch, open_clip_torch and pillow")
+  .addOption(
+    new Option("--only <names...>", "measure these alone").choices(measureNames).default(measureNames, "all"),
+  )
   .option("--rounds <n>", "how often everything is measured in turn", count, 5)
   .option("--batch <n>", "images in a batch", count, 8)
   .option("--scale <n>", "only measure how cost and memory grow from 100 images to n", count)

@@ -4,8 +4,6 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { join } from "node:path";
-import sharp from "sharp";
 import {
   castRaw,
   disposeRaw,
@@ -16,97 +14,48 @@ import {
   isTensorFlow,
   type RawTensor,
 } from "../lib/backend/raw.ts";
-import { openTower } from "../lib/model/encoders/open.ts";
-import { clipTower } from "../lib/model/encoders/clip_tower.ts";
-import type { CompiledTower, EncoderPrecision, Precision, Tower } from "../lib/model/encoders/encoder.ts";
+import type { CompiledTower, EncoderPrecision, Precision } from "../lib/model/encoders/encoder.ts";
 import type { EngineName } from "../lib/training/engine.ts";
 import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
-import { featureBatches } from "../lib/model/features/batches.ts";
 import { openTrainer } from "../lib/training/trainer.ts";
-import type { Sample } from "../lib/data/sample.ts";
 import { imageBatches } from "../lib/data/order.ts";
-import {
-  bindClip,
-  type Clip,
-  clipModels,
-  encodeTokens,
-  randomClip,
-  tokenCount,
-} from "../lib/model/encoders/clip.ts";
+import { type Clip, clipModels, encodeTokens, tokenCount } from "../lib/model/encoders/clip.ts";
 import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
 import { nativeHeadFault } from "../lib/training/head_native.ts";
 import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
-import { createRandom } from "../lib/base/random.ts";
-import type { Peer, PeerMeasure } from "./bench_peer.ts";
+import type { Peer } from "./bench_peer.ts";
 import { median } from "./bench_print.ts";
+import { wholeRuns } from "./bench_runs.ts";
+import {
+  CALLS,
+  head,
+  type Measure,
+  openClip,
+  peerRate,
+  samplesOf,
+  secondsOf,
+  type Setting,
+  towerOf,
+  writeBenchImages,
+} from "./bench_setting.ts";
+import { trainingSteps } from "./bench_training.ts";
 
-/** Rates by name: images a second, GFLOP/s or megabytes. */
-export type Rates = Map<string, number>;
-
-/** What all measures share. */
-export type Setting = { readonly batch: number; readonly folder: string; readonly paths: readonly string[] };
-
-/** A measure, warm. */
-export type Measure = {
-  readonly name: string;
-  run(): Promise<Record<string, number>>;
-  close?(): void;
-};
-
-const CALLS = 4;
-const EPOCHS = 5;
-
-/** All measures, in their order within a round. */
-export const measures: readonly ((setting: Setting, peer?: Peer) => Promise<Measure[]>)[] = [
-  matmuls,
+/** All measures by the names that `--only` takes, in their order within a round. */
+export const measures = {
+  matmul: matmuls,
   images,
-  encoders,
-  heads,
-  wholeRuns,
-];
+  encoder: encoders,
+  head: heads,
+  runs: wholeRuns,
+  training: trainingSteps,
+} as const satisfies Readonly<Record<string, (setting: Setting, peer?: Peer) => Promise<Measure[]>>>;
 
-/** Seeded pictures with texture, 299 pixels a side unless told, as JPEG. */
-export async function writeBenchImages(
-  folder: string,
-  count: number,
-  { width = 299, height = 299 } = {},
-): Promise<string[]> {
-  const paths: string[] = [];
-  for (let n = 0; n < count; n++) {
-    const random = createRandom("bench", n);
-    const [fx, fy] = [random.uniform() / 9, random.uniform() / 9];
-    const rgb = new Uint8Array(width * height * 3);
-    for (let i = 0; i < rgb.length; i++) {
-      const pixel = Math.floor(i / 3);
-      const wave = Math.sin(fx * (pixel % width) + i % 3) * Math.cos(fy * Math.floor(pixel / width));
-      rgb[i] = 128 + 90 * wave + 20 * (random.uniform() - 0.5);
-    }
-    const path = join(folder, `${n}-${width}.jpg`);
-    await sharp(rgb, { raw: { width, height, channels: 3 } }).jpeg({ quality: 92 }).toFile(path);
-    paths.push(path);
-  }
-  return paths;
-}
+/** The name of a group of measures. */
+export type MeasureName = keyof typeof measures;
 
-/** The seconds of each call. */
-async function secondsOf(calls: number, body: () => unknown): Promise<number[]> {
-  const seconds: number[] = [];
-  for (let i = 0; i < calls; i++) {
-    const began = performance.now();
-    await body();
-    seconds.push((performance.now() - began) / 1000);
-  }
-  return seconds;
-}
-
-async function peerRate(
-  peer: Peer,
-  measure: PeerMeasure,
-  options: { readonly items: number; readonly paths?: readonly string[] },
-): Promise<number> {
-  return options.items / median(await peer.seconds(measure, { calls: CALLS, paths: options.paths }));
-}
+/** The names of all groups. */
+export const measureNames = Object.keys(measures) as MeasureName[];
 
 // A batch of eight through the first half of ViT-B/16's MLP: 8·197 tokens, width 768 to 3072.
 const [ROWS, INNER, COLUMNS] = [1576, 768, 3072];
@@ -161,10 +110,6 @@ function waitFor(matrix: tf.Tensor | RawTensor, dtype: number): void {
   tf.dispose([origin, size, value]);
 }
 
-function samplesOf(paths: readonly string[]): Sample[] {
-  return paths.map((path, i) => ({ path, label: i % 2 === 0 ? 0 : 1, set: "bench" }));
-}
-
 /** Files of 1920×1080 pixels to 224×224: decoded and resized. */
 async function images({ batch, folder }: Setting, peer?: Peer): Promise<Measure[]> {
   const paths = await writeBenchImages(folder, 16, { width: 1920, height: 1080 });
@@ -179,15 +124,6 @@ async function images({ batch, folder }: Setting, peer?: Peer): Promise<Measure[
         { "Pillow, 1080p images prepared": await peerRate(peer, "images", { items: paths.length, paths }) },
     }),
   }];
-}
-
-function openClip(): Clip {
-  return bindClip(randomClip(clipModels["ViT-B-16"], 0), { activation: "quickgelu", attendAcross: "tokens" });
-}
-
-/** A clip as what runs open. */
-function towerOf(clip: Clip): Tower {
-  return clipTower(clip, { name: "bench", kind: "ViT-B-16" });
 }
 
 /** Multiplications and additions of an image through the encoder, two a pair. */
@@ -247,8 +183,6 @@ async function encoders({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   }];
 }
 
-const head = { dim: 768, heads: 8, depth: 2, feedForward: 2048, dropout: 0.1 } as const;
-
 /** A training step of the head on ready tokens: eager, and by each engine, the one that runs choose among them. */
 async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   const N = tokenCount(clipModels["ViT-B-16"]);
@@ -303,105 +237,4 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
       tokens.dispose();
     },
   }];
-}
-
-/** An encoder with a cache of its own, and what trains a head on it for `epochs`: images visited a second. */
-function openRun(model: keyof typeof clipModels) {
-  const clip = bindClip(randomClip(clipModels[model], 0), {
-    activation: "quickgelu",
-    attendAcross: "tokens",
-  });
-  const train = async (
-    samples: readonly Sample[],
-    options: { root: string; batch: number; epochs: number },
-  ) => {
-    const { root, batch, epochs } = options;
-    const encoder = await openTower({ ...towerOf(clip), close: () => {} }, { // the clip is for all of them
-      precision: "auto",
-      keep: { folder: root, limit: Infinity },
-    });
-    const trunk = encoder.trunk("tokens");
-    await trunk.cache();
-    const detector = headDetector(createForgeLens(head, 0));
-    const trainer = await openTrainer(detector, {
-      loss: crossEntropy,
-      optimizer: { kind: "adamw" },
-      precision: encoder.choice.head,
-      shape: trunk.shape,
-    });
-    const zeros = tf.zeros([batch, ...trunk.shape]);
-    const labels = Array.from({ length: batch }, (_, i) => i % 2);
-    await trainer.step({ input: zeros, labels, seed: 0 }); // the first step also makes the graph ready
-    zeros.dispose();
-    const began = performance.now();
-    for (let epoch = 0; epoch < epochs; epoch++) {
-      for await (const { features, samples: some } of featureBatches(trunk, samples, { batchSize: batch })) {
-        const labels = some.map(({ label }) => label);
-        await trainer.step({ input: features, labels, seed: epoch });
-        features.dispose();
-      }
-    }
-    trainer.sync();
-    const seconds = (performance.now() - began) / 1000;
-    trainer.close();
-    detector.close();
-    encoder.close();
-    return epochs * samples.length / seconds;
-  };
-  const close = () => {
-    dispose(clip);
-  };
-  return { train, close };
-}
-
-/** Five epochs over the images, from files to trained weights, with nothing cached and again with their tokens cached. */
-async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer): Promise<Measure[]> {
-  if (!isTensorFlow()) return [];
-  const { train, close } = await openRun("ViT-B-16");
-  const samples = samplesOf(paths);
-  let round = 0;
-  return [{
-    name: `${EPOCHS} epochs`,
-    run: async () => {
-      const root = join(folder, `tokens-${round++}`);
-      // The reference encodes in every step, so that each of its steps costs the same, whatever the epoch.
-      const loop = peer && await peerRate(peer, "seed_step_fp32", { items: batch });
-      const rates: Record<string, number> = {
-        "5 epochs, nothing cached": await train(samples, { root, batch, epochs: EPOCHS }),
-        "5 epochs, tokens cached": await train(samples, { root, batch, epochs: EPOCHS }),
-        ...loop && { "reference's loop, 5 epochs": loop },
-        "memory (resident)": Deno.memoryUsage().rss / 1e6,
-      };
-      await Deno.remove(root, { recursive: true });
-      return rates;
-    },
-    close,
-  }];
-}
-
-/** One epoch of ViT-B/32 over 100 images and over `count`, none cached: images a second and memory of each. */
-export async function measureScale(
-  { batch, folder, paths }: Setting,
-  count: number,
-): Promise<{ images: number; rate: number; megabytes: number }[]> {
-  const { train, close } = await openRun("ViT-B-32");
-  const many = join(folder, "many");
-  await Deno.mkdir(many);
-  const copies: string[] = [];
-  for (let n = 0; n < count; n++) { // what follows a JPEG's end changes the file and not the picture
-    const bytes = await Deno.readFile(paths[n % paths.length]);
-    const path = join(many, `${n}.jpg`);
-    await Deno.writeFile(path, new Uint8Array([...bytes, n & 255, n >> 8]));
-    copies.push(path);
-  }
-  await train(samplesOf(paths), { root: join(folder, "warm"), batch, epochs: 1 });
-  const found = [];
-  for (const images of [100, count]) {
-    const root = join(folder, `scale-${images}`);
-    const rate = await train(samplesOf(copies.slice(0, images)), { root, batch, epochs: 1 });
-    found.push({ images, rate, megabytes: Deno.memoryUsage().rss / 1e6 });
-    await Deno.remove(root, { recursive: true });
-  }
-  close();
-  return found;
 }

@@ -5,8 +5,13 @@
  */
 import { outputOf, packagesAlone, privatePython } from "./python.ts";
 
-/** What the peer can time: a batch through the encoder, a training step of the head, one of the whole loop, images prepared. */
-export type PeerMeasure = "encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_step_fp32" | "images";
+/**
+ * What the peer can time: a batch through the encoder, a training step of the head, one of the whole loop, images prepared, and steps
+ * of LN-tuning and ForgeLens's stage 1, in float32 and in bfloat16 autocast with recomputation.
+ */
+export type PeerMeasure =
+  | ("encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_step_fp32" | "images")
+  | ("ln_step_fp32" | "ln_step_bf16" | "stage1_step_fp32" | "stage1_step_bf16");
 
 /** A running peer; `close()` ends it. */
 export type Peer = {
@@ -15,7 +20,12 @@ export type Peer = {
   /** The seconds of each of `calls` calls. */
   seconds(
     measure: PeerMeasure,
-    options: { readonly calls: number; readonly paths?: readonly string[] },
+    options: {
+      readonly calls: number;
+      readonly paths?: readonly string[];
+      /** Images of a step of LN-tuning or stage 1. */
+      readonly batch?: number;
+    },
   ): Promise<number[]>;
   close(): Promise<void>;
 };
@@ -50,7 +60,7 @@ export async function facenetFolder(python: string, log: (line: string) => void)
 }
 
 /**
- * Starts the peer, which first warms up for a minute or so.
+ * Starts the peer, which warms up before the first of its measures, for a minute or so.
  *
  * @param options.device where PyTorch computes
  * @param options.env its environment
@@ -76,7 +86,7 @@ export async function startPeer(
     );
   }
   const script = new URL("../tests/peer/serve.py", import.meta.url).pathname;
-  log("Starting the peer (PyTorch, open_clip), which warms up first");
+  log("Starting the peer (PyTorch, open_clip)");
   const child = new Deno.Command(python, {
     args: [script, `${options.batch}`, device],
     env,
@@ -102,8 +112,8 @@ export async function startPeer(
   const { torch, threads } = await answer();
   return {
     name: `PyTorch ${torch}, ${device === "cpu" ? `${threads} threads` : device}`,
-    seconds: async (measure, { calls, paths }) => {
-      await input.write(new TextEncoder().encode(`${JSON.stringify({ measure, calls, paths })}\n`));
+    seconds: async (measure, options) => {
+      await input.write(new TextEncoder().encode(`${JSON.stringify({ measure, ...options })}\n`));
       return (await answer()).seconds;
     },
     close: async () => {

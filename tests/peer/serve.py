@@ -1,30 +1,68 @@
-"""Times calls of the reference's Python stack on request, so that another program can alternate them with its own.
+"""Times calls of PyTorch and Pillow on request, so that another program can alternate them with its own.
 
 usage: serve.py BATCH [DEVICE]     needs: torch open_clip_torch pillow
-Reads one JSON object a line, {"measure": NAME, "calls": N, "paths": [...]}, and answers with {"seconds": [...]}, one for each call.
-What is timed is seed_bench.py's, run once first as a warm-up; `images` opens, converts and resizes each path
-with Pillow, on as many threads as there are CPUs.
+Reads one JSON object a line, {"measure": NAME, "calls": N, "batch": B, "paths": [...]}, and answers with {"seconds": [...]}, one for each
+call. What is timed is seed_bench.py's, run once first as a warm-up, and training_steps.py's on B images, each stepped once first;
+`images` opens, converts and resizes each path with Pillow, on as many threads as there are CPUs. What is never asked for is never made.
 """
-import concurrent.futures, contextlib, copy, io, json, os, sys, time
+import concurrent.futures, contextlib, copy, functools, io, json, os, sys, time
 
-device = sys.argv[2] if len(sys.argv) > 2 else "cpu"
-sys.argv = ["seed_bench.py", sys.argv[1], "1"]
-source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seed_bench.py")
-ns = {"__name__": "seed_bench"}
-with contextlib.redirect_stdout(io.StringIO()):
-    exec(compile(open(source).read(), source, "exec"), ns)
+here = os.path.dirname(os.path.abspath(__file__))
+batch, device = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "cpu"
 
 import torch
 from PIL import Image
 
-ns["head"].to(device)
-ns["opt"] = torch.optim.AdamW(ns["head"].parameters(), lr=1e-4)  # whose moments are to be there too
-low = ns["visual"].to(device)  # seed_bench.py ends with its tower in bfloat16
-full = ns["visual"] = copy.deepcopy(low).float()
-for name in ("x", "xb", "y", "tokens"):
-    ns[name] = ns[name].to(device)
-x, xb, tokens, encode = ns["x"], ns["xb"], ns["tokens"], ns["encode"]
 settle = torch.cuda.synchronize if device != "cpu" else lambda: None
+
+
+@functools.cache
+def reference():
+    sys.argv = ["seed_bench.py", str(batch), "1"]
+    source = os.path.join(here, "seed_bench.py")
+    ns = {"__name__": "seed_bench"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(open(source).read(), source, "exec"), ns)
+    ns["head"].to(device)
+    ns["opt"] = torch.optim.AdamW(ns["head"].parameters(), lr=1e-4)  # whose moments are to be there too
+    low = ns["visual"].to(device)  # seed_bench.py ends with its tower in bfloat16
+    full = ns["visual"] = copy.deepcopy(low).float()
+    for name in ("x", "xb", "y", "tokens"):
+        ns[name] = ns[name].to(device)
+    x, xb, tokens, encode = ns["x"], ns["xb"], ns["tokens"], ns["encode"]
+
+    def frozen(v, pixels):
+        with torch.no_grad():
+            encode(v, pixels)
+
+    made = {
+        "encoder_fp32": lambda: frozen(full, x),
+        "encoder_bf16": lambda: frozen(low, xb),
+        "head_fp32": lambda: ns["step"](tokens),
+        "seed_step_fp32": lambda: ns["whole"](),
+    }
+    if device != "cpu":  # the warm-up was on the CPU
+        for measure in 3 * list(made.values()):
+            measure()
+        settle()
+    return made
+
+
+@functools.cache
+def training(images):
+    import training_steps
+
+    return training_steps.steps(images, device)
+
+
+@functools.cache
+def warm(name, images):
+    """A training step that has been taken once, or on a GPU three times."""
+    step = training(images)[name]
+    for _ in range(1 if device == "cpu" else 3):
+        step()
+    settle()
+    return step
 
 
 def image(path):
@@ -34,33 +72,21 @@ def image(path):
 pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())  # Pillow decodes and resizes without Python's lock
 
 
-def images(paths):
-    list(pool.map(image, paths))
+def ready(request):
+    name = request["measure"]
+    if name == "images":
+        return lambda: list(pool.map(image, request["paths"]))
+    return warm(name, request["batch"]) if name.startswith(("ln_", "stage1_")) else reference()[name]
 
 
-def frozen(v, pixels):
-    with torch.no_grad():
-        encode(v, pixels)
-
-
-measures = {
-    "encoder_fp32": lambda request: frozen(full, x),
-    "encoder_bf16": lambda request: frozen(low, xb),
-    "head_fp32": lambda request: ns["step"](tokens),
-    "seed_step_fp32": lambda request: ns["whole"](),
-    "images": lambda request: images(request["paths"]),
-}
-if device != "cpu":  # the warm-up was on the CPU
-    for name in 3 * [name for name in measures if name != "images"]:
-        measures[name]({})
-    settle()
 print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
 for line in sys.stdin:
     request = json.loads(line)
+    body = ready(request)
     seconds = []
     for _ in range(request["calls"]):
         began = time.perf_counter()
-        measures[request["measure"]](request)
+        body()
         settle()
         seconds.append(time.perf_counter() - began)
     print(json.dumps({"seconds": seconds}), flush=True)

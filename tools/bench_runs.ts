@@ -1,0 +1,121 @@
+/**
+ * Whole runs on the bench: from files to trained weights, and how their cost grows with the number of images.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import { isTensorFlow } from "../lib/backend/raw.ts";
+import { dispose } from "../lib/backend/tensors.ts";
+import type { Sample } from "../lib/data/sample.ts";
+import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
+import { bindClip, clipModels, randomClip } from "../lib/model/encoders/clip.ts";
+import { openTower } from "../lib/model/encoders/open.ts";
+import { featureBatches } from "../lib/model/features/batches.ts";
+import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
+import { openTrainer } from "../lib/training/trainer.ts";
+import type { Peer } from "./bench_peer.ts";
+import { head, type Measure, peerRate, samplesOf, type Setting, towerOf } from "./bench_setting.ts";
+
+const EPOCHS = 5;
+
+/** An encoder with a cache of its own, and what trains a head on it for `epochs`: images visited a second. */
+function openRun(model: keyof typeof clipModels) {
+  const clip = bindClip(randomClip(clipModels[model], 0), {
+    activation: "quickgelu",
+    attendAcross: "tokens",
+  });
+  const train = async (
+    samples: readonly Sample[],
+    options: { root: string; batch: number; epochs: number },
+  ) => {
+    const { root, batch, epochs } = options;
+    const encoder = await openTower({ ...towerOf(clip), close: () => {} }, { // the clip is for all of them
+      precision: "auto",
+      keep: { folder: root, limit: Infinity },
+    });
+    const trunk = encoder.trunk("tokens");
+    await trunk.cache();
+    const detector = headDetector(createForgeLens(head, 0));
+    const trainer = await openTrainer(detector, {
+      loss: crossEntropy,
+      optimizer: { kind: "adamw" },
+      precision: encoder.choice.head,
+      shape: trunk.shape,
+    });
+    const zeros = tf.zeros([batch, ...trunk.shape]);
+    const labels = Array.from({ length: batch }, (_, i) => i % 2);
+    await trainer.step({ input: zeros, labels, seed: 0 }); // the first step also makes the graph ready
+    zeros.dispose();
+    const began = performance.now();
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      for await (const { features, samples: some } of featureBatches(trunk, samples, { batchSize: batch })) {
+        const labels = some.map(({ label }) => label);
+        await trainer.step({ input: features, labels, seed: epoch });
+        features.dispose();
+      }
+    }
+    trainer.sync();
+    const seconds = (performance.now() - began) / 1000;
+    trainer.close();
+    detector.close();
+    encoder.close();
+    return epochs * samples.length / seconds;
+  };
+  const close = () => {
+    dispose(clip);
+  };
+  return { train, close };
+}
+
+/** Five epochs over the images, from files to trained weights, with nothing cached and again with their tokens cached. */
+export async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer): Promise<Measure[]> {
+  if (!isTensorFlow()) return [];
+  const { train, close } = await openRun("ViT-B-16");
+  const samples = samplesOf(paths);
+  let round = 0;
+  return [{
+    name: `${EPOCHS} epochs`,
+    run: async () => {
+      const root = join(folder, `tokens-${round++}`);
+      // The reference encodes in every step, so that each of its steps costs the same, whatever the epoch.
+      const loop = peer && await peerRate(peer, "seed_step_fp32", { items: batch });
+      const rates: Record<string, number> = {
+        "5 epochs, nothing cached": await train(samples, { root, batch, epochs: EPOCHS }),
+        "5 epochs, tokens cached": await train(samples, { root, batch, epochs: EPOCHS }),
+        ...loop && { "reference's loop, 5 epochs": loop },
+        "memory (resident)": Deno.memoryUsage().rss / 1e6,
+      };
+      await Deno.remove(root, { recursive: true });
+      return rates;
+    },
+    close,
+  }];
+}
+
+/** One epoch of ViT-B/32 over 100 images and over `count`, none cached: images a second and memory of each. */
+export async function measureScale(
+  { batch, folder, paths }: Setting,
+  count: number,
+): Promise<{ images: number; rate: number; megabytes: number }[]> {
+  const { train, close } = await openRun("ViT-B-32");
+  const many = join(folder, "many");
+  await Deno.mkdir(many);
+  const copies: string[] = [];
+  for (let n = 0; n < count; n++) { // what follows a JPEG's end changes the file and not the picture
+    const bytes = await Deno.readFile(paths[n % paths.length]);
+    const path = join(many, `${n}.jpg`);
+    await Deno.writeFile(path, new Uint8Array([...bytes, n & 255, n >> 8]));
+    copies.push(path);
+  }
+  await train(samplesOf(paths), { root: join(folder, "warm"), batch, epochs: 1 });
+  const found = [];
+  for (const images of [100, count]) {
+    const root = join(folder, `scale-${images}`);
+    const rate = await train(samplesOf(copies.slice(0, images)), { root, batch, epochs: 1 });
+    found.push({ images, rate, megabytes: Deno.memoryUsage().rss / 1e6 });
+    await Deno.remove(root, { recursive: true });
+  }
+  close();
+  return found;
+}
