@@ -13,6 +13,8 @@ export type Drawing = {
   readonly balance: boolean;
   /** By set, how often its images are drawn beside those of the others, 1 unless given; without any, samples are as of one set. */
   readonly weights?: ReadonlyMap<string, number>;
+  /** With replacement: an image may come again at once, and another not at all; not unless given. */
+  readonly replaced?: boolean;
 };
 
 /** What an epoch takes of one training set. */
@@ -58,7 +60,8 @@ export function setShares(samples: readonly Sample[], weights: ReadonlyMap<strin
  *
  * Plain: a permutation, as PyTorch's `shuffle=True`. Balanced: half real, half fake, and the fakes' half spread evenly over
  * methods; a smaller group is cycled through before any of its samples comes again. With weights each set has its part of the epoch,
- * as {@link setShares} says, and is drawn from in the same way.
+ * as {@link setShares} says, and is drawn from in the same way. With replacement each place draws for itself: balanced a class, of the
+ * fakes a method, and then a sample.
  *
  * @throws {InputError} for samples of one class that are to be balanced, or of a set of which too few would be drawn
  *
@@ -76,12 +79,14 @@ export function epochOrder(
   samples: readonly Sample[],
   options: Drawing & { readonly seed: number; readonly epoch: number },
 ): number[] {
-  const { seed, epoch, balance, weights } = options;
+  const { seed, epoch, balance, weights, replaced } = options;
   const random = createRandom(seed, "order", epoch);
   const chosen: number[] = [];
   for (const { set, indices, count } of weights ? setShares(samples, weights) : [wholeOf(samples)]) {
     const drawn = balance
-      ? drawBalanced(samples, { indices, count, random, of: weights && ` of ${set}` })
+      ? drawBalanced(samples, { indices, count, random, replaced, of: weights && ` of ${set}` })
+      : replaced
+      ? Array.from({ length: count }, () => drawOne(indices, random))
       : weights
       ? draw(indices, count, random)
       : indices;
@@ -104,6 +109,11 @@ function draw(group: readonly number[], count: number, random: Random): number[]
   return taken;
 }
 
+/** Any one of a group. */
+function drawOne<T>(group: readonly T[], random: Random): T {
+  return group[random.integer(group.length)];
+}
+
 /** Half real, half fake, the fakes spread evenly over methods. */
 function drawBalanced(
   samples: readonly Sample[],
@@ -111,11 +121,12 @@ function drawBalanced(
     readonly indices: readonly number[];
     readonly count: number;
     readonly random: Random;
+    readonly replaced?: boolean;
     /** Of which set, for the message. */
     readonly of?: string;
   },
 ): number[] {
-  const { indices, count, random, of = "" } = options;
+  const { indices, count, random, replaced = false, of = "" } = options;
   if (new Set(indices.map((i) => samples[i].label)).size < 2) {
     throw new InputError(
       `Cannot balance an epoch: expected real and fake training images${of} but found one class; give both, or --no-balance`,
@@ -130,6 +141,11 @@ function drawBalanced(
     const group = methods.get(method);
     if (group) group.push(i);
     else methods.set(method, [i]);
+  }
+  if (replaced) {
+    const groups = [...methods.values()];
+    const group = () => random.integer(2) === 0 ? reals : drawOne(groups, random);
+    return Array.from({ length: count }, () => drawOne(group(), random));
   }
   const chosen = draw(reals, half, random);
   const fakes = count - half;

@@ -28,7 +28,14 @@ export function probePath(folder: string): string {
 
 /** The configuration of a run's probe, as its card states it. */
 export function probeConfig(config: RunConfig): RunConfig {
-  return { ...config, detector: "linear-probe", tap: "clsToken", pth: false, exportFull: false };
+  return {
+    ...config,
+    detector: "linear-probe",
+    tap: "clsToken",
+    asPublished: false,
+    pth: false,
+    exportFull: false,
+  };
 }
 
 /** Why no probe can stand beside a run's detector; undefined where one can. */

@@ -143,3 +143,19 @@ Deno.test("sampleWeights() and fakeShare() are what epochOrder() draws, in the m
   assertEquals(fakeShare([], { balance: false }), undefined);
   assertEquals(sampleWeights(two, { balance: false }), undefined);
 });
+
+Deno.test("epochOrder() with replacement draws each place for itself, balanced over classes and methods or not at all", () => {
+  const samples = Array.from({ length: 3000 }, (_, i) => ({
+    ...{ path: `${i}.png`, set: "faces", label: i < 300 ? 0 : 1 } as const,
+    method: i < 300 ? undefined : i < 600 ? "few" : "many",
+  }));
+  const options = { seed: 3, epoch: 1, replaced: true };
+  const plain = epochOrder(samples, { ...options, balance: false });
+  assertEquals(plain.length, samples.length);
+  // Of n draws out of n a share of 1/e is never drawn; 0.03 is more than three standard deviations here and below.
+  assertAlmostEquals(new Set(plain).size / 3000, 1 - 1 / Math.E, 0.03);
+  const drawn = epochOrder(samples, { ...options, balance: true }).map((i) => samples[i]);
+  const share = (is: (sample: typeof samples[number]) => boolean) => drawn.filter(is).length / 3000;
+  assertAlmostEquals(share(({ label }) => label === 0), 1 / 2, 0.03);
+  assertAlmostEquals(share(({ method }) => method === "few"), 1 / 4, 0.03);
+});

@@ -91,6 +91,8 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
     [{ valShare: 0 }, "found --val-share 0; leave --val-share out, or --select last"],
     [{ ...own, clip: "demo", randomClip: true }, "with --clip demo"],
     [{ ...own, clipWeights: "w", randomClip: true }, "found both"],
+    [{ asPublished: true }, "with --detector forgelens or forgelens-stage1 but found notebook-head"],
+    [{ detector: "forgelens", asPublished: true, stageOne: "none" }, "but found --stage-one none"],
     [{ detector: "ln-tuned", precision: "int8" }, "with --detector ln-tuned, whose tower is trained"],
     [
       { loss: "focal", labelSmoothing: 0.1 },

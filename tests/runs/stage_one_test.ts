@@ -81,6 +81,22 @@ Deno.test("a run stopped in either stage goes on with the numbers of one that wa
   }
 });
 
+Deno.test("a run as published goes on with its numbers after a stop, and says what it is", async () => {
+  const before = heldTensors();
+  const whole = losses(await runAll(configure("published", { asPublished: true })));
+  assertEquals(heldTensors(), before, "tensors leaked");
+  const config = configure("published-stopped", { asPublished: true });
+  const first = await runAll(config, { stopAfter: whole.length - 1 });
+  assertEquals(first.at(-1), { type: "interrupted", run: config.run });
+  assertEquals([...losses(first), ...losses(await runAll(config, { resume: true }))], whole);
+  assertEquals(await weights(config.run), await weights("published"));
+  const said =
+    "Trained as published, with images drawn with replacement and the frozen first stage's dropout on";
+  const report = await evaluateRun(configure("published", { asPublished: true }));
+  assertEquals(report.config.asPublished, true);
+  assert(report.warnings.some((warning) => warning.startsWith(said)), report.warnings.join("\n"));
+});
+
 Deno.test("--stage-one takes a run, its folder or a file for what would be trained first, and none for the encoder alone", async () => {
   await runAll(configure("first", { detector: "forgelens-stage1", epochs: 1, batchSize: 8 }));
   await runAll(configure("straight"));

@@ -140,6 +140,16 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
       `Cannot use the configuration: expected --precision auto, bfloat16 or float32 with --detector ${config.detector}, whose tower is trained, but found int8`,
     );
   }
+  if (config.asPublished && !("asPublished" in detectorKind(config.detector).settings.shape)) {
+    throw new InputError(
+      `Cannot use the configuration: expected --as-published with --detector forgelens or forgelens-stage1 but found ${config.detector}; leave --as-published out`,
+    );
+  }
+  if (config.asPublished && config.stageOne === "none") {
+    throw new InputError(
+      "Cannot use the configuration: expected a first stage, whose dropout --as-published leaves on, but found --stage-one none; leave one of them out",
+    );
+  }
   if (config.clipWeights !== undefined && config.randomClip) {
     throw new InputError(
       "Cannot use the configuration: expected --clip-weights or --random-clip but found both",

@@ -119,6 +119,8 @@ export type RunConfig = {
   wsgmCount: number;
   /** the tower's width over that inside a guidance module (default: 4) */
   wsgmReduction: number;
+  /** train ForgeLens as its official code does: images drawn with replacement, and in the second stage the frozen first stage's dropout left on, so that class tokens are computed anew at each step (default: false) */
+  asPublished: boolean;
   /** blocks of ForgeLens's FAFormer (default: 2) */
   faformerLayers: number;
   /** attention heads of a block of FAFormer (default: 2) */

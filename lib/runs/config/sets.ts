@@ -68,8 +68,11 @@ export function testSets(config: Pick<RunConfig, "test" | "also" | "set">): (Lay
 }
 
 /** How an epoch draws the training images; those of the set that `also` stands beside have weight 1. */
-export function drawingOf(config: Pick<RunConfig, "balance" | "also" | "set">): Drawing {
-  const { balance, also } = config;
-  if (also.length === 0) return { balance };
-  return { balance, weights: new Map(alsoSets(config).map(({ name, weight }) => [name, weight])) };
+export function drawingOf(
+  config: Pick<RunConfig, "balance" | "also" | "set" | "asPublished">,
+): Drawing {
+  const { balance, also, asPublished } = config;
+  const drawing = { balance, ...(asPublished && { replaced: true }) };
+  if (also.length === 0) return drawing;
+  return { ...drawing, weights: new Map(alsoSets(config).map(({ name, weight }) => [name, weight])) };
 }

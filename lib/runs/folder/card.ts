@@ -206,9 +206,18 @@ export function cardOf(
     epoch,
     seed,
     set: and.format(setNames(train)),
-    notes: [...numerics.notes],
+    notes: [...numerics.notes, ...publishedNotes(config)],
     config,
   };
+}
+
+/** What `--as-published` kept of the official code. */
+function publishedNotes({ asPublished, detector }: RunConfig): string[] {
+  if (!asPublished) return [];
+  const stage2 = detectorKind(detector).base ? " and the frozen first stage's dropout on" : "";
+  return [
+    `Trained as published, with images drawn with replacement${stage2}; validated and tested on every image once.`,
+  ];
 }
 
 /** What is to be said of weights that a published detector's authors released, as if a run had written them. */

@@ -32,11 +32,17 @@ import {
 /** The published rate of dropout, in both stages. */
 export const DROPOUT = 0.5;
 
+/** The setting of both stages that keeps what their official code does and the bench does not. */
+export const asPublished = z.boolean().default(false).describe(
+  "train ForgeLens as its official code does: images drawn with replacement, and in the second stage the frozen first stage's dropout left on, so that class tokens are computed anew at each step",
+);
+
 const settings = z.strictObject({
   wsgmCount: z.int().min(1).max(64).default(12).describe(
     "ForgeLens's guidance modules (WSGM), shared by neighbouring blocks; no more than blocks are made",
   ),
   wsgmReduction: z.int().min(1).default(4).describe("the tower's width over that inside a guidance module"),
+  asPublished,
   towerHeads,
 });
 
@@ -45,7 +51,7 @@ export const forgelensStage1 = {
   about:
     "stage 1 of the published ForgeLens: guidance modules inside CLIP's blocks, and a linear function of its embedding",
   settings,
-  fixed: ["towerHeads"],
+  fixed: ["asPublished", "towerHeads"],
   defaults: { loss: "binary-cross-entropy" },
   trunk: (encoder: Encoder) => {
     needEmbedding(encoder);

@@ -11,14 +11,16 @@ import { z } from "zod";
 import { dispose, stateOf, tensorsOf, toVariable } from "../../../backend/tensors.ts";
 import { InputError } from "../../../base/errors.ts";
 import type { StateDict } from "../../../weights/state.ts";
-import type { Clip } from "../../encoders/clip.ts";
+import type { Blocks } from "../../blocks.ts";
+import { type Clip, clsTokenOf, embedPatches, projectClsToken } from "../../encoders/clip.ts";
 import type { Encoder } from "../../encoders/encoder.ts";
-import { type Detector, type DetectorKind, fakeProbability } from "../detector.ts";
-import { towerHeads, towerOf } from "../trained_tower.ts";
+import { layerNorm, layerSeed } from "../../layers.ts";
+import { type Detector, type DetectorKind, fakeProbability, type TrainedTower } from "../detector.ts";
+import { openTrainedTower, towerHeads, towerOf } from "../trained_tower.ts";
 import { faformerLogit, faformerOf, initialFaformer } from "./faformer.ts";
 import { bindGuided, publishedParts, stage1State } from "./layout.ts";
 import { checkHeads, paperClsTokens } from "./published.ts";
-import { closing, DROPOUT, needEmbedding } from "./stage1.ts";
+import { asPublished, closing, DROPOUT, needEmbedding } from "./stage1.ts";
 
 const settings = z.strictObject({
   faformerLayers: z.int().min(0).max(64).default(2).describe("blocks of ForgeLens's FAFormer"),
@@ -33,6 +35,7 @@ const settings = z.strictObject({
   stage1LearningRate: z.number().positive().max(1).optional().describe(
     "learning rate of that stage, likewise",
   ),
+  asPublished,
   towerHeads,
 });
 
@@ -41,15 +44,15 @@ export const forgelens = {
   about:
     "the published ForgeLens: a transformer over the class tokens of all blocks of the tower that stage 1 guided",
   settings,
-  fixed: ["faformerLayers", "faformerHeads", "towerHeads"],
+  fixed: ["faformerLayers", "faformerHeads", "asPublished", "towerHeads"],
   defaults: { loss: "binary-cross-entropy" },
   base: "forgelens-stage1",
-  trunk: (encoder: Encoder) => {
+  trunk: (encoder: Encoder, { asPublished }) => {
     needEmbedding(encoder);
-    return encoder.trunk("embeddings");
+    return encoder.trunk(asPublished ? "pixels" : "embeddings"); // with dropout on, a class token is not of its image alone
   },
   create: (
-    { faformerLayers: layers, faformerHeads },
+    { faformerLayers: layers, faformerHeads, asPublished },
     { encoder, base, seed }: {
       readonly encoder: Encoder;
       readonly base?: StateDict;
@@ -68,6 +71,7 @@ export const forgelens = {
       ...{ clip, faformerHeads },
       stage1: base ? publishedParts(base).stage1 : new Map(),
       dropoutRate: DROPOUT,
+      hasFrozenDropout: asPublished,
     });
   },
   bind: (dict, { towerHeads: heads, faformerHeads, activation }) => {
@@ -92,6 +96,7 @@ export const forgelens = {
  * @param stage2 its weights
  * @param options.clip the frozen tower; its state is without one unless given, and it takes no pixels
  * @param options.stage1 what else of stage 1 its state has
+ * @param options.hasFrozenDropout whether dropout falls in the tower's guidance modules too while training; not unless given
  */
 export function openStage2(
   stage2: StateDict,
@@ -100,20 +105,25 @@ export function openStage2(
     readonly dropoutRate: number;
     readonly clip?: Clip;
     readonly stage1?: StateDict;
+    readonly hasFrozenDropout?: boolean;
   },
 ): Detector {
-  const { faformerHeads, dropoutRate, clip, stage1 = new Map() } = options;
+  const { faformerHeads, dropoutRate, clip, stage1 = new Map(), hasFrozenDropout = false } = options;
   checkHeads(stage2, faformerHeads);
   const weights = new Map(
     [...tensorsOf(stage2)].map(([key, value]) => [key, toVariable(value, { trainable: true })]),
   );
   const faformer = faformerOf(weights, faformerHeads);
   const [dim] = faformer.clsToken.shape;
+  const tower = clip && hasFrozenDropout ? openTrainedTower(clip, { dropoutRate }) : undefined;
   const forward: Detector["forward"] = (features, { training, seed = 0 }) =>
     tf.tidy(() => {
-      const clsTokens = features.rank === 4
-        ? paperClsTokens({ clip: clip! }, features as tf.Tensor4D)
-        : features as tf.Tensor3D; // [B, L, E]
+      const towerSeed = layerSeed(seed, faformer.blocks.length + 1); // beyond those that FAFormer draws from
+      const clsTokens = features.rank !== 4
+        ? features as tf.Tensor3D // [B, L, E]
+        : tower
+        ? droppedClsTokens(tower, features as tf.Tensor4D, { training, seed: towerSeed })
+        : paperClsTokens({ clip: clip! }, features as tf.Tensor4D);
       const dropout = training ? { rate: dropoutRate, seed } : undefined;
       return { logits: faformerLogit(faformer, clsTokens, { dropout }) };
     });
@@ -126,9 +136,32 @@ export function openStage2(
       ...(clip && { towerHeads: clip.config.heads }),
     },
     weights,
+    tower,
     forward,
     scores: (features) => fakeProbability(() => forward(features, { training: false })),
     state: () => new Map([...(clip ? stage1State(clip, { stage1, stage: 2 }) : []), ...stateOf(weights)]),
     close: () => dispose(weights),
   };
+}
+
+/**
+ * The projected class token after every block, with dropout in the guidance modules while training: pixels [B, S, S, 3] → [B, L, E].
+ * No gradient comes back so far, and nothing is kept for one.
+ */
+function droppedClsTokens(
+  { clip, run }: TrainedTower & Pick<Blocks, "run">,
+  pixels: tf.Tensor4D,
+  pass: { readonly training: boolean; readonly seed: number },
+): tf.Tensor3D {
+  const frozen = tf.customGrad((pixels) => {
+    let x = embedPatches(clip, pixels as tf.Tensor4D); // [B, N, D]
+    const clsTokens = clip.params.blocks.map((_, i) => {
+      const previous = x;
+      x = run(previous, i, { ...pass, entering: true });
+      previous.dispose();
+      return projectClsToken(clip, layerNorm(clip.params.lnPost, clsTokenOf(x))); // [B, E]
+    });
+    return { value: tf.stack(clsTokens, 1), gradFunc: () => tf.zerosLike(pixels as tf.Tensor) };
+  });
+  return frozen(pixels) as tf.Tensor3D; // [B, L, E]
 }

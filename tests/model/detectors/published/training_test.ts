@@ -12,12 +12,15 @@ import {
   bindClip,
   clsTokenOf,
   embed,
+  embedPatches,
   encodeTokens,
   projectClsToken,
   randomClip,
 } from "../../../../lib/model/encoders/clip.ts";
 import { clipTower } from "../../../../lib/model/encoders/clip_tower.ts";
 import { openTower } from "../../../../lib/model/encoders/open.ts";
+import { openBlocks } from "../../../../lib/model/blocks.ts";
+import { layerNorm, layerSeed } from "../../../../lib/model/layers.ts";
 import { gradientsOf } from "../../../../lib/training/eager.ts";
 import { losses } from "../../../../lib/training/losses/mod.ts";
 import { openTrainer } from "../../../../lib/training/trainer.ts";
@@ -119,8 +122,8 @@ async function learn(
   return found;
 }
 
-const stage1Settings = { wsgmCount: 2, wsgmReduction: 4, towerHeads: sizes.heads };
-const stage2Settings = { faformerLayers: 2, faformerHeads: 2, towerHeads: sizes.heads } as const;
+const stage1Settings = { wsgmCount: 2, wsgmReduction: 4, asPublished: false, towerHeads: sizes.heads };
+const stage2Settings = { faformerLayers: 2, faformerHeads: 2, asPublished: false, towerHeads: sizes.heads };
 
 tensorTest(
   "stage 1 begins as the tower itself, learns, and is tested as an encoder with its classifier",
@@ -165,7 +168,7 @@ tensorTest(
     const tested = { ...stage1Settings, activation } as const;
     const guided = await openEncoder(forgelensStage1.tuned.tower(base, tested));
     const detector = forgelens.create(stage2Settings, { encoder: guided, base, seed: 0 });
-    const clsTokens = await forgelens.trunk(guided).features(bytes); // [4, L, E]
+    const clsTokens = await forgelens.trunk(guided, stage2Settings).features(bytes); // [4, L, E]
     assertEquals(clsTokens.shape, [4, sizes.layers, sizes.embedDim]);
     const labels = [0, 1, 0, 1];
     const [cached, whole] = [
@@ -192,6 +195,65 @@ tensorTest(
     rest.close();
     dispose([whole.gradients, pixels, clsTokens]);
     guided.close();
+  },
+);
+
+tensorTest(
+  "stage 2 as published drops out in the frozen stage at each step, by graphs as op by op",
+  async () => {
+    const encoder = await openEncoder();
+    const pixels = encoder.pixels(bytes);
+    const first = forgelensStage1.create(stage1Settings, { encoder, seed: 0 });
+    await learn(first, pixels, { steps: 5, learningRate: 0.02 });
+    const base = first.state();
+    first.close();
+    const guided = await openEncoder(forgelensStage1.tuned.tower(base, { ...stage1Settings, activation }));
+    const settings = { ...stage2Settings, asPublished: true };
+    assertEquals(forgelens.trunk(guided, settings), guided.trunk("pixels"));
+    const create = () => forgelens.create(settings, { encoder: guided, base, seed: 0 });
+    const detector = create();
+    const kept = await guided.trunk("embeddings").features(bytes); // [4, L, E]
+    assertLess(worstDifference(await detector.scores(kept), await detector.scores(pixels)), 1e-5); // sums in another order
+
+    const blocks = openBlocks(guided.clip!, { dropoutRate: 0.5 });
+    const dropped = tf.tidy(() => {
+      const clip = guided.clip!;
+      let x = embedPatches(clip, pixels);
+      return tf.stack(
+        clip.params.blocks.map((_, i) => {
+          x = blocks.run(x, i, { training: true, seed: layerSeed(7, settings.faformerLayers + 1) });
+          return projectClsToken(clip, layerNorm(clip.params.lnPost, clsTokenOf(x)));
+        }),
+        1,
+      );
+    });
+    assert(worstDifference(tf.clone(dropped), kept.dataSync() as Float32Array) > 1e-3);
+    const logits = (input: tf.Tensor) =>
+      tf.tidy(() => detector.forward(input, { training: true, seed: 7 }).logits.dataSync() as Float32Array);
+    assertEquals(logits(pixels), logits(dropped));
+    detector.close();
+
+    const losses = [];
+    for (const engine of ["eager", undefined] as const) {
+      const trained = create();
+      const trainer = await openTrainer(trained, {
+        loss,
+        optimizer: { kind: "adam", learningRate: 0.01 },
+        engine,
+      });
+      const found: number[] = [];
+      for (let seed = 0; seed < 4; seed++) {
+        found.push(await trainer.step({ input: pixels, labels: [0, 1, 0, 1], seed }));
+      }
+      losses.push(Float32Array.from(found));
+      trainer.close();
+      assertEquals(publishedParts(trained.state()).modules, publishedParts(base).modules);
+      trained.close();
+    }
+    assertLess(worstDifference(losses[0], losses[1]), 1e-4); // sums in another order, four steps on
+    dispose([pixels, kept, dropped]);
+    guided.close();
+    encoder.close();
   },
 );
 
