@@ -236,9 +236,13 @@ export function chosenThresholds(
   return all.length === detectors.length ? all : undefined;
 }
 
-/** Tokens that are kept are rounded to half precision, so that `--no-cache` changes scores in their fourth digit. */
-function roundedOtherwise(card: WeightsCard | undefined, { cache }: RunConfig): string[] {
+/** Tokens that are kept are rounded to half precision, so that `--no-cache` changes scores in their fourth digit; no other features are. */
+function roundedOtherwise(
+  card: WeightsCard | undefined,
+  { config: { cache }, trunk }: { readonly config: RunConfig; readonly trunk: Trunk },
+): string[] {
   const before = card?.config?.cache;
+  if (trunk.keptIn !== "float16") return [];
   if (typeof before !== "boolean" || before === cache || card?.attendAcross !== "tokens") return [];
   const [tested, trained] = cache
     ? ["rounded to half precision", "not"]
@@ -279,13 +283,13 @@ export function doubtsOf(
     ? "the share of fakes in training is not known, so that calibration is left out"
     : `a share of fakes in training of ${prior.toFixed(2)}`;
   return [
-    ...new Set(heads.flatMap(({ source }) => {
+    ...new Set(heads.flatMap(({ source, trunk = trunkOf(config, encoder) }) => {
       if (!source) return [];
       const { path, card, warnings } = source;
       const notes = [
         ...warnings,
         ...card?.notes ?? [],
-        ...roundedOtherwise(card, config),
+        ...roundedOtherwise(card, { config, trunk }),
         ...batchedOtherwise(card, config),
         ...madeOtherwise(card, config),
       ];

@@ -20,6 +20,8 @@ export type Base = {
   readonly encoder: Encoder;
   /** The weights that the encoder's tower is from; undefined where it is the run's as it is. */
   readonly weights?: StateDict;
+  /** That those weights were trained with, where their file says it. */
+  readonly seed?: number;
   close(): void;
 };
 
@@ -100,5 +102,5 @@ export async function openBase(
   if (card?.encoderDigest !== undefined) checkEncoder(encoder, { path: file, dim: width, width, card });
   const heads = card?.head?.towerHeads ?? config.towerHeads;
   const tuned = await openTuned(dict, { ...options, config: { ...config, detector, towerHeads: heads } });
-  return { encoder: tuned, weights: dict, close: tuned.close };
+  return { encoder: tuned, weights: dict, seed: card?.seed, close: tuned.close };
 }

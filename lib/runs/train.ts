@@ -31,7 +31,14 @@ import {
 } from "./folder/folder.ts";
 import { checkSameConfig, type TrainState } from "./folder/train_state.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
-import { noteIn, type Numerics, readNumerics, settleNumerics, writeNumerics } from "./folder/numerics.ts";
+import {
+  noteIn,
+  type Numerics,
+  readNumerics,
+  settleNumerics,
+  settleStageOne,
+  writeNumerics,
+} from "./folder/numerics.ts";
 import { lossKind } from "../training/losses/mod.ts";
 import { otherImages, writeRunData } from "./folder/run_data.ts";
 import { openSession, type Session } from "./session.ts";
@@ -129,6 +136,7 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     yield* trainStageOne(training);
   }
   const bases = state.done ? [] : await stageOneFiles(config, seeds);
+  if (numerics) numerics = await settleStageOne(folder, { numerics, files: bases });
   let { weights } = checkpoint ?? {};
   if (!state.done && fittedKind(config)) {
     yield* reporting((report) =>
@@ -153,6 +161,11 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     let detector: Detector | undefined;
     let trainer: Trainer | undefined;
     try {
+      if (base.seed !== undefined && base.seed !== seed) {
+        const message = `Seed ${seed} stands on a first stage that was trained with seed ${base.seed}.`;
+        numerics = await noteIn(folder, numerics!, message);
+        yield { type: "note", message };
+      }
       const trunk = trunkOf(config, base.encoder);
       detector = createDetector(config, { encoder: base.encoder, base: base.weights, seed });
       if (weights) restoreWeights(detector, weights.model);

@@ -106,10 +106,29 @@ Deno.test("--stage-one takes a run, its folder or a file for what would be train
     await runAll(configure(`named-${i}`, { stageOne }));
     assertEquals(await weights(`named-${i}`), await weights("straight"), stageOne);
   }
+  const events = await runAll(configure("other-seed", { stageOne: "first", seed: 5 }));
+  const said = "Seed 5 stands on a first stage that was trained with seed 0.";
+  assert(events.some((event) => event.type === "note" && event.message === said));
+  const { metadata } = await loadWeights(join(out, "other-seed", "model.safetensors"));
+  assert(JSON.parse(metadata.notes).includes(said), metadata.notes);
   await runAll(configure("alone", { stageOne: "none" }));
   const keys = [...(await weights("alone")).keys()];
   assertEquals(keys.filter((key) => /WSGM|wsgm|^backbone\.fc/.test(key)), []);
   await evaluateRun(configure("alone", { stageOne: "none" }));
+});
+
+Deno.test("a second stage that was stopped refuses to go on upon another first stage", async () => {
+  const config = configure("moved");
+  const all = losses(await runAll(configure("moved-whole"))).length;
+  await runAll(config, { stopAfter: all - 1 });
+  const file = join(out, "moved-stage1", "model.safetensors");
+  const { tensors, metadata } = await loadWeights(file);
+  await saveSafetensors(file, tensors, { metadata: { ...metadata, seed: "9" }, checksum: true });
+  await assertRejects(
+    () => runAll(config, { resume: true }),
+    InputError,
+    "expected the first stage that it was begun on (file ",
+  );
 });
 
 Deno.test("--stage-one is refused without weights for each seed, of another kind, and of another encoder", async () => {

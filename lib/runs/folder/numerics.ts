@@ -7,7 +7,7 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
-import { sealedJson, unsealed } from "../../base/checksum.ts";
+import { fileSha256, sealedJson, unsealed } from "../../base/checksum.ts";
 import { InputError } from "../../base/errors.ts";
 import { exists, readJson, writeWhole } from "../../base/files.ts";
 import { type Rounds, roundsSchema } from "../../backend/measure.ts";
@@ -39,6 +39,8 @@ export type Numerics = {
   engine?: "graph" | "native" | "eager";
   /** By engine, what each round of the measurement took. */
   engineSeconds?: Rounds;
+  /** For each seed, SHA-256 of the file of the first stage that it stands on, where it stands on one. */
+  stageOne?: string[];
   /** Where the run did not go on as it began, in words for a reader of its scores. */
   notes: string[];
 };
@@ -58,6 +60,7 @@ const numericsSchema: z.ZodType<Numerics> = z.object({
   precision: precisionSchema,
   engine: z.enum(["graph", "native", "eager"]).optional(),
   engineSeconds: roundsSchema.optional(),
+  stageOne: z.array(z.string()).optional(),
   notes: z.array(z.string()),
 });
 
@@ -141,6 +144,37 @@ export async function settleNumerics(
 export function isOf({ encoder: { digest }, precision }: Numerics, encoder: Encoder): boolean {
   return digest === encoder.digest && precision.encoder === encoder.precision &&
     precision.head === encoder.choice.head;
+}
+
+/**
+ * A run's choices with what each of its seeds stands on.
+ *
+ * @param options.files of the first stage, one for each seed; none where there is no such stage
+ * @throws {InputError} when the run was begun on others
+ */
+export async function settleStageOne(
+  folder: string,
+  { numerics, files }: { readonly numerics: Numerics; readonly files: readonly string[] },
+): Promise<Numerics> {
+  if (files.length === 0) return numerics;
+  const known = new Map<string, string>();
+  for (const file of new Set(files)) known.set(file, await fileSha256(file));
+  const stageOne = files.map((file) => known.get(file)!);
+  const before = numerics.stageOne;
+  if (!before) {
+    const settled = { ...numerics, stageOne };
+    await writeNumerics(folder, settled);
+    return settled;
+  }
+  const other = stageOne.findIndex((digest, i) => digest !== before[i]);
+  if (other < 0) return numerics;
+  throw new InputError(
+    `Cannot go on with ${folder}: expected the first stage that it was begun on (file ${
+      (before[other] ?? "of no such seed").slice(0, 12)
+    }) in ${files[other]} but found another (file ${
+      stageOne[other].slice(0, 12)
+    }); put that file back, or train a new run`,
+  );
 }
 
 /** A run's choices with one more note, in its folder too. */
