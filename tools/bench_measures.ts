@@ -24,6 +24,7 @@ import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_h
 import { nativeHeadFault } from "../lib/training/head_native.ts";
 import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
+import { faces } from "./bench_faces.ts";
 import type { Peer } from "./bench_peer.ts";
 import { median } from "./bench_print.ts";
 import { wholeRuns } from "./bench_runs.ts";
@@ -49,6 +50,7 @@ export const measures = {
   head: heads,
   runs: wholeRuns,
   training: trainingSteps,
+  faces,
 } as const satisfies Readonly<Record<string, (setting: Setting, peer?: Peer) => Promise<Measure[]>>>;
 
 /** The name of a group of measures. */
