@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { collectUnused } from "../base/collect.ts";
 import type { Detector } from "../model/detectors/detector.ts";
 import { openGraphBlocks } from "../model/encoders/graph_blocks.ts";
 import { eagerEngine } from "./eager.ts";
@@ -26,6 +27,7 @@ export async function towerEngine(
   const { clip, dropoutRate } = tower;
   const blocks = await openGraphBlocks(clip, { precision, dropoutRate });
   tower.use(blocks);
+  await collectUnused(); // the weights' arrays, of which the graphs have their own
   return {
     ...eagerEngine(detector, options),
     precision,

@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { isOnGpu } from "../../backend/raw.ts";
+import { isOnGpu, isTensorFlow } from "../../backend/raw.ts";
 import { takeBreath } from "../../base/breath.ts";
 import type { TaskOptions } from "../../base/task.ts";
 import type { Fit } from "../../images/fits/mod.ts";
@@ -38,11 +38,9 @@ export async function openTower(
     const { wanted, canChange, ...choice } = await precisionsOf(tower, options);
     if (choice.reason !== undefined) report?.({ type: "note", message: `Precision: ${choice.reason}` });
     await takeBreath(signal);
-    const { compiled, headPrecision, instead } = await compileAs(tower, {
-      wanted,
-      head: choice.head,
-      canChange,
-    });
+    const { compiled, headPrecision, instead } = options.tuned && isTensorFlow()
+      ? { compiled: compiledLater(tower, wanted), headPrecision: choice.head, instead: undefined }
+      : await compileAs(tower, { wanted, head: choice.head, canChange });
     const warning = [tower.warning, choice.doubt, instead].filter((text) => text !== undefined).join(" ") ||
       undefined;
     const trunks = new Map<string, Trunk>();
@@ -67,6 +65,22 @@ export async function openTower(
     tower.close();
     throw error;
   }
+}
+
+/**
+ * A tower that is compiled once its features are asked for: while it is trained on pixels they are not, and a second set of its weights
+ * would only take memory. TensorFlow has every precision that training has.
+ */
+function compiledLater(tower: Tower, precision: EncoderPrecision): CompiledTower {
+  let compiling: Promise<CompiledTower> | undefined;
+  const compiled = () => compiling ??= tower.compile(precision);
+  return {
+    precision,
+    tokens: async (pixels) => await (await compiled()).tokens(pixels),
+    clsTokens: async (pixels) => await (await compiled()).clsTokens(pixels),
+    entering: async (pixels, block) => await (await compiled()).entering(pixels, block),
+    dispose: () => compiling?.then((each) => each.dispose(), () => {}),
+  };
 }
 
 /** A tower's features at a tap, kept where an image's are a function of that image. */
