@@ -131,10 +131,9 @@ export async function extractFrames(
   },
 ): Promise<Extraction> {
   const { numbers, into, keep, size, signal } = options;
-  const select = sumOf(numbers.map((n) => `eq(n\\,${n})`));
   const cut = size ? `,format=rgb24,crop=${size.width}:${size.height}:0:0` : "";
   const { frames, fault } = await decodeAll([
-    ...["-map", "0:V:0", "-vf", `select=${select}${cut}`, ...keep, "-pix_fmt", "rgb24"],
+    ...["-map", "0:V:0", "-vf", `${selectFrames(numbers)}${cut}`, ...keep, "-pix_fmt", "rgb24"],
     ...["-f", "image2", join(into.replaceAll("%", "%%"), "raw-%06d.png")],
   ], { path, into, keep, signal });
   const names: string[] = [];
@@ -219,6 +218,12 @@ export async function frameSize(
   return { width: view.getUint32(16), height: view.getUint32(20) };
 }
 
+/** The filter that takes frames by their numbers, rising, from 0; without any it takes none, as no video has so many frames. */
+export function selectFrames(numbers: readonly number[]): string {
+  const taken = numbers.length > 0 ? numbers : [Number.MAX_SAFE_INTEGER];
+  return `select=${sumOf(taken.map((n) => `eq(n\\,${n})`))}`;
+}
+
 /** A sum of terms in groups: ffmpeg refuses one of more than a hundred in a row. */
 function sumOf(terms: readonly string[]): string {
   if (terms.length <= GROUP) return terms.join("+");
@@ -233,7 +238,8 @@ function sumOf(terms: readonly string[]): string {
 const GENERAL =
   /Error marking filters|Conversion failed|Terminating thread|Error while (decoding|processing)/;
 
-function lastLine(text: string, path: string): string {
+/** The last of what ffmpeg said that says what is wrong, without the path and where in ffmpeg it was said. */
+export function lastLine(text: string, path: string): string {
   const lines = text.split("\n")
     .map((line) => line.replaceAll(path, "").trim().replace(/^:\s*|^(\[[^\]]*\]\s*)+/, ""))
     .filter((line) => line !== "" && !/^Last message repeated/.test(line));

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { basename, dirname, extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import sharp from "sharp";
 import { reasonOf } from "../base/errors.ts";
 import { misfit, type VideoBoxes } from "./boxes.ts";
@@ -16,7 +16,7 @@ import { type Recompressed, recompressVideo } from "./recompress.ts";
 import { holdPixels } from "../images/image.ts";
 import { evenly, frameNumber, type Video } from "../data/layouts/layout.ts";
 import { namesIn } from "../data/scan.ts";
-import { orOutputError, OutputError, sealPng, writeFrame } from "./whole_frames.ts";
+import { orOutputError, OutputError, putFolder, sealPng, writeFrame } from "./whole_frames.ts";
 
 /** How one video is prepared. */
 export type FrameOptions = {
@@ -64,15 +64,7 @@ export async function framesOf(video: Video, options: FrameOptions): Promise<Omi
     const { got, note } = sourceOf(video, options) === "file"
       ? await fromVideo(video, { ...options, boxes })
       : await fromFrames(video, { ...options, boxes });
-    if (got > 0) {
-      await orOutputError(`Cannot write ${folder}`, async () => {
-        await Deno.mkdir(dirname(folder), { recursive: true });
-        await Deno.remove(folder, { recursive: true }).catch((error) => {
-          if (!(error instanceof Deno.errors.NotFound)) throw error;
-        });
-        await Deno.rename(work, folder);
-      });
-    }
+    if (got > 0) await putFolder(work, folder);
     const unread = faults.length === 0
       ? ""
       : `${faults.length} landmark files cannot be read, such as ${faults[0]}`;
@@ -144,7 +136,8 @@ async function recompressed(path: string, options: MakeOptions): Promise<Recompr
     : await recompressVideo(path, { crf, into: recompressedPath(work), keep, signal });
 }
 
-function recompressedPath(work: string): string {
+/** Where a video is recompressed to, beside the folder that frames are made in. */
+export function recompressedPath(work: string): string {
   return `${work}.mkv`;
 }
 
@@ -162,14 +155,8 @@ async function takeEvenly(
     return evenly(boxes ? all.filter((number) => boxes.has(number)) : all, options.frames);
   };
   const guessed = choose(options.guess);
-  // Without any to take there is still the count; no video has so many frames.
-  const first = await extractFrames(path, {
-    numbers: guessed.length > 0 ? guessed : [Number.MAX_SAFE_INTEGER],
-    into,
-    keep,
-    size,
-    signal,
-  });
+  // Without any to take there is still the count.
+  const first = await extractFrames(path, { numbers: guessed, into, keep, size, signal });
   const numbers = choose(first.frames);
   if (`${numbers}` === `${guessed}`) return { ...first, numbers };
   for (const file of first.files) await Deno.remove(file);
@@ -182,7 +169,7 @@ async function takeEvenly(
 }
 
 /** Why a video shows fewer frames than its file has or claims. */
-function shortOf(
+export function shortOf(
   info: VideoInfo,
   options: { readonly frames: number; readonly wanted: number; readonly damage?: string },
 ): string | undefined {

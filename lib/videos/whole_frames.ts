@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { writeAll } from "../base/files.ts";
 
@@ -48,6 +49,21 @@ export async function sealPng(path: string): Promise<void> {
       );
     }
     await file.syncData();
+  });
+}
+
+/**
+ * Moves a folder that is complete to its place, in which an older one is replaced.
+ *
+ * @throws {OutputError} when that fails.
+ */
+export async function putFolder(work: string, folder: string): Promise<void> {
+  await orOutputError(`Cannot write ${folder}`, async () => {
+    await Deno.mkdir(dirname(folder), { recursive: true });
+    await Deno.remove(folder, { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+    await Deno.rename(work, folder);
   });
 }
 
