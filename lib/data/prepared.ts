@@ -4,6 +4,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { exists, readJson } from "../base/files.ts";
 import type { ImageFacts } from "../images/facts.ts";
 import type { Sample } from "./sample.ts";
@@ -14,14 +15,56 @@ export type PrepareSettings = {
   /** Evenly spaced frames of each video. */
   readonly frames: number;
   /** Where the boxes are from; `none`: frames are whole. */
-  readonly crop: "boxes" | "landmarks" | "none";
-  /** Side of the crop over the longer side of the box. */
+  readonly crop: "boxes" | "landmarks" | "faces" | "none";
+  /** Side of the crop over the longer side of the box, or over the side of the alignment's own square. */
   readonly margin: number;
   /** The name of the set's layout, which the folder keeps. */
   readonly layout: string;
   /** The constant rate factor that whole videos were compressed with as H.264 first; missing where they were not. */
   readonly recompress?: number;
+  /** How faces were found and cut out; missing where they were not looked for. */
+  readonly faces?: FaceSettings;
 };
+
+/** How faces were found and cut out, so that the same can be done with another video. */
+export type FaceSettings = {
+  /** The name of the geometry that faces were turned upright by; `none`: a square around the box. */
+  readonly align: string;
+  /** Side of the crops in pixels; missing where each face keeps its own. */
+  readonly size?: number;
+  /** The detector. */
+  readonly finder: string;
+  /** The SHA-256 of its weights. */
+  readonly finderDigest: string;
+  /** Faces of a lower score were not taken. */
+  readonly leastScore: number;
+  /** Faces whose box has a shorter side, in pixels, were not taken. */
+  readonly leastSide: number;
+};
+
+/** What of them is kept with a run and in its weights' metadata. */
+export const prepareSchema = z.looseObject({
+  version: z.literal(1),
+  frames: z.int().min(1).describe("evenly spaced frames of each video"),
+  crop: z.enum(["boxes", "landmarks", "faces", "none"]).describe(
+    "where the boxes are from; none: frames are whole",
+  ),
+  margin: z.number().describe(
+    "side of the crop over the longer side of the box, or of the alignment's own square",
+  ),
+  layout: z.string().describe("the layout's name"),
+  recompress: z.number().optional().describe("the CRF of H.264 that whole videos were compressed with first"),
+  faces: z.looseObject({
+    align: z.string().describe(
+      "the geometry that faces were turned upright by; none: a square around the box",
+    ),
+    size: z.int().optional().describe("side of the crops in pixels; missing where each face keeps its own"),
+    finder: z.string().describe("the detector"),
+    finderDigest: z.string().describe("the SHA-256 of its weights"),
+    leastScore: z.number().describe("faces of a lower score were not taken"),
+    leastSide: z.number().describe("faces with a shorter side in pixels were not taken"),
+  }).optional().describe("how faces were found; missing where they were not looked for"),
+}) satisfies z.ZodType<PrepareSettings>;
 
 /** The file by which a folder that `prepare` made is known, and goes on. */
 export const settingsName = "prepare.json";
@@ -50,11 +93,13 @@ export async function cropOf(
 ): Promise<{ readonly text: string; readonly uncropped: boolean }> {
   const settings = await readSettings(root);
   if (settings) {
-    const { crop, margin, recompress } = settings;
+    const { crop, margin, recompress, faces } = settings;
     const compressed = recompress === undefined ? "" : `, H.264 with CRF ${recompress}`;
-    return crop === "none"
-      ? { text: `none${compressed}`, uncropped: true }
-      : { text: `${crop} × ${margin}${compressed}`, uncropped: false };
+    if (crop === "none") return { text: `none${compressed}`, uncropped: true };
+    const text = faces === undefined || faces.align === "none"
+      ? `cropped (${crop} × ${margin})`
+      : `aligned (${faces.align}, ${faces.size ?? "own size"}${margin === 1.3 ? "" : `, × ${margin}`})`;
+    return { text: `${text}${compressed}`, uncropped: false };
   }
   const sizes = options.samples.flatMap(({ path }) => options.facts.get(path) ?? []);
   if (sizes.length === 0) return { text: "not known", uncropped: false };

@@ -5,6 +5,7 @@
  * @module
  */
 import { csvText } from "../base/csv.ts";
+import type { PrepareSettings } from "../data/prepared.ts";
 import type { Interval, Intervals } from "../metrics/intervals/bootstrap.ts";
 import type { CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
@@ -163,6 +164,8 @@ export type DataSummary = {
   readonly compression?: string;
   /** Of a test, whether its videos are by the set's official list; missing where the layout has none. */
   readonly officialSplit?: boolean;
+  /** How its frames and crops were made, where `prepare` made them. */
+  readonly prepared?: PrepareSettings;
 };
 
 /** All that is known of a finished run, as it lies in metrics.json. */

@@ -8,6 +8,7 @@
  */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
+import { prepareSchema } from "../data/prepared.ts";
 import { hasInterval, type Interval, type Intervals } from "../metrics/intervals/bootstrap.ts";
 import type { Calibration, CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
@@ -296,6 +297,9 @@ const dataSummary = z.looseObject(
     compression: z.string().optional().describe("raw, c0, c23 or c40; missing where nothing said it"),
     officialSplit: z.boolean().optional().describe(
       "of a test, whether its videos are by the set's official list; missing where the layout has none",
+    ),
+    prepared: prepareSchema.optional().describe(
+      "how its frames and crops were made, where prepare made them",
     ),
   } satisfies Shape<DataSummary>,
 ).meta({

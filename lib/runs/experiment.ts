@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { isDemo, type RunConfig } from "./config/config.ts";
-import { cropOf } from "../data/prepared.ts";
+import { cropOf, type PrepareSettings, readSettings } from "../data/prepared.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { SetReading } from "../data/layouts/layout.ts";
 import type { Sample, SkippedFile, TestSet } from "../data/sample.ts";
@@ -112,6 +112,8 @@ export async function loadExperiment(
     .map((file) => (file.split === undefined ? { ...file, split: most(file.set) } : file));
   const warnings = [...inspection.warnings, ...leaks, ...fewInParts(named, config)];
   for (const message of warnings) options.report?.({ type: "warning", message });
+  const prepared = new Map<string, PrepareSettings | undefined>();
+  for (const { set, root } of demo ? [] : parts.sets) prepared.set(set, await readSettings(root));
   return {
     demo,
     train: parts.train,
@@ -121,7 +123,7 @@ export async function loadExperiment(
     warnings,
     data: named.filter(({ samples }) => samples.length > 0).map(({ set, split, samples }) =>
       summary(samples, {
-        ...{ set, split, skipped },
+        ...{ set, split, skipped, prepared: prepared.get(set) },
         reading: parts.sets.find((read) => read.set === set)?.reading,
       })
     ),
@@ -284,11 +286,12 @@ function summary(
     readonly set: string;
     readonly split: string;
     readonly skipped: readonly SkippedFile[];
+    readonly prepared?: PrepareSettings;
     /** Of a set as it is distributed. */
     readonly reading?: SetReading;
   },
 ): DataSummary {
-  const { set, split, skipped, reading } = options;
+  const { set, split, skipped, prepared, reading } = options;
   const fake = samples.filter(({ label }) => label === 1).length;
   return {
     set,
@@ -303,6 +306,7 @@ function summary(
     ...(split === "test" && reading?.isOfficialSplit !== undefined && {
       officialSplit: reading.isOfficialSplit,
     }),
+    ...(prepared && { prepared }),
   };
 }
 

@@ -82,7 +82,7 @@ export async function fitDetector(
     readonly view: ProbeView;
   },
 ): Promise<FittedRun> {
-  const { session: { experiment: { train, val }, encoder }, numerics, view, ...task } = options;
+  const { session: { experiment: { train, val, data }, encoder }, numerics, view, ...task } = options;
   const kind = fittedKind(config);
   if (!kind) {
     throw new Error(`Cannot fit a ${detectorTitle(config.detector)}: expected a kind that is fitted`);
@@ -130,6 +130,7 @@ export async function fitDetector(
       ...{ encoder, config: settings, numerics, thresholds },
       train,
       drawing,
+      data,
     });
     return { scorer, card };
   } catch (error) {

@@ -133,6 +133,7 @@ export async function* trainEpochs(
         numerics: { ...numerics, precision: { ...numerics.precision, head: trainer.precision } },
         train,
         drawing,
+        data: experiment.data,
         thresholds,
         epoch,
         seed,

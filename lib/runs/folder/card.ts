@@ -14,6 +14,7 @@ import type { RunConfig, RunInput } from "../config/config.ts";
 import { presets } from "../config/presets.ts";
 import { flagName } from "../config/names.ts";
 import { type Drawing, fakeShare } from "../../data/epoch.ts";
+import { prepareSchema, type PrepareSettings } from "../../data/prepared.ts";
 import { type Sample, setNames } from "../../data/sample.ts";
 import type { Scorer } from "../../model/detectors/detector.ts";
 import {
@@ -32,6 +33,7 @@ import { loadWeights } from "../../weights/load.ts";
 import type { StateDict } from "../../weights/state.ts";
 import { type VideoLevel, videoLevelNames } from "../../metrics/levels.ts";
 import { thresholdNames } from "../../metrics/threshold.ts";
+import type { DataSummary } from "../../report/report.ts";
 import type { ThresholdChoices } from "../../report/measure.ts";
 import { type Numerics, type NumericsPrecision, precisionSchema } from "./numerics.ts";
 
@@ -73,6 +75,8 @@ export type WeightsCard = {
   seed?: number;
   /** The data set that it was trained on, or the sets: `ffpp and celebdf`. */
   set?: string;
+  /** How the frames and crops of each set that it was trained on were made, by the set's name, where `prepare` made them. */
+  prepared?: Record<string, PrepareSettings>;
   /** What else a reader of its scores must know. */
   notes?: string[];
   /** The whole configuration of the run, of this version or an older one. */
@@ -134,6 +138,7 @@ const cardSchema = z.object({
   epoch: z.coerce.number().optional(),
   seed: z.coerce.number().optional(),
   set: z.string().optional(),
+  prepared: z.record(z.string(), prepareSchema).optional(),
   notes: z.array(z.string()).optional(),
   config: z.record(z.string(), z.unknown()).optional(),
 }) satisfies z.ZodType<WeightsCard>;
@@ -147,6 +152,7 @@ const jsonKeys: readonly string[] = [
   "verdicts",
   "prior",
   "precision",
+  "prepared",
   "notes",
   "config",
 ];
@@ -174,6 +180,8 @@ export function cardOf(
     /** What it was trained on, and how that was drawn. */
     readonly train: readonly Sample[];
     readonly drawing: Drawing;
+    /** What is known of each part's images. */
+    readonly data: readonly DataSummary[];
     /** Of the validation images; undefined without any. */
     readonly thresholds: ThresholdChoices | undefined;
     /** Of what was trained in epochs. */
@@ -182,7 +190,7 @@ export function cardOf(
     readonly seed?: number;
   },
 ): WeightsCard {
-  const { encoder, config, numerics, train, drawing, thresholds, epoch, seed } = options;
+  const { encoder, config, numerics, train, drawing, data, thresholds, epoch, seed } = options;
   const { input: { size, mean, std, fit }, settings: { activation, attendAcross } } = encoder;
   return {
     detector: detectorTitle(detector.kind),
@@ -206,6 +214,7 @@ export function cardOf(
     epoch,
     seed,
     set: and.format(setNames(train)),
+    prepared: preparedIn(data),
     notes: [...numerics.notes, ...publishedNotes(config)],
     config,
   };
@@ -218,6 +227,13 @@ function publishedNotes({ asPublished, detector }: RunConfig): string[] {
   return [
     `Trained as published, with images drawn with replacement${stage2}; validated and tested on every image once.`,
   ];
+}
+
+function preparedIn(data: readonly DataSummary[]): WeightsCard["prepared"] {
+  const sets = data.flatMap(({ set, split, prepared }) =>
+    split === "train" && prepared ? [[set, prepared] as const] : []
+  );
+  return sets.length === 0 ? undefined : Object.fromEntries(sets);
 }
 
 /** What is to be said of weights that a published detector's authors released, as if a run had written them. */

@@ -198,6 +198,24 @@ Deno.test("weights keep the thresholds chosen on validation videos, and tests me
   assertMatch(other.warnings.join("\n"), /thresholds for videos were chosen for the mean, and are left out/);
 });
 
+Deno.test("weights and a run's data keep how prepare made the crops that they were trained on", async () => {
+  const set = join(root, "prepared");
+  await writePictures(set, { videos: 8, seed: 3 });
+  const prepared = {
+    ...{ version: 1, frames: 8, crop: "faces", margin: 1.3, layout: "folders" },
+    faces: {
+      ...{ align: "gend", finder: "MTCNN", finderDigest: "ab" },
+      ...{ leastScore: 0.95, leastSide: 30 },
+    },
+  };
+  await Deno.writeTextFile(join(set, "prepare.json"), JSON.stringify(prepared));
+  const folders = { real: undefined, fake: undefined, testReal: undefined, testFake: undefined };
+  await train("prepared", { ...folders, data: `s=${set}` });
+  assertEquals((await loadCarded(file("prepared"))).card!.prepared as unknown, { s: prepared });
+  const [head] = (await Deno.readTextFile(file("prepared", "data.jsonl"))).split("\n");
+  assertEquals(JSON.parse(head).data[0].prepared, prepared);
+});
+
 Deno.test("weights are refused on an encoder of the same width that they were not trained on", async () => {
   const config = await train("b16", { clip: "auto", clipWeights: join(root, "clip-16.safetensors") });
   const options = { checkpoint: file("b16"), into: join(root, "z") };
