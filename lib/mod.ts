@@ -142,5 +142,6 @@ export {
   optimizerState,
 } from "./training/optimizers.ts";
 export { openTrainer, type Trainer, type TrainerOptions } from "./training/trainer.ts";
-export type { Coverage } from "./videos/coverage.ts";
+export type { Coverage, FacesCoverage } from "./videos/coverage.ts";
 export { type PrepareOptions, prepareVideos } from "./videos/prepare.ts";
+export type { FacesChoice } from "./videos/prepare_faces.ts";

@@ -7,6 +7,7 @@
  * @module
  */
 import { Argument, type Command, Option } from "commander";
+import { alignments } from "../faces/align.ts";
 import { videoLevelNames } from "../metrics/levels.ts";
 import { keyGroups } from "../runs/config/keys.ts";
 import { addConfigFlags, addText, type Flags, toNumber, toWhole } from "./flags.ts";
@@ -150,7 +151,7 @@ export const commands = {
   prepare: {
     group: "Data",
     about: "extract evenly spaced frames from the videos of a data set, and crop the faces",
-    example: "--data ffpp=DIR,c23 --into faces --boxes boxes.csv",
+    example: "--data ffpp=DIR,c23 --into crops --faces --align similarity",
     flags: (command) =>
       addConfigFlags(
         command
@@ -158,7 +159,27 @@ export const commands = {
           .option("--frames <number>", "frames of each video", toWhole(1), 32)
           .option("--boxes <file>", "CSV of face boxes: video,frame,x,y,w,h; frame counts from 0")
           .option("--landmarks", "take boxes around the .npy landmarks beside the videos or frames")
-          .option("--margin <number>", "side of the crop over the longer side of the box", toNumber, 1.3)
+          .option(
+            "--faces",
+            "find the faces, follow them through each video, and crop the one that is chosen",
+          )
+          .addOption(
+            new Option(
+              "--align <name>",
+              `how a face that is found is turned upright; none: not, a square around it; ${
+                Object.entries(alignments).map(([name, { about }]) => `${name}: ${about}`).join("; ")
+              }`,
+            ).choices(["none", ...Object.keys(alignments)]).default("none"),
+          )
+          .option("--size <pixels>", "side of an aligned crop; the alignment's own unless given", toWhole(16))
+          .option("--least-score <number>", "faces of a lower score are not taken", toNumber, 0.95)
+          .option("--least-side <pixels>", "faces with a shorter side are not taken", toWhole(12), 30)
+          .option(
+            "--margin <number>",
+            "side of the crop over the longer side of the box, or over the side of the alignment's square",
+            toNumber,
+            1.3,
+          )
           .option(
             "--recompress <crf>",
             "compress each whole video as H.264 with this CRF, 0 to 51, before frames are taken; 23 and 40 are FaceForensics++'s c23 and c40",

@@ -11,9 +11,12 @@ import { isParquetSet } from "../data/parquet/unpack.ts";
 import { pathInSpec } from "../data/spec_path.ts";
 import { type Table, tableText } from "../report/table.ts";
 import { resolveConfig } from "../runs/config/config.ts";
+import { flagName } from "../runs/config/names.ts";
 import { requestOf } from "../runs/config/data_request.ts";
 import type { Coverage } from "../videos/coverage.ts";
+import { sheetName } from "../videos/contact_sheet.ts";
 import { prepareVideos } from "../videos/prepare.ts";
+import type { FacesChoice } from "../videos/prepare_faces.ts";
 import { unpack } from "./unpack.ts";
 import { configFlags, type Flags, numberOf, textOf } from "./flags.ts";
 import { onScreen } from "../runs/screen.ts";
@@ -38,6 +41,7 @@ export async function prepare(flags: Flags): Promise<number> {
       frames: spec.framesPerVideo ?? numberOf(flags.frames),
       boxes: textOf(flags.boxes),
       landmarks: flags.landmarks === true,
+      faces: facesIn(flags),
       margin: numberOf(flags.margin),
       recompress: numberOf(flags.recompress),
       workers: numberOf(flags.workers),
@@ -48,19 +52,39 @@ export async function prepare(flags: Flags): Promise<number> {
     screen.close();
     console.log(`\n${tableText(coverageTable(coverage))}`);
     for (const message of [...reading.warnings, ...warnings]) console.log(`Warning: ${printable(message)}`);
-    if (flags.boxes === undefined && !flags.landmarks) {
-      console.log(
-        "Warning: UNCROPPED, the frames are whole; give --boxes or --landmarks to cut the faces out",
-      );
+    if (flags.boxes === undefined && !flags.landmarks && !flags.faces) {
+      console.log("Warning: UNCROPPED, the frames are whole; give --faces to cut the faces out");
     }
     console.log(`Coverage: ${printable(join(into, "coverage.csv"))}`);
     const got = coverage.some((row) => row.got > 0);
+    if (got && flags.faces) console.log(`To look at: ${printable(join(into, sheetName))}`);
     if (got) console.log(`Next: deno task train --data ${printable(`${spec.name}=${pathInSpec(into)}`)}`);
     else {console.error(
         "Cannot extract frames: expected some but found none in any video; coverage.csv says why",
       );}
     return got ? 0 : 1;
   }, { interrupted: () => "Interrupted. The same command goes on." });
+}
+
+/** How faces are found; undefined without `--faces`, whose flags are then refused. */
+function facesIn(flags: Flags): FacesChoice | undefined {
+  const { align, size, leastScore, leastSide } = flags;
+  if (flags.faces !== true) {
+    const usual = { align: "none", size: undefined, leastScore: 0.95, leastSide: 30 } as const;
+    const given = Object.entries(usual).find(([key, value]) => flags[key] !== value)?.[0];
+    if (given === undefined) return undefined;
+    throw new InputError(
+      `Cannot prepare frames: expected ${
+        flagName(given)
+      } with --faces, which looks for them, but found it alone`,
+    );
+  }
+  return {
+    align: align as FacesChoice["align"],
+    size: numberOf(size),
+    leastScore: numberOf(leastScore),
+    leastSide: numberOf(leastSide),
+  };
 }
 
 function coverageTable(coverage: readonly Coverage[]): Table {

@@ -28,6 +28,7 @@ export type { Draw, Perturbation, PerturbationKind } from "../images/perturbatio
 export type { RgbImage } from "../images/resize.ts";
 export type { CompareOptions } from "./audit/copies.ts";
 export type { CountRow, Inspection, SetSummary } from "./audit/inspect.ts";
+export type { FaceSettings, PrepareSettings } from "./prepared.ts";
 export { findLeaks, type Leak, type Part } from "./audit/leaks.ts";
 export { auditShortcuts, type Shortcut, type ShortcutName, shortcutNames } from "./audit/shortcuts.ts";
 export { type DemoPart, demoSets, writeDemoData } from "./demo/demo.ts";

@@ -172,9 +172,13 @@ function withoutSuffix(path: string): string {
   return /^\.(mp4|avi|mov|mkv|webm|m4v)$/i.test(extname(path)) ? path.slice(0, -extname(path).length) : path;
 }
 
-/** Where the landmarks of a video are: `landmarks/<video>` beside `videos/<video>.mp4` or `frames/<video>`. */
+/** Where the landmarks of a video are, by {@link landmarksBeside}. */
 export function landmarksFolder(video: Video): string {
-  const path = video.frames !== "" ? video.folder : video.file ?? video.folder;
+  return landmarksBeside(video.frames !== "" ? video.folder : video.file ?? video.folder);
+}
+
+/** Where the landmarks of a file or a folder of frames are: `landmarks/<video>` beside `videos/<video>.mp4` or `frames/<video>`. */
+export function landmarksBeside(path: string): string {
   const name = withoutSuffix(basename(path));
   const holder = dirname(path);
   const base = /^(videos|frames|faces|crops|images)$/.test(basename(holder)) ? dirname(holder) : holder;

@@ -9,8 +9,26 @@ import { csvText, unguarded } from "../base/csv.ts";
 import { writeAll, writeWhole } from "../base/files.ts";
 import { orOutputError } from "./whole_frames.ts";
 
+/** What was found of a video's faces and of the crops that were made; each only where it is known. */
+export type FacesCoverage = {
+  /** Faces in all of the frames that were looked at; missing where a video is cropped as its real. */
+  readonly faces?: number;
+  /** How many the faces are once they are followed through the video. */
+  readonly tracks?: number;
+  /** Why this one: `only`, `longest of 3`, `masked`, `as youtube/000`; or why none. */
+  readonly chosen?: string;
+  /** The median of the detector's scores. */
+  readonly score?: number;
+  /** The median of the shorter sides of the faces' boxes, in pixels. */
+  readonly side?: number;
+  /** The median of the crops' sharpness, measured at one size. */
+  readonly sharpness?: number;
+  /** Crops that reach beyond the frame. */
+  readonly cutOff?: number;
+};
+
 /** What became of one video. */
-export type Coverage = {
+export type Coverage = FacesCoverage & {
   readonly video: string;
   /** Empty for a folder that could not be read, whose class is not known. */
   readonly label: "real" | "fake" | "";
@@ -26,7 +44,11 @@ export type Coverage = {
 
 /** The file's name. */
 const coverageName = "coverage.csv";
-const columns = ["video", "label", "method", "wanted", "got", "note", "folder"] as const;
+const measured = ["faces", "tracks", "score", "side", "sharpness", "cutOff"] as const;
+const columns = [
+  ...["video", "label", "method", "wanted", "got", "note", "folder"],
+  ...["faces", "tracks", "chosen", "score", "side", "sharpness", "cutOff"],
+] as const;
 
 /** The lines of `into`'s file by class and video; a line without its end, as a killed process leaves it, is left out. */
 export async function readCoverage(into: string): Promise<Map<string, Coverage>> {
@@ -45,7 +67,12 @@ export async function readCoverage(into: string): Promise<Map<string, Coverage>>
       const { video, method, note, folder = "" } = row;
       const label = row.label as "real" | "fake";
       const counts = { wanted: Number(row.wanted), got: Number(row.got) };
-      return [coverageKey({ video, label }), { video, label, method, ...counts, note, folder }];
+      // Folders that were begun by an older version have no such columns.
+      const found: FacesCoverage = Object.fromEntries([
+        ...(row.chosen ? [["chosen", row.chosen]] : []),
+        ...measured.flatMap((name) => (row[name] ? [[name, Number(row[name])]] : [])),
+      ]);
+      return [coverageKey({ video, label }), { video, label, method, ...counts, note, folder, ...found }];
     }),
   );
 }

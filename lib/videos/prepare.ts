@@ -6,16 +6,19 @@
 import { join, relative, resolve } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { inParallel } from "../base/pool.ts";
-import { landmarksFolder, readBoxes, readLandmarks } from "./boxes.ts";
+import { landmarksBeside, landmarksFolder, readBoxes, readLandmarks } from "./boxes.ts";
 import { appendCoverage, type Coverage, coverageKey, readCoverage, writeCoverage } from "./coverage.ts";
 import type { PrepareSettings } from "../data/prepared.ts";
 import { byName } from "../data/sample.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
-import { isImage, type SetReading, type Video } from "../data/layouts/layout.ts";
+import { isImage, isVideo, type SetReading, type Video } from "../data/layouts/layout.ts";
 import { unlockedNote } from "../base/owner.ts";
 import { claimFolder, openFolder, outFolders } from "./prepare_folder.ts";
 import { type FrameOptions, framesOf, sourceOf } from "./frames.ts";
+import { lopsided } from "./lopsided.ts";
+import { beginFaces, type FacesChoice, openFaces } from "./prepare_faces.ts";
 import { checkCrf, checkEncoder } from "./recompress.ts";
+import { writeContactSheet } from "./contact_sheet.ts";
 
 /** What `prepareVideos()` takes. */
 export type PrepareOptions = {
@@ -27,7 +30,9 @@ export type PrepareOptions = {
   readonly boxes?: string;
   /** Takes boxes around the `.npy` landmarks beside videos or frames. */
   readonly landmarks?: boolean;
-  /** Side of the crop over the longer side of the box; 1.3 unless given. */
+  /** Looks for faces in the frames, and crops those that are chosen. */
+  readonly faces?: FacesChoice;
+  /** Side of the crop over the longer side of the box, or over the side of the alignment's own square; 1.3 unless given. */
   readonly margin?: number;
   /** The constant rate factor, 0 to 51, that whole videos are compressed with as H.264 before frames are taken; not done unless given. */
   readonly recompress?: number;
@@ -43,6 +48,10 @@ export type PrepareOptions = {
  *
  * A video's folder appears when it is complete. Called again after an interruption it goes on; `coverage.csv` has a line for
  * each video, and for each folder that could not be read. With boxes, frames without one are left out before the spacing.
+ *
+ * With `faces`, a face is followed through each video: the one that masks mark, else the one that is seen longest, else the largest. A
+ * fake whose `original` is among the videos is cropped as that real is, in the same frames. `faces.csv` keeps the boxes, `landmarks/` the
+ * points, and `contact-sheet.jpg` shows some of the crops.
  *
  * @returns what became of each video, and what to know
  * @throws {InputError} when there is no ffmpeg, one class has no boxes, the folder was prepared with other settings, or another
@@ -75,11 +84,22 @@ export async function prepareVideos(
     options;
   const videos = onceEach(reading);
   checkOptions(reading, options);
-  const keep = videos.some((video) => sourceOf(video, options) === "file") ? await findFfmpeg() : [];
+  const keep = videos.some(needsFfmpeg(options)) ? await findFfmpeg() : [];
   if (recompress !== undefined) await checkRecompress(recompress, { videos, landmarks: options.landmarks });
   const { boxesOf, warnings } = await openBoxes(videos, { reading, ...options });
-  const crop = options.boxes !== undefined ? "boxes" : options.landmarks ? "landmarks" : "none";
-  const settings: PrepareSettings = { version: 1, frames, crop, margin, layout: reading.kind, recompress };
+  using faces = options.faces && await openFaces(options.faces);
+  if (faces?.note) warnings.push(faces.note);
+  const crop = faces
+    ? "faces"
+    : options.boxes !== undefined
+    ? "boxes"
+    : options.landmarks
+    ? "landmarks"
+    : "none";
+  const settings: PrepareSettings = {
+    ...{ version: 1, frames, crop, margin, layout: reading.kind, recompress },
+    faces: faces?.settings,
+  };
   await using claim = await claimFolder(into);
   const unlocked = unlockedNote(into, claim);
   if (unlocked) warnings.push(unlocked);
@@ -88,26 +108,35 @@ export async function prepareVideos(
   const folders = outFolders(reading, videos);
   warnings.push(...await clearMoved(into, { before, folders, videos }));
   await writeCoverage(into, before.values());
+  const coverage: Coverage[] = [];
   let done = 0;
-  const coverage = await inParallel(videos, async (video, i) => {
-    let made = before.get(keyOf(video));
-    const folder = join(into, folders[i]);
-    if (!made || made.got === 0 || await countImages(folder) < made.got) {
-      const place = { folder, work: join(claim.work, `${i}`) };
-      const row = await framesOf(video, {
-        ...options,
-        ...place,
-        frames,
-        margin,
-        keep,
-        readBoxes: boxesOf?.(i),
-      });
-      made = { ...row, folder: row.got > 0 ? folders[i] : "" };
-      await appendCoverage(into, made);
-    }
+  const isDone = await inParallel(videos, async (video, i) => {
+    const row = before.get(keyOf(video));
+    if (!row || row.got === 0 || await countImages(join(into, folders[i])) < row.got) return false;
+    coverage[i] = row;
+    done++;
+    return true;
+  }, { signal });
+  const onMade = async (i: number, row: Coverage) => {
+    coverage[i] = row;
+    await appendCoverage(into, row);
     options.onProgress?.(++done, videos.length);
-    return made;
-  }, { workers, signal });
+  };
+  if (done > 0) options.onProgress?.(done, videos.length);
+  if (faces) {
+    const how = { faces, margin, frames, recompress, keep, into, folders, work: claim.work, signal };
+    const { groups, prepare } = await beginFaces(videos, { ...how, isDone: (i) => isDone[i], onMade });
+    await inParallel(groups, prepare, { workers, signal });
+    await writeContactSheet(into, { coverage, signal });
+  } else {
+    await inParallel(videos, async (video, i) => {
+      if (isDone[i]) return;
+      const place = { folder: join(into, folders[i]), work: join(claim.work, `${i}`) };
+      const how = { ...options, ...place, frames, margin, keep, readBoxes: boxesOf?.(i) };
+      const row = await framesOf(video, how);
+      await onMade(i, { ...row, folder: row.got > 0 ? folders[i] : "" });
+    }, { workers, signal });
+  }
   const unread = (reading.unreadable ?? []).map(({ path, reason }): Coverage => (
     { video: path, label: "", method: "", wanted: 0, got: 0, note: `not read: ${reason}`, folder: "" }
   ));
@@ -163,15 +192,24 @@ async function clearMoved(
     before.delete(key);
     // The file could name any folder of the disk: only what differs by its number was made here.
     if (row.folder.replace(/~\d+$/, "") !== place.replace(/~\d+$/, "")) continue;
-    await Deno.remove(join(into, row.folder), { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
+    for (const folder of [row.folder, landmarksBeside(row.folder)]) {
+      await Deno.remove(join(into, folder), { recursive: true }).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+    }
   }
   return gone.length === 0 ? [] : [
     `${gone.length} videos that were prepared here are not among these, such as ${
       gone[0]
     }; their frames are still in ${into}`,
   ];
+}
+
+/** Whether a video, or the masks that say which of its faces is taken, are read by ffmpeg. */
+function needsFfmpeg(options: PrepareOptions): (video: Video) => boolean {
+  return (video) =>
+    sourceOf(video, options) === "file" ||
+    (options.faces !== undefined && video.masks !== undefined && isVideo(video.masks));
 }
 
 function checkOptions(reading: SetReading, options: PrepareOptions): void {
@@ -195,6 +233,12 @@ function checkOptions(reading: SetReading, options: PrepareOptions): void {
   }
   if (options.boxes !== undefined && options.landmarks) {
     throw new InputError("Cannot prepare: expected --boxes or --landmarks but found both");
+  }
+  if (options.faces && (options.boxes !== undefined || options.landmarks)) {
+    const given = options.boxes !== undefined ? "--boxes" : "--landmarks";
+    throw new InputError(
+      `Cannot prepare: expected --faces, which finds boxes, or ${given}, which gives them, but found both`,
+    );
   }
 }
 
@@ -253,17 +297,4 @@ async function openBoxes(
     );
   }
   return { boxesOf, warnings };
-}
-
-/** A class of which clearly fewer frames were made is itself a hint. */
-function lopsided(coverage: readonly Coverage[]): string[] {
-  const share = (label: string) => {
-    const rows = coverage.filter((row) => row.label === label);
-    const wanted = rows.reduce((sum, row) => sum + row.wanted, 0);
-    return wanted === 0 ? undefined : rows.reduce((sum, row) => sum + row.got, 0) / wanted;
-  };
-  const [real, fake] = [share("real"), share("fake")];
-  if (real === undefined || fake === undefined || Math.abs(real - fake) < 0.05) return [];
-  const percent = (value: number) => `${Math.round(value * 100)} %`;
-  return [`${percent(real)} of the real frames were made and ${percent(fake)} of the fake ones`];
 }

@@ -84,9 +84,14 @@ export async function openFolder(
   }
 }
 
-function inWords({ layout, frames, crop, margin, recompress }: PrepareSettings): string {
+function inWords({ layout, frames, crop, margin, recompress, faces }: PrepareSettings): string {
   const compressed = recompress === undefined ? "not recompressed" : `recompressed with CRF ${recompress}`;
-  return `${layout}, ${frames} frames, crop ${crop}, margin ${margin}, ${compressed}`;
+  const found = faces && [
+    `, align ${faces.align}${faces.size === undefined ? "" : ` at ${faces.size}`}`,
+    `faces from a score of ${faces.leastScore} and ${faces.leastSide} pixels on by ${faces.finder}`,
+    faces.finderDigest.slice(0, 8),
+  ].join(", ");
+  return `${layout}, ${frames} frames, crop ${crop}, margin ${margin}, ${compressed}${found ?? ""}`;
 }
 
 /**

@@ -84,6 +84,14 @@ Deno.test("inspect prints tables, or JSON alone, draws a chart, and exits with 2
     [["inspect", "--data", `x=${root}/set,c99,c23`], "raw, c0, c23, c40"],
     [["prepare", "--into", "x"], "expected --data NAME=FOLDER"],
     [["prepare", "--data", `x=${root}/set`], "--into"],
+    [
+      ["prepare", "--data", `x=${root}/set`, "--into", "x", "--align", "gend"],
+      "expected --align with --faces",
+    ],
+    [
+      ["prepare", "--data", `x=${root}/set`, "--into", "x", "--least-side", "40"],
+      "--least-side with --faces",
+    ],
   ];
   for (const [args, message] of bad) {
     const { code, err } = await cli(args);
