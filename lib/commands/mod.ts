@@ -72,6 +72,45 @@ export const commands = {
       ),
     run: async (flags, [folder]) => (await import("./calibrate.ts")).calibrate(folder, flags),
   },
+  predict: {
+    group: "Runs",
+    about: "answer about images, folders and videos: fake, real, not sure, or cannot say",
+    example: "photo.jpg clip.mp4 folder --checkpoint checkpoints/first",
+    flags: (command) =>
+      addConfigFlags(
+        command
+          .argument("<files...>", "images, videos, or folders of them; - reads paths from standard input")
+          .option(
+            "--checkpoint <run>",
+            "a run's folder or a file of weights; the newest demo run unless given",
+          )
+          .option("--cropped", "take pictures as they are, as faces that are cut out already")
+          .option(
+            "--alpha <number>",
+            "the risk of a verdict: the share of either class called the other, at most",
+            toNumber,
+            0.05,
+          )
+          .option("--frames <number>", "evenly spaced frames of each video", toWhole(1), 32)
+          .option("--map <folder>", "draw what drove each score there, and say how far that can be trusted")
+          .addOption(
+            new Option(
+              "--map-kind <name>",
+              "gradient: shares of the score; rollout: where attention goes, whatever the score",
+            ).choices(["gradient", "rollout"]).default("gradient"),
+          )
+          .option("--jsonl <file>", "also write the answers as lines of JSON")
+          .option("--csv <file>", "also write the answers as CSV")
+          .addOption(
+            new Option(
+              "--columns <name>",
+              "of the CSV file: own, or dfdc for filename,label as the Deepfake Detection Challenge took them",
+            ).choices(["own", "dfdc"]).default("own"),
+          ),
+        ["backend", "clip", "clipWeights", "batchSize"],
+      ),
+    run: async (flags, files) => (await import("./predict.ts")).predict(files, flags),
+  },
   score: {
     group: "Runs",
     about: "measure any detector's scores, from a CSV file, as a run's own, and write the same report",

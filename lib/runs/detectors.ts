@@ -202,10 +202,13 @@ export function checkTrunk(
   }
 }
 
+/** What of a session says how detectors were trained. */
+type Trained = { readonly encoder: Encoder; readonly experiment: Pick<Session["experiment"], "train"> };
+
 /** The share of fakes that training saw; undefined where it is not known. */
 export function trainedPrior(
   [first]: readonly TrainedDetector[],
-  options: { readonly config: RunConfig; readonly session: Session },
+  options: { readonly config: RunConfig; readonly session: Trained },
 ): number | undefined {
   const { config, session: { experiment } } = options;
   const { card } = first?.source ?? {};
@@ -275,7 +278,7 @@ function madeOtherwise(card: WeightsCard | undefined, { videoScore }: RunConfig)
 /** What a reader of scores must know of the files that the heads are from. */
 export function doubtsOf(
   heads: readonly TrainedDetector[],
-  options: { readonly config: RunConfig; readonly session: Session },
+  options: { readonly config: RunConfig; readonly session: Trained },
 ): string[] {
   const { config, session: { encoder } } = options;
   const prior = trainedPrior(heads, options);

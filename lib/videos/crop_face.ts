@@ -34,7 +34,7 @@ export type FaceCrop = {
 };
 
 /** Sharpness is measured at this side, of the face without a margin. */
-const SHARPNESS_SIDE = 112;
+export const SHARPNESS_SIDE = 112;
 
 /** Cuts a face out; undefined where its box lies outside the frame, or its points are none of a face. */
 export function cropFace(image: RgbImage, { box, landmarks5 }: Face, rule: CropRule): FaceCrop | undefined {

@@ -62,7 +62,7 @@ const BATCH_FRAMES = 16;
  * Below it a face has no fine detail left. A sharp photograph has some hundreds, and what H.264 makes of it with a CRF of 40 more
  * than 60.
  */
-const BLURRED = 30;
+export const BLURRED = 30;
 
 /** A crop, and where it lies until it is chosen. */
 type Candidate = Omit<FaceCrop, "image"> & { readonly file: string };

@@ -1,0 +1,164 @@
+/**
+ * The command that answers about files.
+ *
+ * @module
+ */
+import { InputError } from "../base/errors.ts";
+import { checkWritable, writeAll } from "../base/files.ts";
+import { csvText } from "../base/csv.ts";
+import { printable } from "../base/printable.ts";
+import type { MapName } from "../model/maps/mod.ts";
+import { explain } from "../runs/predict/explain.ts";
+import { openFaces } from "../videos/prepare_faces.ts";
+import { onScreen } from "../runs/screen.ts";
+import { type Answer, answerColumns, answerLine, answerRow, type ColumnSet } from "../runs/predict/answer.ts";
+import { pathsOnInput } from "../runs/predict/inputs.ts";
+import { type Judge, openJudge, weightsIn } from "../runs/predict/judge.ts";
+import { newestDemoRun } from "../runs/predict/newest_demo.ts";
+import { type FaceCutter, ruleOf } from "../runs/predict/pictures.ts";
+import { predict as predictFiles } from "../runs/predict/predict.ts";
+import { configFlags, type Flags, numberOf, textOf } from "./flags.ts";
+import { dirname, join } from "node:path";
+
+/** Answers about files; resolves to the exit code: 1 where one could not be read. */
+export async function predict(paths: readonly string[], flags: Flags): Promise<number> {
+  const alpha = numberOf(flags.alpha) ?? 0.05;
+  const named = textOf(flags.checkpoint);
+  const checkpoint = named ?? await newestDemoRun();
+  const files = { jsonl: textOf(flags.jsonl), csv: textOf(flags.csv) };
+  const columns = `${flags.columns}` as ColumnSet;
+  for (const path of Object.values(files)) if (path !== undefined) await checkWritable(dirname(path));
+  const [map, kind] = [textOf(flags.map), `${flags.mapKind}` as MapName];
+  if (map !== undefined) {
+    await checkWritable(map);
+    await Deno.mkdir(map, { recursive: true });
+  }
+  const weights = await weightsIn(checkpoint);
+  return await onScreen(async ({ screen, signal }) => {
+    const judge = await openJudge(weights, {
+      ...{ alpha, given: configFlags(flags), signal },
+      report: (event) => event.type === "warning" && screen.show(event),
+    });
+    using cutter = await cutterFor(judge, flags);
+    try {
+      console.log(
+        printable(
+          `Detector: ${judge.name}, a ${judge.about}${
+            named === undefined ? ", the newest demo run: --checkpoint names another" : ""
+          }`,
+        ),
+      );
+      for (const message of [...judge.notes, cutter.note]) console.log(printable(message));
+      console.log("");
+      using out = await openOutputs(files, { columns, judge });
+      const counts = new Map<string, number>();
+      const given = paths.length === 1 && paths[0] === "-" ? pathsOnInput() : paths;
+      let trust: string | undefined;
+      let number = 0;
+      const onJudged = async (answer: Answer, squares: readonly Uint8Array[]) => {
+        const drawn = await explain(answer, squares, { judge, kind, folder: map!, number: ++number, signal });
+        trust = `            map: ${drawn.path}; ${drawn.trust}`;
+      };
+      const answers = predictFiles(judge, given, {
+        ...{ faces: cutter.faces, frames: numberOf(flags.frames), signal },
+        onJudged: map === undefined ? undefined : onJudged,
+      });
+      for await (const answer of answers) {
+        counts.set(answer.verdict, (counts.get(answer.verdict) ?? 0) + 1);
+        await out.write(answer);
+        const line = printable(answerLine(answer));
+        if (answer.verdict === "not read") console.error(line);
+        else console.log(line);
+        if (trust !== undefined) console.log(printable(trust));
+        trust = undefined;
+      }
+      await out.finish();
+      const all = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(", ");
+      console.log(`\n${all === "" ? "Nothing to answer about" : all}`);
+      return counts.has("not read") ? 1 : 0;
+    } finally {
+      judge.close();
+    }
+  });
+}
+
+type Cutter = Disposable & { readonly faces?: FaceCutter; readonly note: string };
+
+/** How faces are found: as the detector's training images were made, unless the user says that they are cut out. */
+async function cutterFor({ prepared }: Judge, flags: Flags): Promise<Cutter> {
+  const asTheyAre = (note: string): Cutter => ({ note, [Symbol.dispose]: () => {} });
+  if (flags.cropped) return asTheyAre("Pictures are taken as they are, as --cropped says.");
+  if (!prepared?.faces) {
+    return asTheyAre(
+      prepared === undefined
+        ? "Pictures are taken as they are: how the training images were cut out is not known."
+        : prepared.crop === "none"
+        ? "Pictures are taken as they are, as the training images were: UNCROPPED."
+        : `Pictures are taken as they are: the training images were cut out by ${prepared.crop} × ${prepared.margin}, which a file alone does not have.`,
+    );
+  }
+  const { faces: settings, margin } = prepared;
+  const opened = await openFaces({
+    align: settings.align as FaceCutter["rule"]["align"],
+    size: settings.size,
+    leastScore: settings.leastScore,
+    leastSide: settings.leastSide,
+  });
+  if (opened.settings.finderDigest !== settings.finderDigest) {
+    opened[Symbol.dispose]();
+    throw new InputError(
+      `Cannot find faces as the detector was trained: expected the detector ${settings.finder} of its training but found ${opened.settings.finder} with other weights; cut the faces out first and give --cropped`,
+    );
+  }
+  const geometry = settings.align === "none" ? "a square" : `aligned as ${settings.align}`;
+  return {
+    faces: { find: opened.find, rule: ruleOf(settings, margin), leastSide: settings.leastSide },
+    note:
+      `Faces are found by ${settings.finder} and cut out ${geometry}, × ${margin}, as the training images were.`,
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  };
+}
+
+/** Files that answers are written to as they come. */
+type Outputs = Disposable & { write(answer: Answer): Promise<void>; finish(): Promise<void> };
+
+async function openOutputs(
+  paths: { readonly jsonl?: string; readonly csv?: string },
+  { columns, judge }: { readonly columns: ColumnSet; readonly judge: Judge },
+): Promise<Outputs> {
+  const context = { alpha: judge.alpha, detector: judge.name };
+  const open = async (path: string | undefined) =>
+    path === undefined ? undefined : await Deno.open(path, { write: true, create: true, truncate: true });
+  const [jsonl, csv] = [await open(paths.jsonl), await open(paths.csv)];
+  const encoder = new TextEncoder();
+  const put = async (file: Deno.FsFile | undefined, text: string) => {
+    if (file) await writeAll(file, encoder.encode(text));
+  };
+  const header: readonly string[] = columns === "dfdc" ? ["filename", "label"] : answerColumns;
+  await put(csv, csvText([], { columns: header }));
+  // The challenge takes one row a file: of several faces the most fake one.
+  let pending: { readonly path: string; readonly score: number } | undefined;
+  const flush = async () => {
+    if (pending) {
+      const row = { filename: pending.path.split("/").at(-1)!, label: pending.score };
+      await put(csv, csvText([row], { columns: header, header: false }));
+    }
+    pending = undefined;
+  };
+  return {
+    async write(answer) {
+      const row = answerRow(answer, context);
+      await put(jsonl, `${JSON.stringify(row)}\n`);
+      if (columns === "own") return await put(csv, csvText([row], { columns: header, header: false }));
+      if (pending?.path !== answer.path) await flush();
+      if (answer.score === null) return;
+      const { path, score } = answer;
+      pending = { path, score: Math.max(score, pending?.score ?? 0) };
+    },
+    finish: flush,
+    [Symbol.dispose]() {
+      jsonl?.close();
+      csv?.close();
+    },
+  };
+}
