@@ -84,6 +84,44 @@ export function conformalThresholds(
   };
 }
 
+/**
+ * Where the risk of one calibration lies in 95 of 100 cases: what is promised holds on average over calibrations, and that of a single one
+ * is a Beta(k, n + 1 − k) of the rank k that its threshold has (Vovk 2012).
+ *
+ * @param n scores of the class
+ * @returns null where they are too few to promise the risk
+ */
+export function riskRange(n: number, alpha: number): readonly [number, number] | null {
+  checkAlpha(alpha);
+  const rank = Math.floor((n + 1) * alpha + ROUNDING);
+  return rank === 0 ? null : [betaQuantile(0.025, { rank, n }), betaQuantile(0.975, { rank, n })];
+}
+
+/** The quantile of Beta(k, n + 1 − k): the share at which k or more of n cases are as likely as that. */
+function betaQuantile(
+  probability: number,
+  { rank, n }: { readonly rank: number; readonly n: number },
+): number {
+  let [low, high] = [0, 1];
+  for (let step = 0; step < 60; step++) {
+    const middle = (low + high) / 2;
+    if (atLeast(rank, { n, share: middle }) < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** The probability that `count` or more of n cases happen, each with the probability `share`. */
+function atLeast(count: number, { n, share }: { readonly n: number; readonly share: number }): number {
+  let log = n * Math.log1p(-share); // of none
+  let fewer = 0;
+  for (let k = 0; k < count; k++) {
+    fewer += Math.exp(log);
+    log += Math.log((n - k) / (k + 1)) + Math.log(share) - Math.log1p(-share);
+  }
+  return 1 - fewer;
+}
+
 /** What a score says by such thresholds: a class where the other one alone is out of the question, else `not sure`. */
 export function verdictOf(
   score: number,

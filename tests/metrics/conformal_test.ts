@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { InputError } from "../../lib/base/errors.ts";
 import { createRandom } from "../../lib/base/random.ts";
-import { conformalThresholds, leastForRisk, verdictOf } from "../../lib/metrics/conformal.ts";
+import { conformalThresholds, leastForRisk, riskRange, verdictOf } from "../../lib/metrics/conformal.ts";
 
 Deno.test("conformalThresholds() takes the scores of the ranks that the definition says, hand-computed", () => {
   // 19 of each class and 5 %: ⌈20 · .95⌉ = 19, the highest real; ⌊20 · .05⌋ = 1, the lowest fake.
@@ -80,6 +80,24 @@ Deno.test("verdicts call at most α of either class the other, simulated: 1,000 
       if (score === detectors[0]) { for (const count of wrong) assert(count / seen >= alpha - 0.01); }
     }
   }
+});
+
+Deno.test("riskRange() is where the risk of single calibrations lies, simulated, and by the quantiles of a uniform", () => {
+  // Of 19 at 5 % the highest real is the threshold: the risk is Beta(1, 19), 1 − (1 − p)^(1/19).
+  const [low, high] = riskRange(19, 0.05)!;
+  assertAlmostEquals(low, 1 - 0.975 ** (1 / 19), 1e-9);
+  assertAlmostEquals(high, 1 - 0.025 ** (1 / 19), 1e-9);
+  assertEquals(riskRange(18, 0.05), null);
+  const random = createRandom(11);
+  let inside = 0;
+  const [from, to] = riskRange(100, 0.05)!;
+  for (let i = 0; i < 2000; i++) {
+    const reals = Array.from({ length: 100 }, () => random.uniform());
+    const { notRealAbove } = conformalThresholds([...reals.map(() => 0), 1], [...reals, 1]);
+    const risk = 1 - notRealAbove!; // of a uniform score
+    if (risk >= from && risk <= to) inside++;
+  }
+  assert(Math.abs(inside / 2000 - 0.95) < 0.02, `${inside}`);
 });
 
 Deno.test("conformalThresholds() refuses a risk that is none", () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConformalThresholds, VerdictCounts } from "../../metrics/conformal.ts";
+import { type ConformalThresholds, riskRange, type VerdictCounts } from "../../metrics/conformal.ts";
 import { shareInterval } from "../../metrics/intervals/share.ts";
 import type { Table } from "../table.ts";
 import { tableOf } from "./column.ts";
@@ -45,9 +45,22 @@ export function verdictTable(
     ],
     rows: results,
     notes: [
-      `Thresholds from ${counts.real} reals and ${counts.fake} fakes that neither trained the detector nor chose its epoch: at most ${risk} of either class are called the other, on average over such calibrations, among videos drawn as those were. Of other data nothing is promised. In brackets: 95 % intervals.`,
+      `Thresholds from ${counts.real} reals and ${counts.fake} fakes that neither trained the detector nor chose its epoch: at most ${risk} of either class are called the other, on average over such calibrations, among videos drawn as those were${
+        rangeText(options.thresholds)
+      }. Of other data nothing is promised. In brackets: 95 % intervals.`,
     ],
   });
+}
+
+/** How far the risk of a single calibration is from what is promised on average. */
+export function rangeText({ alpha, counts: { real, fake } }: ConformalThresholds): string {
+  const ranges = ([["of reals", real], ["of fakes", fake]] as const).flatMap(([of, count]) => {
+    const range = riskRange(count, alpha);
+    return range ? [`${range.map((each) => (100 * each).toFixed(1)).join(" to ")} % ${of}`] : [];
+  });
+  return ranges.length === 0
+    ? ""
+    : ` (of one calibration of this size, in 95 of 100 cases ${ranges.join(" and ")})`;
 }
 
 function shareCell(count: number, total: number): string {

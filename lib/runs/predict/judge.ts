@@ -16,6 +16,7 @@ import { detectorTitle } from "../../model/detectors/mod.ts";
 import type { Encoder } from "../../model/encoders/encoder.ts";
 import type { MapSubject } from "../../model/maps/map.ts";
 import { describeEncoder } from "../../model/encoders/open.ts";
+import { rangeText } from "../../report/tables/verdicts.ts";
 import type { Trunk } from "../../model/features/trunk.ts";
 import { distances } from "../../model/familiarity.ts";
 import { thresholdsFrom } from "../calibrate.ts";
@@ -200,7 +201,9 @@ function promiseNotes(
   const { counts, notRealAbove, notFakeBelow } = thresholds;
   const least = leastForRisk(alpha);
   return [
-    `Of videos like those of ${set} (${counts.real} reals, ${counts.fake} fakes), and of no others, at most ${risk} of the reals are called fake, and of the fakes real.`,
+    `Of videos like those of ${set} (${counts.real} reals, ${counts.fake} fakes), and of no others, at most ${risk} of the reals are called fake, and of the fakes real, on average over such calibrations${
+      rangeText(thresholds)
+    }.`,
     ...(notRealAbove === null
       ? [`Nothing is called fake: ${counts.real} reals are too few for ${risk}, which takes ${least}.`]
       : []),
