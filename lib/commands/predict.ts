@@ -18,7 +18,7 @@ import { newestDemoRun } from "../runs/predict/newest_demo.ts";
 import { type FaceCutter, ruleOf } from "../runs/predict/pictures.ts";
 import { predict as predictFiles } from "../runs/predict/predict.ts";
 import { configFlags, type Flags, numberOf, textOf } from "./flags.ts";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 
 /** Answers about files; resolves to the exit code: 1 where one could not be read. */
 export async function predict(paths: readonly string[], flags: Flags): Promise<number> {
