@@ -3,18 +3,21 @@
  *
  * @module
  */
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import { machineMark } from "./machine.ts";
 import { InputError, reasonOf } from "./errors.ts";
 
 /** Takes the next bytes of a file that is being written, all of them. */
 export type Append = (bytes: Uint8Array) => Promise<void>;
 
-/** What `writeAtomically()` names its temporary files: the file, the process, and a random part. */
-const TEMPORARY = /\.\d+\.[0-9a-f]{8}\.tmp$/;
+/** What `writeAtomically()` names its temporary files: the file, the process, and a random part that may begin with the machine's mark. */
+const TEMPORARY = /\.\d+\.(?:(?<machine>[0-9a-f]{6})-)?[0-9a-f]{8}\.tmp$/;
 /** A lock may not be seen from another machine; who writes does so more often than this. */
 const SETTLED_MS = 60e3;
 /** Where files cannot be locked: no write takes so long; a temporary file that is older is a killed process's. */
 const ABANDONED_MS = 3600e3;
+/** Another machine's lock may not be seen, nor its clock be ours. */
+const FOREIGN_MS = 24 * 3600e3;
 
 /**
  * Reads `length` bytes from `position` on into a buffer of their own.
@@ -54,7 +57,7 @@ export async function writeAtomically(
   path: string,
   write: (append: Append) => Promise<void>,
 ): Promise<void> {
-  const temporary = `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = temporaryOf(path);
   try {
     {
       using file = await createLocked(temporary);
@@ -73,6 +76,13 @@ export async function writeAtomically(
     throw new Error(`Cannot save ${path}: ${(error as Error).message}`, { cause: error });
   }
   await removeAbandoned(dirname(path));
+}
+
+/** A new name beside a file. */
+function temporaryOf(path: string): string {
+  const machine = machineMark();
+  const mark = machine === undefined ? "" : `${machine}-`;
+  return `${path}.${Deno.pid}.${mark}${crypto.randomUUID().slice(0, 8)}.tmp`;
 }
 
 /** Writes text, or bytes, as a file that is there whole or not at all. @throws as `writeAtomically()` does. */
@@ -103,7 +113,8 @@ async function createLocked(path: string): Promise<Deno.FsFile> {
 
 /**
  * Removes `path`, a file that its writer has locked, or the folder that it stands in, if that writer has ended: the lock is
- * free and the file was not written to for a minute, or, where there are no locks, for an hour.
+ * free and the file was not written to for a minute, or, where there are no locks, for an hour. What another machine began to write
+ * goes after a day.
  */
 export async function removeIfAbandoned(
   path: string,
@@ -111,7 +122,8 @@ export async function removeIfAbandoned(
 ): Promise<void> {
   const { mtime } = await Deno.stat(path);
   const age = Date.now() - (mtime?.getTime() ?? Date.now());
-  if (age < SETTLED_MS) return;
+  const writer = TEMPORARY.exec(basename(path))?.groups?.machine;
+  if (age < (writer === undefined || writer === machineMark() ? SETTLED_MS : FOREIGN_MS)) return;
   using file = await Deno.open(path, { write: true });
   // Held until it is removed, so that nobody begins to write meanwhile.
   if (!(await file.tryLock(true).catch(() => age > ABANDONED_MS))) return;
@@ -149,7 +161,7 @@ export async function checkWritable(folder: string, options: { readonly flag?: s
   const { flag = "--out" } = options;
   let place = folder;
   while (!(await exists(place)) && dirname(place) !== place) place = dirname(place);
-  const probe = join(place, `.probe.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`);
+  const probe = temporaryOf(join(place, ".probe"));
   try {
     try {
       await writeProbe(probe);

@@ -35,6 +35,19 @@ Deno.test("writeAtomically() keeps the file that is there when the writing fails
     assertEquals((await Array.fromAsync(Deno.readDir(folder))).length, 1);
   }));
 
+Deno.test("writeWhole() removes what another machine left after a day, whose locks and clock are not ours", () =>
+  withFolder(async (folder) => {
+    const names = ["a.json.17.abcdef-0123abcd.tmp", "b.json.17.abcdef-0123abcd.tmp"];
+    for (const [i, hours] of [23, 25].entries()) {
+      await Deno.writeTextFile(join(folder, names[i]), "");
+      const then = new Date(Date.now() - hours * 3600e3);
+      await Deno.utime(join(folder, names[i]), then, then);
+    }
+    await writeWhole(join(folder, "a.json"), "{}");
+    const left = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+    assertEquals(left, ["a.json", names[0]]);
+  }));
+
 Deno.test("writeWhole() removes what a killed writer left, and neither a living one's file nor anything else", () =>
   withFolder(async (folder) => {
     const old = new Date(Date.now() - 120e3);

@@ -216,6 +216,108 @@ Deno.test("an encoder's tokens push out those not used for longest, and then not
   });
 });
 
+/** Writes a cache of a shard for each seed; resolves to their names. */
+async function writeMany(root: string, seeds: readonly number[]): Promise<string[]> {
+  const { cache } = await open(root);
+  for (const seed of seeds) {
+    await cache.put(key(seed), numbers(seed));
+    await cache.flush();
+  }
+  return (await Array.fromAsync(Deno.readDir(cache.folder))).map(({ name }) => name);
+}
+
+Deno.test("a cache of many shards gets an index, which finds every key, what came later and not what is gone", async () => {
+  await withRoot(async (root) => {
+    const seeds = Array.from({ length: 40 }, (_, i) => i);
+    await writeMany(root, seeds);
+    const path = join(root, "e", "index.bin");
+    await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+    await open(root);
+    const written = await Deno.readFile(path);
+    await writeMany(root, [100, 101]);
+    const { cache, notes } = await open(root);
+    assertEquals(await Deno.readFile(path), written); // two shards are read by their headers
+    for (const seed of [...seeds, 100, 101]) assertEquals(await cache.get(key(seed)), numbers(seed));
+    assertEquals(cache.has(key(200)), false);
+    const [use] = await cacheUse(root);
+    assertEquals(use.images, 42);
+    await Deno.remove(await shardOf(root, 7));
+    const { cache: less } = await open(root);
+    assertEquals(seeds.filter((seed) => !less.has(key(seed))), [7]);
+    await pruneCache(root, 0);
+    assertEquals([await less.get(key(8)), less.has(key(8))], [undefined, false]);
+    await assertRejects(() => Deno.stat(join(root, "e")), Deno.errors.NotFound);
+    assertEquals(notes, []);
+  });
+});
+
+/** The shard that has a seed's numbers. */
+async function shardOf(root: string, seed: number): Promise<string> {
+  for await (const { name } of Deno.readDir(join(root, "e"))) {
+    const path = join(root, "e", name);
+    if (name.endsWith(".safetensors") && (await loadStateDict(path)).has(key(seed))) return path;
+  }
+  throw new Error("expected a shard");
+}
+
+Deno.test("an index that was changed, cut or is another file is noticed, and made again", async () => {
+  await withRoot(async (root) => {
+    const seeds = Array.from({ length: 20 }, (_, i) => i);
+    await writeMany(root, seeds);
+    await open(root);
+    const path = join(root, "e", "index.bin");
+    const whole = await Deno.readFile(path);
+    const damaged = [
+      whole.map((byte, i) => i === whole.length >> 1 ? byte ^ 1 : byte),
+      whole.subarray(0, 500),
+    ];
+    for (const bytes of [...damaged, new Uint8Array(), new Uint8Array(3)]) {
+      await Deno.writeFile(path, bytes);
+      const { cache, notes } = await open(root);
+      assertEquals(notes.length, 1);
+      assertStringIncludes(notes[0], `index ${path} is damaged`);
+      for (const seed of seeds) assertEquals(await cache.get(key(seed)), numbers(seed));
+      assertEquals(await Deno.readFile(path), whole);
+    }
+  });
+});
+
+Deno.test("a key in two shards is read from the other when one is gone or damaged", async () => {
+  await withRoot(async (root) => {
+    const [one, other] = await Promise.all([open(root), open(root)]);
+    for (const [i, { cache }] of [one, other].entries()) {
+      for (const seed of [1, 10 + i]) await cache.put(key(seed), numbers(seed));
+      await cache.close();
+    }
+    const { cache, notes } = await open(root);
+    const shard = await shardOf(root, 10);
+    const bytes = await Deno.readFile(shard);
+    await Deno.writeFile(shard, bytes.map((byte, i) => i > bytes.length - 49 ? byte ^ 1 : byte));
+    assertEquals(await cache.get(key(1)), numbers(1));
+    assertEquals(await cache.get(key(10)), undefined);
+    assertEquals(await cache.get(key(11)), numbers(11));
+    await Deno.remove(await shardOf(root, 11));
+    assertEquals(await cache.get(key(1)), undefined);
+    assertEquals(notes.length, 1);
+  });
+});
+
+Deno.test("a token cache that is full does not push out what another writer began after it", async () => {
+  await withRoot(async (root) => {
+    const { size } = await Deno.stat(await writeOne(root, { encoder: "old" }));
+    const { cache, notes } = await open(root, { limit: 2.5 * size });
+    const later = await writeOne(root, { encoder: "later" });
+    await Deno.utime(later, new Date(2020, 1), new Date(2020, 1));
+    for (const seed of [1, 2]) {
+      await cache.put(key(seed), numbers(seed));
+      await cache.flush();
+    }
+    await Deno.stat(later);
+    assertEquals([...Deno.readDirSync(join(root, "old"))], []);
+    assertEquals(notes.length, 1);
+  });
+});
+
 Deno.test("cacheUse() counts, pruneCache() removes, and neither minds a cache that is not there", async () => {
   await withRoot(async (root) => {
     assertEquals(await cacheUse(join(root, "none")), []);
