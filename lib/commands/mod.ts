@@ -170,6 +170,22 @@ export const commands = {
       ),
     run: async (flags, [folder]) => (await import("./robustness.ts")).robustness(folder, flags),
   },
+  encode: {
+    group: "Data",
+    about: "encode a run's images ahead of it, or a share of them on each of several machines",
+    example: "--real faces/real --fake faces/fake --shard 2/8",
+    flags: (command) =>
+      addConfigFlags(
+        withConfig(command)
+          .option(
+            "--shard <i/n>",
+            "the i-th of n shares of the images; a task of a Slurm array knows its own",
+          )
+          .option("--shards <number>", "so many shares at once, each in a process of its own", toWhole(1))
+          .option("--status", "say how far each share is that was encoded into the cache"),
+      ),
+    run: async (flags) => (await import("./encode.ts")).encode(flags),
+  },
   inspect: {
     group: "Data",
     about: "say what of your data is there, missing, skipped and leaking; trains nothing",

@@ -111,6 +111,7 @@ async function groupCopies(
 ): Promise<{ groups: Groups; notes: string[] }> {
   const groups = groupSamples(samples);
   if (options.quick) {
+    options.onBlindDeal?.();
     return {
       groups,
       notes: ["--quick: copies of a picture were not looked for, which may change how videos are dealt"],

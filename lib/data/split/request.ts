@@ -97,6 +97,8 @@ export type PartsOptions = TaskOptions & {
   readonly facts: Map<string, ImageFacts>;
   /** Does not open the images. */
   readonly quick?: boolean;
+  /** Hears that, with `quick`, videos were dealt that may be dealt otherwise once it is known which show the same picture. */
+  readonly onBlindDeal?: () => void;
   /** Takes what would be refused, so that all there is to say can be said. */
   readonly problems?: string[];
 };

@@ -101,10 +101,15 @@ async function prepare(
 /** A file is read for its keys once a process, however it is prepared, unless it changes. */
 const files = new Map<string, Hash>();
 
-/** The key of a file's features, and the file's bytes where this read it; neither when it cannot be read, which loading it will say. */
-async function keyOf(
+/**
+ * The key of a file's features, and the file's bytes where this read it; neither when it cannot be read, which loading it will say.
+ *
+ * @param options.forgets does not keep what is known of the file in memory, some kilobyte of it
+ */
+export async function keyOf(
   path: string,
   preparation: Preparation,
+  options: { readonly forgets?: boolean } = {},
 ): Promise<{ readonly key?: string; readonly bytes?: Uint8Array }> {
   const info = await Deno.stat(path).catch(() => undefined);
   if (!info) return {};
@@ -114,7 +119,7 @@ async function keyOf(
   const bytes = await Deno.readFile(path).catch(() => undefined);
   if (!bytes) return {};
   const file = hashImage(bytes);
-  files.set(version, file);
+  if (!options.forgets) files.set(version, file);
   return { key: imageKey(file, preparation), bytes };
 }
 
@@ -166,7 +171,7 @@ function stacked(batch: readonly KeptFeatures[], { shape, keptIn }: Trunk): tf.T
 }
 
 /** An image's features in what its trunk keeps them in, an array of their own. */
-function roundedFor({ keptIn }: Trunk, values: Float32Array): KeptFeatures {
+export function roundedFor({ keptIn }: Trunk, values: Float32Array): KeptFeatures {
   return keptIn === "float16" ? inHalf(values) : new Float32Array(values);
 }
 

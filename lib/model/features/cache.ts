@@ -43,7 +43,9 @@ export type FeatureCache = {
   put(key: string, values: KeptFeatures): Promise<void>;
   /** Writes what waits as a shard; where that fails, nothing more is kept. */
   flush(): Promise<void>;
-  /** `flush()`, after which the cache is not used any more. */
+  /** Why nothing more is kept; undefined while it is. */
+  fault(): string | undefined;
+  /** `flush()`, after which the cache is not used any more; leaves an index for whoever opens it next. */
   close(): Promise<void>;
 };
 
@@ -120,12 +122,12 @@ export async function openFeatureCache(
   let before = new Set<string>();
   const used = new Set<string>();
   let waiting = new Map<string, KeptFeatures>();
-  let full = false;
+  let fault: string | undefined;
   const stopKeeping = (error: unknown) => {
-    if (full) return;
-    full = true;
+    if (fault !== undefined) return;
+    fault = reasonOf(error);
     waiting.clear();
-    onNote(`Encoding each time what is not kept yet, because tokens cannot be kept: ${reasonOf(error)}`);
+    onNote(`Encoding each time what is not kept yet, because tokens cannot be kept: ${fault}`);
   };
   const damaged = new Set<string>();
   const leaveOut = async (shard: string, error: unknown) => {
@@ -177,10 +179,8 @@ export async function openFeatureCache(
       }
       // What came after this was opened is another's work in progress.
       if (await makeRoom(root, { limit, keeps: (path) => used.has(path) || !before.has(path) })) return;
-      full = true;
-      onNote(
-        `The token cache is full (${(limit / 1e9).toFixed(1)} GB): what it has not is encoded each time`,
-      );
+      fault = `the token cache is full (${(limit / 1e9).toFixed(1)} GB)`;
+      onNote(`T${fault.slice(1)}: what it has not is encoded each time`);
     } catch (error) {
       stopKeeping(error);
     }
@@ -201,12 +201,17 @@ export async function openFeatureCache(
       if (values.length !== length) {
         throw new Error(`Cannot keep tokens: expected ${length} numbers but found ${values.length}`);
       }
-      if (full || waiting.has(key) || places.has(key) || index?.has(key)) return;
+      if (fault !== undefined || waiting.has(key) || places.has(key) || index?.has(key)) return;
       waiting.set(key, values);
       if (waiting.size * numberBytes * length >= SHARD_BYTES) await flush();
     },
     flush,
-    close: flush,
+    fault: () => fault,
+    close: async () => {
+      await flush();
+      const quiet = { onDamaged: () => Promise.resolve(), onNote: () => {} };
+      await shardsIn(folder).then((shards) => openIndex(folder, { shards, ...quiet })).catch(() => {});
+    },
   };
 }
 
