@@ -212,12 +212,18 @@ const flags = (cache: string) => [
   ...["--test-real", tests.real, "--test-fake", tests.fake, "--cache-folder", join(root, cache)],
 ];
 
-Deno.test("encode stops at SIGTERM with 143, goes on as a task of a Slurm array or in processes of its own, and says how far it is", async () => {
+Deno.test("encode is killed, stops at SIGTERM with 143, goes on as a task of a Slurm array or in processes of its own, and says how far it is", async () => {
   const cache = join(root, "data");
   const line = (args: readonly string[], env?: Record<string, string>) =>
     commandLine(["encode", ...args], { cache, env });
   const bad = await line([...flags("line"), "--shard", "4/3"]);
   assertEquals([bad.code, bad.err.trim().split("\n").length], [2, 1]);
+  const killed = await commandLine(["encode", ...flags("line")], {
+    cache,
+    interruptAt: /Encoder:/,
+    signal: "SIGKILL",
+  });
+  assertEquals(killed.code, 137);
   const stopped = await commandLine(["encode", ...flags("line")], {
     cache,
     interruptAt: /Encoder:/,
