@@ -4,7 +4,14 @@
  *
  * @module
  */
-import { assert, assertEquals, assertGreater, assertNotEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { benchmarkTable } from "../lib/notebook/benchmark_views.ts";
@@ -92,6 +99,11 @@ try {
   assertEquals(ours.results, theirs.results, "the notebook's metrics are the command line's");
   assertStringIncludes(words(demo.notebook), tableText(resultsTable(theirs.results)));
   assertEquals(words(demo.notebook).includes("reference"), false, "no printed figure beside demo data");
+  assertStringIncludes(
+    words(demo.notebook),
+    "Of videos like those of demo calibration (100 reals, 102 fakes)",
+  );
+  assertStringIncludes(words(demo.notebook), "without the half of the patches that it marks most");
 
   console.log("forgelens.ipynb edited: other folders, another JPEG quality, three epochs");
   const faces = await writePictures(join(work, "train"), { videos: 10 });
@@ -116,7 +128,13 @@ try {
   assertEquals(report.history.length, 3);
   assertNotEquals(report.results[0].metrics.auc, ours.results[0].metrics.auc);
   assertStringIncludes(words(edited.notebook), "Not tested on DFDC");
-  assertEquals(words(edited.notebook).includes("DEMO"), false, "nothing says DEMO on one's own folders");
+  const [asked, ...before] = edited.notebook.cells.toReversed();
+  const above = words({ ...edited.notebook, cells: before });
+  assertEquals(above.includes("DEMO"), false, "no test says DEMO on one's own folders");
+  assertMatch(
+    words({ ...edited.notebook, cells: [asked] }),
+    /DEMO: Answer by the .*\bnot sure\b.*Not calibrated/s,
+  );
 
   console.log("benchmark.ipynb on the demo data, beside the command line");
   const benchmark = await executeNotebook(jupyter, "benchmark", {

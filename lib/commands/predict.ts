@@ -3,19 +3,17 @@
  *
  * @module
  */
-import { InputError } from "../base/errors.ts";
 import { checkWritable, writeAll } from "../base/files.ts";
 import { csvText } from "../base/csv.ts";
 import { printable } from "../base/printable.ts";
 import type { MapName } from "../model/maps/mod.ts";
-import { explain } from "../runs/predict/explain.ts";
-import { openFaces } from "../videos/prepare_faces.ts";
 import { onScreen } from "../runs/screen.ts";
 import { type Answer, answerColumns, answerLine, answerRow, type ColumnSet } from "../runs/predict/answer.ts";
+import { openCutter } from "../runs/predict/cutter.ts";
+import { writeExplained } from "../runs/predict/explain.ts";
 import { pathsOnInput } from "../runs/predict/inputs.ts";
 import { type Judge, openJudge, weightsIn } from "../runs/predict/judge.ts";
 import { newestDemoRun } from "../runs/predict/newest_demo.ts";
-import { type FaceCutter, ruleOf } from "../runs/predict/pictures.ts";
 import { predict as predictFiles } from "../runs/predict/predict.ts";
 import { configFlags, type Flags, numberOf, textOf } from "./flags.ts";
 import { dirname } from "node:path";
@@ -39,7 +37,7 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
       ...{ alpha, given: configFlags(flags), signal },
       report: (event) => event.type === "warning" && screen.show(event),
     });
-    using cutter = await cutterFor(judge, flags);
+    using cutter = await openCutter(judge, { cropped: flags.cropped === true });
     try {
       console.log(
         printable(
@@ -56,7 +54,13 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
       let trust: string | undefined;
       let number = 0;
       const onJudged = async (answer: Answer, squares: readonly Uint8Array[]) => {
-        const drawn = await explain(answer, squares, { judge, kind, folder: map!, number: ++number, signal });
+        const drawn = await writeExplained(answer, squares, {
+          judge,
+          kind,
+          folder: map!,
+          number: ++number,
+          signal,
+        });
         trust = `            map: ${drawn.path}; ${drawn.trust}`;
       };
       const answers = predictFiles(judge, given, {
@@ -80,43 +84,6 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
       judge.close();
     }
   });
-}
-
-type Cutter = Disposable & { readonly faces?: FaceCutter; readonly note: string };
-
-/** How faces are found: as the detector's training images were made, unless the user says that they are cut out. */
-async function cutterFor({ prepared }: Judge, flags: Flags): Promise<Cutter> {
-  const asTheyAre = (note: string): Cutter => ({ note, [Symbol.dispose]: () => {} });
-  if (flags.cropped) return asTheyAre("Pictures are taken as they are, as --cropped says.");
-  if (!prepared?.faces) {
-    return asTheyAre(
-      prepared === undefined
-        ? "Pictures are taken as they are: how the training images were cut out is not known."
-        : prepared.crop === "none"
-        ? "Pictures are taken as they are, as the training images were: UNCROPPED."
-        : `Pictures are taken as they are: the training images were cut out by ${prepared.crop} × ${prepared.margin}, which a file alone does not have.`,
-    );
-  }
-  const { faces: settings, margin } = prepared;
-  const opened = await openFaces({
-    align: settings.align as FaceCutter["rule"]["align"],
-    size: settings.size,
-    leastScore: settings.leastScore,
-    leastSide: settings.leastSide,
-  });
-  if (opened.settings.finderDigest !== settings.finderDigest) {
-    opened[Symbol.dispose]();
-    throw new InputError(
-      `Cannot find faces as the detector was trained: expected the detector ${settings.finder} of its training but found ${opened.settings.finder} with other weights; cut the faces out first and give --cropped`,
-    );
-  }
-  const geometry = settings.align === "none" ? "a square" : `aligned as ${settings.align}`;
-  return {
-    faces: { find: opened.find, rule: ruleOf(settings, margin), leastSide: settings.leastSide },
-    note:
-      `Faces are found by ${settings.finder} and cut out ${geometry}, × ${margin}, as the training images were.`,
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
-  };
 }
 
 /** Files that answers are written to as they come. */

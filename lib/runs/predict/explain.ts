@@ -10,6 +10,7 @@ import { meanMap } from "../../model/maps/map.ts";
 import { mapKinds, type MapName } from "../../model/maps/mod.ts";
 import { mapMost, mapPicture } from "../../report/map_picture.ts";
 import { sumText, trustText } from "../../report/map_text.ts";
+import type { Picture } from "../../report/pictures.ts";
 import { imageMaps, imageTrust } from "../maps.ts";
 import type { Answer } from "./answer.ts";
 import type { Judge } from "./judge.ts";
@@ -17,58 +18,74 @@ import type { Judge } from "./judge.ts";
 /** Frames of a video that its map is the mean of, and those that it is tested on: a map takes as long as dozens of scores. */
 const [MAPPED, TESTED] = [8, 4];
 
-/** What is said of a map. */
+/** A map of an answer. */
 export type Explained = {
-  /** The picture. */
-  readonly path: string;
+  readonly picture: Picture;
   /** How far the map can be trusted, in a line. */
   readonly trust: string;
 };
 
+/** What a map is drawn by. */
+export type ExplainOptions = {
+  readonly judge: Judge;
+  readonly kind: MapName;
+  readonly signal?: AbortSignal;
+};
+
 /**
- * Draws what drove an answer's score into a folder: the map of the picture, or the mean over frames of a video, tested by taking patches
- * away in its order.
+ * Draws what drove an answer's score: the map of the picture, or the mean over frames of a video, tested by taking patches away in its
+ * order.
  *
  * @param squares what was judged, [S, S, 3] each
- * @param options.number of the answer, by which its picture is named
  * @throws {InputError} where such a map cannot be drawn of the detector
  */
 export async function explain(
   answer: Answer,
   squares: readonly Uint8Array[],
-  options: {
-    readonly judge: Judge;
-    readonly kind: MapName;
-    readonly folder: string;
-    readonly number: number;
-    readonly signal?: AbortSignal;
-  },
+  { judge, kind, signal }: ExplainOptions,
 ): Promise<Explained> {
-  const { judge, kind, folder, number, signal } = options;
   const { subject, encoder } = judge.mapped();
   const frames = evenly(squares, MAPPED);
   const maps = await imageMaps(kind, frames, { subject, encoder, signal });
   const mean = frames.length === 1 ? maps[0].patches : meanMap(maps.map(({ patches }) => patches));
-  const trust = await imageTrust(mean, evenly(frames, TESTED), { kind, subject, encoder, signal });
-  const said = trustText(trust);
+  const tested = await imageTrust(mean, evenly(frames, TESTED), { kind, subject, encoder, signal });
+  const trust = trustText(tested);
   const { path, face, verdict, score } = answer;
   const name = `${basename(path)}${face === undefined ? "" : ` face ${face}`}`;
   const most = mapMost([mean, ...maps.map(({ patches }) => patches)], mapKinds[kind]);
   const lines = [
     ...(frames.length > 1 ? [`The mean over ${frames.length} of ${squares.length} frames`] : []),
     ...(frames.length === 1 && mapKinds[kind].isSigned ? [sumText(maps[0])] : []),
-    said,
+    trust,
   ];
   const picture = await mapPicture(frames[Math.floor((frames.length - 1) / 2)], mean, {
     title: `${name}: ${verdict}${score === null ? "" : `, ${score.toFixed(3)}`}`,
     kind: mapKinds[kind],
     ...{ most, lines, demo: judge.demo },
   });
+  return { picture, trust };
+}
+
+/**
+ * Writes the map of an answer into a folder.
+ *
+ * @param options.number of the answer, by which its picture is named
+ * @returns the picture's path, and how far the map can be trusted, in a line
+ * @throws {InputError} where such a map cannot be drawn of the detector
+ */
+export async function writeExplained(
+  answer: Answer,
+  squares: readonly Uint8Array[],
+  options: ExplainOptions & { readonly folder: string; readonly number: number },
+): Promise<{ readonly path: string; readonly trust: string }> {
+  const { folder, number } = options;
+  const { picture, trust } = await explain(answer, squares, options);
+  const { path, face } = answer;
   const stem = basename(path, extname(path)).replaceAll(/[^\w.-]+/g, "-");
   const file = join(
     folder,
     `${String(number).padStart(4, "0")}-${stem}${face === undefined ? "" : `-face${face}`}.jpg`,
   );
   await writeWhole(file, picture.jpeg);
-  return { path: file, trust: said };
+  return { path: file, trust };
 }
