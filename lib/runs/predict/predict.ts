@@ -14,6 +14,7 @@ import type { FaceCutter, PictureOptions, Subject } from "./pictures.ts";
 import { imageSubjects, videoSubjects } from "./pictures.ts";
 import { type Input, inputsOf } from "./inputs.ts";
 import type { Judge, Level } from "./judge.ts";
+import { readAhead } from "./read_ahead.ts";
 
 /** How files are answered about. */
 export type PredictOptions = {
@@ -30,10 +31,12 @@ export type PredictOptions = {
 const LEAST_SIDE = 40;
 /** Batches of pictures that are read before their turn. */
 const AHEAD = 2;
+/** Milliseconds that the next path may take before what is read is answered about. */
+const PATIENCE = 20;
 
 /**
  * Answers about files one after another, in the order given, reading ahead: an answer for a picture, for each face in it, or for a video.
- * Memory does not grow with their number.
+ * Memory does not grow with their number. Where paths come one after another, as from standard input, no answer waits for the next path.
  *
  * @throws {Error} the signal's reason
  */
@@ -65,12 +68,16 @@ export async function* predict(
   let group: Read[] = [];
   let squares = 0;
   const inputs = inputsOf(paths, { signal });
-  for await (const read of readAhead(inputs, load, { most: (AHEAD + 1) * batchSize })) {
+  // Of paths that are there, batches must not depend on how fast a disk is.
+  const patience = Symbol.asyncIterator in paths ? PATIENCE : undefined;
+  for await (const read of readAhead(inputs, load, { most: (AHEAD + 1) * batchSize, patience, signal })) {
     signal?.throwIfAborted();
-    group.push(read);
-    squares += (read.subjects ?? []).reduce((sum, subject) => sum + subject.squares.length, 0);
-    // Whoever looks at an answer waits for no batch that a video, or what cannot be read, has no part in.
-    if (squares > 0 && squares < batchSize) continue;
+    if (read) {
+      group.push(read);
+      squares += (read.subjects ?? []).reduce((sum, subject) => sum + subject.squares.length, 0);
+      // Whoever looks at an answer waits for no batch that a video, or what cannot be read, has no part in.
+      if (squares > 0 && squares < batchSize) continue;
+    }
     yield* answers(judge, group, { ...options, onJudged });
     [group, squares] = [[], 0];
   }
@@ -83,22 +90,6 @@ type Read = {
   readonly subjects?: readonly Subject[];
   readonly fault?: string;
 };
-
-/** What `load` makes of items, in their order, `most` of them at work or waiting. */
-async function* readAhead<T, R>(
-  items: AsyncGenerator<T>,
-  load: (item: T) => Promise<R>,
-  { most }: { readonly most: number },
-): AsyncGenerator<R> {
-  const waiting: Promise<R>[] = [];
-  for await (const item of items) {
-    const loading = load(item);
-    loading.catch(() => {}); // seen when it is awaited
-    waiting.push(loading);
-    if (waiting.length >= most) yield await waiting.shift()!;
-  }
-  while (waiting.length > 0) yield await waiting.shift()!;
-}
 
 async function* answers(
   judge: Judge,

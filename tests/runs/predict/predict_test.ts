@@ -11,6 +11,7 @@ import { inputsOf } from "../../../lib/runs/predict/inputs.ts";
 import { openJudge, weightsIn } from "../../../lib/runs/predict/judge.ts";
 import { newestDemoRun } from "../../../lib/runs/predict/newest_demo.ts";
 import { predict, type PredictOptions } from "../../../lib/runs/predict/predict.ts";
+import { readAhead } from "../../../lib/runs/predict/read_ahead.ts";
 import { trainRun } from "../../../lib/runs/train.ts";
 import { commandLine } from "../../command_line.ts";
 import { picture, withFolder, writeFiles, writePictures } from "../../folders.ts";
@@ -127,6 +128,65 @@ Deno.test("predict() promises nothing at a risk for which the calibration has to
     InputError,
     "expected a risk alpha",
   );
+});
+
+Deno.test("predict() answers about a path before the next one comes, and stops while it waits for one", async () => {
+  const path = join(others.real, "r0", "0.png");
+  const judge = await openJudge(weightsPath(run, 0), { alpha: 0.05 });
+  const [next, never] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const stop = new AbortController();
+  const paths = async function* () {
+    yield path;
+    await next.promise;
+    yield path;
+    await never.promise;
+  };
+  try {
+    const answers = predict(judge, paths(), { signal: stop.signal });
+    assertEquals((await answers.next()).value.path, path);
+    next.resolve();
+    assertEquals((await answers.next()).value.path, path);
+    const waiting = answers.next();
+    stop.abort(new Error("stopped"));
+    await assertRejects(() => waiting, Error, "stopped");
+  } finally {
+    never.resolve();
+    judge.close();
+  }
+});
+
+Deno.test("readAhead() keeps the order, reads no more than it may, and gives all before a fault", async () => {
+  let [busy, most] = [0, 0];
+  const items = async function* () {
+    for (const item of [5, 1, 4, 2, 3]) yield await Promise.resolve(item);
+    throw new Error("no more");
+  };
+  const load = async (item: number) => {
+    most = Math.max(most, ++busy);
+    await new Promise((resolve) => setTimeout(resolve, item));
+    busy--;
+    return item;
+  };
+  const given: (number | undefined)[] = [];
+  await assertRejects(
+    async () => {
+      for await (const item of readAhead(items(), load, { most: 2 })) given.push(item);
+    },
+    Error,
+    "no more",
+  );
+  assertEquals(given, [5, 1, 4, 2, 3]);
+  assertEquals(most, 2);
+});
+
+Deno.test("inputsOf() names what cannot be read in a folder by the folder too", async () => {
+  await withFolder(async (folder) => {
+    await writeFiles(folder, { "a/b\nc.png": "", "a/d.png": "" });
+    assertEquals(await Array.fromAsync(inputsOf([folder])), [
+      { path: join(folder, "a/b\\nc.png"), kind: "unread", fault: "a line feed in its name" },
+      { path: join(folder, "a/d.png"), kind: "image" },
+    ]);
+  });
 });
 
 Deno.test("inputsOf() is asked for one file at a time", async () => {
