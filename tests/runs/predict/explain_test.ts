@@ -4,7 +4,7 @@ import sharp from "sharp";
 import { openFaceFinder } from "../../../lib/faces/find.ts";
 import { weightsPath } from "../../../lib/runs/folder/folder.ts";
 import type { Answer } from "../../../lib/runs/predict/answer.ts";
-import { explain, type Explained } from "../../../lib/runs/predict/explain.ts";
+import { writeExplained } from "../../../lib/runs/predict/explain.ts";
 import { openJudge } from "../../../lib/runs/predict/judge.ts";
 import { predict } from "../../../lib/runs/predict/predict.ts";
 import { trainRun } from "../../../lib/runs/train.ts";
@@ -20,15 +20,16 @@ const weights = weightsPath(join(root, "runs", "first"), 0);
 
 const several = new URL("../../fixtures/mtcnn/several.jpg", import.meta.url).pathname;
 
-Deno.test("explain() draws a picture of each answer and says how far it can be trusted, of a mean over frames too", async () => {
+Deno.test("writeExplained() draws a picture of each answer and says how far it can be trusted, of a mean over frames too", async () => {
   const judge = await openJudge(weights, { alpha: 0.05 });
-  const drawn: { readonly answer: Answer; readonly explained: Explained }[] = [];
+  const drawn: { readonly answer: Answer; readonly explained: Awaited<ReturnType<typeof writeExplained>> }[] =
+    [];
   const onJudged = async (answer: Answer, squares: readonly Uint8Array[]) => {
     const options = { judge, kind: "gradient", folder: root, number: drawn.length + 1 } as const;
-    drawn.push({ answer, explained: await explain(answer, squares, options) });
+    drawn.push({ answer, explained: await writeExplained(answer, squares, options) });
     const frames = [squares[0], squares[0].toReversed()];
     const video = { ...answer, path: "clip.mp4", kind: "video", frames: 2 } as const;
-    const { path, trust } = await explain(video, frames, { ...options, kind: "rollout", number: 9 });
+    const { path, trust } = await writeExplained(video, frames, { ...options, kind: "rollout", number: 9 });
     assertEquals(path, join(root, "0009-clip.jpg"));
     assertStringIncludes(trust, "mean of 2 frames");
   };
