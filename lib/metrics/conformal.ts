@@ -122,7 +122,18 @@ function atLeast(count: number, { n, share }: { readonly n: number; readonly sha
   return 1 - fewer;
 }
 
-/** What a score says by such thresholds: a class where the other one alone is out of the question, else `not sure`. */
+/**
+ * What a score says by such thresholds: a class where the other one alone is out of the question, else `not sure`.
+ *
+ * @example
+ * ```ts
+ * import { verdictOf } from "@forgelens/bench/metrics";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const thresholds = { notRealAbove: 0.7, notFakeBelow: 0.3 };
+ * assertEquals([0.2, 0.5, 0.9].map((score) => verdictOf(score, thresholds)), ["real", "not sure", "fake"]);
+ * ```
+ */
 export function verdictOf(
   score: number,
   thresholds: Pick<ConformalThresholds, "notRealAbove" | "notFakeBelow">,

@@ -28,6 +28,7 @@ export {
 } from "./calibration.ts";
 export { type AucComparison, compareAucs } from "./compare/aucs.ts";
 export { type BootstrapComparison, compareByBootstrap } from "./compare/by_bootstrap.ts";
+export { type ConformalThresholds, conformalThresholds, type Verdict, verdictOf } from "./conformal.ts";
 export { type PrCurve, prCurve, type RocCurve, rocCurve } from "./curves.ts";
 export { evaluateScores, type Metrics } from "./evaluate.ts";
 export {
