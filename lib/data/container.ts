@@ -6,8 +6,8 @@
 import { readAt } from "../base/files.ts";
 
 /**
- * Says what is wrong with an MP4, MOV or AVI file: a box that reaches past its end, or no index (`moov`); undefined when
- * nothing is, or the file is of another kind. Reads 16 bytes a box (ISO/IEC 14496-12, 4.2; RIFF).
+ * Says what is wrong with an MP4, MOV or AVI file: a box that reaches past its end, or no index (`moov`), or that it is text; undefined
+ * when nothing is, or the file is of another kind. Reads 16 bytes a box (ISO/IEC 14496-12, 4.2; RIFF).
  */
 export async function containerFault(path: string): Promise<string | undefined> {
   using file = await Deno.open(path);
@@ -21,7 +21,9 @@ export async function containerFault(path: string): Promise<string | undefined> 
     const kind = String.fromCharCode(...head.subarray(4, 8));
     const riff = String.fromCharCode(...head.subarray(0, 4)) === "RIFF";
     if (offset === 0 && !riff && !["ftyp", "moov", "mdat", "free", "skip", "wide"].includes(kind)) {
-      return undefined;
+      return isText(await readAt(file, 0, Math.min(512, size)))
+        ? "text, as of a playlist: no video"
+        : undefined;
     }
     if (count < 8) return "truncated: its last box is cut";
     if (riff || kinds.has("RIFF")) {
@@ -41,4 +43,8 @@ export async function containerFault(path: string): Promise<string | undefined> 
     offset += length;
   }
   return kinds.has("moov") || kinds.has("RIFF") ? undefined : "truncated: no index of frames (moov)";
+}
+
+function isText(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte >= 32 && byte !== 127 || byte >= 9 && byte <= 13);
 }

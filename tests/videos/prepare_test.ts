@@ -263,7 +263,7 @@ Deno.test("prepareVideos() crops frames around their landmarks, and refuses when
   });
 });
 
-Deno.test("containerFault() knows an empty file, a cut box and a missing index, and lets other kinds be", async () => {
+Deno.test("containerFault() knows an empty file, a cut box and a missing index and text, and lets other kinds be", async () => {
   await withFolder(async (root) => {
     const box = (kind: string, size: number, length = size) => {
       const bytes = new Uint8Array(length);
@@ -286,6 +286,7 @@ Deno.test("containerFault() knows an empty file, a cut box and a missing index, 
       ["whole.avi", [riff(28)], undefined],
       ["cut.avi", [riff(100)], "truncated: its end is missing"],
       ["second list cut.avi", [riff(28), riff(29)], "truncated: its end is missing"],
+      ["list.mp4", [new TextEncoder().encode("#EXTM3U\na.ts\n")], "text, as of a playlist: no video"],
       ["other.mkv", [box("\u{1a}E\u{df}", 999, 40)], undefined],
     ];
     for (const [name, parts, expected] of cases) {
