@@ -230,7 +230,7 @@ export async function weightsIn(path: string): Promise<string> {
   const info = await Deno.stat(path).catch(() => undefined);
   if (!info) {
     throw new InputError(
-      `Cannot predict with ${path}: expected a run's folder or a file of weights but found nothing there`,
+      `Cannot predict with ${path}: expected a run's folder or a file of weights but found nothing there; deno task train makes one`,
     );
   }
   if (info.isFile) return path;

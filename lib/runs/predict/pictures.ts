@@ -60,7 +60,7 @@ export type Subject = {
   readonly notes: readonly string[];
 };
 
-/** A picture whose longer side has more pixels is made smaller before faces are looked for in it. */
+/** A picture whose longer side has more pixels is made smaller before faces are looked for in it; a frame is not, for `prepare` does not. */
 const MOST_SIDE = 2048;
 
 /**
@@ -80,7 +80,7 @@ export async function imageSubjects(path: string, options: PictureOptions): Prom
     }]);
   }
   const image = await decodeImage(path, { upright: true });
-  const found = (await facesIn(image, faces)).toSorted((a, b) =>
+  const found = (await facesIn(image, { ...faces, mostSide: MOST_SIDE })).toSorted((a, b) =>
     b.box.width * b.box.height - a.box.width * a.box.height
   );
   const subjects: Subject[] = [];
@@ -107,8 +107,11 @@ function copyOf(square: Uint8Array, image: RgbImage): Uint8Array {
 }
 
 /** The faces in an image, whose points are its own whatever size it was looked at in. */
-async function facesIn(image: RgbImage, { find, leastSide }: FaceCutter): Promise<Face[]> {
-  const scale = Math.max(1, Math.max(image.width, image.height) / MOST_SIDE);
+async function facesIn(
+  image: RgbImage,
+  { find, leastSide, mostSide = Infinity }: FaceCutter & { readonly mostSide?: number },
+): Promise<Face[]> {
+  const scale = Math.max(1, Math.max(image.width, image.height) / mostSide);
   const seen = scale === 1 ? image : await resizeAside(image, {
     width: Math.max(1, Math.round(image.width / scale)),
     height: Math.max(1, Math.round(image.height / scale)),
@@ -140,7 +143,12 @@ export async function videoSubjects(path: string, options: PictureOptions): Prom
     file: path,
   } as const;
   const source = await openFrames(video, { frames: wanted, keep: await keep(), work: "", signal });
-  type Crop = { readonly square: Uint8Array; readonly side: number; readonly sharpness: number };
+  type Crop = {
+    readonly square: Uint8Array;
+    readonly side: number;
+    readonly sharpness: number;
+    readonly isCutOff?: boolean;
+  };
   const whole: Crop[] = [];
   const crops = new Map<Face, Crop>();
   const frames: FrameFaces[] = [];
@@ -168,6 +176,7 @@ export async function videoSubjects(path: string, options: PictureOptions): Prom
           square: await fits[fit].apply(crop.image, { size }),
           side: Math.min(face.box.width, face.box.height),
           sharpness: crop.sharpness,
+          isCutOff: crop.isCutOff,
         });
       }
     },
@@ -177,6 +186,7 @@ export async function videoSubjects(path: string, options: PictureOptions): Prom
   const { track, reason } = chooseTrack(tracks);
   const chosen = [...track?.faces.values() ?? []].flatMap((face) => crops.get(face) ?? []);
   if (chosen.length === 0) return [];
+  const cut = chosen.filter(({ isCutOff }) => isCutOff).length;
   const notes = [
     ...read.notes,
     ...(tracks.length > 1
@@ -185,6 +195,7 @@ export async function videoSubjects(path: string, options: PictureOptions): Prom
     ...(chosen.length < read.numbers.length
       ? [`its face is in ${chosen.length} of ${read.numbers.length} frames`]
       : []),
+    ...(cut > 0 ? [`${cut} cut off by the frame`] : []),
   ];
   return [videoOf(chosen, { notes, faces: tracks.length })];
 }
