@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { InputError } from "../base/errors.ts";
 import { checkWritable, writeAll } from "../base/files.ts";
 import { csvText } from "../base/csv.ts";
 import { printable } from "../base/printable.ts";
@@ -25,10 +26,25 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
   const checkpoint = named ?? await newestDemoRun();
   const files = { jsonl: textOf(flags.jsonl), csv: textOf(flags.csv) };
   const columns = `${flags.columns}` as ColumnSet;
-  for (const path of Object.values(files)) if (path !== undefined) await checkWritable(dirname(path));
+  if (columns !== "own" && files.csv === undefined) {
+    throw new InputError(`Cannot predict: expected --csv FILE with --columns ${columns} but found none`);
+  }
+  if (paths.length > 1 && paths.includes("-")) {
+    throw new InputError(
+      "Cannot predict: expected - alone, for paths from standard input, but found others beside it; write ./- for a file of that name",
+    );
+  }
+  for (const [name, path] of Object.entries(files)) {
+    if (path === undefined) continue;
+    await checkWritable(dirname(path), { flag: `--${name}` });
+    await Deno.mkdir(dirname(path), { recursive: true });
+    if ((await Deno.stat(path).catch(() => undefined))?.isDirectory) {
+      throw new InputError(`Cannot write ${path}: expected a file for --${name} but found a folder`);
+    }
+  }
   const [map, kind] = [textOf(flags.map), `${flags.mapKind}` as MapName];
   if (map !== undefined) {
-    await checkWritable(map);
+    await checkWritable(map, { flag: "--map" });
     await Deno.mkdir(map, { recursive: true });
   }
   const weights = await weightsIn(checkpoint);

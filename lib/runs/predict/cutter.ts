@@ -32,7 +32,7 @@ export async function openCutter(
         : `Pictures are taken as they are: the training images were cut out by ${prepared.crop} × ${prepared.margin}, which a file alone does not have.`,
     );
   }
-  const { faces: settings, margin } = prepared;
+  const { faces: settings, margin, recompress } = prepared;
   const opened = await openFaces({
     align: settings.align as FaceCutter["rule"]["align"],
     size: settings.size,
@@ -49,7 +49,11 @@ export async function openCutter(
   return {
     faces: { find: opened.find, rule: ruleOf(settings, margin), leastSide: settings.leastSide },
     note:
-      `Faces are found by ${settings.finder} and cut out ${geometry}, × ${margin}, as the training images were.`,
+      `Faces are found by ${settings.finder} and cut out ${geometry}, × ${margin}, as the training images were${
+        recompress === undefined
+          ? ""
+          : `, which were compressed as H.264 with CRF ${recompress} first: what is answered about here is not`
+      }.`,
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };
 }

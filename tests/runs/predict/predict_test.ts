@@ -243,6 +243,17 @@ Deno.test("predict on the command line writes a line a file, JSON and CSV, and i
     "filename,label",
     ...rows.slice(0, 2).map(({ path, score }) => `${path.split("/").at(-1)},${score}`),
   ]);
+  for (
+    const [flags, message] of [
+      [["--columns", "dfdc"], "expected --csv FILE with --columns dfdc but found none"],
+      [["-"], "expected - alone, for paths from standard input"],
+      [["--csv", root], "expected a file for --csv but found a folder"],
+    ] as const
+  ) {
+    const refused = await commandLine(["predict", files[0], ...flags, "--checkpoint", run], { cache });
+    assertEquals([refused.code, refused.out], [2, ""]);
+    assertStringIncludes(refused.err, message);
+  }
   const good = await commandLine(["predict", join(others.real, "r0"), "--checkpoint", run], { cache });
   assertEquals([good.code, good.err], [0, ""]);
 });
