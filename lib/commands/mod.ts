@@ -227,6 +227,10 @@ export const commands = {
             ).choices(["none", ...Object.keys(alignments)]).default("none"),
           )
           .option("--size <pixels>", "side of an aligned crop; the alignment's own unless given", toWhole(16))
+          .addOption(
+            new Option("--points <count>", "points of each face that are written beside its crop as .npy")
+              .choices(["5", "68"]).default("5"),
+          )
           .option("--least-score <number>", "faces of a lower score are not taken", toNumber, 0.95)
           .option("--least-side <pixels>", "faces with a shorter side are not taken", toWhole(12), 30)
           .option(

@@ -68,9 +68,9 @@ export async function prepare(flags: Flags): Promise<number> {
 
 /** How faces are found; undefined without `--faces`, whose flags are then refused. */
 function facesIn(flags: Flags): FacesChoice | undefined {
-  const { align, size, leastScore, leastSide } = flags;
+  const { align, size, points, leastScore, leastSide } = flags;
   if (flags.faces !== true) {
-    const usual = { align: "none", size: undefined, leastScore: 0.95, leastSide: 30 } as const;
+    const usual = { align: "none", size: undefined, points: "5", leastScore: 0.95, leastSide: 30 } as const;
     const given = Object.entries(usual).find(([key, value]) => flags[key] !== value)?.[0];
     if (given === undefined) return undefined;
     throw new InputError(
@@ -82,6 +82,7 @@ function facesIn(flags: Flags): FacesChoice | undefined {
   return {
     align: align as FacesChoice["align"],
     size: numberOf(size),
+    points: points === "68" ? 68 : 5,
     leastScore: numberOf(leastScore),
     leastSide: numberOf(leastSide),
   };

@@ -40,6 +40,8 @@ export type FaceSettings = {
   readonly leastScore: number;
   /** Faces whose box has a shorter side, in pixels, were not taken. */
   readonly leastSide: number;
+  /** How many points of each face were written beside its crop; missing for the detector's five. */
+  readonly points?: 68;
 };
 
 /** What of them is kept with a run and in its weights' metadata. */
@@ -63,6 +65,7 @@ export const prepareSchema = z.looseObject({
     finderDigest: z.string().describe("the SHA-256 of its weights"),
     leastScore: z.number().describe("faces of a lower score were not taken"),
     leastSide: z.number().describe("faces with a shorter side in pixels were not taken"),
+    points: z.literal(68).optional().describe("points of each face beside its crop; missing for five"),
   }).optional().describe("how faces were found; missing where they were not looked for"),
 }) satisfies z.ZodType<PrepareSettings>;
 

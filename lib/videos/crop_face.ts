@@ -27,6 +27,8 @@ export type FaceCrop = {
   readonly image: RgbImage;
   /** The face's five points, in the crop's pixels. */
   readonly landmarks5: readonly number[];
+  /** Moves further points of the frame into the crop. */
+  move(points: readonly number[]): readonly number[];
   /** Whether what is cut out reaches beyond the frame, where an aligned crop is black. */
   readonly isCutOff: boolean;
   /** Of the face at one size, whatever the crop's is, so that it can be compared. */
@@ -43,9 +45,12 @@ export function cropFace(image: RgbImage, { box, landmarks5 }: Face, rule: CropR
     const measured = sharpness(warp(image, even.transform, { width: even.size, height: even.size }));
     if (rule.align === "none") {
       const square = cropSquare(box, { ...image, margin: rule.margin });
-      return square && {
+      if (!square) return undefined;
+      const move = (points: readonly number[]) =>
+        points.map((value, i) => value - (i % 2 === 0 ? square.x : square.y));
+      return {
         image: part(image, square),
-        landmarks5: landmarks5.map((value, i) => value - (i % 2 === 0 ? square.x : square.y)),
+        ...{ landmarks5: move(landmarks5), move },
         isCutOff: box.x < 0 || box.y < 0 || box.x + box.width > image.width ||
           box.y + box.height > image.height,
         sharpness: measured,
@@ -60,6 +65,7 @@ export function cropFace(image: RgbImage, { box, landmarks5 }: Face, rule: CropR
     return {
       image: warp(image, transform, { width: size, height: size }),
       landmarks5: transformPoints(landmarks5, transform),
+      move: (points) => transformPoints(points, transform),
       // What is less than a pixel beyond is rounding.
       isCutOff: corners.some((value, i) =>
         value < -1 || value > 1 + (i % 2 === 0 ? image.width : image.height)

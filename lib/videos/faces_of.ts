@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import type { Face } from "../faces/face.ts";
 import type { FaceFinder } from "../faces/find.ts";
+import type { Landmarks68 } from "../faces/landmarks68.ts";
 import { writeNpy } from "../faces/npy.ts";
 import { chooseTrack, type FrameFaces, type Track, trackFaces } from "../faces/track.ts";
 import { releaseBytes } from "../images/image.ts";
@@ -28,6 +29,8 @@ export type FacesOptions = {
   readonly work: string;
   /** An empty folder for their landmarks. */
   readonly landmarks: string;
+  /** Finds the 68 points that are written beside crops; the five are unless given. */
+  readonly find68?: Landmarks68["find"];
 };
 
 /** How the faces of a video are found. */
@@ -65,7 +68,7 @@ const BATCH_FRAMES = 16;
 export const BLURRED = 30;
 
 /** A crop, and where it lies until it is chosen. */
-type Candidate = Omit<FaceCrop, "image"> & { readonly file: string };
+type Candidate = Omit<FaceCrop, "image"> & { readonly file: string; readonly points: readonly number[] };
 
 /**
  * Finds the faces in evenly spaced frames, follows them through the video, and crops the one that is chosen.
@@ -94,7 +97,7 @@ export async function findInVideo(source: FrameSource, options: FindOptions): Pr
         const crop = cropFace(image, face, rule);
         if (!crop) continue;
         const file = join(work, `candidate-${serial++}.png`);
-        candidates.set(face, { ...crop, file });
+        candidates.set(face, { ...crop, file, points: await pointsOf(crop, { image, face, ...options }) });
         writing.push(writeCrop(file, crop.image));
       }
       releaseBytes(image.data);
@@ -181,7 +184,7 @@ export async function cropLike(
         const file = join(work, `${source.nameOf(number)}.png`);
         await writeCrop(file, crop.image);
         await sealPng(file);
-        chosen.push({ number, face, ...crop });
+        chosen.push({ number, face, ...crop, points: await pointsOf(crop, { image, face, ...options }) });
       }
       releaseBytes(image.data);
     },
@@ -212,7 +215,21 @@ export async function cropLike(
   };
 }
 
-type Chosen = Omit<FaceCrop, "image"> & { readonly number: number; readonly face: Face };
+type Chosen = Omit<FaceCrop, "image"> & {
+  readonly number: number;
+  readonly face: Face;
+  readonly points: readonly number[];
+};
+
+/** The points that are written beside a crop, in its pixels. */
+async function pointsOf(
+  crop: FaceCrop,
+  { image, face, find68 }: Pick<FacesOptions, "find68"> & { readonly image: RgbImage; readonly face: Face },
+): Promise<readonly number[]> {
+  if (!find68) return crop.landmarks5;
+  const [points] = await find68(image, [face.box]);
+  return crop.move(points);
+}
 
 /** Why there are fewer crops than frames that were wanted, and between how many faces there was a choice. */
 function notesOf(found: {
@@ -268,8 +285,8 @@ async function writeLandmarks(
   chosen: readonly Chosen[],
   { source, landmarks }: Pick<FacesOptions, "landmarks"> & { readonly source: FrameSource },
 ): Promise<void> {
-  for (const { number, landmarks5 } of chosen) {
-    await writeFrame(join(landmarks, `${source.nameOf(number)}.npy`), writeNpy(landmarks5));
+  for (const { number, points } of chosen) {
+    await writeFrame(join(landmarks, `${source.nameOf(number)}.npy`), writeNpy(points));
   }
 }
 

@@ -11,6 +11,7 @@ import type { FaceSettings } from "../data/prepared.ts";
 import type { Video } from "../data/layouts/layout.ts";
 import { type AlignmentName, alignments } from "../faces/align.ts";
 import { type FaceFinder, openFaceFinder } from "../faces/find.ts";
+import { type Landmarks68, openLandmarks68 } from "../faces/landmarks68.ts";
 import { landmarksBeside } from "./boxes.ts";
 import { type Coverage, coverageKey } from "./coverage.ts";
 import type { CropRule } from "./crop_face.ts";
@@ -28,6 +29,8 @@ export type FacesChoice = {
   readonly align?: "none" | AlignmentName;
   /** Side of an aligned crop in pixels; the geometry's own unless given. */
   readonly size?: number;
+  /** How many points of each face are written beside its crop; 5 unless given, the detector's own. */
+  readonly points?: 5 | 68;
   /** Faces of a lower score, 0 to 1, are not taken; 0.95 unless given. */
   readonly leastScore?: number;
   /** Faces whose box has a shorter side, in pixels, are not taken; 30 unless given. */
@@ -41,6 +44,8 @@ export type OpenFaces = Disposable & {
   readonly settings: FaceSettings;
   /** Waits until others' images are done. */
   readonly find: FaceFinder["find"];
+  /** Likewise, where 68 points are wanted. */
+  readonly find68?: Landmarks68["find"];
 };
 
 /**
@@ -64,15 +69,26 @@ export async function openFaces(choice: FacesChoice): Promise<OpenFaces> {
   if (!(leastSide >= 12 && leastSide <= 4096)) cannot("a --least-side from 12 to 4096 pixels", leastSide);
   const { note } = await initBackend();
   const finder = await openFaceFinder({ leastScore, leastSide });
+  const landmarks68 = choice.points === 68 ? await openLandmarks68() : undefined;
   const turn = createBudget(1);
   return {
     note,
-    settings: { align, size, finder: finder.name, finderDigest: finder.digest, leastScore, leastSide },
+    settings: {
+      ...{ align, size, finder: finder.name, finderDigest: finder.digest, leastScore, leastSide },
+      ...(landmarks68 && { points: 68 }),
+    },
     find: async (images) => {
       using _mine = await turn.take(1);
       return await finder.find(images);
     },
-    [Symbol.dispose]: () => finder.close(),
+    find68: landmarks68 && (async (image, boxes) => {
+      using _mine = await turn.take(1);
+      return await landmarks68.find(image, boxes);
+    }),
+    [Symbol.dispose]: () => {
+      finder.close();
+      landmarks68?.close();
+    },
   };
 }
 
@@ -236,7 +252,7 @@ async function makeOne(i: number, options: OneOptions): Promise<FacesMade> {
   if (source instanceof Error) throw source;
   const { align, size, leastSide } = faces.settings;
   const rule: CropRule = { align: align as CropRule["align"], size, margin };
-  const how = { rule, frames, ...placesOf(i, options) };
+  const how = { rule, frames, find68: faces.find68, ...placesOf(i, options) };
   const notes: string[] = [];
   if (real !== undefined) {
     const made = geometry && await cropLike(geometry, { ...how, source, real });

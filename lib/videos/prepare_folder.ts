@@ -90,6 +90,7 @@ function inWords({ layout, frames, crop, margin, recompress, faces }: PrepareSet
     `, align ${faces.align}${faces.size === undefined ? "" : ` at ${faces.size}`}`,
     `faces from a score of ${faces.leastScore} and ${faces.leastSide} pixels on by ${faces.finder}`,
     faces.finderDigest.slice(0, 8),
+    ...(faces.points === 68 ? ["68 points"] : []),
   ].join(", ");
   return `${layout}, ${frames} frames, crop ${crop}, margin ${margin}, ${compressed}${found ?? ""}`;
 }

@@ -94,6 +94,32 @@ withFfmpeg(
           assert(Math.abs(points[i] - value) < 4, `${frame}: ${points}`);
         }
       }
+      // 68 points instead of five: the same crop, and dlib's eyes around those that the detector found.
+      const dense = join(root, "dense");
+      const reading = await readSet({ name: "s", path: set });
+      const videos = reading.videos.filter(({ id }) => id === "real/moved");
+      await prepareVideos({ ...reading, videos }, {
+        ...{ into: dense, frames: 2 },
+        faces: { align: "similarity", size: 96, leastSide: 36, points: 68 },
+      });
+      const file = join(dense, "real/landmarks/moved/000.npy");
+      const all = readNpy(await Deno.readFile(file), file);
+      assertEquals(all.length, 2 * 68);
+      const five = join(into, "real/landmarks/moved/000.npy");
+      const eyes = readNpy(await Deno.readFile(five), five);
+      const middle = (from: number, to: number, axis: 0 | 1) => {
+        const some = Array.from({ length: to - from }, (_, i) => all[2 * (from + i) + axis]);
+        return some.reduce((sum, value) => sum + value, 0) / some.length;
+      };
+      for (const [eye, from] of [[0, 36], [1, 42]] as const) {
+        for (const axis of [0, 1] as const) {
+          const found = middle(from, from + 6, axis);
+          assert(Math.abs(found - eyes[2 * eye + axis]) < 4, `${found} and ${eyes.slice(0, 4)}`);
+        }
+      }
+      const crops = [into, dense].map((folder) => Deno.readFile(join(folder, "real/moved/000.png")));
+      const [sparse, other] = await Promise.all(crops);
+      assertEquals(sparse, other);
       // One line a crop; the box moves by 6 pixels a frame.
       const moved = (await facesOf(into, "real/moved")).map((line) => line.map(Number));
       assertEquals(moved.length, 8);
