@@ -119,8 +119,8 @@ async function openOutputs(
   };
   const header: readonly string[] = columns === "dfdc" ? ["filename", "label"] : answerColumns;
   await put(csv, csvText([], { columns: header }));
-  // The challenge takes one row a file: of several faces the most fake one.
-  let pending: { readonly path: string; readonly score: number } | undefined;
+  // The challenge takes one row a file: of several faces the most fake one, of those that can be judged where there are any.
+  let pending: { readonly path: string; readonly score: number; readonly judged: boolean } | undefined;
   const flush = async () => {
     if (pending) {
       const row = { filename: pending.path.split("/").at(-1)!, label: pending.score };
@@ -136,7 +136,10 @@ async function openOutputs(
       if (pending?.path !== answer.path) await flush();
       if (answer.score === null) return;
       const { path, score } = answer;
-      pending = { path, score: Math.max(score, pending?.score ?? 0) };
+      const judged = answer.verdict !== "cannot say";
+      if (pending?.judged && !judged) return;
+      const before = pending?.judged === judged ? pending.score : 0;
+      pending = { path, score: Math.max(score, before), judged };
     },
     finish: flush,
     [Symbol.dispose]() {
