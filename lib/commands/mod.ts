@@ -9,6 +9,7 @@
 import { Argument, type Command, Option } from "commander";
 import { alignments } from "../faces/align.ts";
 import { videoLevelNames } from "../metrics/levels.ts";
+import { columnSets } from "../runs/predict/answer.ts";
 import { keyGroups } from "../runs/config/keys.ts";
 import { addConfigFlags, addText, type Flags, toNumber, toWhole } from "./flags.ts";
 
@@ -105,7 +106,7 @@ export const commands = {
             new Option(
               "--columns <name>",
               "of the CSV file: own, or dfdc for filename,label as the Deepfake Detection Challenge took them",
-            ).choices(["own", "dfdc"]).default("own"),
+            ).choices(Object.keys(columnSets)).default("own"),
           ),
         ["backend", "clip", "clipWeights", "batchSize"],
       ),

@@ -1,5 +1,6 @@
 import { detectors } from "../../lib/model/detectors/mod.ts";
 import { encoders } from "../../lib/model/encoders/mod.ts";
+import { mapKinds } from "../../lib/model/maps/mod.ts";
 import { lossNames } from "../../lib/training/losses/mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Command } from "commander";
@@ -136,4 +137,10 @@ Deno.test("README lists every encoder, detector and loss with what it is", async
     }
   }
   for (const name of lossNames) assert(text.includes(`\`${name}\``), `README.md lacks \`${name}\``);
+});
+
+Deno.test("predict takes every kind of map by its name", () => {
+  const command = commands.predict.flags(new Command("predict"));
+  const choices = command.options.find(({ long }) => long === "--map-kind")!.argChoices;
+  assertEquals(choices, Object.keys(mapKinds));
 });
