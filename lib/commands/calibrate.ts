@@ -3,27 +3,18 @@
  *
  * @module
  */
-import { join } from "node:path";
-import { InputError } from "../base/errors.ts";
-import { exists } from "../base/files.ts";
 import { printable } from "../base/printable.ts";
 import { tableText } from "../report/table.ts";
 import { verdictTable } from "../report/tables/verdicts.ts";
 import { type CalibrateOptions, calibrateRun } from "../runs/calibrate.ts";
 import { onScreen, type Screen } from "../runs/screen.ts";
 import { configFlags, type Flags, numberOf, textOf } from "./flags.ts";
+import { runFolderAt } from "./run_folder.ts";
 
 /** Calibrates a run's verdicts; resolves to the exit code. */
 export async function calibrate(folder: string, flags: Flags): Promise<number> {
   const { root, ...given } = configFlags(flags);
-  const info = await Deno.stat(folder).catch(() => undefined);
-  if (!info?.isDirectory || !(await exists(join(folder, "config.json")))) {
-    const found = !info ? "nothing there" : info.isDirectory ? "a folder without config.json" : "a file";
-    throw new InputError(
-      `Cannot calibrate ${folder}: expected a run's folder but found ${found}; deno task train makes one`,
-    );
-  }
-  const place = await Deno.realPath(folder);
+  const place = await runFolderAt(folder, "Cannot calibrate");
   return await onScreen(async ({ screen, signal }) => {
     await printCalibration(place, {
       ...{ given, root: textOf(root), alpha: numberOf(flags.alpha), screen, signal },

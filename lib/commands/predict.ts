@@ -53,8 +53,8 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
       ...{ alpha, given: configFlags(flags), signal },
       report: (event) => event.type === "warning" && screen.show(event),
     });
-    using cutter = await openCutter(judge, { cropped: flags.cropped === true });
     try {
+      using cutter = await openCutter(judge, { cropped: flags.cropped === true });
       console.log(
         printable(
           `Detector: ${judge.name}, a ${judge.about}${

@@ -4,8 +4,6 @@
  * @module
  */
 import { join } from "node:path";
-import { InputError } from "../base/errors.ts";
-import { exists } from "../base/files.ts";
 import { printable } from "../base/printable.ts";
 import { robustnessSentences } from "../report/robustness/page.ts";
 import { tableText } from "../report/table.ts";
@@ -13,18 +11,12 @@ import { robustnessTable } from "../report/tables/robustness.ts";
 import { testRobustness } from "../runs/robustness.ts";
 import { onScreen } from "../runs/screen.ts";
 import { configFlags, type Flags, textOf } from "./flags.ts";
+import { runFolderAt } from "./run_folder.ts";
 
 /** Tests how far a run holds under perturbations; resolves to the exit code. */
 export async function robustness(folder: string, flags: Flags): Promise<number> {
   const { root, out, ...given } = configFlags(flags);
-  const info = await Deno.stat(folder).catch(() => undefined);
-  if (!info?.isDirectory || !(await exists(join(folder, "config.json")))) {
-    const found = !info ? "nothing there" : info.isDirectory ? "a folder without config.json" : "a file";
-    throw new InputError(
-      `Cannot test the robustness of ${folder}: expected a run's folder but found ${found}; deno task train makes one`,
-    );
-  }
-  const place = await Deno.realPath(folder);
+  const place = await runFolderAt(folder, "Cannot test the robustness of");
   const into = textOf(out) ?? join(folder, "robustness");
   return await onScreen(async ({ screen, signal }) => {
     const report = await testRobustness(place, {

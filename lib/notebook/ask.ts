@@ -9,7 +9,7 @@ import { demoTitle } from "../report/report.ts";
 import { escapeMarkdown, type Table } from "../report/table.ts";
 import { calibrateRun } from "../runs/calibrate.ts";
 import { loadCarded } from "../runs/folder/card.ts";
-import type { Answer } from "../runs/predict/answer.ts";
+import { type Answer, notesOf, whichFace } from "../runs/predict/answer.ts";
 import { openCutter } from "../runs/predict/cutter.ts";
 import { explain } from "../runs/predict/explain.ts";
 import { type Judge, openJudge, weightsIn } from "../runs/predict/judge.ts";
@@ -80,15 +80,11 @@ function answerTable(
   answers: readonly Answer[],
   { judge, notes }: { readonly judge: Judge; readonly notes: readonly string[] },
 ): Table {
-  const rows = answers.map(({ verdict, score, path, face, faces, frames, reason }) => [
-    verdict,
-    score === null ? "–" : score.toFixed(3),
-    path,
-    [
-      ...(face !== undefined && faces !== undefined && faces > 1 ? [`face ${face} of ${faces}`] : []),
-      ...(frames === undefined ? [] : [`${frames} frames`]),
-      ...(reason === "" ? [] : [reason]),
-    ].join("; "),
+  const rows = answers.map((answer) => [
+    answer.verdict,
+    answer.score === null ? "–" : answer.score.toFixed(3),
+    answer.path,
+    [whichFace(answer), ...notesOf(answer)].filter((text) => text !== "").join("; "),
   ]);
   const names = ["Verdict", "Score", "File", "Note"];
   return {

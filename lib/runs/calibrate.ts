@@ -67,8 +67,7 @@ const MOST_IMAGES = 20_000;
  *
  * A demo run is calibrated on 202 further videos of the demo set, which are drawn once.
  *
- * @throws {InputError} when there is no run, no set is named, a set has videos that it was trained with, or one has too few of a class
- * to promise any risk.
+ * @throws {InputError} when there is no run, no set is named, or a set has videos that it was trained with.
  */
 export async function calibrateRun(folder: string, options: CalibrateOptions = {}): Promise<Calibrated> {
   const { given = {}, root, alpha = 0.05, report = () => {} } = options;

@@ -2,31 +2,7 @@ import { assertAlmostEquals, assertEquals, assertNotEquals, assertThrows } from 
 import { epochOrder, fakeShare, sampleWeights, setShares } from "../../lib/data/epoch.ts";
 import type { Sample } from "../../lib/data/sample.ts";
 import { InputError } from "../../lib/base/errors.ts";
-
-function samplesOf(
-  groups: readonly (readonly [label: 0 | 1, method: string, videos: number, frames: number])[],
-  set = "s",
-): Sample[] {
-  return groups.flatMap(([label, method, videos, frames]) =>
-    Array.from({ length: videos * frames }, (_, i): Sample => {
-      const video = `${method}/${label ? "f" : "r"}${Math.floor(i / frames)}`;
-      return {
-        path: `${video}/${i % frames}.png`,
-        label,
-        set,
-        video,
-        method,
-        source: `${video}/${i % frames}.png`,
-      };
-    })
-  );
-}
-
-const count = <T>(items: readonly T[]): Map<T, number> => {
-  const counts = new Map<T, number>();
-  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
-  return counts;
-};
+import { count, samplesOf } from "./made_samples.ts";
 
 Deno.test("epochOrder() without balance is a permutation that changes with seed and epoch alone", () => {
   const samples = samplesOf([[0, "real", 5, 2], [1, "a", 10, 2]]);

@@ -3,30 +3,7 @@ import type { Sample } from "../../lib/data/sample.ts";
 import { imageBatches, splitByVideo } from "../../lib/data/order.ts";
 import { InputError } from "../../lib/base/errors.ts";
 import { writePictures } from "../folders.ts";
-
-function samplesOf(
-  groups: readonly (readonly [label: 0 | 1, method: string, videos: number, frames: number])[],
-): Sample[] {
-  return groups.flatMap(([label, method, videos, frames]) =>
-    Array.from({ length: videos * frames }, (_, i): Sample => {
-      const video = `${method}/${label ? "f" : "r"}${Math.floor(i / frames)}`;
-      return {
-        path: `${video}/${i % frames}.png`,
-        label,
-        set: "s",
-        video,
-        method,
-        source: `${video}/${i % frames}.png`,
-      };
-    })
-  );
-}
-
-const count = <T>(items: readonly T[]): Map<T, number> => {
-  const counts = new Map<T, number>();
-  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
-  return counts;
-};
+import { count, samplesOf } from "./made_samples.ts";
 
 Deno.test("splitByVideo() keeps a video, and its namesakes of other methods, in one part", () => {
   const samples = samplesOf([[0, "real", 20, 3], [1, "a", 20, 2], [1, "b", 20, 2]]);

@@ -1,3 +1,4 @@
+import { runAll } from "./run_all.ts";
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { initBackend } from "../../lib/backend/start.ts";
@@ -12,7 +13,6 @@ import { loadExperiment } from "../../lib/runs/experiment.ts";
 import { loadCarded } from "../../lib/runs/folder/card.ts";
 import { trainedOn } from "../../lib/runs/compare/set_facts.ts";
 import { imagesOfSets } from "../../lib/runs/scored_test.ts";
-import { trainRun } from "../../lib/runs/train.ts";
 import { assertRejects } from "../assert.ts";
 import { writePictures } from "../folders.ts";
 
@@ -36,20 +36,6 @@ function configure(run: string, changes: RunInput = {}): RunConfig {
 }
 
 const load = (changes: RunInput) => loadExperiment(configure("any", changes), { cacheDir: at("facts") });
-
-async function runAll(
-  config: RunConfig,
-  options: { resume?: boolean; stopAfter?: number } = {},
-): Promise<RunEvent[]> {
-  const controller = new AbortController();
-  const events: RunEvent[] = [];
-  for await (const event of trainRun(config, { resume: options.resume, signal: controller.signal })) {
-    events.push(event);
-    const steps = events.filter(({ type }) => type === "step").length;
-    if (steps === options.stopAfter) controller.abort();
-  }
-  return events;
-}
 
 const losses = (events: readonly RunEvent[]) =>
   events.flatMap((event) => event.type === "step" ? [event.loss] : []);

@@ -1,3 +1,4 @@
+import { runAll } from "./run_all.ts";
 import {
   assert,
   assertEquals,
@@ -42,20 +43,6 @@ function configure(run: string, changes: RunInput = {}): RunConfig {
     ...{ clip: "demo", feedForward: 32, depth: 1, epochs: 3, batchSize: 4, jpegQualities: [50] },
     ...changes,
   });
-}
-
-async function runAll(
-  config: RunConfig,
-  options: { resume?: boolean; stopAfter?: number } = {},
-): Promise<RunEvent[]> {
-  const controller = new AbortController();
-  const events: RunEvent[] = [];
-  for await (const event of trainRun(config, { resume: options.resume, signal: controller.signal })) {
-    events.push(event);
-    const steps = events.filter(({ type }) => type === "step").length;
-    if (steps === options.stopAfter) controller.abort();
-  }
-  return events;
 }
 
 /** Waits for what happens when nobody waits for it; at most 20 s. */

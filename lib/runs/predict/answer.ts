@@ -66,11 +66,22 @@ export const columnSets = {
 /** The name of such a set. */
 export type ColumnSet = keyof typeof columnSets;
 
+/** Which face of a picture an answer is about, where there are several; else "". */
+export function whichFace({ face, faces }: Answer): string {
+  return face !== undefined && faces !== undefined && faces > 1 ? `face ${face} of ${faces}` : "";
+}
+
+/** What else there is to say of an answer. */
+export function notesOf({ frames, reason }: Answer): string[] {
+  return [frames === undefined ? "" : `${frames} frames`, reason].filter((text) => text !== "");
+}
+
 /** An answer as a line for a person: verdict, score, file, and what else there is to say. */
 export function answerLine(answer: Answer): string {
-  const { path, face, faces, frames, score, verdict, reason } = answer;
-  const which = face !== undefined && faces !== undefined && faces > 1 ? ` face ${face} of ${faces}` : "";
-  const notes = [frames === undefined ? "" : `${frames} frames`, reason].filter((text) => text !== "");
+  const { path, score, verdict } = answer;
+  const face = whichFace(answer);
+  const which = face === "" ? "" : ` ${face}`;
+  const notes = notesOf(answer);
   const about = notes.length === 0 ? "" : `  (${notes.join("; ")})`;
   return `${verdict.padEnd(10)}  ${score === null ? "  –  " : score.toFixed(3)}  ${path}${which}${about}`;
 }
