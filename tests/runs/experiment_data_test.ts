@@ -294,11 +294,10 @@ Deno.test("inspectData() says all there is to say of a set that cannot be used, 
       ["–", "fake", 1, 0, 1],
     ],
   );
-  assertEquals(inspection.sets[0].skipped, [{
-    reason: "empty file",
-    files: 1,
-    examples: [at("films/fake/b.mp4")],
-  }]);
+  assertEquals(inspection.sets[0].skipped, [
+    { reason: "empty file", files: 1, examples: [at("films/fake/b.mp4")] },
+    { reason: "text, as of a playlist: no video", files: 1, examples: [at("films/real/a.mp4")] },
+  ]);
   assert(
     inspection.warnings.some((text) => text.includes("deno task prepare --data films=")),
     `${inspection.warnings}`,
