@@ -20,7 +20,7 @@ export type StreamOptions = {
   readonly numbers: readonly number[];
   /** What `findFfmpeg()` gave. */
   readonly keep: readonly string[];
-  /** Takes each frame; ffmpeg waits meanwhile. */
+  /** Takes each frame; ffmpeg decodes a few more meanwhile. */
   readonly use: (image: RgbImage, number: number) => Promise<void> | void;
   /** Cuts each frame to this size, from its top left corner. */
   readonly size?: { readonly width: number; readonly height: number };
@@ -28,6 +28,9 @@ export type StreamOptions = {
   readonly greyWidth?: number;
   readonly signal?: AbortSignal;
 };
+
+/** So many frames wait in ffmpeg, which decodes on while nobody reads its pipe: 200 MB of 4K. */
+const ahead = ["-f", "fifo", "-fifo_format", "image2pipe", "-queue_size", "8"];
 
 /** Between the lines that say what is wrong stand those of `-progress`. */
 const PROGRESS =
@@ -52,7 +55,7 @@ export async function streamFrames(path: string, options: StreamOptions): Promis
       ...["-nostdin", "-v", "error", "-progress", "pipe:2", ...closed, "-threads", "1", "-i", path],
       // The first output takes every frame and writes none: -progress counts the first one's frames.
       ...["-map", "0:V:0", ...keep, "-f", "null", "-"],
-      ...["-map", "0:V:0", "-vf", filters.join(","), ...keep, "-f", "image2pipe"],
+      ...["-map", "0:V:0", "-vf", filters.join(","), ...keep, ...ahead],
       ...(greyWidth === undefined
         ? ["-pix_fmt", "rgb24", "-c:v", "ppm"]
         : ["-pix_fmt", "gray", "-c:v", "pgm"]),
