@@ -2,7 +2,7 @@
  * Training steps through a whole tower: LN-tuned CLIP and stage 1 of the published ForgeLens, pixels to optimizer.
  *
  * Ours are a run's: the encoder opened as for training, the trainer with the tower's blocks as graphs, in bfloat16, every block
- * computed again for its gradient. The memory of one is that of a process of its own: `bench_memory.ts`.
+ * computed again for its gradient, but for hidden layers that are kept. The memory of one is that of a process of its own: `bench_memory.ts`.
  *
  * @module
  */

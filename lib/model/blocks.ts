@@ -1,8 +1,8 @@
 /**
  * Blocks of a tower where gradients are wanted: of what enters a block, and of the `tf.Variable`s among its parameters.
  *
- * Frozen parameters are plain tensors and get no gradient. Between forward and backward a block keeps its input alone, and is
- * computed again when the gradient comes, so that memory is one tensor a block and the activations of one block.
+ * Frozen parameters are plain tensors and get no gradient. Between forward and backward a block keeps its input, and is computed
+ * again when the gradient comes, so that memory is one tensor a block and the activations of one block; some keep a little more.
  * Shapes: B batch, N tokens, D width.
  *
  * @module
@@ -59,8 +59,8 @@ export function openBlocks(
       return recomputed(x, {
         variables: blockVariables(clip, i),
         entering: pass.entering,
-        forward,
-        backward: (x, dy, inputs) => withinGradient(() => tf.grads(() => forward(x))(inputs, dy)),
+        forward: (x) => ({ y: forward(x) }),
+        backward: ({ x, dy }, inputs) => withinGradient(() => tf.grads(() => forward(x))(inputs, dy)),
       });
     },
     close: () => {},
@@ -115,10 +115,11 @@ export function blockVariables(clip: Clip, i: number): tf.Variable[] {
 }
 
 /**
- * A block that keeps x alone for its gradient.
+ * A block that keeps for its gradient x, and of what it computes what `forward` says.
  *
  * @param options.variables all that it depends on beside x and has a gradient
  * @param options.entering x has no gradient
+ * @param options.forward the block's output, and what is kept
  * @param options.backward gradients of `inputs`: x, unless it is `entering`, then the variables
  */
 export function recomputed(
@@ -126,20 +127,24 @@ export function recomputed(
   { variables, entering = false, forward, backward }: {
     readonly variables: tf.Variable[];
     readonly entering?: boolean;
-    readonly forward: (x: tf.Tensor3D) => tf.Tensor3D;
-    readonly backward: (x: tf.Tensor3D, dy: tf.Tensor3D, inputs: tf.Tensor[]) => tf.Tensor[];
+    readonly forward: (x: tf.Tensor3D) => { readonly y: tf.Tensor3D; readonly kept?: tf.Tensor[] };
+    readonly backward: (
+      given: { readonly x: tf.Tensor3D; readonly dy: tf.Tensor3D; readonly kept: tf.Tensor[] },
+      inputs: tf.Tensor[],
+    ) => tf.Tensor[];
   },
 ): tf.Tensor3D {
   const inputs = entering ? variables : [x, ...variables];
-  if (inputs.length === 0) return forward(x);
+  if (inputs.length === 0) return tf.tidy(() => forward(x).y);
   const block = tf.customGrad((...given) => {
     const save = given[inputs.length] as tf.GradSaveFunc;
-    save([x]);
+    const { y, kept = [] } = forward(x);
+    save([x, ...kept]);
     return {
-      value: forward(x),
+      value: y,
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const [x] = saved as [tf.Tensor3D];
-        return backward(x, dy as tf.Tensor3D, entering ? variables : [x, ...variables]);
+        const [x, ...kept] = saved as [tf.Tensor3D, ...tf.Tensor[]];
+        return backward({ x, dy: dy as tf.Tensor3D, kept }, entering ? variables : [x, ...variables]);
       },
     };
   });

@@ -3,7 +3,8 @@
  *
  * One graph serves all blocks of a kind: weights are inputs. What is fetched decides what is computed, so that a
  * forward run computes no gradient, and a backward run computes forward again just what its gradients need. Matrix products are in the
- * graph's precision; the residual stream, layer norms, sums and trained parameters are in float32.
+ * graph's precision; the residual stream, layer norms, sums and trained parameters are in float32. What cost the forward run most for its
+ * size, the MLP's hidden layer, can be fetched and be given to the backward run, which then computes it no second time.
  * Shapes: B batch, N tokens, R = B·N rows, D width, H heads, K head width.
  *
  * @module
@@ -39,12 +40,19 @@ export const blockInputs = {
   keepScale: "keepScale",
   /** Images of the batch, and how many of them come before x's, int32 [2]. */
   part: "part",
+  /** `blockOutputs.hidden` of the same x, where it was kept. */
+  hidden: "hidden",
 } as const;
 
-/** Outputs: the first layer norm's, the block's, the gradient of what enters it, and that of a parameter. */
+/**
+ * Outputs: the first layer norm's, the block's, the MLP's hidden layer before its activation, the gradient of what enters the
+ * block, and that of a parameter.
+ */
 export const blockOutputs = {
   norm: { ref: "norm:0", dtype: DTYPE.float32 },
   y: { ref: "y:0", dtype: DTYPE.float32 },
+  /** [R, 4D] float32, or [R, 2D] int32 that are pairs of bfloat16: a dtype that tfjs can hold. */
+  hidden: { ref: `${blockInputs.hidden}:0`, dtype: DTYPE.float32 },
   dx: { ref: "dx:0", dtype: DTYPE.float32 },
   gradient: (path: string): Ref => ({ ref: `grad.${path}:0`, dtype: DTYPE.float32 }),
 };
@@ -226,9 +234,20 @@ function writeAttention(w: Writer, x: Ref): GraphLayer {
 /** The two linear layers and what is between, on rows [R, D]. */
 function writeMlp(w: Writer, x: Ref): GraphLayer {
   const cFc = writeLinear(w, "cFc", x); // [R, 4D]
-  const active = w.config.activation === "quickgelu" ? writeQuickGelu(w, cFc.y) : writeGelu(w, cFc.y);
+  const hidden = writeKept(w, cFc.y);
+  const active = w.config.activation === "quickgelu" ? writeQuickGelu(w, hidden) : writeGelu(w, hidden);
   const cProj = writeLinear(w, "cProj", active.y); // [R, D]
   return { y: cProj.y, back: (dy) => cFc.back(active.back(cProj.back(dy))) };
+}
+
+/** The hidden layer, [R, 4D], by way of what can be fetched of it and be fed instead. */
+function writeKept({ graph, o, matrixType, config: { width: D } }: Writer, hidden: Ref): Ref {
+  const { float32, int32 } = DTYPE;
+  if (matrixType === float32) return o.output(blockInputs.hidden, hidden);
+  const bitcast = (x: Ref, to: number) =>
+    graph.op("Bitcast", [x], { attrs: { T: { type: x.dtype }, type: { type: to } }, dtype: to });
+  const pairs = bitcast(o.reshape(hidden, [-1, 2 * D, 2]), int32); // [R, 2D]
+  return o.reshape(bitcast(o.output(blockInputs.hidden, pairs), matrixType), [-1, 4 * D]);
 }
 
 /** u·σ(u); its slope in float32, where TensorFlow's ops on numbers take less time than in bfloat16. */

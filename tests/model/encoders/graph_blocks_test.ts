@@ -100,6 +100,39 @@ for (const trained of ["norms", "all", "guidance"] as const) {
   );
 }
 
+for (const precision of ["float32", "bfloat16"] as const) {
+  tensorTest(
+    `blocks that keep their hidden layers give bit for bit the gradients of those that do not, in ${precision}`,
+    async () => {
+      const clip = tinyTower({ trained: "guidance", sizes: { layers: 3 } });
+      const x = noise([9, N, clip.config.width], 1);
+      const hidden = x.size * 4 * (precision === "float32" ? 4 : 2);
+      const tensors: number[] = [];
+      const passes: Float32Array[][] = [];
+      for (const keptBytes of [0, hidden, 2.5 * hidden, Infinity]) {
+        const graph = await openGraphBlocks(clip, { precision, dropoutRate: 0.3, keptBytes });
+        passes.push(pass(graph, clip, x, 3));
+        tf.engine().startScope(); // as `valueAndGrads()` does while it records
+        const before = tf.memory().numTensors;
+        const grads = tf.valueAndGrads((x) => {
+          let y = x as tf.Tensor3D;
+          clip.params.blocks.forEach((_, i) => y = graph.run(y, i, { training: true, seed: 3 }));
+          tensors.push(tf.memory().numTensors - before);
+          return tf.sum(y);
+        })([x]);
+        tf.dispose(grads);
+        tf.engine().endScope();
+        graph.close();
+      }
+      for (const found of passes.slice(1)) assertEquals(found, passes[0]);
+      // Nine images go through in two parts.
+      assertEquals(tensors.map((count) => count - tensors[0]), [0, 2, 4, 6]);
+      dispose([clip, x]);
+    },
+    onTensors,
+  );
+}
+
 tensorTest(
   "several towers' graphs can be open at once, and take variables as they are at each run",
   async () => {
