@@ -26,6 +26,7 @@ import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
 import { faces } from "./bench_faces.ts";
 import type { Peer } from "./bench_peer.ts";
+import { prepare } from "./bench_prepare.ts";
 import { median } from "./bench_print.ts";
 import { wholeRuns } from "./bench_runs.ts";
 import {
@@ -51,6 +52,7 @@ export const measures = {
   runs: wholeRuns,
   training: trainingSteps,
   faces,
+  prepare,
 } as const satisfies Readonly<Record<string, (setting: Setting, peer?: Peer) => Promise<Measure[]>>>;
 
 /** The name of a group of measures. */

@@ -1,0 +1,109 @@
+/**
+ * Clips of 720p to aligned crops: `prepare --faces` as a whole, beside what of it cannot be spared.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { InputError } from "../lib/base/errors.ts";
+import { readSet } from "../lib/data/layouts/mod.ts";
+import { openFaceFinder } from "../lib/faces/find.ts";
+import type { RgbImage } from "../lib/images/resize.ts";
+import { findFfmpeg, selectFrames } from "../lib/videos/ffmpeg.ts";
+import { prepareVideos } from "../lib/videos/prepare.ts";
+import { streamFrames } from "../lib/videos/raw_frames.ts";
+import type { Measure } from "./bench_setting.ts";
+
+/** Clips of each class, their frames, and those that are taken. */
+const CLIPS = 4, LENGTH = 250, FRAMES = 32;
+/** Videos that are decoded at a time, as many as `prepare` takes. */
+const AT_A_TIME = navigator.hardwareConcurrency;
+
+const photograph = fileURLToPath(new URL("../tests/fixtures/mtcnn/several.jpg", import.meta.url));
+
+/** The photograph of three faces, enlarged, moved along and with a camera's noise, as H.264. */
+async function writeClips(folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for (let n = 0; n < 2 * CLIPS; n++) {
+    const path = join(folder, n % 2 === 0 ? "real" : "fake", `${n}.mp4`);
+    await Deno.mkdir(join(path, ".."), { recursive: true });
+    const moved = `scale=1440:810,crop=1280:720:x='80+60*sin(t+${n})':y='45+30*cos(t)'`;
+    await ffmpeg(
+      ...["-loop", "1", "-framerate", "25", "-i", photograph],
+      ...["-vf", `${moved},noise=alls=6:allf=t:all_seed=${n},format=yuv420p`, "-frames:v", `${LENGTH}`],
+      ...["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-y", path],
+    );
+    paths.push(path);
+  }
+  return paths;
+}
+
+async function ffmpeg(...args: readonly string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("ffmpeg", { args: ["-nostdin", "-v", "error", ...args] })
+    .output();
+  if (!success) {
+    const said = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
+    throw new Error(`Cannot time prepare: expected ffmpeg to run but found: ${said}`);
+  }
+}
+
+async function secondsOf(body: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await body();
+  return (performance.now() - began) / 1000;
+}
+
+/**
+ * Frames prepared a second, and how many there would be in one and a half times ffmpeg's own time to decode and select the same
+ * frames, as many videos at a time, and the detector's time for them one batch after another.
+ */
+export async function prepare({ folder }: { readonly folder: string }): Promise<Measure[]> {
+  let keep: readonly string[];
+  try {
+    keep = await findFfmpeg();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    console.error(`prepare is left out: ${error.message}`);
+    return [];
+  }
+  const root = join(folder, "clips");
+  const paths = await writeClips(root);
+  const numbers = Array.from({ length: FRAMES }, (_, i) => Math.floor(i * (LENGTH - 1) / (FRAMES - 1)));
+  const finder = await openFaceFinder();
+  const decode = async () => {
+    const waiting = [...paths];
+    const decodeNext = async (): Promise<void> => {
+      const path = waiting.pop();
+      if (path === undefined) return;
+      const how = ["-vf", selectFrames(numbers), ...keep, "-pix_fmt", "rgb24", "-f", "rawvideo"];
+      await ffmpeg("-threads", "1", "-i", path, ...how, "-y", "/dev/null");
+      await decodeNext();
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, decodeNext));
+  };
+  const detect = async () => {
+    let seconds = 0;
+    for (const path of paths) {
+      const images: RgbImage[] = [];
+      await streamFrames(path, { numbers, keep, use: (image) => void images.push(image) });
+      seconds += await secondsOf(() => finder.find(images));
+    }
+    return seconds;
+  };
+  const frames = paths.length * FRAMES;
+  let round = 0;
+  return [{
+    name: `prepare --faces on ${paths.length} clips of 720p`,
+    run: async () => {
+      const allowed = 1.5 * await secondsOf(decode) + await detect();
+      const into = join(folder, `prepared-${round++}`);
+      const reading = await readSet({ name: "clips", path: root });
+      const taken = await secondsOf(() => prepareVideos(reading, { into, faces: { align: "similarity" } }));
+      return {
+        "720p frames prepared with faces": frames / taken,
+        "1.5 times ffmpeg and the detector, 720p frames": frames / allowed,
+      };
+    },
+    close: () => finder.close(),
+  }];
+}
