@@ -11,15 +11,8 @@ import type { TaskOptions } from "../base/task.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
 import type { Detector, DetectorKind, Scorer, Stepped } from "../model/detectors/detector.ts";
 import { detectorKind, type DetectorSettings, detectorTitle } from "../model/detectors/mod.ts";
-import {
-  type CardedWeights,
-  checkEncoder,
-  detectorOf,
-  loadCarded,
-  settingsFor,
-  THRESHOLD,
-  type WeightsCard,
-} from "./folder/card.ts";
+import { type CardedWeights, detectorOf, loadCarded, THRESHOLD, type WeightsCard } from "./folder/card.ts";
+import { checkEncoder, settingsFor } from "./folder/card_settings.ts";
 import type { Clip } from "../model/encoders/clip.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";
 import type { Trunk } from "../model/features/trunk.ts";

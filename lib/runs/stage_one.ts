@@ -12,7 +12,8 @@ import type { Encoder } from "../model/encoders/encoder.ts";
 import type { StateDict } from "../weights/state.ts";
 import { resolveConfig, type RunConfig } from "./config/config.ts";
 import { openTuned } from "./encoder.ts";
-import { checkEncoder, loadCarded } from "./folder/card.ts";
+import { loadCarded } from "./folder/card.ts";
+import { checkEncoder } from "./folder/card_settings.ts";
 import { stageOneRun, weightsPath } from "./folder/folder.ts";
 
 /** What a seed's detector stands on; `close()` frees the encoder where it is not the run's. */
