@@ -1,4 +1,4 @@
-// CLIP's vision transformer with matrix products in 8 bits (AVX-512 VNNI), for int8.ts.
+// CLIP's vision transformer with matrix products in 8 bits (AVX-512 VNNI, or AMX with the same numbers), for clip_int8.ts.
 //
 // Weights are int8 with a scale for each output. What is multiplied with them is rounded to bytes with a scale and an offset for
 // each row, which is a token, so that no row depends on another and no data set needs to be seen first. The first product, of
@@ -8,14 +8,14 @@
 
 #include <cstring>
 
-#include "avx512.h"
+#include "amx.h"
 
 namespace {
 
-// Rows that go through an MLP together, so that their hidden layer stays in the second-level cache.
-constexpr int PANEL = 4 * TILE_ROWS;
+// Rows that go through an MLP together, so that their hidden layer stays in the second-level cache; CPUs with AMX have a larger one.
+constexpr int PANEL = 4 * TILE_ROWS, AMX_PANEL = 2 * AMX_ROWS;
 
-// These five are filled in by int8.ts, in this order.
+// These five are filled in by clip_int8.ts, in this order.
 struct Linear {
   const int8_t* weight;  // [out / 32, in / 4, 32, 4]
   const float* scale;    // [out]
@@ -38,8 +38,9 @@ struct Ends {
   Norm lnPre, lnPost;
 };
 struct Sizes {
-  int32_t images, imageSize, patchSize, width, heads, hidden, layers, quick, threads, isWhole;
+  int32_t images, imageSize, patchSize, width, heads, hidden, layers, quick, threads, isWhole, amx;
 
+  int panel() const { return amx ? AMX_PANEL : PANEL; }
   int grid() const { return imageSize / patchSize; }
   int tokens() const { return 1 + grid() * grid(); }
 };
@@ -48,6 +49,7 @@ struct Sizes {
 struct Bytes {
   uint8_t* values;
   float *low, *step;
+  bool amx;
 };
 
 void quantizeRow(const float* x, int width, const Bytes& to, int row) {
@@ -127,12 +129,15 @@ struct Shape {
 template <bool add, __m512 activate(__m512)>
 void linear(const Linear& p, const Bytes& x, Shape shape, float* y, size_t ldy) {
   const auto [rows, in, out] = shape;
-  alignas(64) int32_t tile[TILE_ROWS * TILE_COLUMNS];
+  const int step = x.amx ? AMX_ROWS : TILE_ROWS;
+  alignas(64) int32_t tile[AMX_ROWS * TILE_COLUMNS];
   for (int column = 0; column < out; column += TILE_COLUMNS) {
     const int8_t* weight = p.weight + static_cast<size_t>(column) * in;
-    for (int row = 0; row < rows; row += TILE_ROWS) {
-      byteTile(x.values + static_cast<size_t>(row) * in, in, weight, tile, TileRows{});
-      for (int r = row; r < std::min(row + TILE_ROWS, rows); r++) {
+    for (int row = 0; row < rows; row += step) {
+      const uint8_t* values = x.values + static_cast<size_t>(row) * in;
+      if (x.amx) amxTile(values, in, in, weight, tile);
+      else byteTile(values, in, weight, tile, TileRows{});
+      for (int r = row; r < std::min(row + step, rows); r++) {
         for (int j = 0; j < TILE_COLUMNS; j += LANES) {
           const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(tile + (r - row) * TILE_COLUMNS + j));
           const __m512 offset = _mm512_mul_ps(_mm512_set1_ps(x.low[r]), _mm512_loadu_ps(p.sum + column + j));
@@ -170,13 +175,18 @@ struct Desk {
   explicit Desk(const Sizes& s)
       : patches(allocate<float>(static_cast<size_t>(roundUp(s.tokens() - 1, TILE_ROWS)) * 3 * s.patchSize * s.patchSize)),
         normed(allocate<float>(s.width)),
-        hidden(allocate<float>(static_cast<size_t>(PANEL) * s.hidden)),
-        low(allocate<float>(PANEL)),
-        step(allocate<float>(PANEL)),
+        hidden(allocate<float>(static_cast<size_t>(s.panel()) * s.hidden)),
+        low(allocate<float>(s.panel())),
+        step(allocate<float>(s.panel())),
         likeness(allocate<float>(static_cast<size_t>(roundUp(s.tokens(), TILE_ROWS)) * roundUp(s.tokens(), TILE_COLUMNS))),
         keys(allocate<float>(static_cast<size_t>(s.width / s.heads) * roundUp(s.tokens(), TILE_COLUMNS))),
-        values(allocate<uint8_t>(static_cast<size_t>(PANEL) * std::max(s.hidden, s.width))),
-        bytes{values.get(), low.get(), step.get()} {}
+        values(allocate<uint8_t>(static_cast<size_t>(s.panel()) * std::max(s.hidden, s.width))),
+        bytes{values.get(), low.get(), step.get(), s.amx != 0} {
+    if (s.amx) openTiles();
+  }
+  ~Desk() {
+    if (bytes.amx) closeTiles();
+  }
 
   void quantize(const float* x, int rows, int width) {
     for (int r = 0; r < rows; r++) quantizeRow(x + static_cast<size_t>(r) * width, width, bytes, r);
@@ -243,6 +253,11 @@ int32_t int8_supported() {
          __builtin_cpu_supports("avx512dq");
 }
 
+// Whether products with `width` and `hidden` on their inner sides can be AMX's, which Linux is asked for here.
+int32_t int8_amx(int32_t width, int32_t hidden) {
+  return width % AMX_INNER == 0 && hidden % AMX_INNER == 0 && amxAllowed();
+}
+
 // Rounds a weight [out, in] to int8, the largest of each output to 127, and lays it out for `byteTile()`.
 void int8_pack(const float* weight, int32_t out, int32_t in, int8_t* packed, float* scale, float* sum) {
   for (int n = 0; n < out; n++) {
@@ -276,8 +291,8 @@ void int8_encode(const float* pixels, float* x, float* clsTokens, const Ends* en
     Desk desk(s);
     phases.each(s.images, [&](int i) { embed(*ends, pixels + i * image, x + static_cast<size_t>(i) * N * D, s, desk); });
     for (int layer = 0; layer <= s.layers; layer++) {
-      phases.each(parts(R, PANEL), [&](int panel) {
-        const int first = panel * PANEL, rows = std::min(PANEL, R - first);
+      phases.each(parts(R, s.panel()), [&](int panel) {
+        const int first = panel * s.panel(), rows = std::min(s.panel(), R - first);
         float* residual = x + static_cast<size_t>(first) * D;
         if (layer > 0) finishBlock(blocks[layer - 1], mixed.get() + static_cast<size_t>(first) * D, residual, rows, s, desk);
         if (layer > 0) {

@@ -17,6 +17,7 @@ import type { Linear, Norm } from "../layers.ts";
 
 const symbols = {
   int8_supported: { parameters: [], result: "i32" },
+  int8_amx: { parameters: ["i32", "i32"], result: "i32" },
   int8_pack: { parameters: ["buffer", "i32", "i32", "buffer", "buffer", "buffer"], result: "void" },
   int8_encode: {
     parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
@@ -30,9 +31,13 @@ type Library = Deno.StaticForeignLibraryInterface<typeof symbols>;
 /**
  * Compiles an encoder in 8 bits, in a second or so and, the first time on a machine, a C++ compiler's few more.
  *
+ * @param options.amx false leaves AMX alone where the CPU has it, for the same numbers; true unless given
  * @throws {InputError} when the machine or the encoder's sizes are not those that it is written for, with the reason
  */
-export async function compileInt8(clip: Clip): Promise<CompiledTower> {
+export async function compileInt8(
+  clip: Clip,
+  { amx = true }: { readonly amx?: boolean } = {},
+): Promise<CompiledTower> {
   const { config, params } = clip;
   const { width: D, heads: H } = config;
   const F = params.blocks[0].cFc.weight.shape[0];
@@ -68,12 +73,13 @@ export async function compileInt8(clip: Clip): Promise<CompiledTower> {
     const quick = activation === "quickgelu" ? 1 : 0;
     const threads = navigator.hardwareConcurrency;
     const isWhole = layers === L ? 1 : 0;
+    const withAmx = amx ? library.int8_amx(D, F) : 0;
     const call = {
       model,
       pixels: await pixels.data() as Float32Array<ArrayBuffer>,
       tokens: new Float32Array(B * N * D),
       clsTokens: new Float32Array(B * layers * D),
-      sizes: Int32Array.of(B, S, patchSize, D, H, F, layers, quick, threads, isWhole),
+      sizes: Int32Array.of(B, S, patchSize, D, H, F, layers, quick, threads, isWhole, withAmx),
     };
     await whileHeld(
       call,

@@ -9,6 +9,7 @@ import {
   encodeTokens,
   randomClip,
 } from "../../../lib/model/encoders/clip.ts";
+import { compileInt8 } from "../../../lib/model/encoders/clip_int8.ts";
 import { compileClip } from "../../../lib/model/encoders/clip_graph.ts";
 import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../../lib/model/layers.ts";
 import { meanCosine } from "../../../lib/model/encoders/precision.ts";
@@ -114,6 +115,20 @@ tensorTest("in int8 an image's tokens are the same bits in every batch and every
   tf.dispose([images, whole, again]);
   dispose(clip);
 }, { ignore });
+
+tensorTest("in int8 tokens are the same bits with AMX's tiles and without", async () => {
+  for (const [changes, batch] of [[{ width: 64, heads: 2 }, 1], [{ width: 128, heads: 4 }, 5]] as const) {
+    const clip = open(changes);
+    const images = pixels(batch);
+    const [first, second] = [await compileInt8(clip), await compileInt8(clip, { amx: false })];
+    const [tiles, plain] = [await first.tokens(images), await second.tokens(images)];
+    assertEquals(tiles.dataSync(), plain.dataSync());
+    first.dispose();
+    second.dispose();
+    tf.dispose([tiles, plain, images]);
+    dispose(clip);
+  }
+}, { ignore: ignore || !await compilesFor("amx_int8") });
 
 tensorTest("in int8 inner features are those on the way to the tokens", async () => {
   const clip = open();
