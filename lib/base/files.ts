@@ -26,6 +26,17 @@ const FOREIGN_MS = 24 * 3600e3;
  */
 export async function readAt(file: Deno.FsFile, position: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
+  await readInto(bytes, file, position);
+  return bytes;
+}
+
+/**
+ * Fills `bytes` from `position` on, for who reads many times into one buffer.
+ *
+ * @throws {Error} when the file ends before that.
+ */
+export async function readInto(bytes: Uint8Array, file: Deno.FsFile, position: number): Promise<void> {
+  const { length } = bytes;
   await file.seek(position, Deno.SeekMode.Start);
   for (let filled = 0; filled < length;) {
     const count = await file.read(bytes.subarray(filled));
@@ -34,7 +45,6 @@ export async function readAt(file: Deno.FsFile, position: number, length: number
     }
     filled += count;
   }
-  return bytes;
 }
 
 /** Writes all of `bytes`. @throws {Error} when the system takes none of them. */

@@ -5,9 +5,10 @@
  */
 import { basename, join } from "node:path";
 import { sha256 } from "../../base/checksum.ts";
-import { readAt, writeAtomically } from "../../base/files.ts";
+import { readAt, readInto, writeAtomically } from "../../base/files.ts";
 import { inParallel } from "../../base/pool.ts";
 import { safetensorsHead } from "../../weights/safetensors.ts";
+import type { Header } from "./shard_header.ts";
 
 /** An image's features as they are kept. */
 export type KeptFeatures = Float16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
@@ -26,7 +27,6 @@ export type Place = { readonly shard: string; readonly offset: number; readonly 
 
 const SUFFIX = ".safetensors";
 const OURS = /^[0-9a-f]{24}\.safetensors$/;
-const KEY = /^[0-9a-f]{40}$/;
 
 /** Files that are asked for at a time: a network's disk takes as long for many as for one. */
 const ASKED_TOGETHER = 32;
@@ -88,30 +88,21 @@ export async function writeShard(
 }
 
 /**
- * Where the features of each key of a shard are.
+ * A shard's header, checked against the shard's name.
  *
- * @throws {Error} when the file is not one of ours, or not whole.
+ * @param room is filled where it is large enough; else the header has a buffer of its own
+ * @throws {Error} when the file is not one of ours.
  */
-export async function readPlaces(shard: string): Promise<Map<string, Place>> {
+export async function readHeader(shard: string, room: Uint8Array): Promise<Header> {
   using file = await Deno.open(shard);
   const { size } = await file.stat();
   const head = await readAt(file, 0, 8);
   const length = Number(new DataView(head.buffer).getBigUint64(0, true));
   if (length > size) throw new Error(`expected a header but found ${size} bytes`);
-  const text = await readAt(file, 8, length);
+  const text = length <= room.length ? room.subarray(0, length) : new Uint8Array(length);
+  await readInto(text, file, 8);
   if (nameOf(text) !== basename(shard)) throw new Error("expected the header written but found another");
-  const header = JSON.parse(new TextDecoder().decode(text));
-  const places = new Map<string, Place>();
-  for (const [key, value] of Object.entries(header)) {
-    if (key === "__metadata__") continue;
-    if (!KEY.test(key)) {
-      throw new Error(`expected keys of 40 hexadecimal digits but found ${key.slice(0, 40)}`);
-    }
-    const [begin, end] = (value as { data_offsets: [number, number] }).data_offsets;
-    if (8 + length + end > size) throw new Error("expected all of its arrays but found a file that is cut");
-    places.set(key, { shard, offset: 8 + length + begin, sum: header.__metadata__[key] });
-  }
-  return places;
+  return { text, size };
 }
 
 /** Removes a shard that is damaged, else what is encoded again would be hidden by it; not one that could not be read. */
