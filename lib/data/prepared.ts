@@ -104,7 +104,9 @@ export async function cropOf(
       : `aligned (${faces.align}, ${faces.size ?? "own size"}${margin === 1.3 ? "" : `, × ${margin}`})`;
     return { text: `${text}${compressed}`, uncropped: false };
   }
-  const sizes = options.samples.flatMap(({ path }) => options.facts.get(path) ?? []);
+  const { samples, facts } = options;
+  // A path that is looked up is kept as one text from then on, which is a lot for a million.
+  const sizes = facts.size === 0 ? [] : samples.flatMap(({ path }) => facts.get(path) ?? []);
   if (sizes.length === 0) return { text: "not known", uncropped: false };
   const wide = sizes.filter(({ width, height }) => width / height >= FRAME_RATIO);
   if (wide.length <= sizes.length / 2) return { text: "not known", uncropped: false };

@@ -233,6 +233,9 @@ export function evenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * (items.length - 1)) / (count - 1))]);
 }
 
+/** Names of frames that are kept once for all videos, which mostly count alike. */
+const MOST_NAMES = 10_000;
+
 /** The frames of videos as samples, reals first, videos by name and frames by number; `framesPerVideo` evenly spaced ones of each, or all. */
 export function samplesOf(
   reading: Pick<SetReading, "videos" | "root">,
@@ -240,20 +243,24 @@ export function samplesOf(
 ): Sample[] {
   const { set, framesPerVideo = Infinity } = options;
   const samples: Sample[] = [];
+  const names = new Map<string, string>();
   const videos = [...reading.videos].sort((a, b) => a.label - b.label || byName(a.id, b.id));
   for (const { label, method, id, split, identities, folder, frames } of videos) {
     // Inside the root by a relative path, so that a digest of the samples is the same on another machine.
     const inside = folder.startsWith(`${reading.root}/`) ? folder.slice(reading.root.length + 1) : folder;
-    for (const name of evenly(namesIn(frames), framesPerVideo)) {
+    // The engine then keeps a text of two parts as these two: the folder once for all its frames, and their names once for all videos.
+    const [before, beforeInside] = [`${folder}/`, below(inside, "")];
+    for (const each of evenly(namesIn(frames), framesPerVideo)) {
+      const name = names.get(each) ?? each;
+      if (names.size < MOST_NAMES) names.set(name, name);
       samples.push({
-        // Joined by hand: the engine then keeps the folder once for all its frames, which matters for a million of them.
-        path: `${folder}/${name}`,
+        path: before + name,
         label,
         set,
         split,
         video: id,
         method,
-        source: below(inside, name),
+        source: beforeInside + name,
         identities,
       });
     }

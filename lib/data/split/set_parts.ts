@@ -201,7 +201,8 @@ async function dealSet(
   const readable = new Set(read.samples.map(({ label, video }) => `${label} ${video}`));
   const open = framed.filter(({ split, label, id }) => !isHeldOut(split) && readable.has(`${label} ${id}`));
   const items = new Map(open.map(({ label, id }, i) => [`${label} ${id}`, i]));
-  const images = read.samples.flatMap(({ label, video, path }) => {
+  const isCompared = !options.quick && !(has("val") && has("test"));
+  const images = (isCompared ? read.samples : []).flatMap(({ label, video, path }) => {
     const item = items.get(`${label} ${video}`);
     return item === undefined ? [] : [{ path, item }];
   });
