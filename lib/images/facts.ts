@@ -5,11 +5,10 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
 import { sha256 } from "../base/checksum.ts";
 import { reasonOf } from "../base/errors.ts";
-import { linesOf, writeAll, writeAtomically } from "../base/files.ts";
 import { inParallel } from "../base/pool.ts";
+import { openKeptFacts } from "./kept_facts.ts";
 import { releaseBytes, type RgbImage, withImage } from "./image.ts";
 
 /** What is known of an image file. */
@@ -35,7 +34,6 @@ export type ImageFacts = {
   readonly grid: string;
 };
 
-const VERSION = 3;
 /** Cells across, and down, of {@link ImageFacts.grid}. */
 export const grid = 9;
 const empty = {
@@ -94,7 +92,7 @@ export async function readAllFacts(
   } = {},
 ): Promise<ImageFacts[]> {
   const { onProgress, signal } = options;
-  await using kept = await openKept(paths, options);
+  await using kept = await openKeptFacts(paths, options);
   let done = 0;
   return await inParallel(paths, async (path) => {
     const info = await Deno.stat(path).catch(() => undefined);
@@ -105,126 +103,6 @@ export async function readAllFacts(
     onProgress?.(++done, paths.length);
     return facts;
   }, { workers: 4, signal });
-}
-
-type Kept = AsyncDisposable & {
-  get(path: string, key: string): ImageFacts | undefined;
-  add(path: string, key: string, facts: ImageFacts): Promise<void>;
-};
-
-const nothingKept: Kept = {
-  get: () => undefined,
-  add: () => Promise.resolve(),
-  [Symbol.asyncDispose]: () => Promise.resolve(),
-};
-
-/**
- * One file of lines for all images below their common folder; a later line of a path wins. A line is a checksum and JSON; one
- * that was changed or cut is no answer, and goes.
- */
-async function openKept(
-  paths: readonly string[],
-  options: { readonly cacheDir?: string; readonly onNote?: (message: string) => void },
-): Promise<Kept> {
-  const { cacheDir, onNote = () => {} } = options;
-  if (cacheDir === undefined || paths.length === 0) return nothingKept;
-  const root = commonFolder(paths);
-  const name = sha256(root);
-  const file = join(cacheDir, `images-${name}.jsonl`);
-  const known = new Map<string, { readonly key: string; readonly facts: ImageFacts }>();
-  let opened: Deno.FsFile | undefined;
-  const stopKeeping = (error: unknown) => {
-    onNote(`What is found out about the images is not kept for the next time: ${reasonOf(error)} (${file})`);
-    opened?.close();
-    opened = undefined;
-  };
-  try {
-    const damaged = await readKept(file, { root, wanted: new Set(paths), known });
-    if (damaged > 0) {
-      onNote(
-        `Asking images again, because ${damaged} ${
-          damaged === 1 ? "line" : "lines"
-        } of what is known of them are damaged in ${file}`,
-      );
-      await removeDamaged(file, root);
-    }
-    await Deno.mkdir(cacheDir, { recursive: true });
-    opened = await Deno.open(file, { append: true, create: true });
-  } catch (error) {
-    stopKeeping(error); // a cache out of reach stops no run
-  }
-  const waiting: string[] = ["\n"]; // ends a line that a killed process did not
-  const encoder = new TextEncoder();
-  let writing = Promise.resolve();
-  const flush = () => {
-    const bytes = encoder.encode(waiting.splice(0).join(""));
-    writing = writing.then(() => opened && writeAll(opened, bytes)).catch(stopKeeping);
-    return writing;
-  };
-  return {
-    get: (path, key) => known.get(path)?.key === key ? known.get(path)!.facts : undefined,
-    add: async (path, key, facts) => {
-      if (!opened) return;
-      const json = JSON.stringify({ v: VERSION, path: path.slice(root.length), key, facts });
-      waiting.push(`${sumOf(root, json)} ${json}\n`);
-      if (waiting.length > 500) await flush();
-    },
-    [Symbol.asyncDispose]: async () => {
-      if (waiting.length > 1) await flush();
-      opened?.close();
-    },
-  };
-}
-
-/** Fills `known` with what is kept of the wanted paths; resolves to the number of lines that are not as they were written. */
-async function readKept(
-  file: string,
-  options: {
-    readonly root: string;
-    readonly wanted: ReadonlySet<string>;
-    readonly known: Map<string, { readonly key: string; readonly facts: ImageFacts }>;
-  },
-): Promise<number> {
-  const { root, wanted, known } = options;
-  let damaged = 0;
-  for await (const line of linesOf(file)) {
-    if (line.startsWith('{"v":1,')) continue; // an older version's, without a checksum
-    const json = soundLine(line, root);
-    if (json === undefined) damaged++;
-    else {
-      const { v, path, key, facts } = JSON.parse(json);
-      if (v === VERSION && wanted.has(join(root, path))) known.set(join(root, path), { key, facts });
-    }
-  }
-  return damaged;
-}
-
-/** Writes the file again without the lines that are damaged. */
-async function removeDamaged(file: string, root: string): Promise<void> {
-  const encoder = new TextEncoder();
-  await writeAtomically(file, async (append) => {
-    for await (const line of linesOf(file)) {
-      if (soundLine(line, root) !== undefined) await append(encoder.encode(`${line}\n`));
-    }
-  });
-}
-
-/** The JSON of a line that is as it was written, for images below `root`. */
-function soundLine(line: string, root: string): string | undefined {
-  const json = line.slice(17);
-  return line[16] === " " && line.slice(0, 16) === sumOf(root, json) ? json : undefined;
-}
-
-function sumOf(root: string, json: string): string {
-  return sha256([root, "\n", json], { digits: 16 });
-}
-
-function commonFolder(paths: readonly string[]): string {
-  let common = dirname(paths[0]);
-  for (const path of paths) {
-    while (!path.startsWith(`${common}/`) && dirname(common) !== common) common = dirname(common);
-  }
-  return common;
 }
 
 function formatOf(bytes: Uint8Array): string {

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import sharp from "sharp";
 import { checkImages, type Sample } from "../../../lib/data/sample.ts";
-import { quantisationTables, readAllFacts } from "../../../lib/images/facts.ts";
+import { quantisationTables } from "../../../lib/images/facts.ts";
 import { detailCorrelation } from "../../../lib/data/audit/copies.ts";
 import { findLeaks, judgeLeaks, type Part } from "../../../lib/data/audit/leaks.ts";
 import { picture, scene, withFolder, writeFiles } from "../../folders.ts";
@@ -219,74 +219,6 @@ Deno.test("judgeLeaks() refuses with the names, goes on when told to, and only t
     "1 pictures look alike in two splits, such as s train: a",
   );
   assertEquals(judgeLeaks([], { allow: false }), []);
-});
-
-Deno.test("readAllFacts() keeps what it found until a file's size or time changes", async () => {
-  await withFolder(async (root) => {
-    const path = join(root, "data/1.png");
-    await writeFiles(root, { "data/1.png": await picture(false, { seed: 1 }), "data/2.png": "no image" });
-    const cacheDir = join(root, "cache");
-    const read = () => readAllFacts([path, join(root, "data/2.png")], { cacheDir });
-    const [first, broken] = await read();
-    assertEquals([first.format, first.fault], ["PNG", undefined]);
-    assertStringIncludes(broken.fault!, "found text");
-    // The same size and time with other bytes can only be told by reading, which is not done.
-    const { mtime } = await Deno.stat(path);
-    await Deno.writeFile(path, new Uint8Array(first.bytes));
-    await Deno.utime(path, mtime!, mtime!);
-    assertEquals((await read())[0], first);
-    await Deno.utime(path, new Date(0), new Date(0));
-    assertStringIncludes((await read())[0].fault!, "no known image format");
-    await Deno.writeFile(path, await picture(false, { seed: 1 }));
-    assertEquals((await read())[0].digest, first.digest);
-  });
-});
-
-Deno.test("readAllFacts() asks again what is damaged in the cache, says so once, and goes on where nothing can be kept", async () => {
-  await withFolder(async (root) => {
-    const cacheDir = join(root, "cache");
-    const paths = [1, 2, 3].map((i) => join(root, `data/${i}.png`));
-    for (const [i, path] of paths.entries()) {
-      await writeFiles("/", { [path]: await picture(false, { seed: i }) });
-    }
-    let notes: string[] = [];
-    const read = async () => {
-      notes = [];
-      return await readAllFacts(paths, { cacheDir, onNote: (note) => notes.push(note) });
-    };
-    const first = await read();
-    const [{ name }] = await Array.fromAsync(Deno.readDir(cacheDir));
-    const file = join(cacheDir, name);
-    const sound = await Deno.readTextFile(file);
-    const [, line] = sound.split("\n");
-    const without = JSON.stringify({ v: 2 });
-    for (
-      const [damage, lines] of [
-        [sound.replace('"width":', '"width":1'), 1],
-        [sound.replaceAll('"mean":[', '"mean":[1'), 3],
-        [sound.replaceAll("data", "date").replaceAll(".png", ".pnj"), 3],
-        [sound.slice(0, -20), 1],
-        [`${sound}null\n${without}\n${line.slice(0, 16)} ${without}\n`, 3],
-        [sound.replaceAll("\n", "\r"), 1],
-      ] as const
-    ) {
-      await Deno.writeTextFile(file, damage);
-      assertEquals(await read(), first);
-      assertEquals(notes, [
-        `Asking images again, because ${lines} ${
-          lines === 1 ? "line" : "lines"
-        } of what is known of them are damaged in ${file}`,
-      ]);
-      assertEquals(await read(), first);
-      assertEquals(notes, []);
-    }
-    await Deno.writeTextFile(file, "");
-    assertEquals([await read(), notes], [first, []]);
-    await Deno.remove(file);
-    await Deno.mkdir(file);
-    assertEquals([await read(), notes.length], [first, 1]);
-    assertStringIncludes(notes[0], "is not kept for the next time");
-  });
 });
 
 Deno.test("quantisationTables() names a JPEG's quality, whatever the picture, and nothing else's", async () => {
