@@ -36,11 +36,19 @@ export type Tree = {
   /** Folders that had to be read; the others were as the kept scan had them. */
   readonly read: number;
   /** Folders and names that could not be read, and why. */
-  readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+  readonly unreadable: readonly Unreadable[];
   /** Why the scan could not be kept for the next time; undefined where it was, or was not to be. */
   readonly notKept?: string;
   /** The file of the kept scan, where that was damaged and everything read anew. */
   readonly damaged?: string;
+};
+
+/** A folder or name that was not read. */
+export type Unreadable = {
+  readonly path: string;
+  readonly reason: string;
+  /** True for a link to a folder of the tree: what it leads to is read, once. */
+  readonly isElsewhere?: true;
 };
 
 /** A scan's progress and end. */
@@ -56,6 +64,8 @@ export type ScanOptions = {
 const AT_ONCE = 16;
 /** A folder that was read sooner than this after its last change may have changed again within one tick of its clock. */
 const SETTLED_MS = 2000;
+/** Why a link to a folder of the tree is not followed: each file would be there twice, perhaps as real and as fake. */
+const READ_THERE = "a link to a folder that is read where it lies; move the folder here if it belongs here";
 /** Raised with the rules of what is left out. */
 const VERSION = 5;
 
@@ -87,6 +97,16 @@ const unfinished = /\.(partial|part|tmp|filepart|crdownload|download)$|~$/i;
 export function isData(name: string): boolean {
   return !name.startsWith(".") && !notData.has(name.toLowerCase()) && !unfinished.test(name);
 }
+
+/** A folder to visit. */
+type Place = {
+  /** Relative to the root. */
+  readonly path: string;
+  /** Without links. */
+  readonly real: string;
+  /** The folders, without links, whose links the way to it took. */
+  readonly left: readonly string[];
+};
 
 /** Names as one string; none of them has a line feed. */
 export function joinNames(names: readonly string[]): JoinedNames {
@@ -136,12 +156,12 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
   const before = keptAt ? await readKept(keptAt, real) : "none";
   const kept = typeof before === "string" ? new Map<string, Folder>() : before;
   const folders = new Map<string, Folder>();
-  const unreadable: { path: string; reason: string }[] = [];
-  const waiting: { path: string; real: string }[] = [{ path: "", real }];
+  const unreadable: Unreadable[] = [];
+  const waiting: Place[] = [{ path: "", real, left: [] }];
   let files = 0;
   let read = 0;
 
-  const visit = async (place: { path: string; real: string }) => {
+  const visit = async (place: Place) => {
     const here = join(real, place.path);
     try {
       const modified = (await Deno.stat(here)).mtime?.getTime() ?? 0;
@@ -155,12 +175,16 @@ export async function scanTree(root: string, options: ScanOptions = {}): Promise
       const links = new Set(namesIn(folder.links));
       for (const name of namesIn(folder.folders)) {
         const path = below(place.path, name);
-        const target = links.has(name) ? await Deno.realPath(join(here, name)) : join(place.real, name);
-        if (links.has(name) && `${place.real}/`.startsWith(`${target}/`)) {
-          unreadable.push({ path, reason: "a link back to a folder that holds it" });
-        } else if (links.has(name) && isBelow(target, real)) {
-          unreadable.push({ path, reason: "a link to a folder that is read where it lies" });
-        } else waiting.push({ path, real: target });
+        if (!links.has(name)) {
+          waiting.push({ ...place, path, real: join(place.real, name) });
+          continue;
+        }
+        const target = await Deno.realPath(join(here, name));
+        const left = [place.real, ...place.left];
+        if (left.some((folder) => `${folder}/`.startsWith(`${target}/`))) {
+          unreadable.push({ path, reason: "a link back to a folder that holds it", isElsewhere: true });
+        } else if (isBelow(target, real)) unreadable.push({ path, reason: READ_THERE, isElsewhere: true });
+        else waiting.push({ path, real: target, left });
       }
     } catch (error) {
       // The system's words name the path again, by which the same reason would be another one for each folder.
@@ -206,7 +230,7 @@ async function readFolder(
   options: {
     readonly path: string;
     readonly modified: number;
-    readonly unreadable: { path: string; reason: string }[];
+    readonly unreadable: Unreadable[];
   },
 ): Promise<Folder> {
   const { path, modified, unreadable } = options;

@@ -68,7 +68,8 @@ Deno.test("scanTree() reads a folder once when a link beside it leads to it", as
     assertEquals([...tree.folders.keys()], ["", "a", "b"]);
     assertEquals(tree.unreadable, [{
       path: "again",
-      reason: "a link to a folder that is read where it lies",
+      reason: "a link to a folder that is read where it lies; move the folder here if it belongs here",
+      isElsewhere: true,
     }]);
   });
 });
@@ -151,6 +152,19 @@ Deno.test("scanTree() scans anew when the kept scan is damaged, and goes on when
   });
 });
 
+Deno.test("scanTree() does not come back by a link from a folder outside", async () => {
+  await withFolder(async (root) => {
+    await writeFiles(root, { "data/a/1.png": "", "elsewhere/b/2.png": "" });
+    await Deno.symlink(join(root, "elsewhere"), join(root, "data/linked"));
+    await Deno.symlink(join(root, "data"), join(root, "elsewhere/b/back"));
+    await Deno.symlink(join(root, "elsewhere"), join(root, "data/twice")); // another name, as for a second class
+    const tree = await scanTree(join(root, "data"));
+    assertEquals([...tree.folders.keys()], ["", "a", "linked", "linked/b", "twice", "twice/b"]);
+    assertEquals(tree.files, 3);
+    assertEquals(tree.unreadable.map(({ path }) => path), ["linked/b/back", "twice/b/back"]);
+  });
+});
+
 Deno.test("scanTree() follows links but not in circles, and names what it cannot read", async () => {
   await withFolder(async (root) => {
     await writeFiles(root, { "data/a/1.png": "", "elsewhere/2.png": "" });
@@ -160,7 +174,7 @@ Deno.test("scanTree() follows links but not in circles, and names what it cannot
     const tree = await scanTree(join(root, "data"));
     assertEquals([...tree.folders.keys()].sort(), ["", "a", "linked"]);
     assertEquals(tree.unreadable, [
-      { path: "a/up", reason: "a link back to a folder that holds it" },
+      { path: "a/up", reason: "a link back to a folder that holds it", isElsewhere: true },
       { path: "dead.png", reason: "a link to nothing" },
     ]);
     await assertRejects(

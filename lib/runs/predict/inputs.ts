@@ -39,8 +39,8 @@ async function* folderInputs(
   options: { readonly signal?: AbortSignal },
 ): AsyncGenerator<Input> {
   const { folders, unreadable } = await scanTree(path, options);
-  for (const { path: inside, reason } of unreadable) {
-    yield { path: join(path, inside), kind: "unread", fault: reason };
+  for (const { path: inside, reason, isElsewhere } of unreadable) {
+    if (!isElsewhere) yield { path: join(path, inside), kind: "unread", fault: reason };
   }
   let found = 0;
   for (const { path: inside, files } of folders.values()) {

@@ -182,6 +182,8 @@ Deno.test("readAhead() keeps the order, reads no more than it may, and gives all
 Deno.test("inputsOf() names what cannot be read in a folder by the folder too", async () => {
   await withFolder(async (folder) => {
     await writeFiles(folder, { "a/b\nc.png": "", "a/d.png": "" });
+    await Deno.symlink(join(folder, "a"), join(folder, "again")); // its pictures are answered about once
+    await Deno.symlink(folder, join(folder, "a/up"));
     assertEquals(await Array.fromAsync(inputsOf([folder])), [
       { path: join(folder, "a/b\\nc.png"), kind: "unread", fault: "a line feed in its name" },
       { path: join(folder, "a/d.png"), kind: "image" },
