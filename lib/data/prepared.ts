@@ -72,6 +72,9 @@ export const prepareSchema = z.looseObject({
 /** The file by which a folder that `prepare` made is known, and goes on. */
 export const settingsName = "prepare.json";
 
+/** The picture beside it that shows some crops of each class, and is none of them. */
+export const sheetName = "contact-sheet.jpg";
+
 /** What `prepare` wrote of a folder in it, or in one of the two that hold it; undefined where there is nothing. */
 export async function readSettings(folder: string): Promise<PrepareSettings | undefined> {
   for (const each of [folder, dirname(folder), dirname(dirname(folder))]) {

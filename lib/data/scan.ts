@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { sha256 } from "../base/checksum.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { writeWhole } from "../base/files.ts";
+import { settingsName, sheetName } from "./prepared.ts";
 import { byName } from "./sample.ts";
 
 /** Names joined by line feeds, `""` for none, so that a million of them are few objects: {@link joinNames} makes it, {@link namesIn} lists them. */
@@ -67,7 +68,7 @@ const SETTLED_MS = 2000;
 /** Why a link to a folder of the tree is not followed: each file would be there twice, perhaps as real and as fake. */
 const READ_THERE = "a link to a folder that is read where it lies; move the folder here if it belongs here";
 /** Raised with the rules of what is left out. */
-const VERSION = 5;
+const VERSION = 6;
 
 /** What systems and programs put beside data, in lower case; names that begin with a dot are left out too. */
 const notData: ReadonlySet<string> = new Set([
@@ -136,7 +137,7 @@ export function namesIn(joined: JoinedNames | undefined): string[] {
 }
 
 /**
- * Lists every folder and file below `root` but those that are not data (see {@link isData}), links followed but not in
+ * Lists every folder and file below `root` but those that are not data (see {@link isData}) and the contact sheet of `prepare`, links followed but not in
  * circles; opens at most 16 folders at a time and no file. It is the only walker of folders with data.
  *
  * With a `cacheDir` the list is kept there. The next scan asks each folder only for its time of change, and reads the
@@ -255,13 +256,14 @@ async function readFolder(
     else odd.push({ path: inside, reason: info ? "not a file" : "a link to nothing" });
   }
   unreadable.push(...odd);
+  const data = files.includes(settingsName) ? files.filter((name) => name !== sheetName) : files;
   return {
     path,
     modified: odd.length > 0 ? 0 : modified,
     read,
     folders: joinNames(sorted(folders)),
     links: joinNames(links),
-    files: joinNames(sorted(files)),
+    files: joinNames(sorted(data)),
   };
 }
 

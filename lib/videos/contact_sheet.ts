@@ -11,11 +11,9 @@ import { inParallel } from "../base/pool.ts";
 import { printable } from "../base/printable.ts";
 import { loadSharp } from "../images/sharp.ts";
 import { evenly, isImage } from "../data/layouts/layout.ts";
+import { sheetName } from "../data/prepared.ts";
 import type { Coverage } from "./coverage.ts";
 import { orOutputError } from "./whole_frames.ts";
-
-/** The file's name. */
-export const sheetName = "contact-sheet.jpg";
 
 /** Videos of each class, and crops of each video. */
 const [ROWS, CROPS] = [20, 6];

@@ -59,6 +59,20 @@ Deno.test("scanTree() passes by what systems and programs put beside data, and w
   });
 });
 
+Deno.test("scanTree() passes by the contact sheet of a folder that prepare made, and of no other", async () => {
+  await withFolder(async (root) => {
+    await writeFiles(root, {
+      "prepare.json": "",
+      "contact-sheet.jpg": "",
+      "real/contact-sheet.jpg": "",
+    });
+    const { folders } = await scanTree(root);
+    assertEquals([...folders.values()].map(({ files }) => namesIn(files)), [["prepare.json"], [
+      "contact-sheet.jpg",
+    ]]);
+  });
+});
+
 Deno.test("scanTree() reads a folder once when a link beside it leads to it", async () => {
   await withFolder(async (root) => {
     await writeFiles(root, { "a/1.png": "", ".store/b/2.png": "" });

@@ -130,6 +130,7 @@ withFfmpeg(
       assertEquals(again.videos.map(({ id }) => id).sort(), [
         ...["fake/blurred", "fake/cut", "fake/edge", "real/late", "real/moved", "real/turned"],
       ]);
+      assertEquals(again.skipped, []);
       assertEquals((await cropOf(into, { samples: [], facts: new Map() })).text, "aligned (similarity, 96)");
       const sheet = await sharp(join(into, "contact-sheet.jpg")).metadata();
       assert(sheet.width > 1000 && sheet.height > 300, `${sheet.width} × ${sheet.height}`);
