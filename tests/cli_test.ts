@@ -226,6 +226,7 @@ Deno.test("bad input gives one line, with what to do, and exit code 2; a failure
     [["train", "--config", join(root, "bad.json")], 2, 'did you mean "epochs"?'],
     [["train", "--resume", "--out", join(root, "empty")], 2, "start one with train"],
     [["evaluate", join(root, "none")], 2, "found nothing there"],
+    [["evaluate", root, "--run", "ev", "--out", "results"], 2, "give --out results/ev"],
     [[...own, fake, "--clip-weights", join(root, "none.pt")], 2, "expected a file but found none"],
     [[...own, fake, "--out", join(root, "bad.json")], 2, "name another with --out"],
     [

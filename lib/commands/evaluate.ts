@@ -19,6 +19,12 @@ import { onScreen } from "../runs/screen.ts";
 
 /** Tests a run's weights, or a file of weights, again; resolves to the exit code. */
 export async function evaluate(checkpoint: string, flags: Flags): Promise<number> {
+  if (flags.run !== undefined) {
+    const into = join(textOf(flags.out) ?? "FOLDER", `${flags.run}`);
+    throw new InputError(
+      `Cannot evaluate ${checkpoint}: expected no --run, since --out alone says where the results go, but found --run ${flags.run}; give --out ${into}`,
+    );
+  }
   const given = { ...await fromFile(flags), ...configFlags(flags) };
   const info = await Deno.stat(checkpoint).catch(() => undefined);
   if (!info) {
