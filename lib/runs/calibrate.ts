@@ -209,7 +209,7 @@ async function familiarOf(
   if (hindrance !== undefined) return unknown(hindrance);
   try {
     const { train } = await loadRunData(await readRunConfig(folder), {
-      ...{ folder, root, signal, report: report && quietly(report) },
+      ...{ folder, root, signal, training: true, report: report && quietly(report) },
     });
     const view = probeView(encoder, trunkOf(config, encoder));
     const step = Math.max(1, train.length / MOST_IMAGES);

@@ -8,6 +8,7 @@ import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import { readFamiliar } from "../../lib/runs/familiar.ts";
 import { loadCarded } from "../../lib/runs/folder/card.ts";
 import { weightsPath } from "../../lib/runs/folder/folder.ts";
+import { keptRunData } from "../../lib/runs/folder/run_data.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { commandLine } from "../command_line.ts";
 import { writePictures } from "../folders.ts";
@@ -85,6 +86,18 @@ Deno.test("calibrateRun() keeps what is familiar: the calibration's videos are, 
   const [distance] = distances(familiar!.familiarity, { data: familiar!.familiarity.mean, shape: [1, D] });
   assertEquals(distance, 0);
   assertEquals(await readFamiliar(weightsPath(first, 0), { encoderDigest: "another" }), undefined);
+});
+
+Deno.test("calibrateRun() does not need the images that a run was tested on", async () => {
+  const { tests } = (await keptRunData(first))!;
+  const [{ path }] = tests[0].samples;
+  await Deno.rename(path, `${path}.away`);
+  try {
+    const { warnings } = await calibrateRun(first, { given: { test, cacheFolder }, alpha: 0.2 });
+    assertEquals(warnings, []);
+  } finally {
+    await Deno.rename(`${path}.away`, path);
+  }
 });
 
 Deno.test("calibrateRun() refuses what the run was trained with, and no set at all, and says where videos are too few", async () => {

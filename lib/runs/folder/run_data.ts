@@ -113,6 +113,7 @@ export async function writeRunData(folder: string, experiment: Experiment): Prom
  *
  * @param options.tests only the test sets are wanted: what was trained on may be gone
  * @param options.validation with `tests`, the validation images are wanted too
+ * @param options.training only the training images are wanted
  * @param options.root where files have moved: `OLD=NEW` replaces the beginning of their paths
  * @throws {InputError} when files are gone or changed, when `data.jsonl` is damaged, or when an older run's folders have changed
  */
@@ -122,6 +123,7 @@ export async function loadRunData(
     readonly folder: string;
     readonly tests?: boolean;
     readonly validation?: boolean;
+    readonly training?: boolean;
     readonly root?: string;
   },
 ): Promise<Experiment> {
@@ -287,14 +289,16 @@ async function checkFiles(
     readonly folder: string;
     readonly tests: boolean;
     readonly validation?: boolean;
+    readonly training?: boolean;
   },
 ): Promise<void> {
-  const { folder, tests, validation = !tests, report, signal, cacheDir = dataFolder() } = options;
+  const { folder, tests, training = false, report, signal, cacheDir = dataFolder() } = options;
+  const { validation = !tests && !training } = options;
   const { train, val, digests } = experiment;
   const wanted = [
     ...(tests ? [] : [train]),
     ...(validation ? [val] : []),
-    ...experiment.tests.map(({ samples }) => samples),
+    ...(training ? [] : experiment.tests.map(({ samples }) => samples)),
   ].flat();
   const paths = [...new Set(wanted.map(({ path }) => path))];
   const facts = await readAllFacts(paths, {
