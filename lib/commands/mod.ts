@@ -8,6 +8,7 @@
  */
 import { Argument, type Command, Option } from "commander";
 import { alignments } from "../faces/align.ts";
+import { LEAST_FACE } from "../faces/face.ts";
 import { videoLevelNames } from "../metrics/levels.ts";
 import { columnSets } from "../runs/predict/answer.ts";
 import { keyGroups } from "../runs/config/keys.ts";
@@ -232,8 +233,18 @@ export const commands = {
             new Option("--points <count>", "points of each face that are written beside its crop as .npy")
               .choices(["5", "68"]).default("5"),
           )
-          .option("--least-score <number>", "faces of a lower score are not taken", toNumber, 0.95)
-          .option("--least-side <pixels>", "faces with a shorter side are not taken", toWhole(12), 30)
+          .option(
+            "--least-score <number>",
+            "faces of a lower score are not taken",
+            toNumber,
+            LEAST_FACE.score,
+          )
+          .option(
+            "--least-side <pixels>",
+            "faces with a shorter side are not taken",
+            toWhole(12),
+            LEAST_FACE.side,
+          )
           .option(
             "--margin <number>",
             "side of the crop over the longer side of the box, or over the side of the alignment's square",

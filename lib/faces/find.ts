@@ -10,7 +10,7 @@ import { InputError } from "../base/errors.ts";
 import { fileSha256 } from "../base/checksum.ts";
 import type { RgbImage } from "../images/resize.ts";
 import { loadStateDict } from "../weights/load.ts";
-import type { Face } from "./face.ts";
+import { type Face, LEAST_FACE } from "./face.ts";
 import { detectFaces, type MtcnnOptions } from "./mtcnn.ts";
 import { bindMtcnn, type Mtcnn } from "./mtcnn/nets.ts";
 
@@ -46,12 +46,7 @@ const weightsFile = fileURLToPath(new URL("../../assets/mtcnn.safetensors", impo
 /** Pixels of images that are computed together, eight frames of 720p: twelve bytes each. */
 const MAX_PIXELS = 7_500_000;
 
-/**
- * What is looked for unless said otherwise, as measured with scikit-image's photographs: a face of 40 pixels and more, pasted into four
- * scenes, turned by up to 25° and compressed, was always found, and of some 500 pictures without a face (five sizes, four turns, noise) one had
- * one above 0.95, and two more above 0.9.
- */
-const defaults: MtcnnOptions = { leastSide: 30, leastScore: 0.95 };
+const defaults: MtcnnOptions = { leastSide: LEAST_FACE.side, leastScore: LEAST_FACE.score };
 
 /**
  * Opens the detector, MTCNN with the weights of facenet-pytorch 2.6.0 (MIT licence), which come with the bench; the caller closes it.

@@ -10,6 +10,7 @@ import { createBudget } from "../base/pool.ts";
 import type { FaceSettings } from "../data/prepared.ts";
 import type { Video } from "../data/layouts/layout.ts";
 import { type AlignmentName, alignments } from "../faces/align.ts";
+import { LEAST_FACE } from "../faces/face.ts";
 import { type FaceFinder, openFaceFinder } from "../faces/find.ts";
 import { type Landmarks68, openLandmarks68 } from "../faces/landmarks68.ts";
 import { landmarksBeside } from "./boxes.ts";
@@ -54,7 +55,7 @@ export type OpenFaces = Disposable & {
  * @throws {InputError} for a choice that cannot be.
  */
 export async function openFaces(choice: FacesChoice): Promise<OpenFaces> {
-  const { align = "none", leastScore = 0.95, leastSide = 30 } = choice;
+  const { align = "none", leastScore = LEAST_FACE.score, leastSide = LEAST_FACE.side } = choice;
   const cannot = (expected: string, found: unknown): never => {
     throw new InputError(`Cannot prepare faces: expected ${expected} but found ${found}`);
   };

@@ -5,6 +5,7 @@
  */
 import { reasonOf } from "../../base/errors.ts";
 import { createBudget } from "../../base/pool.ts";
+import { SURE_SIDE } from "../../faces/face.ts";
 import { verdictOf } from "../../metrics/conformal.ts";
 import { videoLevels } from "../../metrics/levels.ts";
 import { findFfmpeg } from "../../videos/ffmpeg.ts";
@@ -27,8 +28,6 @@ export type PredictOptions = {
   readonly signal?: AbortSignal;
 };
 
-/** What is judged has at least this many pixels on its shorter side. */
-const LEAST_SIDE = 40;
 /** Batches of pictures that are read before their turn. */
 const AHEAD = 2;
 /** Milliseconds that the next path may take before what is read is answered about. */
@@ -166,7 +165,7 @@ function doubtOf(
   { subject, distance }: { readonly subject: Subject; readonly distance?: number },
 ): string | undefined {
   const { kind, side, sharpness } = subject;
-  if (side < LEAST_SIDE) return `too small: ${Math.round(side)} pixels, of at least ${LEAST_SIDE}`;
+  if (side < SURE_SIDE) return `too small: ${Math.round(side)} pixels, of at least ${SURE_SIDE}`;
   if (sharpness < BLURRED) return `blurred: sharpness ${sharpness.toFixed(0)}, of at least ${BLURRED}`;
   const limit = limits[kind];
   if (distance === undefined || limit === null || distance <= limit) return undefined;
