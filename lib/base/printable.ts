@@ -18,6 +18,11 @@ export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
 
+/** A text as one word of a command that can be copied to a shell: in quotes where the shell would read it otherwise. */
+export function shellWord(text: string): string {
+  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /**
  * The first names of a list, and how many more there are: `a, b and 3 more`.
  *

@@ -5,11 +5,12 @@
  */
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { printable } from "../base/printable.ts";
+import { printable, shellWord } from "../base/printable.ts";
 import { readSet } from "../data/layouts/mod.ts";
 import { isParquetSet } from "../data/parquet/unpack.ts";
 import { sheetName } from "../data/prepared.ts";
 import { pathInSpec } from "../data/spec_path.ts";
+import { LEAST_FACE } from "../faces/face.ts";
 import { type Table, tableText } from "../report/table.ts";
 import { resolveConfig } from "../runs/config/config.ts";
 import { flagName } from "../runs/config/names.ts";
@@ -58,8 +59,9 @@ export async function prepare(flags: Flags): Promise<number> {
     console.log(`Coverage: ${printable(join(into, "coverage.csv"))}`);
     const got = coverage.some((row) => row.got > 0);
     if (got && flags.faces) console.log(`To look at: ${printable(join(into, sheetName))}`);
-    if (got) console.log(`Next: deno task train --data ${printable(`${spec.name}=${pathInSpec(into)}`)}`);
-    else {console.error(
+    if (got) {
+      console.log(`Next: deno task train --data ${printable(shellWord(`${spec.name}=${pathInSpec(into)}`))}`);
+    } else {console.error(
         "Cannot extract frames: expected some but found none in any video; coverage.csv says why",
       );}
     return got ? 0 : 1;
@@ -70,7 +72,13 @@ export async function prepare(flags: Flags): Promise<number> {
 function facesIn(flags: Flags): FacesChoice | undefined {
   const { align, size, points, leastScore, leastSide } = flags;
   if (flags.faces !== true) {
-    const usual = { align: "none", size: undefined, points: "5", leastScore: 0.95, leastSide: 30 } as const;
+    const usual = {
+      align: "none",
+      size: undefined,
+      points: "5",
+      leastScore: LEAST_FACE.score,
+      leastSide: LEAST_FACE.side,
+    } as const;
     const given = Object.entries(usual).find(([key, value]) => flags[key] !== value)?.[0];
     if (given === undefined) return undefined;
     throw new InputError(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { printable } from "../base/printable.ts";
+import { printable, shellWord } from "../base/printable.ts";
 import { unpackParquet } from "../data/parquet/unpack.ts";
 import type { LayoutSpec } from "../data/spec.ts";
 import { pathInSpec } from "../data/spec_path.ts";
@@ -40,7 +40,7 @@ export async function unpack(spec: LayoutSpec, into: string): Promise<number> {
         ],
       })
     }`);
-    console.log(`Next: deno task train --data ${printable(`${spec.name}=${pathInSpec(into)}`)}`);
+    console.log(`Next: deno task train --data ${printable(shellWord(`${spec.name}=${pathInSpec(into)}`))}`);
     return counts.length > 0 ? 0 : 1;
   }, { interrupted: () => "Interrupted. The same command begins anew." });
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { printable, printableLines, someOf } from "../../lib/base/printable.ts";
+import { printable, printableLines, shellWord, someOf } from "../../lib/base/printable.ts";
 
 Deno.test("printable() shows what would steer a terminal or turn a line around, and leaves the rest", () => {
   const cases: [string, string][] = [
@@ -27,4 +27,16 @@ Deno.test("someOf() gives the first names, each cut, and counts the rest", () =>
   assertEquals(some([]), "");
   assertEquals(some(["abc", "abcd"]), "abc, abc…");
   assertEquals(some(["a", "b", "c", "d"]), "a, b and 2 more");
+});
+
+Deno.test("shellWord() quotes what a shell would take apart, and leaves the rest", () => {
+  const cases: [string, string][] = [
+    ["ffpp=/data/FF++,c23", "ffpp=/data/FF++,c23"],
+    ["集=./数据", "集=./数据"],
+    ["mine=/my crops", "'mine=/my crops'"],
+    ['$HOME `x` "y"', "'$HOME `x` \"y\"'"],
+    ["it's", "'it'\\''s'"],
+    ["", "''"],
+  ];
+  for (const [text, expected] of cases) assertEquals(shellWord(text), expected);
 });

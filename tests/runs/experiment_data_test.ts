@@ -314,6 +314,14 @@ Deno.test("inspectData() says all there is to say of a set that cannot be used, 
     Error,
     "extract them with deno task prepare",
   );
+  // A command that can be copied, with the compression.
+  await writeFiles(root, { "film's of c23/original_sequences/youtube/c23/videos/000.mp4": "" });
+  const place = at("film's of c23");
+  await assertRejects(
+    () => load({ data: `films=${place},c23` }),
+    Error,
+    `deno task prepare --data 'films=${place.replace("'", "'\\''")},c23' --into FOLDER --faces`,
+  );
 });
 
 Deno.test("inspectData() finds an identity in two splits before any frame is made", async () => {

@@ -6,6 +6,7 @@
  */
 import { extname } from "node:path";
 import { InputError } from "../../base/errors.ts";
+import { shellWord } from "../../base/printable.ts";
 import { isImage, isVideo, type Layout } from "./layout.ts";
 import { namesIn, type Tree } from "../scan.ts";
 import { pathInSpec } from "../spec_path.ts";
@@ -26,7 +27,9 @@ export const parquet: Layout = {
 
 /** The command that unpacks a set of Parquet files. */
 export function unpackHint({ name, path }: { readonly name: string; readonly path: string }): string {
-  return `unpack them once with deno task prepare --data ${name}=${pathInSpec(path)} --into FOLDER`;
+  return `unpack them once with deno task prepare --data ${
+    shellWord(`${name}=${pathInSpec(path)}`)
+  } --into FOLDER`;
 }
 
 /** True for a tree with an image or a video: a set in another layout may have Parquet files beside them. */

@@ -12,6 +12,7 @@ import { pathInSpec } from "../spec_path.ts";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { inParallel } from "../../base/pool.ts";
+import { shellWord } from "../../base/printable.ts";
 import { check, deal, fewVideos, inSplit, refuse } from "./deal.ts";
 import type { DataRequest, Parts, PartsOptions, ReadSet } from "./request.ts";
 
@@ -146,10 +147,10 @@ async function pickFrames(
   ];
   if (samples.length === 0) {
     const most = framesPerVideo ? ` --frames ${framesPerVideo}` : "";
+    const compression = spec.compression ? `,${spec.compression}` : "";
+    const data = shellWord(`${spec.name}=${pathInSpec(spec.path)}${compression}`);
     const message =
-      `expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${spec.name}=${
-        pathInSpec(spec.path)
-      } --into FOLDER${most}`;
+      `expected frames but found ${reading.videos.length} videos without; extract them with deno task prepare --data ${data} --into FOLDER --faces${most}`;
     if (!options.problems) throw new InputError(`Cannot use the set ${spec.name}: ${message}`);
     warnings.push(`${spec.name}: before training, ${message}`);
   }
