@@ -197,7 +197,7 @@ async function header(bytes: Uint8Array) {
   if (meta.format === "jpeg" && formatOf(bytes) !== "JPEG") throw new Error("a JPEG that begins otherwise");
   if (meta.width * meta.height > MAX_PIXELS) {
     throw new Foreign(
-      `${meta.width} × ${meta.height} pixels, more than the ${MAX_PIXELS} from which on Pillow refuses an image`,
+      `${meta.width} × ${meta.height} pixels, more than the ${MAX_PIXELS} from which on Pillow refuses an image; make it smaller, or cut the face out`,
     );
   }
   return { image, meta, stored };
