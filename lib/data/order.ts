@@ -72,7 +72,7 @@ export function splitByVideo(
           parts.map(([name]) => name).join(", ")
         }: expected at least ${parts.length} videos but found ${names.length} ${
           few(names, groups)
-        }; give more of them, or, beside --real and --fake, separate folders with --val-real, --val-fake, --test-real and --test-fake`,
+        }; give more of them, or a split: beside --real and --fake, separate folders with --val-real, --val-fake, --test-real and --test-fake; in a set of --data, its own lists, or folders named train, val and test`,
       );
     }
     const shuffled = createRandom(options.seed, "split", kind).shuffled(names.sort(byName));
@@ -105,7 +105,9 @@ function membersByName(samples: readonly Sample[], groups: Groups): Map<string, 
 
 /** Names in brackets, and of how many videos they stand where groups were joined. */
 function few(names: readonly string[], groups: ReadonlyMap<string, readonly Sample[]>): string {
-  const videos = new Set(names.flatMap((name) => groups.get(name)!.map(nameOf)));
+  const videos = new Set(
+    names.flatMap((name) => groups.get(name)!.map(({ label, video, path }) => `${label} ${video ?? path}`)),
+  );
   const list = names.length > 0 ? `(${names.join(", ")})` : "";
   if (videos.size === names.length) return list;
   return `${

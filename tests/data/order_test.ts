@@ -37,6 +37,9 @@ Deno.test("splitByVideo() gives every part a video of each class even when they 
     InputError,
     "Cannot split the real images into train, val, test: expected at least 3 videos but found 2",
   );
+  // Namesakes of two methods are two videos.
+  const two = samplesOf([[0, "real", 3, 1], [1, "a", 2, 3], [1, "b", 2, 3]]);
+  assertThrows(() => splitByVideo(two, { shares, seed: 0 }), InputError, ", 4 videos in all");
 });
 
 Deno.test("imageBatches() gives every image once, in order, the last batch smaller", async () => {
