@@ -19,7 +19,11 @@ export type FrameFaces = { readonly number: number; readonly faces: readonly Fac
 /** A face keeps its track from this overlap on: less is as often a neighbour's. */
 const LEAST_OVERLAP = 0.2;
 
-/** Where boxes overlap less, the centres may be this many sides apart, and one side this many times the other. */
+/**
+ * Where boxes overlap less, the centres may be this many sides apart, and one side this many times the other. Further apart, two faces of
+ * a size are as likely two people before and after a cut, whom boxes alone cannot tell from one who walks: a track that breaks loses frames, which is said,
+ * and one that joins two people would crop the wrong one in silence.
+ */
 const [MOST_SIDES_APART, MOST_TIMES_LARGER] = [1, 1.5];
 
 /**
