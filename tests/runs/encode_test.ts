@@ -1,11 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { InputError } from "../../lib/base/errors.ts";
 import type { Sample } from "../../lib/data/sample.ts";
@@ -14,7 +7,7 @@ import { loadStateDict } from "../../lib/weights/load.ts";
 import type { RunInput } from "../../lib/runs/config/config.ts";
 import { encodeRun } from "../../lib/runs/encode/encode.ts";
 import { progressTables, readProgress } from "../../lib/runs/encode/progress.ts";
-import { parseShard, shareOf, slurmShard } from "../../lib/runs/encode/shard.ts";
+import { imagesOf } from "../../lib/runs/encode/share.ts";
 import type { RunEvent } from "../../lib/runs/events.ts";
 import { weightsPath } from "../../lib/runs/folder/folder.ts";
 import { trainRun } from "../../lib/runs/train.ts";
@@ -70,7 +63,8 @@ async function contentOf(cache: string): Promise<{ arrays: Map<string, number[]>
 Deno.test("encodeRun() in shards encodes each image once, and the features are the bits of a run that encoded itself", async () => {
   const perturb = { perturb: ["jpeg-50"] };
   const parts: number[] = [];
-  for (const shard of ["1/3", "3/3", "2/3"].map(parseShard)) {
+  for (const number of [1, 3, 2]) {
+    const shard = { number, count: 3 };
     const done = await encodeRun(config("shards", perturb), { shard });
     assertEquals(done, { images: done.encoded, encoded: done.encoded, unreadable: 0 });
     parts.push(done.encoded);
@@ -117,7 +111,7 @@ Deno.test("encodeRun() encodes what the probe beside a detector takes, and train
 
 Deno.test("encodeRun() goes on with a stopped share, does no harm beside another of its number, and decodes nothing twice", async () => {
   const stop = new AbortController();
-  const shard = parseShard("1/2");
+  const shard = { number: 1, count: 2 };
   const stopAfter = (event: RunEvent) => {
     if (event.type === "progress" && event.task === "Encoding shard 1/2" && event.done > 0) stop.abort();
   };
@@ -170,36 +164,19 @@ Deno.test("encodeRun() fails where the cache cannot be written to", async () => 
   await assertRejects(() => encodeRun(config("nowhere", { cacheFolder })), Error, "Cannot keep features");
 });
 
-Deno.test("parseShard() takes I/N, and slurmShard() the variables of an array without gaps", () => {
-  assertEquals(parseShard("2/8"), { number: 2, count: 8 });
-  for (const text of ["0/3", "4/3", "a/b", "1", "1/3/5", "-1/3", "1.5/3", ""]) {
-    assertThrows(() => parseShard(text), InputError, `such as 2/8, but found ${text}`);
-  }
-  const slurm = (id: string, min: string, max: string, tasks: string) =>
-    slurmShard(
-      new Map([["ID", id], ["MIN", min], ["MAX", max], ["COUNT", tasks]].map((
-        [name, value],
-      ) => [`SLURM_ARRAY_TASK_${name}`, value])),
-    );
-  assertEquals(slurmShard(new Map()), undefined);
-  assertEquals(slurm("0", "0", "3", "4"), { number: 1, count: 4 });
-  assertEquals(slurm("12", "5", "12", "8"), { number: 8, count: 8 });
-  assertThrows(() => slurm("7", "3", "7", "2"), InputError, "without gaps but found task 7 of 2 from 3 to 7");
-});
-
-Deno.test("shareOf() deals alike wherever the folders lie and whatever else is there, about as many to each", () => {
+Deno.test("imagesOf() deals alike wherever the folders lie and whatever else is there, about as many to each", () => {
   const items = (at: string, length: number) =>
     Array.from({ length }, (_, i): { sample: Sample } => ({
       sample: { path: `${at}/v${i >> 3}/${i % 8}.png`, label: 0, set: "faces", video: `v${i >> 3}` },
     }));
   const nameOf = ({ sample: { video, path } }: { sample: Sample }) => `${video}/${path.split("/").at(-1)}`;
   const here = items("/here", 3000);
-  const shares = [1, 2, 3].map((number) => shareOf(here, { number, count: 3 }));
+  const shares = [1, 2, 3].map((number) => imagesOf(here, { number, count: 3 }));
   assertEquals(shares.flat().length, 3000);
   assertEquals(new Set(shares.flat()).size, 3000);
   for (const [i, share] of shares.entries()) {
     assert(Math.abs(share.length - 1000) < 120, "four standard deviations of a fair deal");
-    const there = shareOf(items("/mnt/there", 2000).reverse(), { number: i + 1, count: 3 }).map(nameOf);
+    const there = imagesOf(items("/mnt/there", 2000).reverse(), { number: i + 1, count: 3 }).map(nameOf);
     assertEquals(
       there.sort(),
       share.map(nameOf).filter((name) => here.slice(0, 2000).map(nameOf).includes(name)).sort(),

@@ -9,6 +9,7 @@
 import { initBackend } from "../../backend/start.ts";
 import { tokenFolder } from "../../base/cache.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
+import { shardName, type ShardOf, wholeShard } from "../../base/shard.ts";
 import { setNames } from "../../data/sample.ts";
 import { encodeFeatures } from "../../model/features/encode.ts";
 import { describeEncoder } from "../../model/encoders/open.ts";
@@ -19,7 +20,7 @@ import type { RunTask } from "../events.ts";
 import { Interrupted, stopOnSignals } from "../interrupt.ts";
 import { type EncodePass, partsToEncode, planOf } from "./plan.ts";
 import { type EncodeProgress, progressFolder, progressWriter, readProgress, thisWriter } from "./progress.ts";
-import { shardName, type ShardOf, shareOf, wholeShard } from "./shard.ts";
+import { imagesOf } from "./share.ts";
 
 /** What encoding did. */
 export type Encoded = {
@@ -62,7 +63,7 @@ export async function encodeRun(
     if (encoder.warning !== undefined) report({ type: "warning", message: encoder.warning });
     const whole = planOf(config, { parts, encoder });
     checkRoom(whole, config);
-    const plan = whole.map(({ trunk, items }) => ({ trunk, items: shareOf(items, shard) }));
+    const plan = whole.map(({ trunk, items }) => ({ trunk, items: imagesOf(items, shard) }));
     const total = plan.reduce((sum, { items }) => sum + items.length, 0);
     const folder = progressFolder(config.cacheFolder ?? tokenFolder(), config);
     const write = progressWriter(folder, { shard, onNote: note });

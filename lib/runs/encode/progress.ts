@@ -9,10 +9,10 @@ import { sha256 } from "../../base/checksum.ts";
 import { reasonOf } from "../../base/errors.ts";
 import { readJson, writeWhole } from "../../base/files.ts";
 import { machineName } from "../../base/machine.ts";
+import { shardName, type ShardOf } from "../../base/shard.ts";
 import { progressRoom } from "../../model/features/cache.ts";
 import type { Table } from "../../report/table.ts";
 import type { RunConfig } from "../config/config.ts";
-import { shardName, type ShardOf } from "./shard.ts";
 
 const schema = z.object({
   version: z.literal(1),

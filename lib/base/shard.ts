@@ -1,25 +1,29 @@
 /**
- * Shares of the images: which of several processes encodes which.
+ * Shares of work: which of several processes, on one machine or many, does which part of it.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import { InputError } from "../../base/errors.ts";
-import type { Sample } from "../../data/sample.ts";
+import { InputError } from "./errors.ts";
 
 /** One share of several; `number` from 1 to `count`. */
 export type ShardOf = { readonly number: number; readonly count: number };
 
-/** All images. */
+/** All of it. */
 export const wholeShard: ShardOf = { number: 1, count: 1 };
 
-/** The share that `2/8` names. @throws {InputError} for another text */
-export function parseShard(text: string): ShardOf {
+/**
+ * The share that `2/8` names.
+ *
+ * @param options.command what is done in shares, for the message: `encode`
+ * @throws {InputError} for another text
+ */
+export function parseShard(text: string, options: { readonly command: string }): ShardOf {
   const [, number, count] = /^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? [];
   const shard = { number: Number(number), count: Number(count) };
   if (shard.number >= 1 && shard.number <= shard.count) return shard;
   throw new InputError(
-    `Cannot encode a shard: expected --shard I/N with I from 1 to N, such as 2/8, but found ${text}`,
+    `Cannot ${options.command} a shard: expected --shard I/N with I from 1 to N, such as 2/8, but found ${text}`,
   );
 }
 
@@ -31,9 +35,13 @@ export function shardName({ number, count }: ShardOf): string {
 /**
  * The share of a task of a Slurm array, by the variables that Slurm sets; undefined outside one.
  *
+ * @param options.command what is done in shares, for the message: `encode`
  * @throws {InputError} for an array with gaps, whose tasks cannot tell which share is theirs
  */
-export function slurmShard(env: { get(name: string): string | undefined }): ShardOf | undefined {
+export function slurmShard(
+  env: { get(name: string): string | undefined },
+  options: { readonly command: string },
+): ShardOf | undefined {
   const [id, least, count, most] = ["ID", "MIN", "COUNT", "MAX"].map((name) =>
     env.get(`SLURM_ARRAY_TASK_${name}`)
   );
@@ -44,24 +52,25 @@ export function slurmShard(env: { get(name: string): string | undefined }): Shar
     return shard;
   }
   throw new InputError(
-    `Cannot encode a shard: expected a Slurm array of whole numbers without gaps but found task ${id} of ${count} from ${least}${
+    `Cannot ${options.command} a shard: expected a Slurm array of whole numbers without gaps but found task ${id} of ${count} from ${least}${
       most === undefined ? "" : ` to ${most}`
     }; name it with --shard I/N`,
   );
 }
 
 /**
- * The items of a share: each by a hash of what its image is called in its set, so that neither the place of the folders nor the order or
- * number of files changes whose it is.
+ * The items of a share: each by a hash of its name, so that neither the order nor the number of the others changes whose it is.
+ *
+ * @param options.nameOf what an item is called on every machine
  */
-export function shareOf<T extends { readonly sample: Sample }>(
+export function shareOf<T>(
   items: readonly T[],
-  { number, count }: ShardOf,
+  options: { readonly shard: ShardOf; readonly nameOf: (item: T) => string },
 ): readonly T[] {
-  return count === 1 ? items : items.filter(({ sample }) => hashOf(sample) % count === number - 1);
+  const { shard: { number, count }, nameOf } = options;
+  return count === 1 ? items : items.filter((item) => hashOf(nameOf(item)) % count === number - 1);
 }
 
-function hashOf({ set, label, method, video, source, path }: Sample): number {
-  const name = source ?? [label, method, video, path.split(/[\\/]/).at(-1)].join("\0");
-  return createHash("sha256").update(`${set}\0${name}`).digest().readUIntBE(0, 6);
+function hashOf(name: string): number {
+  return createHash("sha256").update(name).digest().readUIntBE(0, 6);
 }
