@@ -88,8 +88,8 @@ export async function writeAtomically(
   await removeAbandoned(dirname(path));
 }
 
-/** A new name beside a file. */
-function temporaryOf(path: string): string {
+/** A new name beside a file, which says which process and machine it is of. */
+export function temporaryOf(path: string): string {
   const machine = machineMark();
   const mark = machine === undefined ? "" : `${machine}-`;
   return `${path}.${Deno.pid}.${mark}${crypto.randomUUID().slice(0, 8)}.tmp`;
@@ -102,10 +102,32 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
 }
 
 /**
+ * Writes text as a file where there is none, whole and on the disk: of several processes that do so at once, on any machine, one does.
+ *
+ * @returns whether it was this one
+ * @throws {Error} `Cannot save …`
+ */
+export async function writeNew(path: string, text: string): Promise<boolean> {
+  const draft = temporaryOf(path);
+  await writeWhole(draft, text);
+  try {
+    await Deno.link(draft, path); // a rename would replace what another process has put there meanwhile
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    if (await exists(path)) return false;
+    await Deno.rename(draft, path); // not every file system has links
+    return true;
+  } finally {
+    await Deno.remove(draft).catch(() => {}); // renamed by now where there are no links
+  }
+}
+
+/**
  * Makes a new file, and its folder, locked for as long as it is open: a lock ends with its process, however that ends, so
  * that others can tell a file that is being written from one that is abandoned.
  */
-async function createLocked(path: string): Promise<Deno.FsFile> {
+export async function createLocked(path: string): Promise<Deno.FsFile> {
   for (let left = 3;; left--) {
     try {
       await Deno.mkdir(dirname(path), { recursive: true });

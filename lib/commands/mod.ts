@@ -260,7 +260,12 @@ export const commands = {
             "--workers <number>",
             "videos at a time; as many as there are cores unless given",
             toWhole(1),
-          ),
+          )
+          .option(
+            "--shard <i/n>",
+            "the i-th of n shares of the videos, on any machine that sees the folders; a task of a Slurm array knows its own",
+          )
+          .option("--shards <number>", "so many shares at once, each in a process of its own", toWhole(1)),
         ["data", "set", "compression", "methods", "labels", "videos", "root"],
       ),
     run: async (flags) => (await import("./prepare.ts")).prepare(flags),

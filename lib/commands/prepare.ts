@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { printable, shellWord } from "../base/printable.ts";
+import { shardName, type ShardOf } from "../base/shard.ts";
 import { readSet } from "../data/layouts/mod.ts";
 import { isParquetSet } from "../data/parquet/unpack.ts";
 import { sheetName } from "../data/prepared.ts";
@@ -20,24 +21,37 @@ import { prepareVideos } from "../videos/prepare.ts";
 import type { FacesChoice } from "../videos/prepare_faces.ts";
 import { unpack } from "./unpack.ts";
 import { configFlags, type Flags, numberOf, textOf } from "./flags.ts";
+import { inShards } from "./shards.ts";
 import { onScreen } from "../runs/screen.ts";
 
 /** Makes frames of a set's videos; resolves to 1 when no video gave any. */
 export async function prepare(flags: Flags): Promise<number> {
+  return await inShards("prepare", { flags, work: (shard) => prepareShare(flags, shard) });
+}
+
+async function prepareShare(flags: Flags, shard: ShardOf | undefined): Promise<number> {
   const config = resolveConfig(configFlags(flags));
   const { source } = requestOf(config);
   if (source?.kind !== "layout") {
     throw new InputError("Cannot prepare frames: expected --data NAME=FOLDER but found none");
   }
   const { spec } = source;
-  if (await isParquetSet(spec.path)) return await unpack(spec, `${flags.into}`);
+  if (await isParquetSet(spec.path)) {
+    if (shard === undefined) return await unpack(spec, `${flags.into}`);
+    throw new InputError(
+      `Cannot unpack ${
+        shardName(shard)
+      }: expected a set of videos or frames but found Parquet files, which one process unpacks`,
+    );
+  }
   return await onScreen(async ({ screen, signal }) => {
     const reading = await readSet(spec, { signal });
     const wanted = spec.split === undefined || spec.split === "all" ? undefined : spec.split;
     const videos = reading.videos.filter(({ split }) => wanted === undefined || split === wanted);
     console.log(printable(`${spec.name}: ${reading.layout}, ${videos.length} videos`));
     const into = `${flags.into}`;
-    const { coverage, warnings } = await prepareVideos({ ...reading, videos }, {
+    const task = shard === undefined ? "Extracting frames" : `Extracting frames of ${shardName(shard)}`;
+    const { coverage, warnings, left } = await prepareVideos({ ...reading, videos }, {
       into,
       frames: spec.framesPerVideo ?? numberOf(flags.frames),
       boxes: textOf(flags.boxes),
@@ -46,15 +60,23 @@ export async function prepare(flags: Flags): Promise<number> {
       margin: numberOf(flags.margin),
       recompress: numberOf(flags.recompress),
       workers: numberOf(flags.workers),
+      shard,
       signal,
-      onProgress: (done, total) =>
-        screen.show({ type: "progress", task: "Extracting frames", unit: "videos", done, total }),
+      onProgress: (done, total) => screen.show({ type: "progress", task, unit: "videos", done, total }),
     });
     screen.close();
     console.log(`\n${tableText(coverageTable(coverage))}`);
     for (const message of [...reading.warnings, ...warnings]) console.log(`Warning: ${printable(message)}`);
     if (flags.boxes === undefined && !flags.landmarks && !flags.faces) {
       console.log("Warning: UNCROPPED, the frames are whole; give --faces to cut the faces out");
+    }
+    if (left > 0) {
+      console.log(
+        `${left} videos of other shards are yet to be made: the last shard writes coverage.csv, and until then nothing trains on ${
+          printable(into)
+        }`,
+      );
+      return 0;
     }
     console.log(`Coverage: ${printable(join(into, "coverage.csv"))}`);
     const got = coverage.some((row) => row.got > 0);

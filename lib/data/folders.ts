@@ -10,6 +10,7 @@ import { commonBase, groupImages, originOf } from "./grouping/grouping.ts";
 import { isClassName } from "./layouts/folders.ts";
 import { isImage } from "./layouts/layout.ts";
 import type { VideosChoice } from "./layouts/vocabulary.ts";
+import { refuseUnfinished } from "./prepared.ts";
 import { below, isBesideFrames, namesIn, type ScanOptions, scanTree } from "./scan.ts";
 
 /** How folders are read. */
@@ -50,6 +51,7 @@ export async function readFolders(
   const { set, split } = options;
   const roots = [resolve(folders.real), resolve(folders.fake)] as const;
   await refuseSame(folders, set);
+  for (const root of roots) await refuseUnfinished(root, set);
   const skipped: SkippedFile[] = [];
   const listed: string[][] = [];
   const notes: string[] = [];

@@ -5,6 +5,7 @@
  */
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { InputError } from "../base/errors.ts";
 import { exists, readJson } from "../base/files.ts";
 import type { ImageFacts } from "../images/facts.ts";
 import type { Sample } from "./sample.ts";
@@ -74,6 +75,24 @@ export const settingsName = "prepare.json";
 
 /** The picture beside it that shows some crops of each class, and is none of them. */
 export const sheetName = "contact-sheet.jpg";
+
+/** The folder in it that is there until all videos are made; a file for each that is. */
+export const unfinishedName = ".unfinished";
+
+/**
+ * Refuses a folder, or one of its sub-folders, that `prepare` has begun and not ended: some videos are not there yet.
+ *
+ * @throws {InputError} saying what to do
+ */
+export async function refuseUnfinished(folder: string, set: string): Promise<void> {
+  for (const each of [folder, dirname(folder), dirname(dirname(folder))]) {
+    if (!(await exists(join(each, settingsName)).catch(() => false))) continue;
+    if (!(await exists(join(each, unfinishedName)).catch(() => false))) return;
+    throw new InputError(
+      `Cannot read the set ${set}: expected a folder whose videos are all prepared but found that prepare was stopped, or is still at work, in ${each}; let all of its shards end, or the same deno task prepare without --shard, which takes what they made`,
+    );
+  }
+}
 
 /** What `prepare` wrote of a folder in it, or in one of the two that hold it; undefined where there is nothing. */
 export async function readSettings(folder: string): Promise<PrepareSettings | undefined> {

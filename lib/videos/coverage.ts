@@ -1,12 +1,12 @@
 /**
- * `coverage.csv`: a line for each video that was prepared, written as it is made, so that a killed process can go on.
+ * `coverage.csv`: a line for each video that was prepared, written when all are.
  *
  * @module
  */
 import { parse } from "csv-parse/sync";
 import { join } from "node:path";
 import { csvText, unguarded } from "../base/csv.ts";
-import { writeAll, writeWhole } from "../base/files.ts";
+import { writeWhole } from "../base/files.ts";
 import { orOutputError } from "./whole_frames.ts";
 
 /** What was found of a video's faces and of the crops that were made; each only where it is known. */
@@ -50,7 +50,7 @@ const columns = [
   ...["faces", "tracks", "chosen", "score", "side", "sharpness", "cutOff"],
 ] as const;
 
-/** The lines of `into`'s file by class and video; a line without its end, as a killed process leaves it, is left out. */
+/** The lines of `into`'s file by class and video; one without its end, as it was when lines were written one by one, is left out. */
 export async function readCoverage(into: string): Promise<Map<string, Coverage>> {
   const text = await Deno.readTextFile(join(into, coverageName)).catch((error) => {
     if (error instanceof Deno.errors.NotFound) return "";
@@ -80,20 +80,6 @@ export async function readCoverage(into: string): Promise<Map<string, Coverage>>
 /** What a video's line is found by. */
 export function coverageKey(row: Pick<Coverage, "video" | "label">): string {
   return `${row.label} ${row.video}`;
-}
-
-/**
- * Adds a video's line and flushes it to the disk.
- *
- * @throws {OutputError} when that fails.
- */
-export async function appendCoverage(into: string, row: Coverage): Promise<void> {
-  const path = join(into, coverageName);
-  await orOutputError(`Cannot write ${path}`, async () => {
-    using file = await Deno.open(path, { append: true });
-    await writeAll(file, new TextEncoder().encode(csvText([row], { columns, header: false })));
-    await file.syncData();
-  });
 }
 
 /**

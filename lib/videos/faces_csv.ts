@@ -1,15 +1,17 @@
 /**
- * `faces.csv`: the faces that videos were cropped by, as `--boxes` reads boxes, so that others can crop alike; written as videos
- * are made.
+ * `faces.csv`: the faces that videos were cropped by, as `--boxes` reads boxes, so that others can crop alike; written when all
+ * videos are made.
  *
  * @module
  */
 import { join } from "node:path";
 import { csvRows, csvText } from "../base/csv.ts";
-import { exists, readAt, writeAll, writeAtomically } from "../base/files.ts";
+import { exists, writeAtomically } from "../base/files.ts";
+import { byName } from "../data/sample.ts";
 import type { Face } from "../faces/face.ts";
 import { type Coverage, coverageKey } from "./coverage.ts";
 import type { Geometry } from "./pairs.ts";
+import { readRecord, RecordGone } from "./records.ts";
 import { orOutputError } from "./whole_frames.ts";
 
 /** The file's name. */
@@ -33,84 +35,94 @@ const columns = [
   ...points,
 ] as const;
 
-/**
- * Begins the file, or goes on with the one of an earlier call: lines of videos that were not finished go.
- *
- * @param options.isDone whether a video's crops stay as they are, by its class and id
- * @param options.isReal whether a video is a real whose faces are needed for its fakes
- * @returns the faces of those reals
- * @throws {OutputError} when it cannot be written.
- */
-export async function openFacesCsv(
-  into: string,
-  options: {
-    readonly isDone: (key: string) => boolean;
-    readonly isReal: (key: string) => boolean;
-  },
-): Promise<ReadonlyMap<string, Geometry>> {
-  const path = join(into, facesName);
-  const { isDone, isReal } = options;
-  const reals = new Map<string, { width: number; height: number; faces: Map<number, Face> }>();
-  const take = (values: Readonly<Record<string, string>>, key: string) => {
-    const size = { width: Number(values.width), height: Number(values.height) };
-    const real = reals.get(key) ?? { ...size, faces: new Map<number, Face>() };
-    real.faces.set(Number(values.frame), {
+/** The faces that some videos were cropped by, as the file has them, by class and id; none where there is no file. */
+export async function readFaces(into: string, keys: ReadonlySet<string>): Promise<Map<string, Geometry>> {
+  const found = new Map<string, Geometry>();
+  if (keys.size === 0) return found;
+  for await (const { key, rows } of videosIn(join(into, facesName))) {
+    if (!keys.has(key)) continue;
+    const [{ width, height }] = rows;
+    const faces = new Map(rows.map((values): [number, Face] => [Number(values.frame), {
       box: { x: Number(values.x), y: Number(values.y), width: Number(values.w), height: Number(values.h) },
       score: Number(values.score),
       landmarks5: points.map((name) => Number(values[name])),
-    });
-    reals.set(key, real);
-  };
-  await orOutputError(`Cannot write ${path}`, async () => {
-    const isBegun = await exists(path);
-    if (isBegun) await cutTornLine(path);
-    await writeAtomically(path, async (append) => {
-      const write = (rows: readonly Record<string, string>[], header = false) =>
-        append(new TextEncoder().encode(csvText(rows, { columns, header })));
-      await write([], true);
-      if (!isBegun) return;
-      let rows: Record<string, string>[] = [];
-      for await (const { values } of csvRows(path, { what: "the faces", columns })) {
-        const key = coverageKey({ video: values.video, label: values.label === "real" ? "real" : "fake" });
-        if (!isDone(key)) continue;
-        if (isReal(key)) take(values, key);
-        rows.push(values);
-        if (rows.length < 1000) continue;
-        await write(rows);
-        rows = [];
-      }
-      await write(rows);
-    });
-  });
-  return reals;
+    }]));
+    found.set(key, { width: Number(width), height: Number(height), faces });
+  }
+  return found;
 }
 
 /**
- * Adds the faces of a video and flushes them to the disk.
+ * Writes the whole file, videos in the order of `coverage.csv`: those of records, and of what it has already the videos that have no
+ * newer one.
  *
- * @throws {OutputError} when that fails.
+ * @param options.isKept whether a video's lines, if the file has any and no record says otherwise, stay
+ * @throws {RecordGone} when a record went meanwhile
+ * @throws {OutputError} when it cannot be written.
  */
-export async function appendFaces(
+export async function writeFaces(
   into: string,
-  options: { readonly row: Pick<Coverage, "video" | "label">; readonly geometry: Geometry },
+  options: {
+    /** Files of records by class and id. */
+    readonly fileOf: ReadonlyMap<string, string>;
+    readonly isKept: (key: string) => boolean;
+  },
 ): Promise<void> {
+  const { fileOf, isKept } = options;
   const path = join(into, facesName);
-  const { row: { video, label }, geometry: { faces, width, height } } = options;
-  const rows = [...faces].map(([frame, { box, score, landmarks5 }]) => ({
+  const keys = [...fileOf.keys()].sort(byName);
+  let gone: RecordGone | undefined;
+  const write = () =>
+    writeAtomically(path, async (append) => {
+      const add = (rows: readonly Record<string, string | number>[], header = false) =>
+        append(new TextEncoder().encode(csvText(rows, { columns, header })));
+      const addRecords = async (until?: string) => {
+        while (next < keys.length && (until === undefined || byName(keys[next], until) < 0)) {
+          const { row, geometry } = await readRecord(into, fileOf.get(keys[next++])!);
+          if (geometry) await add(rowsOf({ row, geometry }));
+        }
+      };
+      let next = 0;
+      await add([], true);
+      for await (const { key, rows } of videosIn(path)) {
+        if (fileOf.has(key) || !isKept(key)) continue;
+        await addRecords(key);
+        await add(rows);
+      }
+      await addRecords();
+    }).catch((error) => {
+      if (!(error.cause instanceof RecordGone)) throw error;
+      gone = error.cause;
+    });
+  await orOutputError(`Cannot write ${path}`, write);
+  if (gone) throw gone;
+}
+
+function rowsOf(
+  { row: { video, label }, geometry: { faces, width, height } }: {
+    readonly row: Pick<Coverage, "video" | "label">;
+    readonly geometry: Geometry;
+  },
+): Record<string, string | number>[] {
+  return [...faces].map(([frame, { box, score, landmarks5 }]) => ({
     ...{ video, frame, x: box.x, y: box.y, w: box.width, h: box.height, width, height, label, score },
     ...Object.fromEntries(points.map((name, i) => [name, landmarks5[i]])),
   }));
-  await orOutputError(`Cannot write ${path}`, async () => {
-    using file = await Deno.open(path, { append: true });
-    await writeAll(file, new TextEncoder().encode(csvText(rows, { columns, header: false })));
-    await file.syncData();
-  });
 }
 
-/** Cuts off what a killed process wrote of a line. */
-async function cutTornLine(path: string): Promise<void> {
-  using file = await Deno.open(path, { read: true, write: true });
-  const { size } = await file.stat();
-  const tail = await readAt(file, Math.max(0, size - 65536), Math.min(size, 65536));
-  await file.truncate(size - tail.length + tail.lastIndexOf(10) + 1);
+/** The lines of a file, a video's together: they stand one after another. None where there is no file. */
+async function* videosIn(
+  path: string,
+): AsyncGenerator<{ readonly key: string; readonly rows: Readonly<Record<string, string>>[] }> {
+  if (!(await exists(path))) return;
+  let video: { readonly key: string; readonly rows: Readonly<Record<string, string>>[] } | undefined;
+  for await (const { values } of csvRows(path, { what: "the faces", columns })) {
+    const key = coverageKey({ video: values.video, label: values.label === "real" ? "real" : "fake" });
+    if (video?.key !== key) {
+      if (video) yield video;
+      video = { key, rows: [] };
+    }
+    video.rows.push(values);
+  }
+  if (video) yield video;
 }

@@ -7,18 +7,28 @@ import { join, relative, resolve } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { inParallel } from "../base/pool.ts";
 import { landmarksBeside, landmarksFolder, readBoxes, readLandmarks } from "./boxes.ts";
-import { appendCoverage, type Coverage, coverageKey, readCoverage, writeCoverage } from "./coverage.ts";
+import { type Coverage, coverageKey } from "./coverage.ts";
 import type { PrepareSettings } from "../data/prepared.ts";
-import { byName } from "../data/sample.ts";
 import { findFfmpeg } from "./ffmpeg.ts";
-import { isImage, isVideo, type SetReading, type Video } from "../data/layouts/layout.ts";
+import { finishFolder } from "./finish.ts";
+import { isVideo, type SetReading, type Video } from "../data/layouts/layout.ts";
 import { unlockedNote } from "../base/owner.ts";
-import { claimFolder, openFolder, outFolders } from "./prepare_folder.ts";
+import { type ShardOf, shareOf, wholeShard } from "../base/shard.ts";
+import { claimFolder, openFolder, outFolders, shareFolder } from "./prepare_folder.ts";
 import { type FrameOptions, framesOf, sourceOf } from "./frames.ts";
 import { lopsided } from "./lopsided.ts";
-import { beginFaces, type FacesChoice, openFaces } from "./prepare_faces.ts";
+import { groupPairs } from "./pairs.ts";
+import { type FacesChoice, openFaces, prepareFaces } from "./prepare_faces.ts";
+import {
+  beginRecords,
+  countUnmade,
+  isThere,
+  type Made,
+  readMade,
+  type VideoRecord,
+  writeRecord,
+} from "./records.ts";
 import { checkCrf, checkEncoder } from "./recompress.ts";
-import { writeContactSheet } from "./contact_sheet.ts";
 
 /** What `prepareVideos()` takes. */
 export type PrepareOptions = {
@@ -38,6 +48,8 @@ export type PrepareOptions = {
   readonly recompress?: number;
   /** Videos at a time; as many as there are cores unless given. */
   readonly workers?: number;
+  /** Makes this share of the videos alone, beside any other processes; all of them, as the folder's one owner, unless given. */
+  readonly shard?: ShardOf;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 };
@@ -46,14 +58,19 @@ export type PrepareOptions = {
  * Extracts evenly spaced frames of every video of a set, and crops them by one rule for both classes; copies the set's lists
  * of labels and splits beside them, so that the folder is a set of the same layout. The set itself is never written to.
  *
- * A video's folder appears when it is complete. Called again after an interruption it goes on; `coverage.csv` has a line for
- * each video, and for each folder that could not be read. With boxes, frames without one are left out before the spacing.
+ * A video's folder appears when it is complete. Called again after an interruption it goes on; until all are made the folder is not read
+ * as a set, and then `coverage.csv` has a line for each video, and for each folder that could not be read. With boxes, frames without one
+ * are left out before the spacing.
+ *
+ * With `shard`, several processes, on any machines that see the folder, make one folder: a share may be made at any time, again, and by
+ * two at once, since they need no locks, only new files and renames. A fake belongs to the share of its real. Who finds all videos made
+ * ends the work, and so does a call without `shard`: the folder is the one that it would have made alone.
  *
  * With `faces`, a face is followed through each video: the one that masks mark, else the one that is seen longest, else the largest. A
  * fake whose `original` is among the videos is cropped as that real is, in the same frames. `faces.csv` keeps the boxes, `landmarks/` the
  * points, and `contact-sheet.jpg` shows some of the crops.
  *
- * @returns what became of each video, and what to know
+ * @returns what became of each video, and what to know; of a share alone, with `left`, while others have videos yet to make
  * @throws {InputError} when there is no ffmpeg, one class has no boxes, the folder was prepared with other settings, or another
  * process prepares into it; with `recompress`, when ffmpeg has no libx264, or there are frames without their video.
  * @throws {OutputError} when frames cannot be written.
@@ -79,9 +96,11 @@ export type PrepareOptions = {
 export async function prepareVideos(
   reading: SetReading,
   options: PrepareOptions,
-): Promise<{ readonly coverage: Coverage[]; readonly warnings: string[] }> {
-  const { into, frames = 32, margin = 1.3, recompress, workers = navigator.hardwareConcurrency, signal } =
-    options;
+): Promise<
+  { readonly coverage: Coverage[]; readonly warnings: string[]; readonly left: number }
+> {
+  const { into, frames = 32, margin = 1.3, recompress, shard, signal } = options;
+  const { workers = navigator.hardwareConcurrency } = options;
   const videos = onceEach(reading);
   checkOptions(reading, options);
   const keep = videos.some(needsFfmpeg(options)) ? await findFfmpeg() : [];
@@ -100,51 +119,53 @@ export async function prepareVideos(
     ...{ version: 1, frames, crop, margin, layout: reading.kind, recompress },
     faces: faces?.settings,
   };
-  await using claim = await claimFolder(into);
+  await using claim = await (shard ? shareFolder(into) : claimFolder(into));
   const unlocked = unlockedNote(into, claim);
   if (unlocked) warnings.push(unlocked);
   await openFolder(into, { reading, settings });
-  const before = await readCoverage(into);
   const folders = outFolders(reading, videos);
-  warnings.push(...await clearMoved(into, { before, folders, videos }));
-  await writeCoverage(into, before.values());
-  const coverage: Coverage[] = [];
-  let done = 0;
-  const isDone = await inParallel(videos, async (video, i) => {
-    const row = before.get(keyOf(video));
-    if (!row || row.got === 0 || await countImages(join(into, folders[i])) < row.got) return false;
-    coverage[i] = row;
-    done++;
-    return true;
+  const keys = videos.map(keyOf);
+  const places = new Map(keys.map((key, i) => [key, folders[i]]));
+  const groups = shareOf(groupPairs(videos), {
+    shard: shard ?? wholeShard,
+    nameOf: ([first]) => keys[first],
+  });
+  const own = groups.flat().sort((a, b) => a - b);
+  const made = await readMade(into, { places, keys: own.map((i) => keys[i]), signal });
+  warnings.push(...await clearMoved(into, { made, places, isOwner: shard === undefined }));
+  const isDone: boolean[] = [];
+  await inParallel(own, async (i) => {
+    const row = made.rows.get(keys[i]);
+    isDone[i] = row !== undefined && await isThere(into, row);
   }, { signal });
-  const onMade = async (i: number, row: Coverage) => {
-    coverage[i] = row;
-    await appendCoverage(into, row);
-    options.onProgress?.(++done, videos.length);
+  let done = own.filter((i) => isDone[i]).length;
+  if (done < own.length || await countUnmade(into, keys) > 0) await beginRecords(into);
+  const coverage = new Map(own.flatMap((i) => (isDone[i] ? [[i, made.rows.get(keys[i])!]] : [])));
+  const onMade = async (i: number, record: VideoRecord) => {
+    await writeRecord(into, { record, work: claim.work });
+    coverage.set(i, record.row);
+    options.onProgress?.(++done, own.length);
   };
-  if (done > 0) options.onProgress?.(done, videos.length);
+  if (done > 0) options.onProgress?.(done, own.length);
   if (faces) {
     const how = { faces, margin, frames, recompress, keep, into, folders, work: claim.work, signal };
-    const { groups, prepare } = await beginFaces(videos, { ...how, isDone: (i) => isDone[i], onMade });
-    await inParallel(groups, prepare, { workers, signal });
-    await writeContactSheet(into, { coverage, signal });
+    await prepareFaces(videos, { ...how, groups, made, workers, isDone: (i) => isDone[i], onMade });
   } else {
-    await inParallel(videos, async (video, i) => {
+    await inParallel(own, async (i) => {
       if (isDone[i]) return;
       const place = { folder: join(into, folders[i]), work: join(claim.work, `${i}`) };
       const how = { ...options, ...place, frames, margin, keep, readBoxes: boxesOf?.(i) };
-      const row = await framesOf(video, how);
-      await onMade(i, { ...row, folder: row.got > 0 ? folders[i] : "" });
+      const row = await framesOf(videos[i], how);
+      await onMade(i, { row: { ...row, folder: row.got > 0 ? folders[i] : "" } });
     }, { workers, signal });
   }
-  const unread = (reading.unreadable ?? []).map(({ path, reason }): Coverage => (
-    { video: path, label: "", method: "", wanted: 0, got: 0, note: `not read: ${reason}`, folder: "" }
-  ));
-  const sorted = [...coverage, ...unread].sort((a, b) =>
-    byName(`${a.label} ${a.video}`, `${b.label} ${b.video}`)
-  );
-  await writeCoverage(into, sorted);
-  return { coverage: sorted, warnings: [...warnings, ...lopsided(sorted)] };
+  const end = await finishFolder(into, {
+    ...{ reading, places, signal },
+    faces: faces !== undefined,
+    isOwner: shard === undefined,
+  });
+  if ("coverage" in end) return { ...end, warnings: [...warnings, ...lopsided(end.coverage)], left: 0 };
+  return { coverage: own.map((i) => coverage.get(i)!), warnings, ...end };
 }
 
 /** The videos of a reading, one that is in two splits once. */
@@ -158,38 +179,30 @@ function keyOf(video: Pick<Video, "id" | "label">): string {
   return coverageKey({ video: video.id, label: video.label === 0 ? "real" : "fake" });
 }
 
-async function countImages(folder: string): Promise<number> {
-  try {
-    let count = 0;
-    for await (const { name } of Deno.readDir(folder)) if (isImage(name)) count++;
-    return count;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return 0;
-    throw error;
-  }
-}
-
 /**
  * Forgets videos whose place is another one than before, and removes their frames from there: another video may have it.
  *
  * @returns a warning of frames whose video is not in the set
+ * @throws {InputError} for a share, beside which another process may have put that video there
  */
 async function clearMoved(
   into: string,
   options: {
-    readonly before: Map<string, Coverage>;
-    readonly folders: readonly string[];
-    readonly videos: readonly Video[];
+    readonly made: Made;
+    readonly places: ReadonlyMap<string, string>;
+    readonly isOwner: boolean;
   },
 ): Promise<string[]> {
-  const { before, folders, videos } = options;
-  const placeOf = new Map(videos.map((video, i) => [keyOf(video), folders[i]]));
-  const gone: string[] = [];
-  for (const [key, row] of before) {
-    const place = placeOf.get(key);
-    if (place === undefined && row.got > 0) gone.push(row.video);
-    if (place === undefined || row.folder === "" || row.folder === place) continue;
-    before.delete(key);
+  const { made: { moved, gone }, places, isOwner } = options;
+  if (moved.length > 0 && !isOwner) {
+    throw new InputError(
+      `Cannot go on in ${into} with a shard: expected the frames of ${moved[0].video} in ${
+        places.get(coverageKey(moved[0]))
+      } but found them in ${moved[0].folder}; the set has changed: run prepare without --shard`,
+    );
+  }
+  for (const row of moved) {
+    const place = places.get(coverageKey(row))!;
     // The file could name any folder of the disk: only what differs by its number was made here.
     if (row.folder.replace(/~\d+$/, "") !== place.replace(/~\d+$/, "")) continue;
     for (const folder of [row.folder, landmarksBeside(row.folder)]) {
@@ -200,7 +213,7 @@ async function clearMoved(
   }
   return gone.length === 0 ? [] : [
     `${gone.length} videos that were prepared here are not among these, such as ${
-      gone[0]
+      gone[0].video
     }; their frames are still in ${into}`,
   ];
 }

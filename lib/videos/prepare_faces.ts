@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { initBackend } from "../backend/start.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
-import { createBudget } from "../base/pool.ts";
+import { createBudget, inParallel } from "../base/pool.ts";
 import type { FaceSettings } from "../data/prepared.ts";
 import type { Video } from "../data/layouts/layout.ts";
 import { type AlignmentName, alignments } from "../faces/align.ts";
@@ -16,12 +16,13 @@ import { type Landmarks68, openLandmarks68 } from "../faces/landmarks68.ts";
 import { landmarksBeside } from "./boxes.ts";
 import { type Coverage, coverageKey } from "./coverage.ts";
 import type { CropRule } from "./crop_face.ts";
-import { appendFaces, openFacesCsv } from "./faces_csv.ts";
+import { readFaces } from "./faces_csv.ts";
 import { cropLike, type FacesMade, findInVideo, type FindOptions } from "./faces_of.ts";
 import { type FrameSource, openFrames, type SourceOptions } from "./frame_source.ts";
 import { recompressedPath } from "./frames.ts";
 import { type MaskShares, meanShares, readMasks } from "./masks.ts";
-import { type Geometry, groupPairs, sharedNumbers } from "./pairs.ts";
+import { type Geometry, sharedNumbers } from "./pairs.ts";
+import { type Made, readRecord, RecordGone, type VideoRecord } from "./records.ts";
 import { orOutputError, OutputError, putFolder } from "./whole_frames.ts";
 
 /** How faces are found and cropped. */
@@ -107,42 +108,50 @@ export type PrepareFacesOptions = {
   readonly work: string;
   /** Whether a video's crops are there already. */
   readonly isDone: (index: number) => boolean;
-  /** Takes each line as it is made. */
-  readonly onMade: (index: number, row: Coverage) => Promise<void>;
+  /** Takes each video as it is made. */
+  readonly onMade: (index: number, record: VideoRecord) => Promise<void>;
   readonly signal?: AbortSignal;
 };
 
-/** Groups of videos, by index, that are prepared one after another; the groups may be prepared at a time. */
-export type FaceGroups = {
-  readonly groups: readonly (readonly number[])[];
-  /** Prepares those of a group that are not done. */
-  readonly prepare: (group: readonly number[]) => Promise<void>;
-};
-
 /**
- * Begins, or goes on with, cropping the faces of videos.
+ * Crops the faces of some videos, or goes on with it.
  *
+ * @param options.groups indices of videos, a real and then its fakes, which are cropped one after another
+ * @param options.made what is known of them
  * @throws {OutputError} when `into` cannot be written to.
  */
-export async function beginFaces(
+export async function prepareFaces(
   videos: readonly Video[],
-  options: PrepareFacesOptions,
-): Promise<FaceGroups> {
-  const { into, isDone } = options;
-  const groups = groupPairs(videos);
-  const indexOf = new Map(videos.map((video, i) => [keyOf(video), i]));
-  const needed = new Set(groups.filter((group) => group.some((i) => !isDone(i))).map(([real]) => real));
-  const known = await openFacesCsv(into, {
-    isDone: (key) => indexOf.has(key) ? isDone(indexOf.get(key)!) : true,
-    isReal: (key) => needed.has(indexOf.get(key) ?? -1),
-  });
-  return {
-    groups,
-    prepare: async (group) => {
-      if (group.every(isDone)) return;
-      await prepareGroup(group, { ...options, videos, geometry: known.get(keyOf(videos[group[0]])) });
-    },
-  };
+  options: PrepareFacesOptions & {
+    readonly groups: readonly (readonly number[])[];
+    readonly made: Made;
+    readonly workers: number;
+  },
+): Promise<void> {
+  const { groups, isDone, workers, signal } = options;
+  const open = groups.filter((group) => group.some((i) => !isDone(i)));
+  const reals = open.filter(([first]) => isDone(first)).map(([first]) => keyOf(videos[first]));
+  const known = await geometriesOf(reals, options);
+  await inParallel(open, async (group) => {
+    await prepareGroup(group, { ...options, videos, geometry: known.get(keyOf(videos[group[0]])) });
+  }, { workers, signal });
+}
+
+/** The faces of reals that are done, as far as they are still known. */
+async function geometriesOf(
+  keys: readonly string[],
+  { into, made }: { readonly into: string; readonly made: Made },
+): Promise<ReadonlyMap<string, Geometry>> {
+  const known = new Map<string, Geometry>();
+  for (const key of keys) {
+    const file = made.fileOf.get(key);
+    const record = file === undefined ? undefined : await readRecord(into, file).catch((error) => {
+      if (!(error instanceof RecordGone)) throw error; // it is in faces.csv then
+    });
+    if (record?.geometry) known.set(key, record.geometry);
+  }
+  const others = await readFaces(into, new Set(keys.filter((key) => !known.has(key))));
+  return new Map([...known, ...others]);
 }
 
 type GroupOptions = PrepareFacesOptions & {
@@ -152,7 +161,7 @@ type GroupOptions = PrepareFacesOptions & {
 };
 
 async function prepareGroup(group: readonly number[], options: GroupOptions): Promise<void> {
-  const { videos, onMade, into } = options;
+  const { videos, onMade } = options;
   const [first, ...fakes] = group;
   let { geometry } = options;
   // A real whose faces are not known any more is made again, with the same result.
@@ -172,8 +181,7 @@ async function prepareGroup(group: readonly number[], options: GroupOptions): Pr
       masked: i === first ? (fakes.length > 0 ? fakes : [i]) : [i],
     });
     if (i === first) geometry = made && made.got > 0 ? made.geometry : undefined;
-    if (made && made.got > 0) await appendFaces(into, { row, geometry: made.geometry });
-    await onMade(i, row);
+    await onMade(i, { row, geometry: made && made.got > 0 ? made.geometry : undefined });
   }
 }
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { InputError } from "../base/errors.ts";
-import { writeAll } from "../base/files.ts";
+import { exists, writeAll } from "../base/files.ts";
 
 /** What is made cannot be written; whatever comes next could not be either. */
 export class OutputError extends Error {
@@ -52,19 +52,55 @@ export async function sealPng(path: string): Promise<void> {
   });
 }
 
+/** So often others may put a folder in the same place while one is moved there. */
+const MOST_TRIES = 20;
+
 /**
- * Moves a folder that is complete to its place, in which an older one is replaced.
+ * Moves a folder that is complete to its place, in which another one is replaced; one of the same files, which another process may
+ * have put there meanwhile, stays.
  *
+ * @param work is moved, or left where the other stays
  * @throws {OutputError} when that fails.
  */
 export async function putFolder(work: string, folder: string): Promise<void> {
   await orOutputError(`Cannot write ${folder}`, async () => {
     await Deno.mkdir(dirname(folder), { recursive: true });
-    await Deno.remove(folder, { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
-    await Deno.rename(work, folder);
+    for (let tries = 1;; tries++) {
+      if (await isSame(work, folder)) return;
+      // Moved aside at once and then removed: nobody sees half of it.
+      const aside = `${work}-aside`;
+      await Deno.rename(folder, aside).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+      await Deno.remove(aside, { recursive: true }).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+      try {
+        return await Deno.rename(work, folder);
+      } catch (error) {
+        // Another process was faster; a rename replaces no folder that has files.
+        if (tries === MOST_TRIES || !(await exists(folder))) throw error;
+      }
+    }
   });
+}
+
+/** Whether two folders have the same files; false where one is not there. */
+async function isSame(a: string, b: string): Promise<boolean> {
+  const namesOf = async (folder: string) =>
+    (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+  try {
+    const names = await namesOf(a);
+    if (`${await namesOf(b)}` !== `${names}`) return false;
+    for (const name of names) {
+      const [one, other] = await Promise.all([a, b].map((folder) => Deno.readFile(join(folder, name))));
+      if (one.length !== other.length || !one.every((byte, i) => byte === other[i])) return false;
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
 }
 
 /**

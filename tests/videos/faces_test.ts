@@ -225,21 +225,22 @@ withFfmpeg(
         Error,
         "stopped here",
       );
-      const begun = await names(stopped);
-      assert(begun.includes("faces.csv") && !begun.includes("contact-sheet.jpg"), `${begun}`);
-      await Deno.writeTextFile(join(stopped, "faces.csv"), "Deepfakes/000_003,5,1", { append: true });
+      assertEquals(await names(stopped), [".unfinished", "original_sequences", "prepare.json"]);
+      await assertRejects(
+        () => readSet({ name: "s", path: stopped }),
+        InputError,
+        "expected a folder whose videos are all prepared",
+      );
       await assertRejects(
         () => prepare(set, { into: stopped, faces: { align: "similarity" } }),
         InputError,
         "align deepfakebench at 256",
       );
       await prepare(set, { into: stopped, faces: { align: "deepfakebench" } });
-      const sorted = async (folder: string, name: string) =>
-        (await Deno.readTextFile(join(folder, name))).trim().split("\n").sort();
-      for (const name of ["coverage.csv", "faces.csv"]) {
-        assertEquals(await sorted(stopped, name), await sorted(into, name));
+      assertEquals(await names(stopped), await names(into));
+      for (const name of ["coverage.csv", "faces.csv", "contact-sheet.jpg"]) {
+        assertEquals(await Deno.readFile(join(stopped, name)), await Deno.readFile(join(into, name)), name);
       }
-      assert(!(await names(stopped)).includes(".partial"));
     });
   },
 );

@@ -7,7 +7,7 @@
 import { basename, extname, join } from "node:path";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { nothingAt } from "../../base/files.ts";
-import { readSettings } from "../prepared.ts";
+import { readSettings, refuseUnfinished } from "../prepared.ts";
 import { namesIn, type ScanOptions, scanTree, type Tree } from "../scan.ts";
 import { celebDfV1, celebDfV2 } from "./celebdf.ts";
 import { celebDfPp } from "./celebdf_pp.ts";
@@ -153,6 +153,7 @@ async function readTree(
   const faults: string[] = [];
   const { tree, layout, isSaid } = await findSet(top, { source, faults }) ??
     refuseTree(top, { source, faults });
+  await refuseUnfinished(tree.root, source.name);
   const { selects, read } = layouts[layout];
   if (source.methods && !selects.includes("methods")) {
     throw new InputError(
