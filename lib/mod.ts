@@ -41,6 +41,7 @@ export {
 export { type Landmarks68, openLandmarks68 } from "./faces/landmarks68.ts";
 export type { Box } from "./images/box.ts";
 export type { Ownership } from "./base/owner.ts";
+export type { ShardOf } from "./base/shard.ts";
 export type { TaskEvent, TaskOptions } from "./base/task.ts";
 export { askAbout } from "./notebook/ask.ts";
 export {

@@ -87,7 +87,7 @@ export async function writeFaces(
       for await (const { key, rows } of videosIn(path)) {
         if (fileOf.has(key) || !isKept(key)) continue;
         await addRecords(key);
-        await add(rows);
+        await add(rows.map(withNumbers));
       }
       await addRecords();
     }).catch((error) => {
@@ -108,6 +108,14 @@ function rowsOf(
     ...{ video, frame, x: box.x, y: box.y, w: box.width, h: box.height, width, height, label, score },
     ...Object.fromEntries(points.map((name, i) => [name, landmarks5[i]])),
   }));
+}
+
+/** A line as it was written: a text that begins with a minus would be guarded as a formula. */
+function withNumbers(values: Readonly<Record<string, string>>): Record<string, string | number> {
+  const isText = (name: string) => name === "video" || name === "label";
+  return Object.fromEntries(
+    columns.map((name) => [name, isText(name) ? values[name] : Number(values[name])]),
+  );
 }
 
 /** The lines of a file, a video's together: they stand one after another. None where there is no file. */
