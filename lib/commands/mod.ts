@@ -40,7 +40,8 @@ export const commands = {
     flags: (command) =>
       addConfigFlags(
         withConfig(command)
-          .option("--resume", "go on with an interrupted run: the one --run names, or the newest"),
+          .option("--resume", "go on with an interrupted run: the one --run names, or the newest")
+          .option("--start-or-resume", "start the run that --run names, or go on with it where it was begun"),
       ),
     run: async (flags) => (await import("./train.ts")).train(flags),
   },
@@ -187,6 +188,46 @@ export const commands = {
           .option("--status", "say how far each share is that was encoded into the cache"),
       ),
     run: async (flags) => (await import("./encode.ts")).encode(flags),
+  },
+  submit: {
+    group: "Runs",
+    about:
+      "give a run to Slurm: preparing and encoding as arrays, then training and tests; or say how far it is",
+    example: "--config run.json --shards 8 --time 4:00:00",
+    flags: (command) =>
+      addConfigFlags(
+        withConfig(command)
+          .option(
+            "--shards <number>",
+            "tasks that share preparing, and tasks that share encoding",
+            toWhole(1),
+            1,
+          )
+          .option("--prepare <flags>", "first prepare with these flags, in one text; again for more", addText)
+          .option("--no-encode", "leave encoding to the training")
+          .option(
+            "--evaluate <name=folder>",
+            "then test on this set in a task of its own; again for more",
+            addText,
+          )
+          .option(
+            "--robustness <family>",
+            "then test under a family of perturbations, or all, in a task of its own; again for more",
+            addText,
+          )
+          .option("--partition <name>", "Slurm's partition")
+          .option(
+            "--time <limit>",
+            "Slurm's limit for each task; one that comes near it goes on in a new one",
+          )
+          .option("--mem <size>", "memory of each task, such as 8G; by what was measured unless given")
+          .option("--cpus-per-task <number>", "cores of each task; 2 unless given", toWhole(1))
+          .option("--sbatch <options>", "further options of sbatch, in one text")
+          .option("--again", "submit a run that waits or is at work")
+          .option("--status", "say how far each part is of the run that --run names, and what failed and why")
+          .option("--json", "print JSON"),
+      ),
+    run: async (flags) => (await import("./submit.ts")).submit(flags),
   },
   inspect: {
     group: "Data",

@@ -32,7 +32,7 @@ const demoNotice = "DEMO: no data is named, so this run takes procedural faces a
 export async function train(flags: Flags): Promise<number> {
   const { config, resume } = flags.resume
     ? { config: await resumedConfig(flags), resume: true }
-    : { config: resolveConfig(await fromFile(flags), configFlags(flags)), resume: false };
+    : await newOrBegunConfig(flags);
   const named = { ...config, run: config.run ?? newRunName(config) };
   await checkRunFolder(named, { resume });
   const folder = join(named.out, named.run);
@@ -63,6 +63,18 @@ export async function train(flags: Flags): Promise<number> {
         : "Interrupted before training began.";
     },
   });
+}
+
+/** The configuration that is given, and with `--start-or-resume` whether its run was begun before. */
+async function newOrBegunConfig(flags: Flags): Promise<{ config: RunConfig; resume: boolean }> {
+  const config = resolveConfig(await fromFile(flags), configFlags(flags));
+  if (!flags.startOrResume) return { config, resume: false };
+  if (config.run !== undefined) {
+    return { config, resume: await exists(join(config.out, config.run, "config.json")) };
+  }
+  throw new InputError(
+    "Cannot start or resume a run: expected its name but found none, and a new run has a new one; give --run NAME",
+  );
 }
 
 async function resumedConfig(flags: Flags): Promise<RunConfig> {
