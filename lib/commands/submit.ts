@@ -4,21 +4,21 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
-import { printable } from "../base/printable.ts";
+import { printable, printableLines } from "../base/printable.ts";
 import { tableText } from "../report/table.ts";
-import { resolveConfig } from "../runs/config/config.ts";
+import { resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { newRunName } from "../runs/folder/folder.ts";
 import { encodeHindrance, wordsOf } from "../runs/submit/parts.ts";
 import { submitRun } from "../runs/submit/submit.ts";
-import { submissionTable } from "../runs/submit/tables.ts";
+import { submissionStatus } from "../runs/submit/status.ts";
+import { newestSubmitted, readSubmissions, submitFolder } from "../runs/submit/submission.ts";
+import { statusTable, submissionTable } from "../runs/submit/tables.ts";
 import { configFlags, type Flags, fromFile, numberOf, textOf } from "./flags.ts";
 
 /** Submits a run, or says how far it is; resolves to the exit code. */
 export async function submit(flags: Flags): Promise<number> {
-  if (flags.status) {
-    throw new InputError("Cannot say how far a run is: that is not there yet; squeue lists its jobs");
-  }
   const config = resolveConfig(await fromFile(flags), configFlags(flags));
+  if (flags.status) return await status(config, flags);
   const named = { ...config, run: config.run ?? newRunName(config) };
   const { submission, file, config: { cacheFolder, out } } = await submitRun(named, {
     shards: numberOf(flags.shards) ?? 1,
@@ -33,6 +33,10 @@ export async function submit(flags: Flags): Promise<number> {
     more: wordsOf(textOf(flags.sbatch) ?? ""),
     again: flags.again === true,
   });
+  if (flags.json) {
+    console.log(printableLines(JSON.stringify({ run: named.run, file, ...submission }, null, 2)));
+    return 0;
+  }
   console.log(tableText(submissionTable(named.run, submission)));
   const hindrance = encodeHindrance(config);
   if (hindrance !== undefined) console.log(`Nothing is encoded ahead: ${hindrance}`);
@@ -44,5 +48,23 @@ export async function submit(flags: Flags): Promise<number> {
   console.log(`Written to ${printable(file)}`);
   const place = config.out === "checkpoints" ? "" : ` --out ${config.out}`;
   console.log(`How far it is: deno task submit --status --run ${named.run}${place}`);
+  return 0;
+}
+
+async function status({ run: named, out }: RunConfig, flags: Flags): Promise<number> {
+  const run = named ?? await newestSubmitted(out);
+  const folder = run === undefined ? undefined : submitFolder({ out, run });
+  const submission = folder === undefined ? undefined : (await readSubmissions(folder))?.submissions.at(-1);
+  if (run === undefined || folder === undefined || submission === undefined) {
+    throw new InputError(
+      `Cannot say how far a run is: expected one that was submitted but found ${
+        named === undefined ? `none in ${out}` : `nothing in ${folder}`
+      }; name it with --run and --out, or submit it`,
+    );
+  }
+  const found = await submissionStatus(folder, submission);
+  if (flags.json) {
+    console.log(printableLines(JSON.stringify({ run, submitted: submission.submitted, ...found }, null, 2)));
+  } else console.log(tableText(statusTable(run, found)));
   return 0;
 }

@@ -42,10 +42,23 @@ export type Submission = Submissions["submissions"][number];
 export type SubmittedPart = Submission["parts"][number];
 
 const fileName = "submissions.json";
+const ending = ".submit";
 
 /** Where a run's submissions stand, with their logs: `checkpoints/first.submit`. */
 export function submitFolder({ out, run }: { readonly out: string; readonly run: string }): string {
-  return join(out, `${run}.submit`);
+  return join(out, `${run}${ending}`);
+}
+
+/** The run under `out` that was submitted last; undefined where none was. */
+export async function newestSubmitted(out: string): Promise<string | undefined> {
+  const entries = await Array.fromAsync(Deno.readDir(out)).catch(() => []);
+  const found: { readonly run: string; readonly changed: number }[] = [];
+  for (const { name } of entries) {
+    const info = await Deno.stat(join(out, name, fileName)).catch(() => undefined);
+    if (!name.endsWith(ending) || !info) continue;
+    found.push({ run: name.slice(0, -ending.length), changed: info.mtime?.getTime() ?? 0 });
+  }
+  return found.toSorted((a, b) => b.changed - a.changed).at(0)?.run;
 }
 
 /**
