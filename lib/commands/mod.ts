@@ -191,8 +191,7 @@ export const commands = {
   },
   submit: {
     group: "Runs",
-    about:
-      "give a run to Slurm: preparing and encoding as arrays, then training and tests; or say how far it is",
+    about: "give a run to Slurm: preparing and encoding as arrays, then training and tests",
     example: "--config run.json --shards 8 --time 4:00:00",
     flags: (command) =>
       addConfigFlags(

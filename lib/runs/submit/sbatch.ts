@@ -63,7 +63,7 @@ export function sbatchArguments(
 }
 
 /** What Slurm calls a part's job: `first.train`. */
-export function jobName(run: string, { name }: Part): string {
+export function jobName(run: string, { name }: Pick<Part, "name">): string {
   return `${run}.${name}`;
 }
 

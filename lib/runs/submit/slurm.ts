@@ -8,6 +8,8 @@ import { InputError } from "../../base/errors.ts";
 /** What Slurm says of one task of a job: `RUNNING`, and why where it waits. */
 export type SlurmTask = {
   readonly job: string;
+  /** What it is called: a number may be another job's, since Slurm begins again at 1. */
+  readonly name: string;
   /** Its number in an array. */
   readonly task?: number;
   /** In Slurm's words, in capitals: `PENDING`, `NODE_FAIL`. */
@@ -46,7 +48,7 @@ export async function cancelJobs(jobs: readonly string[]): Promise<void> {
 }
 
 /**
- * What waits or is at work of some jobs.
+ * What waits or is at work of some jobs of this user.
  *
  * @throws {InputError} where Slurm cannot be asked
  */
@@ -68,13 +70,13 @@ export async function queuedTasks(jobs: readonly string[]): Promise<SlurmTask[]>
   );
 }
 
-const queueFormat = "%F|%K|%T|%r|%N";
+const queueFormat = "%F|%K|%j|%T|%r|%N";
 
-/** The tasks in what `squeue --array` prints as `job|task|state|reason|node`. */
+/** The tasks in what `squeue --array` prints as `job|task|name|state|reason|node`. */
 export function parseQueue(text: string): SlurmTask[] {
   return linesIn(text).map((line) => {
-    const [job, task, state, detail, node = ""] = line.split("|");
-    return { job, ...numbered(task), state, detail: detail === "None" ? "" : detail, node };
+    const [job, task, name, state, detail, node = ""] = line.split("|");
+    return { job, name, ...numbered(task), state, detail: detail === "None" ? "" : detail, node };
   });
 }
 
@@ -83,7 +85,7 @@ export function parseQueue(text: string): SlurmTask[] {
  * Nothing of those that both have forgotten.
  */
 export async function rememberedTasks(jobs: readonly string[]): Promise<SlurmTask[]> {
-  const fields = "--format=JobID,State,ExitCode,NodeList";
+  const fields = "--format=JobID,JobName,State,ExitCode,NodeList";
   const list = jobs.join(",");
   const kept = await call("sacct", [
     "--noheader",
@@ -103,14 +105,15 @@ export async function rememberedTasks(jobs: readonly string[]): Promise<SlurmTas
   return tasks;
 }
 
-/** The tasks in what `sacct --parsable2` prints as `JobID|State|ExitCode|NodeList`. */
+/** The tasks in what `sacct --parsable2` prints as `JobID|JobName|State|ExitCode|NodeList`. */
 export function parseAccounts(text: string): SlurmTask[] {
   return linesIn(text).flatMap((line) => {
-    const [id, state, exit, node = ""] = line.split("|");
+    const [id, name, state, exit, node = ""] = line.split("|");
     const [, job, task] = /^(\d+)(?:_(\d+))?$/.exec(id) ?? [];
     if (job === undefined) return [];
     return [{
       job,
+      name,
       ...numbered(task),
       state: stateWord(state),
       detail: exitDetail(exit),
@@ -124,13 +127,14 @@ export function parseJobs(text: string): SlurmTask[] {
   return linesIn(text).flatMap((line) => {
     const field = (name: string) => new RegExp(`(?:^| )${name}=(\\S*)`).exec(line)?.[1];
     const job = field("ArrayJobId") ?? field("JobId");
+    const name = field("JobName");
     const state = field("JobState");
-    if (job === undefined || state === undefined) return [];
+    if (job === undefined || name === undefined || state === undefined) return [];
     const reason = field("Reason");
     const waits = state === "PENDING" && reason !== undefined && reason !== "None";
     const detail = waits ? reason : exitDetail(field("ExitCode") ?? "0:0");
     return tasksIn(field("ArrayTaskId")).map((task) => ({
-      job,
+      ...{ job, name },
       ...(task === undefined ? {} : { task }),
       state: stateWord(state),
       detail,

@@ -9,7 +9,7 @@ import { exists } from "../../base/files.ts";
 import type { RunConfig } from "../config/config.ts";
 import { type EncodeProgress, progressFolder, readProgress } from "../encode/progress.ts";
 import { progressOf } from "../folder/folder.ts";
-import { logPath } from "./sbatch.ts";
+import { jobName, logPath } from "./sbatch.ts";
 import { queuedTasks, rememberedTasks, type SlurmTask } from "./slurm.ts";
 import { readSettings, type Submission, type SubmittedPart } from "./submission.ts";
 import { type LogEnd, readLogEnd } from "./task_log.ts";
@@ -65,7 +65,8 @@ export async function submissionStatus(folder: string, submission: Submission): 
     const progress = part.kind === "encode" ? await encodeProgress(part, config) : [];
     const tasks: TaskStatus[] = [];
     for (const task of taskNumbers(part)) {
-      const isThis = (one: SlurmTask) => one.job === part.job && one.task === task;
+      const isThis = (one: SlurmTask) =>
+        one.job === part.job && one.task === task && one.name === jobName(config.run!, part);
       const log = logPath(folder, part, part.job, task);
       const { state, why } = taskState({
         queued: queued.find(isThis),

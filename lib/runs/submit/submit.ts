@@ -13,7 +13,7 @@ import { isDemo, type RunConfig } from "../config/config.ts";
 import { checkRunFolder } from "../folder/folder.ts";
 import { needsOf } from "./needs.ts";
 import { type PartOptions, partsOf } from "./parts.ts";
-import { sbatchArguments, type SbatchOptions } from "./sbatch.ts";
+import { jobName, sbatchArguments, type SbatchOptions } from "./sbatch.ts";
 import { cancelJobs, queuedTasks, submitJob } from "./slurm.ts";
 import {
   readSubmissions,
@@ -56,7 +56,7 @@ export async function submitRun(
   await using _owner = await ownFolder(folder, { cannot, doing: "submit", instead: "wait for it" });
   const before = await readSubmissions(folder);
   const earlier = before?.submissions ?? [];
-  if (!options.again) await refuseQueued(earlier, cannot);
+  if (!options.again) await refuseQueued(config.run, earlier, cannot);
   const settings = await writeSettings(folder, pinned);
   const parts = partsOf(pinned, { ...options, configFile: join(folder, settings) });
   const jobs = new Map<string, string>();
@@ -106,13 +106,14 @@ function pinnedConfig<T extends RunConfig>(config: T, cannot: string): T {
 }
 
 /** @throws {InputError} naming the jobs that wait or are at work */
-async function refuseQueued(earlier: readonly Submission[], cannot: string): Promise<void> {
-  const jobs = earlier.flatMap(({ parts }) => parts.map(({ job }) => job));
-  const queued = [...new Set((await queuedTasks(jobs)).map(({ job }) => job))];
+async function refuseQueued(run: string, earlier: readonly Submission[], cannot: string): Promise<void> {
+  const parts = earlier.flatMap((each) => each.parts);
+  const queued = (await queuedTasks(parts.map(({ job }) => job)))
+    .filter((task) => parts.some((part) => part.job === task.job && jobName(run, part) === task.name));
   if (queued.length === 0) return;
   throw new InputError(
     `${cannot}: expected none of its jobs in Slurm's queue but found ${
-      queued.join(", ")
+      [...new Set(queued.map(({ job, name }) => `${job} (${name})`))].join(", ")
     }; wait for them, take them back with scancel, or give --again`,
   );
 }

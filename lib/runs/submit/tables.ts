@@ -18,11 +18,10 @@ export function submissionTable(run: string, { parts }: Submission): Table {
       { name: "Memory", align: "right" },
       { name: "Cores", align: "right" },
       { name: "After", align: "left" },
-      { name: "Command", align: "left" },
     ],
-    rows: parts.map(({ name, job, tasks = 1, sbatch, after, command }) => [
+    rows: parts.map(({ name, job, tasks = 1, sbatch, after }) => [
       ...[name, job, `${tasks}`, valueIn(sbatch, "--mem"), valueIn(sbatch, "--cpus-per-task")],
-      ...[after.join(", "), command.join(" ")],
+      ...[after.join(", ")],
     ]),
     notes: [],
   };
