@@ -34,6 +34,7 @@ function valueIn(words: readonly string[], flag: string): string {
 const states: readonly TaskState[] = ["done", "at work", "waits", "failed", "cancelled", "unknown"];
 
 const MOST_SAID = 10;
+const LONGEST = 72;
 
 /** How far each part is, and below it what failed and why. */
 export function statusTable(run: string, { parts, unasked }: SubmissionStatus): Table {
@@ -54,7 +55,9 @@ export function statusTable(run: string, { parts, unasked }: SubmissionStatus): 
     rows: parts.map(({ part, job, tasks, reached }) => [
       ...[part, job, statesText(tasks), reached],
       [...new Set(tasks.filter(({ state }) => state === "at work").map(({ node }) => node))].join(", "),
-      tasks.find(({ state, why }) => (state === "at work" || state === "waits") && why !== "")?.why ?? "",
+      shortened(
+        tasks.find(({ state, why }) => (state === "at work" || state === "waits") && why !== "")?.why ?? "",
+      ),
     ]),
     notes: [
       ...(unasked === undefined ? [] : [`Slurm was not asked: ${unasked}`]),
@@ -62,6 +65,11 @@ export function statusTable(run: string, { parts, unasked }: SubmissionStatus): 
       ...(more > 0 ? [`And ${more} more, which --json names.`] : []),
     ],
   };
+}
+
+/** The beginning of a text that a row has no room for; `--json` has it whole. */
+function shortened(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
 }
 
 function statesText(tasks: readonly TaskStatus[]): string {

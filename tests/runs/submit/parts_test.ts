@@ -1,0 +1,90 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { resolveConfig } from "../../../lib/runs/config/config.ts";
+import { needsOf } from "../../../lib/runs/submit/needs.ts";
+import { encodeHindrance, partsOf, wordsOf } from "../../../lib/runs/submit/parts.ts";
+
+const config = {
+  ...resolveConfig({ out: "runs", cacheFolder: "/shared/cache", precision: "int8" }),
+  run: "a",
+};
+const options = { configFile: "runs/a.submit/settings.json", shards: 4 };
+
+Deno.test("partsOf() encodes in an array and trains after it", () => {
+  assertEquals(partsOf(config, options), [
+    {
+      kind: "encode",
+      name: "encode",
+      command: ["encode", "--config", "runs/a.submit/settings.json"],
+      tasks: 4,
+      after: [],
+    },
+    {
+      kind: "train",
+      name: "train",
+      command: ["train", "--config", "runs/a.submit/settings.json", "--run", "a", "--out", "runs"],
+      after: ["encode"],
+    },
+  ]);
+});
+
+Deno.test("partsOf() prepares before it encodes, and tests after the training", () => {
+  const parts = partsOf(config, {
+    ...options,
+    prepare: ["--data a=A --into crops", "--data b=B --into 'more crops'"],
+    evaluate: ["celebdf=DIR"],
+    robustness: ["all", "gaussian-blur"],
+  });
+  assertEquals(parts.map(({ name, tasks, after }) => [name, tasks, after]), [
+    ["prepare-1", 4, []],
+    ["prepare-2", 4, []],
+    ["encode", 4, ["prepare-1", "prepare-2"]],
+    ["train", undefined, ["encode"]],
+    ["evaluate-celebdf", undefined, ["train"]],
+    ["robustness", undefined, ["train"]],
+    ["robustness-gaussian-blur", undefined, ["train"]],
+  ]);
+  assertEquals(parts[1].command, ["prepare", "--data", "b=B", "--into", "more crops"]);
+  assertEquals(parts.at(-1)!.command.slice(0, 6), [
+    ...["robustness", "runs/a", "--perturb", "gaussian-blur", "--out", "runs/a/robustness-gaussian-blur"],
+  ]);
+});
+
+Deno.test("partsOf() leaves encoding to the training where features are not those of the encoder as it is", () => {
+  const staged = { ...resolveConfig({ detector: "forgelens", precision: "float32" }), run: "a" };
+  const uncached = { ...resolveConfig({ cache: false, precision: "float32" }), run: "a" };
+  for (const each of [staged, uncached]) {
+    assertEquals(partsOf(each, { ...options, prepare: ["--into crops"] }).map(({ name }) => name), [
+      "prepare",
+      "train",
+    ]);
+    assertEquals(typeof encodeHindrance(each), "string");
+  }
+  assertEquals(partsOf(config, { ...options, encode: false }).map(({ name }) => name), ["train"]);
+  assertEquals(encodeHindrance(config), undefined);
+});
+
+Deno.test("partsOf() refuses an unknown family, and two parts of one name", () => {
+  assertThrows(() => partsOf(config, { ...options, robustness: ["jpg"] }), Error, "jpg");
+  assertThrows(
+    () => partsOf(config, { ...options, evaluate: ["a=A", "a=B"] }),
+    Error,
+    "expected each part once but found evaluate-a twice",
+  );
+});
+
+Deno.test("wordsOf() splits as a shell does", () => {
+  assertEquals(wordsOf(""), []);
+  assertEquals(wordsOf(" --data  ffpp='my set',c23 --into \"a b\" ''"), [
+    ...["--data", "ffpp=my set,c23", "--into", "a b", ""],
+  ]);
+  assertThrows(() => wordsOf("--into 'a b"), Error, "expected a ' at its end but found none");
+});
+
+Deno.test("needsOf() asks for more where the tower is trained, and takes what is given", () => {
+  const [encode, train] = partsOf(config, options);
+  const memory = (part: typeof train, detector: "notebook-head" | "ln-tuned") =>
+    parseInt(needsOf(part, { ...config, clip: "ViT-L-14", detector }).memory);
+  assertEquals(memory(train, "ln-tuned") > memory(train, "notebook-head"), true);
+  assertEquals(memory(encode, "ln-tuned"), memory(encode, "notebook-head"));
+  assertEquals(needsOf(train, config, { memory: "5000M", cores: 8 }), { memory: "5000M", cores: 8 });
+});
