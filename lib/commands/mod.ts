@@ -217,7 +217,7 @@ export const commands = {
           .option("--partition <name>", "Slurm's partition")
           .option(
             "--time <limit>",
-            "Slurm's limit for each task; one that comes near it goes on in a new one",
+            "Slurm's limit for each task, 5 minutes at least; a task that comes near it saves and goes on later",
           )
           .option("--mem <size>", "memory of each task, such as 8G; by what was measured unless given")
           .option("--cpus-per-task <number>", "cores of each task; 2 unless given", toWhole(1))

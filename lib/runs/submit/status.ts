@@ -58,7 +58,7 @@ export async function submissionStatus(folder: string, submission: Submission): 
     queued = await queuedTasks(jobs);
     kept = await rememberedTasks(jobs);
   } catch (error) {
-    unasked = reasonOf(error);
+    unasked = reasonOf(error).replace(/^.*? but found /, "");
   }
   const statuses: PartStatus[] = [];
   for (const part of parts) {

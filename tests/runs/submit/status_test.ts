@@ -107,7 +107,7 @@ Deno.test("submissionStatus() says how far a run is by its own files where there
       ["unknown"],
     ]);
     assertEquals(found.parts[0].reached, "30/50 images in 1 of 2 shards, 1 unreadable");
-    assertStringIncludes(found.unasked!, "no squeue on this machine");
+    assertEquals(found.unasked, "no squeue on this machine, which Slurm brings");
     const { rows, notes } = statusTable("a", found);
     assertEquals(rows[0].slice(0, 3), ["encode", "5", "1 failed, 1 unknown"]);
     assertStringIncludes(notes[1], "encode 1/2 failed: No space left (exit code 1)");
