@@ -1,8 +1,9 @@
 /**
  * Measures this machine: `deno task bench`.
  *
- * Everything is measured in one run, in rounds; with `--peer`, the reference's Python stack takes its turn in each round. A
- * ratio is the median over rounds of the ratio within a round, so that other work on the machine meets both sides.
+ * Everything is measured in one run, in rounds; with `--peer`, the reference's Python stack, PyTorch at its best and other engines take
+ * their turns in each round. A ratio is the median over rounds of the ratio within a round, so that other work on the machine meets both
+ * sides; where several peers do the same, ours is held against the fastest of them here.
  *
  * @module
  */
@@ -16,107 +17,13 @@ import { makeTemporaryFolder } from "../lib/base/temporary.ts";
 import { type MeasureName, measureNames, measures } from "./bench_measures.ts";
 import { type Peer, startPeer } from "./bench_peer.ts";
 import { renderSvg } from "../lib/report/render.ts";
-import { barChart, median, ratioChart, table } from "./bench_print.ts";
+import { barChart, ratioChart, table } from "./bench_print.ts";
+import { medianRates, ratiosOf } from "./bench_ratios.ts";
 import { measureScale } from "./bench_runs.ts";
 import { type Measure, type Rates, type Setting, writeBenchImages } from "./bench_setting.ts";
 
 /** Images that whole runs are timed on: enough for what a run does once to weigh little. */
 const IMAGES = 96;
-
-/** What is compared: two measures of a round, `ours` over `base`, in images (or FLOP) per second. */
-type Ratio = {
-  readonly name: string;
-  readonly title: string;
-  readonly ours: string;
-  readonly base: string;
-};
-
-const ratios: readonly Ratio[] = [
-  {
-    name: "encoderVsPeerBfloat16",
-    title: "encoder, against PyTorch bfloat16",
-    ours: "encoder as runs choose it",
-    base: "PyTorch encoder, bfloat16",
-  },
-  {
-    name: "encoderVsPeerFloat32",
-    title: "encoder, against PyTorch float32",
-    ours: "encoder as runs choose it",
-    base: "PyTorch encoder, float32",
-  },
-  {
-    name: "encoderBfloat16VsPeerBfloat16",
-    title: "encoder in bfloat16, against PyTorch bfloat16",
-    ours: "encoder compiled, bfloat16",
-    base: "PyTorch encoder, bfloat16",
-  },
-  {
-    name: "headStepVsPeer",
-    title: "head's training step, against PyTorch float32",
-    ours: "head step as runs choose it",
-    base: "PyTorch head step, float32",
-  },
-  {
-    name: "fiveEpochsVsPeer",
-    title: "5 epochs from files, against the reference's loop",
-    ours: "5 epochs, nothing cached",
-    base: "reference's loop, 5 epochs",
-  },
-  {
-    name: "secondRunVsPeer",
-    title: "5 epochs again, against the reference's loop",
-    ours: "5 epochs, tokens cached",
-    base: "reference's loop, 5 epochs",
-  },
-  {
-    name: "encoderVsMatmulPeak",
-    title: "encoder FLOP/s in bfloat16, against that peak",
-    ours: "encoder GFLOP/s, bfloat16",
-    base: "matmul peak, bfloat16",
-  },
-  {
-    name: "imagesVsPillow",
-    title: "1080p JPEGs to 224×224, against Pillow",
-    ours: "1080p images prepared",
-    base: "Pillow, 1080p images prepared",
-  },
-  {
-    name: "lnStepVsPeerFloat32",
-    title: "LN-tuning step, against PyTorch float32",
-    ours: "LN-tuning step",
-    base: "PyTorch LN-tuning step, float32",
-  },
-  {
-    name: "lnStepVsPeerBfloat16",
-    title: "LN-tuning step, against autocast, recomputing",
-    ours: "LN-tuning step",
-    base: "PyTorch LN-tuning step, bfloat16 autocast",
-  },
-  {
-    name: "stage1StepVsPeerFloat32",
-    title: "stage-1 step, against PyTorch float32",
-    ours: "stage-1 step",
-    base: "PyTorch stage-1 step, float32",
-  },
-  {
-    name: "stage1StepVsPeerBfloat16",
-    title: "stage-1 step, against autocast, recomputing",
-    ours: "stage-1 step",
-    base: "PyTorch stage-1 step, bfloat16 autocast",
-  },
-  {
-    name: "facesVsPeer",
-    title: "faces in 720p frames, against facenet-pytorch",
-    ours: "720p frames searched for faces",
-    base: "facenet-pytorch, 720p frames searched",
-  },
-  {
-    name: "prepareVsParts",
-    title: "prepare --faces, against 1.5 × ffmpeg and the detector",
-    ours: "720p frames prepared with faces",
-    base: "1.5 times ffmpeg and the detector, 720p frames",
-  },
-];
 
 /** Runs the measures `rounds` times in turn: a map of rates for each round. */
 async function runRounds(
@@ -127,7 +34,7 @@ async function runRounds(
     readonly peer?: Peer;
     readonly log: (line: string) => void;
   },
-): Promise<Rates[]> {
+): Promise<{ rounds: Rates[]; versions: string[]; leftOut: Record<string, string> }> {
   const rounds: Rates[] = [];
   const ready: Measure[] = [];
   for (const name of options.only) ready.push(...await measures[name](setting, options.peer));
@@ -139,21 +46,12 @@ async function runRounds(
     }
     rounds.push(rates);
   }
-  for (const measure of ready) measure.close?.();
-  return rounds;
-}
-
-function ratiosOf(rounds: readonly Rates[]): Map<Ratio, number> {
-  const result = new Map<Ratio, number>();
-  for (const ratio of ratios) {
-    const values = rounds.flatMap((rates) => {
-      const ours = rates.get(ratio.ours);
-      const base = rates.get(ratio.base);
-      return ours !== undefined && base !== undefined ? [ours / base] : [];
-    });
-    if (values.length > 0) result.set(ratio, median(values));
-  }
-  return result;
+  for (const measure of ready) await measure.close?.();
+  return {
+    rounds,
+    versions: ready.flatMap(({ versions }) => versions ?? []),
+    leftOut: Object.assign({}, ...ready.map(({ leftOut }) => leftOut)),
+  };
 }
 
 type Flags = {
@@ -191,36 +89,41 @@ async function main(flags: Flags): Promise<void> {
       return;
     }
     const paths = await writeBenchImages(folder, IMAGES);
-    const rounds = await runRounds({ batch, folder, paths }, { only: flags.only, rounds: count, peer, log });
-    const names = [...new Set(rounds.flatMap((rates) => [...rates.keys()]))];
-    const medians = new Map(names.map((name) => [name, median(rounds.map((rates) => rates.get(name)!))]));
+    const options = { only: flags.only, rounds: count, peer, log };
+    const { rounds, versions, leftOut } = await runRounds({ batch, folder, paths }, options);
+    const medians = medianRates(rounds);
     const found = ratiosOf(rounds);
     const made = [
       cpu,
       `${backend.name} ${backend.version} on ${backend.device}`,
       ...peer ? [peer.name] : [],
+      ...versions,
       `batches of ${batch}`,
       `medians of ${count} rounds`,
       new Date().toISOString().slice(0, 10),
     ].join("; ");
     console.log(`\n${made}\n`);
     console.log(table(["measured", "rate"], [...medians].map(([name, rate]) => [name, inUnits(name, rate)])));
-    if (found.size > 0) {
-      console.log(`\n${table(["ratio", "×"], [...found].map(([{ title }, x]) => [title, x.toFixed(2)]))}`);
-      console.log(`\n${barChart([...found].map(([{ name }, x]) => [name, x]))}`);
+    for (const [name, reason] of Object.entries(leftOut)) console.log(`\nLeft out: ${name}: ${reason}`);
+    if (found.length > 0) {
+      console.log(`\n${table(["ratio", "×"], found.map(({ title, value }) => [title, value.toFixed(2)]))}`);
+      console.log(`\n${barChart(found.map(({ name, value }) => [name, value]))}`);
       if (flags.chart) {
-        const rows = [...found].map(([{ title }, value]) => ({ title, value }));
+        const rows = found.filter(({ isInChart }) => isInChart);
         await writeWhole(flags.chart, await renderSvg(ratioChart(rows, { subtitle: made })));
       }
     }
     if (flags.json) {
       console.log(JSON.stringify({
-        ratios: Object.fromEntries([...found].map(([{ name }, x]) => [name, x])),
+        ratios: Object.fromEntries(found.map(({ name, value }) => [name, value])),
+        bases: Object.fromEntries(found.map(({ name, base }) => [name, base])),
         rates: Object.fromEntries(medians),
         rounds: rounds.map((rates) => Object.fromEntries(rates)),
         machine: cpu,
         backend,
         peer: peer?.name ?? null,
+        peers: versions,
+        leftOut,
       }));
     }
   } finally {
@@ -231,6 +134,7 @@ async function main(flags: Flags): Promise<void> {
 
 function inUnits(name: string, rate: number): string {
   if (/matmul|GFLOP/.test(name)) return `${Math.round(rate)} GFLOP/s`;
+  if (/cosine/.test(name)) return rate.toFixed(5);
   if (/memory/.test(name)) return `${Math.round(rate)} MB`;
   return `${rate < 100 ? rate.toFixed(1) : Math.round(rate)} images/s`;
 }
@@ -244,11 +148,13 @@ function count(text: string): number {
 }
 
 const program = new Command("bench")
-  .description("Measures this machine; with --peer, beside the reference's Python stack.")
+  .description(
+    "Measures this machine; with --peer, beside the reference's Python stack and the best engines.",
+  )
   .addOption(new Option("--backend <name>").choices(["auto", ...backendNames]).default("auto"))
   .option(
     "--peer",
-    "time PyTorch and open_clip too, in an environment of their own (5.5 GB, made once)",
+    "time PyTorch, OpenVINO and onnxruntime too, in environments of their own (7 GB, made once)",
     false,
   )
   .option("--peer-python <path>", "the same with a Python that has torch, open_clip_torch and pillow")

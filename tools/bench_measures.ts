@@ -14,18 +14,19 @@ import {
   isTensorFlow,
   type RawTensor,
 } from "../lib/backend/raw.ts";
-import type { CompiledTower, EncoderPrecision, Precision } from "../lib/model/encoders/encoder.ts";
+import type { Precision } from "../lib/model/encoders/encoder.ts";
 import type { EngineName } from "../lib/training/engine.ts";
 import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
 import { openTrainer } from "../lib/training/trainer.ts";
 import { imageBatches } from "../lib/data/order.ts";
-import { type Clip, clipModels, encodeTokens, tokenCount } from "../lib/model/encoders/clip.ts";
+import { clipModels, tokenCount } from "../lib/model/encoders/clip.ts";
 import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
 import { nativeHeadFault } from "../lib/training/head_native.ts";
 import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
+import { encoders } from "./bench_encoder.ts";
 import { faces } from "./bench_faces.ts";
-import type { Peer } from "./bench_peer.ts";
+import { type Peer, peersThatRun } from "./bench_peer.ts";
 import { prepare } from "./bench_prepare.ts";
 import { median } from "./bench_print.ts";
 import { wholeRuns } from "./bench_runs.ts";
@@ -130,63 +131,6 @@ async function images({ batch, folder }: Setting, peer?: Peer): Promise<Measure[
   }];
 }
 
-/** Multiplications and additions of an image through the encoder, two a pair. */
-function encoderWork({ width: D, layers, patchSize, imageSize }: Clip["config"]): number {
-  const N = tokenCount({ imageSize, patchSize });
-  const block = 2 * N * 12 * D * D + 2 * 2 * N * N * D;
-  return layers * block + 2 * (N - 1) * 3 * patchSize ** 2 * D;
-}
-
-/** ViT-B/16: eager float32, and compiled in each precision that this machine has, the one that runs choose among them. */
-async function encoders({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
-  const clip = openClip();
-  const { imageSize } = clip.config;
-  const pixels = tf.randomNormal([batch, imageSize, imageSize, 3], 0, 1, "float32", 1) as tf.Tensor4D;
-  const { precision: chosen } = await choosePrecision(towerOf(clip));
-  const precisions = new Set<EncoderPrecision>([
-    "float32",
-    ...isTensorFlow() ? ["bfloat16"] as const : [],
-    chosen,
-  ]);
-  const compiled: CompiledTower[] = [];
-  for (const precision of precisions) compiled.push(await towerOf(clip).compile(precision));
-  const bodies: [string, () => Promise<tf.Tensor>][] = [
-    ["encoder eager, float32", () => Promise.resolve(encodeTokens(clip, pixels))],
-    ...compiled.map((one): [string, () => Promise<tf.Tensor>] => [
-      `encoder compiled, ${one.precision}`,
-      () => one.tokens(pixels),
-    ]),
-  ];
-  const once = async (body: () => Promise<tf.Tensor>) => {
-    const tokens = await body();
-    tokens.dataSync();
-    tokens.dispose();
-  };
-  for (const [, body] of bodies) await once(body);
-  return [{
-    name: "encoder",
-    run: async () => {
-      const rates: Record<string, number> = {};
-      if (peer) rates["PyTorch encoder, float32"] = await peerRate(peer, "encoder_fp32", { items: batch });
-      for (const [name, body] of bodies) {
-        const seconds = await secondsOf(CALLS, () => once(body));
-        rates[name] = batch / median(seconds);
-        if (name === `encoder compiled, ${chosen}`) rates["encoder as runs choose it"] = rates[name];
-        if (name.endsWith("bfloat16")) {
-          rates["encoder GFLOP/s, bfloat16"] = encoderWork(clip.config) * batch / 1e9 / Math.min(...seconds);
-        }
-      }
-      if (peer) rates["PyTorch encoder, bfloat16"] = await peerRate(peer, "encoder_bf16", { items: batch });
-      return rates;
-    },
-    close: () => {
-      compiled.forEach((one) => one.dispose());
-      dispose(clip);
-      pixels.dispose();
-    },
-  }];
-}
-
 /** A training step of the head on ready tokens: eager, and by each engine, the one that runs choose among them. */
 async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   const N = tokenCount(clipModels["ViT-B-16"]);
@@ -225,10 +169,16 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
     ofRuns.close();
     dispose(clip);
   }
+  const { able, leftOut } = await peersThatRun(peer, {
+    "PyTorch head step, bfloat16 autocast": "head_bf16",
+    "PyTorch head step, bfloat16 autocast, compiled": "head_bf16_compiled",
+  });
   return [{
     name: "head training step",
+    leftOut,
     run: async () => {
       const rates: Record<string, number> = {};
+      for (const { name, measure } of able) rates[name] = await peerRate(peer!, measure, { items: batch });
       for (const { name, step } of steps) {
         rates[name] = batch / median(await secondsOf(CALLS, step));
         if (name === chosen) rates["head step as runs choose it"] = rates[name];

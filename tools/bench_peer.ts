@@ -3,21 +3,33 @@
  *
  * @module
  */
+import { reasonOf } from "../lib/base/errors.ts";
+import { startTiming } from "./bench_process.ts";
 import { outputOf, packagesAlone, privatePython } from "./python.ts";
 
 /**
  * What the peer can time: a batch through the encoder, a training step of the head, one of the whole loop, images prepared, and steps
- * of LN-tuning and ForgeLens's stage 1, in float32 and in bfloat16 autocast with recomputation.
+ * of LN-tuning and ForgeLens's stage 1, in float32 and in bfloat16 autocast with recomputation; and what `at_best.py` makes of the
+ * encoder, the head's step and five epochs.
  */
 export type PeerMeasure =
   | ("encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_step_fp32" | "images")
+  | ("encoder_bf16_compiled" | "head_bf16" | "head_bf16_compiled" | "five_epochs")
   | ("ln_step_fp32" | "ln_step_bf16" | "stage1_step_fp32" | "stage1_step_bf16");
 
 /** A running peer; `close()` ends it. */
 export type Peer = {
   /** For example `PyTorch 2.15.0, 2 threads`, or on a GPU `PyTorch 2.15.0, cuda`. */
   readonly name: string;
-  /** The seconds of each of `calls` calls. */
+  /** What runs it, where, and in which environment. */
+  readonly python: string;
+  readonly device: "cpu" | "cuda";
+  readonly env: Readonly<Record<string, string>>;
+  /**
+   * The seconds of each of `calls` calls.
+   *
+   * @throws {Error} with the reason, when the measure cannot run there
+   */
   seconds(
     measure: PeerMeasure,
     options: {
@@ -26,7 +38,7 @@ export type Peer = {
       /** Images of a step of LN-tuning or stage 1. */
       readonly batch?: number;
     },
-  ): Promise<number[]>;
+  ): Promise<readonly number[]>;
   close(): Promise<void>;
 };
 
@@ -60,6 +72,33 @@ export async function facenetFolder(python: string, log: (line: string) => void)
 }
 
 /**
+ * Which of these measures run there, each warm, and by name the reason of each that does not.
+ *
+ * @param measures by the names of their rates
+ */
+export async function peersThatRun(
+  peer: Peer | undefined,
+  measures: Readonly<Record<string, PeerMeasure>>,
+  options: { readonly paths?: readonly string[] } = {},
+): Promise<{
+  readonly able: readonly { readonly name: string; readonly measure: PeerMeasure }[];
+  readonly leftOut: Readonly<Record<string, string>>;
+}> {
+  const able: { name: string; measure: PeerMeasure }[] = [];
+  const leftOut: Record<string, string> = {};
+  if (peer === undefined) return { able, leftOut };
+  for (const [name, measure] of Object.entries(measures)) {
+    try {
+      await peer.seconds(measure, { calls: 0, ...options });
+      able.push({ name, measure });
+    } catch (error) {
+      leftOut[name] = reasonOf(error);
+    }
+  }
+  return { able, leftOut };
+}
+
+/**
  * Starts the peer, which warms up before the first of its measures, for a minute or so.
  *
  * @param options.device where PyTorch computes
@@ -87,50 +126,22 @@ export async function startPeer(
   }
   const script = new URL("../tests/peer/serve.py", import.meta.url).pathname;
   log("Starting the peer (PyTorch, open_clip)");
-  const child = new Deno.Command(python, {
-    args: [script, `${options.batch}`, device],
+  const { hello, ask, close } = await startTiming([python, script, `${options.batch}`, device], {
+    what: "the peer",
     env,
-    clearEnv: true,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const problems = new Response(child.stderr).text();
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(lineSplitter()).getReader();
-  const input = child.stdin.getWriter();
-  const answer = async () => {
-    const { value } = await lines.read();
-    if (value === undefined) {
-      throw new Error(
-        `Cannot time the peer: expected an answer but found ${
-          (await problems).trim().split("\n").at(-1) || "that it ended"
-        }`,
-      );
-    }
-    return JSON.parse(value);
-  };
-  const { torch, threads } = await answer();
-  return {
-    name: `PyTorch ${torch}, ${device === "cpu" ? `${threads} threads` : device}`,
-    seconds: async (measure, options) => {
-      await input.write(new TextEncoder().encode(`${JSON.stringify({ measure, ...options })}\n`));
-      return (await answer()).seconds;
-    },
-    close: async () => {
-      await input.close();
-      await lines.cancel();
-      await child.status;
-    },
-  };
-}
-
-function lineSplitter(): TransformStream<string, string> {
-  let rest = "";
-  return new TransformStream({
-    transform(chunk, controller) {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) if (line.trim()) controller.enqueue(line);
-    },
   });
+  return {
+    name: `PyTorch ${hello.torch}, ${device === "cpu" ? `${hello.threads} threads` : device}`,
+    python,
+    device,
+    env,
+    seconds: async (measure, options) => {
+      const { seconds, unable } = await ask({ measure, ...options });
+      if (seconds === undefined) {
+        throw new Error(`Cannot time the peer's ${measure}: expected it to run but found: ${unable}`);
+      }
+      return seconds;
+    },
+    close,
+  };
 }

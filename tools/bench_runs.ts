@@ -14,7 +14,7 @@ import { openTower } from "../lib/model/encoders/open.ts";
 import { featureBatches } from "../lib/model/features/batches.ts";
 import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
 import { openTrainer } from "../lib/training/trainer.ts";
-import type { Peer } from "./bench_peer.ts";
+import { type Peer, peersThatRun } from "./bench_peer.ts";
 import { head, type Measure, peerRate, samplesOf, type Setting, towerOf } from "./bench_setting.ts";
 
 const EPOCHS = 5;
@@ -73,9 +73,15 @@ export async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer):
   if (!isTensorFlow()) return [];
   const { train, close } = await openRun("ViT-B-16");
   const samples = samplesOf(paths);
+  const { able, leftOut } = await peersThatRun(
+    peer,
+    { "PyTorch 5 epochs, tokens kept in memory": "five_epochs" },
+    { paths },
+  );
   let round = 0;
   return [{
     name: `${EPOCHS} epochs`,
+    leftOut,
     run: async () => {
       const root = join(folder, `tokens-${round++}`);
       // The reference encodes in every step, so that each of its steps costs the same, whatever the epoch.
@@ -86,6 +92,9 @@ export async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer):
         ...loop && { "reference's loop, 5 epochs": loop },
         "memory (resident)": Deno.memoryUsage().rss / 1e6,
       };
+      for (const { name, measure } of able) {
+        rates[name] = await peerRate(peer!, measure, { items: EPOCHS * paths.length, paths, calls: 1 });
+      }
       await Deno.remove(root, { recursive: true });
       return rates;
     },

@@ -22,21 +22,25 @@ export type Setting = { readonly batch: number; readonly folder: string; readonl
 /** A measure, warm. */
 export type Measure = {
   readonly name: string;
+  /** By the name of its rate, why a peer does not run here. */
+  readonly leftOut?: Readonly<Record<string, string>>;
+  /** Further peers with their versions, for example `openvino 2026.4.1`. */
+  readonly versions?: readonly string[];
   run(): Promise<Record<string, number>>;
-  close?(): void;
+  close?(): void | Promise<void>;
 };
 
 /** Calls of which a rate is the median. */
 export const CALLS = 4;
 
-/** Seeded pictures with texture, 299 pixels a side unless told, as JPEG. */
+/** Seeded pictures with texture, 299 pixels a side unless told, as JPEG; the first is number `from`, 0 unless told. */
 export async function writeBenchImages(
   folder: string,
   count: number,
-  { width = 299, height = 299 } = {},
+  { width = 299, height = 299, from = 0 } = {},
 ): Promise<string[]> {
   const paths: string[] = [];
-  for (let n = 0; n < count; n++) {
+  for (let n = from; n < from + count; n++) {
     const random = createRandom("bench", n);
     const [fx, fy] = [random.uniform() / 9, random.uniform() / 9];
     const rgb = new Uint8Array(width * height * 3);
@@ -67,9 +71,13 @@ export async function secondsOf(calls: number, body: () => unknown): Promise<num
 export async function peerRate(
   peer: Peer,
   measure: PeerMeasure,
-  options: { readonly items: number; readonly paths?: readonly string[] },
+  { items, paths, calls = CALLS }: {
+    readonly items: number;
+    readonly paths?: readonly string[];
+    readonly calls?: number;
+  },
 ): Promise<number> {
-  return options.items / median(await peer.seconds(measure, { calls: CALLS, paths: options.paths }));
+  return items / median(await peer.seconds(measure, { calls, paths }));
 }
 
 /** Real and fake in turn. */

@@ -2,8 +2,9 @@
 
 usage: serve.py BATCH [DEVICE]     needs: torch open_clip_torch pillow
 Reads one JSON object a line, {"measure": NAME, "calls": N, "batch": B, "paths": [...]}, and answers with {"seconds": [...]}, one for each
-call. What is timed is seed_bench.py's, run once first as a warm-up, and training_steps.py's on B images, each stepped once first;
-`images` opens, converts and resizes each path with Pillow, on as many threads as there are CPUs. What is never asked for is never made.
+call, or with {"unable": REASON}. What is timed is seed_bench.py's, run once first as a warm-up, training_steps.py's on B images, each
+stepped once first, and at_best.py's, each run once first; `images` opens, converts and resizes each path with Pillow, on as many threads
+as there are CPUs. What is never asked for is never made.
 """
 import concurrent.futures, contextlib, copy, functools, io, json, os, sys, time
 
@@ -17,18 +18,26 @@ settle = torch.cuda.synchronize if device != "cpu" else lambda: None
 
 
 @functools.cache
-def reference():
+def source():
+    """What seed_bench.py makes, on the device."""
     sys.argv = ["seed_bench.py", str(batch), "1"]
-    source = os.path.join(here, "seed_bench.py")
+    path = os.path.join(here, "seed_bench.py")
     ns = {"__name__": "seed_bench"}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(open(source).read(), source, "exec"), ns)
+        exec(compile(open(path).read(), path, "exec"), ns)
     ns["head"].to(device)
     ns["opt"] = torch.optim.AdamW(ns["head"].parameters(), lr=1e-4)  # whose moments are to be there too
     low = ns["visual"].to(device)  # seed_bench.py ends with its tower in bfloat16
     full = ns["visual"] = copy.deepcopy(low).float()
     for name in ("x", "xb", "y", "tokens"):
         ns[name] = ns[name].to(device)
+    ns["low"], ns["full"] = low, full
+    return ns
+
+
+@functools.cache
+def reference():
+    ns = source()
     x, xb, tokens, encode = ns["x"], ns["xb"], ns["tokens"], ns["encode"]
 
     def frozen(v, pixels):
@@ -36,8 +45,8 @@ def reference():
             encode(v, pixels)
 
     made = {
-        "encoder_fp32": lambda: frozen(full, x),
-        "encoder_bf16": lambda: frozen(low, xb),
+        "encoder_fp32": lambda: frozen(ns["full"], x),
+        "encoder_bf16": lambda: frozen(ns["low"], xb),
         "head_fp32": lambda: ns["step"](tokens),
         "seed_step_fp32": lambda: ns["whole"](),
     }
@@ -65,6 +74,61 @@ def warm(name, images):
     return step
 
 
+@functools.cache
+def best_encoder():
+    import at_best
+
+    return at_best.compiled_encoder(device)
+
+
+@functools.cache
+def best_step(compiled):
+    """A step of a head of its own on tokens and labels."""
+    import at_best
+
+    return at_best.head_step(source()["Head"]().to(device).train(), device, compiled)
+
+
+def on_ready_tokens(compiled):
+    ns, step = source(), best_step(compiled)
+    tokens = ns["tokens"].bfloat16()
+    return lambda: step(tokens, ns["y"])
+
+
+@functools.cache
+def five_epochs(paths):
+    import at_best
+
+    ns, compiled = source(), best_encoder()
+    encoders = {"compiled": lambda: compiled(ns["xb"]), "eager": lambda: eager(ns["xb"])}
+    steps = {name: on_ready_tokens(compiled=name == "compiled") for name in encoders}
+
+    def eager(pixels):
+        with torch.no_grad():
+            return ns["encode"](ns["low"], pixels)
+
+    encode = {"compiled": compiled, "eager": eager}[at_best.fastest(encoders, settle)]
+    step = best_step(at_best.fastest(steps, settle) == "compiled")
+    return lambda: at_best.five_epochs(paths, batch, device, encode, step)
+
+
+def best(name):
+    if name == "encoder_bf16_compiled":
+        encode, pixels = best_encoder(), source()["xb"]
+        return lambda: encode(pixels)
+    return on_ready_tokens(compiled=name.endswith("_compiled"))
+
+
+@functools.cache
+def warm_best(name, paths):
+    """What has run once, or on a GPU three times; it is compiled then."""
+    body = five_epochs(paths) if name == "five_epochs" else best(name)
+    for _ in range(1 if device == "cpu" else 3):
+        body()
+    settle()
+    return body
+
+
 def image(path):
     return Image.open(path).convert("RGB").resize((224, 224), Image.BILINEAR).tobytes()
 
@@ -76,17 +140,23 @@ def ready(request):
     name = request["measure"]
     if name == "images":
         return lambda: list(pool.map(image, request["paths"]))
+    if name in ("encoder_bf16_compiled", "head_bf16", "head_bf16_compiled", "five_epochs"):
+        return warm_best(name, tuple(request.get("paths") or ()))
     return warm(name, request["batch"]) if name.startswith(("ln_", "stage1_")) else reference()[name]
 
 
 print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
 for line in sys.stdin:
     request = json.loads(line)
-    body = ready(request)
-    seconds = []
-    for _ in range(request["calls"]):
-        began = time.perf_counter()
-        body()
-        settle()
-        seconds.append(time.perf_counter() - began)
-    print(json.dumps({"seconds": seconds}), flush=True)
+    try:
+        body = ready(request)
+        seconds = []
+        for _ in range(request["calls"]):
+            began = time.perf_counter()
+            body()
+            settle()
+            seconds.append(time.perf_counter() - began)
+        said = {"seconds": seconds}
+    except Exception as error:  # torch.compile needs a C++ compiler, for one
+        said = {"unable": (str(error).strip() or type(error).__name__).splitlines()[0]}
+    print(json.dumps(said), flush=True)
