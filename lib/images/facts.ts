@@ -92,7 +92,7 @@ export async function readAllFacts(
   } = {},
 ): Promise<ImageFacts[]> {
   const { onProgress, signal } = options;
-  await using kept = await openKeptFacts(paths, options);
+  await using kept = await openKeptFacts<ImageFacts>(paths, options);
   let done = 0;
   return await inParallel(paths, async (path) => {
     const info = await Deno.stat(path).catch(() => undefined);

@@ -12,15 +12,14 @@ import { dirname, join } from "node:path";
 import { sha256 } from "../base/checksum.ts";
 import { reasonOf } from "../base/errors.ts";
 import { linesOf, writeAtomically, writeWhole } from "../base/files.ts";
-import type { ImageFacts } from "./facts.ts";
 
 /** The facts of files that did not change since, by path and what tells a change. */
-export type KeptFacts = AsyncDisposable & {
-  get(path: string, key: string): ImageFacts | undefined;
-  add(path: string, key: string, facts: ImageFacts): Promise<void>;
+export type KeptFacts<Facts> = AsyncDisposable & {
+  get(path: string, key: string): Facts | undefined;
+  add(path: string, key: string, facts: Facts): Promise<void>;
 };
 
-const nothingKept: KeptFacts = {
+const nothingKept: KeptFacts<never> = {
   get: () => undefined,
   add: () => Promise.resolve(),
   [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -40,7 +39,7 @@ const LEFT_APART = 4;
 const MOST_LISTINGS = 5;
 
 /** What is known of one path, by its key; `before` has other keys, such as of a file that changed. */
-type Known = { readonly key: string; readonly facts: ImageFacts; readonly before?: Known };
+type Known = { readonly key: string; readonly facts: unknown; readonly before?: Known };
 
 /** Where the facts of the images below `root` are; `old` is the one file of earlier versions, which is read and not written. */
 type Place = { readonly root: string; readonly folder: string; readonly old: string };
@@ -51,10 +50,10 @@ type Place = { readonly root: string; readonly folder: string; readonly old: str
  * @param options.cacheDir where it is kept; nowhere unless given
  * @param options.onNote takes a sentence about lines that are damaged, or that cannot be kept
  */
-export async function openKeptFacts(
+export async function openKeptFacts<Facts>(
   paths: readonly string[],
   options: { readonly cacheDir?: string; readonly onNote?: (message: string) => void },
-): Promise<KeptFacts> {
+): Promise<KeptFacts<Facts>> {
   const { cacheDir, onNote = () => {} } = options;
   if (cacheDir === undefined || paths.length === 0) return nothingKept;
   const root = commonFolder(paths);
@@ -102,7 +101,7 @@ export async function openKeptFacts(
     get: (path, key) => {
       let found = known.get(path);
       while (found && found.key !== key) found = found.before;
-      return found?.facts;
+      return found?.facts as Facts | undefined; // a line is one that this version wrote
     },
     add: async (path, key, facts) => {
       if (!keeps) return;

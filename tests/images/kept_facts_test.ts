@@ -26,7 +26,7 @@ const factsOf = (width: number): ImageFacts => ({
 
 /** Keeps facts of `paths`, each told by its place in `all`, as one process does. */
 async function keep(cacheDir: string, all: readonly string[], paths: readonly string[]): Promise<void> {
-  await using kept = await openKeptFacts(all, { cacheDir });
+  await using kept = await openKeptFacts<ImageFacts>(all, { cacheDir });
   for (const path of paths) await kept.add(path, "key", factsOf(all.indexOf(path)));
 }
 
@@ -105,7 +105,7 @@ Deno.test("openKeptFacts() keeps all that many writers found at once, in few fil
     await inParallel(all.slice(0, 58), (_, i) => keep(cacheDir, all, [all[i], all[i + 1], all[59]]), {
       workers: 4,
     });
-    await using kept = await openKeptFacts(all, { cacheDir });
+    await using kept = await openKeptFacts<ImageFacts>(all, { cacheDir });
     assertEquals(all.map((path) => kept.get(path, "key")?.width), all.map((_, i) => i));
     assertEquals(kept.get(all[0], "another key"), undefined);
     const parts = await partsIn(cacheDir);
@@ -121,10 +121,10 @@ Deno.test("openKeptFacts() keeps the facts of a path by each of its keys, whiche
     const cacheDir = join(root, "cache");
     const path = join(root, "1.png");
     for (const [i, key] of ["first", "second", "third"].entries()) {
-      await using kept = await openKeptFacts([path], { cacheDir });
+      await using kept = await openKeptFacts<ImageFacts>([path], { cacheDir });
       await kept.add(path, key, factsOf(i));
     }
-    await using kept = await openKeptFacts([path], { cacheDir });
+    await using kept = await openKeptFacts<ImageFacts>([path], { cacheDir });
     assertEquals(["first", "second", "third", "fourth"].map((key) => kept.get(path, key)?.width), [
       0,
       1,
@@ -144,7 +144,10 @@ Deno.test("openKeptFacts() reads the one file of earlier versions, and takes its
     const lines = await Deno.readTextFile(part);
     await Deno.remove(dirname(part), { recursive: true });
     const widths = async (notes: string[]) => {
-      await using kept = await openKeptFacts(all, { cacheDir, onNote: (note) => notes.push(note) });
+      await using kept = await openKeptFacts<ImageFacts>(all, {
+        cacheDir,
+        onNote: (note) => notes.push(note),
+      });
       return all.map((path) => kept.get(path, "key")?.width);
     };
     await Deno.writeTextFile(old, `\n{"v":1,"path":"/1.png"}\n${lines}`);
