@@ -67,6 +67,16 @@ Deno.test("lopsided() tells of classes that differ in frames, in the size and sh
   ]);
   // Too few to say.
   assertEquals(lopsided([row("real", 0, alike), row("fake", 0, { ...alike, side: 10 })]), []);
+  const methods = [["a", 50], ["b", 51], ["c", 12]] as const; // whose median is that of the reals
+  assertEquals(
+    lopsided(five.flatMap((i) => [
+      row("real", i, { ...alike, sharpness: 50 }),
+      ...methods.map(([method, sharpness]) => ({ ...row("fake", i, { ...alike, sharpness }), method })),
+    ])),
+    [
+      "the sharpness of the crops differs between the classes: its median is 50 of real videos and 12 of c ones",
+    ],
+  );
 });
 
 Deno.test("readCoverage() reads what was written before faces were looked for", async () => {
