@@ -7,6 +7,7 @@ import {
   linesOf,
   readJson,
   writeAtomically,
+  writeNew,
   writeWhole,
 } from "../../lib/base/files.ts";
 import { withFolder } from "../folders.ts";
@@ -20,6 +21,17 @@ Deno.test("writeWhole() makes the folder, and leaves nothing but the file", () =
     assertEquals((await Array.fromAsync(Deno.readDir(join(folder, "a", "b")))).map(({ name }) => name), [
       "text.txt",
     ]);
+  }));
+
+Deno.test("writeNew() lets one of several writers write, whose file stays and has nothing beside it", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "text.txt");
+    const texts = Array.from({ length: 8 }, (_, i) => `writer ${i}`);
+    const isFirst = await Promise.all(texts.map((text) => writeNew(path, text)));
+    assertEquals(isFirst.filter((each) => each).length, 1);
+    assertEquals(await Deno.readTextFile(path), texts[isFirst.indexOf(true)]);
+    assertEquals(await writeNew(path, "later"), false);
+    assertEquals((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name), ["text.txt"]);
   }));
 
 Deno.test("writeAtomically() keeps the file that is there when the writing fails", () =>
