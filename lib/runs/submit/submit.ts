@@ -59,15 +59,16 @@ export async function submitRun(
   if (!options.again) await refuseQueued(config.run, earlier, cannot);
   const settings = await writeSettings(folder, pinned);
   const parts = partsOf(pinned, { ...options, configFile: join(folder, settings) });
+  const needs = parts.map((part) => needsOf(part, pinned, options)); // refuses before anything is submitted
   const jobs = new Map<string, string>();
   let submission: Submission = { submitted: new Date().toISOString(), settings, parts: [] };
   let file = "";
   try {
-    for (const part of parts) {
+    for (const [i, part] of parts.entries()) {
       const sbatch = sbatchArguments(part, {
         ...options,
         ...{ run: config.run, root, logs: folder },
-        needs: needsOf(part, pinned, options),
+        needs: needs[i],
         after: part.after.map((name) => jobs.get(name)!),
       });
       const job = await submitJob(sbatch, { cannot: `Cannot submit ${part.name}` });

@@ -86,5 +86,8 @@ Deno.test("needsOf() asks for more where the tower is trained, and takes what is
     parseInt(needsOf(part, { ...config, clip: "ViT-L-14", detector }).memory);
   assertEquals(memory(train, "ln-tuned") > memory(train, "notebook-head"), true);
   assertEquals(memory(encode, "ln-tuned"), memory(encode, "notebook-head"));
+  const unmeasured = { ...config, clip: "ViT-L-14-336" } as const;
+  assertThrows(() => needsOf(train, unmeasured), Error, "expected --mem for ViT-L-14-336");
+  assertEquals(needsOf(train, unmeasured, { memory: "9G" }).memory, "9G");
   assertEquals(needsOf(train, config, { memory: "5000M", cores: 8 }), { memory: "5000M", cores: 8 });
 });
