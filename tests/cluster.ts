@@ -7,21 +7,16 @@
  *
  * @module
  */
+import { markdownTable } from "markdown-table";
 import { join } from "node:path";
-import { stopOnSignals } from "../lib/runs/interrupt.ts";
-import { type Fault, faults } from "./cluster/faults.ts";
+import { inParallel } from "../lib/base/pool.ts";
+import { Interrupted, stopOnSignals } from "../lib/runs/interrupt.ts";
+import { besideOthers, type Fault, faults } from "./cluster/faults.ts";
 import { installSlurm } from "./cluster/install.ts";
 import { openSlurm, type Slurm } from "./cluster/slurm.ts";
 import { unmountBelow } from "./cluster/mount.ts";
-import {
-  type Cluster,
-  differences,
-  encodedOf,
-  openCluster,
-  openWorld,
-  outcomeOf,
-  type World,
-} from "./cluster/world.ts";
+import { differences, encodedOf, outcomeOf } from "./cluster/outcome.ts";
+import { type Cluster, openCluster, openWorld, type World } from "./cluster/world.ts";
 import { createCheck } from "./faults/check.ts";
 
 const words = Deno.args;
@@ -33,21 +28,24 @@ if (named.length === 0) {
   Deno.exit(2);
 }
 const check = createCheck();
-const rows: string[][] = [];
+const rows = new Map<string, readonly string[]>();
 const reason = await installSlurm(console.log);
-if (reason === undefined) await tryFaults();
+let code = 0;
+if (reason === undefined) code = await tryFaults();
 else console.log(`Nothing was tried: ${reason}`);
-if (rows.length > 0) {
+if (rows.size > 0) {
   const head = ["fault", "when", "how it went on", "encoded twice", "all took", "same numbers"];
-  const table = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  const known = named.flatMap((name) => rows.has(name) ? [[name, ...rows.get(name)!]] : []);
+  const table = markdownTable([head, ...known], { alignDelimiters: false });
   console.log(`\n${table}\n`);
   const file = Deno.env.get("CLUSTER_TABLE");
   if (file) await Deno.writeTextFile(file, `${table}\n`);
 }
 console.log(`${check.passed} passed, ${check.failed} failed`);
-Deno.exit(check.failed > 0 || check.passed === 0 ? 1 : 0);
+Deno.exit(code || (check.failed > 0 || check.passed === 0 ? 1 : 0));
 
-async function tryFaults(): Promise<void> {
+/** Resolves to the exit code of a signal that stopped it, 0 where none did. */
+async function tryFaults(): Promise<number> {
   using stop = stopOnSignals();
   const root = await Deno.realPath(await Deno.makeTempDir({ dir: "/tmp", prefix: "forgelens-cluster-" }));
   await Deno.chmod(root, 0o755); // munge refuses a socket that not all can reach
@@ -58,12 +56,21 @@ async function tryFaults(): Promise<void> {
     const began = performance.now();
     const cluster = await untilStopped(openCluster(root, slurm), stop.signal);
     console.log(`${cluster.images} images, ${cluster.precision}; this machine alone took ${since(began)} s`);
-    for (const [i, name] of named.entries()) {
-      await untilStopped(tryFault(cluster, name, await openWorld(cluster, `run${i + 1}`)), stop.signal);
+    const alone = named.filter((name) => !besideOthers.flat().includes(name)).map((name) => [name]);
+    for (
+      const group of [
+        ...alone,
+        ...besideOthers.map((names) => names.filter((name) => named.includes(name))),
+      ]
+    ) {
+      const all = inParallel(group, (name) => tryFault(cluster, name), { workers: 2 });
+      await untilStopped(all, stop.signal);
     }
+    return 0;
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
+    if (!(error instanceof Interrupted)) throw error;
     console.error("Interrupted.");
+    return error.exitCode;
   } finally {
     await slurm?.close();
     await unmountBelow(root);
@@ -71,16 +78,17 @@ async function tryFaults(): Promise<void> {
   }
 }
 
-async function tryFault(cluster: Cluster, name: string, world: World): Promise<void> {
+async function tryFault(cluster: Cluster, name: string): Promise<void> {
   const began = performance.now();
+  const world = await openWorld(cluster, `run${named.indexOf(name) + 1}`);
   await check(name, async () => {
     const fault = await faults[name](cluster, world);
     const seconds = since(began);
     const outcome = await outcomeOf(world);
-    const other = differences(cluster, outcome);
+    const other = differences(cluster.single, outcome);
     const twice = await encodedTwice(world, { fault, images: outcome.features.size });
     const same = other.length === 0 ? "yes" : other.join(", ");
-    rows.push([name, fault.when, fault.then, `${twice} of ${cluster.images}`, `${seconds} s`, same]);
+    rows.set(name, [fault.when, fault.then, `${twice} of ${cluster.images}`, `${seconds} s`, same]);
     return [...fault.wrong, ...other];
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { featuresOf } from "./outcome.ts";
 import { mount } from "./mount.ts";
 import { isAlive, isSent, isStopped, pause, send } from "./processes.ts";
 import {
@@ -11,7 +12,6 @@ import {
   command,
   describe,
   ended,
-  featuresOf,
   progressOf,
   sbatch,
   SHARDS,
@@ -106,32 +106,35 @@ export const faults: Readonly<Record<string, (cluster: Cluster, world: World) =>
   },
 
   "a node failed for good": async (cluster, world) => {
+    const node = "n1";
     await submit(cluster, world);
-    const met = await middle(cluster, world, 1);
-    const { task, pid, done, total } = met;
-    const node = task.node as NodeName;
+    const there = await tasksOn(cluster, world, node);
+    const met = await Promise.all(there.map((shard) => middle(cluster, world, shard)));
     await cluster.slurm.failNode(node);
     const began = Date.now();
-    const wrong = await isAlive(pid) ? ["the task lived on"] : [];
-    while (!(await tasksOf(cluster, world)).some((each) => each.id === task.id && each.restarts > 0)) {
-      if (Date.now() - began > 90_000) break;
-      await pause(200);
-    }
+    const wrong: string[] = [];
+    for (const { pid } of met) if (await isAlive(pid)) wrong.push("a task lived on");
+    const again = async () =>
+      (await tasksOf(cluster, world)).some(({ task, restarts }) => task === there[0] && restarts > 0);
+    while (Date.now() - began < 90_000 && !(await again())) await pause(200);
     const seconds = Math.round((Date.now() - began) / 1000);
     const tasks = await ended(cluster, world);
     await cluster.slurm.startNode(node);
     return {
-      when: `after ${done} of ${total} images`,
-      met: [met],
-      then: `Slurm noticed after ${seconds} s and began its tasks on the other node`,
-      wrong: [...wrong, ...notDone(tasks), ...notAgain(tasks, "encode", 1)],
+      when: `with ${met.length} tasks on it, after ${
+        met.map(({ done, total }) => `${done} of ${total}`).join(", ")
+      } images`,
+      met,
+      then: `Slurm noticed after ${seconds} s, and they began again on the other node`,
+      wrong: [...wrong, ...notDone(tasks), ...there.flatMap((shard) => notAgain(tasks, "encode", shard))],
     };
   },
 
   "the time limit near": async (cluster, world) => {
     // Slurm looks every half minute, and the signal is due two minutes before the limit: at the first look.
-    const encode = await sbatch(cluster, world, { part: "encode", options: [...array, "--time=2"] });
-    await sbatch(cluster, world, { part: "train", options: [`--dependency=afterok:${encode}`] });
+    const where = "--nodelist=n2"; // the other may fail meanwhile
+    const encode = await sbatch(cluster, world, { part: "encode", options: [...array, where, "--time=2"] });
+    await sbatch(cluster, world, { part: "train", options: [where, `--dependency=afterok:${encode}`] });
     const met = await middle(cluster, world, 1);
     const { ms, pid, done, total } = met;
     const began = Date.now();
@@ -213,9 +216,32 @@ export const faults: Readonly<Record<string, (cluster: Cluster, world: World) =>
   },
 };
 
+/** Which are tried two at a time, so that the waits of one are the other's time; the others need all nodes for themselves. */
+export const besideOthers: readonly (readonly string[])[] = [
+  ["a node failed for good", "the time limit near"],
+  [
+    "two tasks killed, by kill -9 and by scancel",
+    "a task preempted",
+    "the shared disk full",
+    "three submissions at a time",
+    "training preempted, then killed",
+  ],
+];
+
 const array = [`--array=1-${SHARDS}`];
 /** Less than the features of all images take. */
 const DISK_KB = 64;
+
+/** The shards whose tasks are at work on a node, as soon as there are any. */
+async function tasksOn(cluster: Cluster, world: World, node: NodeName): Promise<number[]> {
+  for (const began = Date.now(); Date.now() - began < 60_000; await pause(100)) {
+    const encode = (await tasksOf(cluster, world)).filter(({ part }) => part === "encode");
+    if (encode.some(({ state }) => state === "PENDING")) continue;
+    const there = encode.filter((each) => each.node === node && each.state === "RUNNING");
+    if (there.length > 0) return there.map(({ task }) => task!);
+  }
+  throw new Error(`expected tasks on ${node} but found none`);
+}
 
 /** Waits for a shard's task to be in its middle, and stops its process. */
 async function middle(cluster: Cluster, world: World, shard: number) {

@@ -5,11 +5,9 @@
  */
 import { dirname, join } from "node:path";
 import { cacheFolder } from "../../lib/base/cache.ts";
-import { readJson } from "../../lib/base/files.ts";
-import { loadStateDict } from "../../lib/weights/load.ts";
 import { progressRoom } from "../../lib/model/features/cache.ts";
 import { type EncodeProgress, readProgress } from "../../lib/runs/encode/progress.ts";
-import { filesBelow } from "../faults/world.ts";
+import { type Outcome, outcomeOf } from "./outcome.ts";
 import { writePictures } from "../folders.ts";
 import { isAlive, pause, send } from "./processes.ts";
 import type { Slurm } from "./slurm.ts";
@@ -42,15 +40,6 @@ export type World = {
   readonly out: string;
   /** The configuration's file. */
   readonly config: string;
-};
-
-/** What must not depend on any fault. */
-export type Outcome = {
-  /** Each image's features by encoder and key, as hexadecimal digits. */
-  readonly features: ReadonlyMap<string, string>;
-  readonly predictions: string;
-  readonly weights: string;
-  readonly results: string;
 };
 
 /** A task as Slurm knows it. */
@@ -164,7 +153,7 @@ export async function sbatch(
     ...["--parsable", `--job-name=${world.name}.${part}`, `--chdir=${repository}`],
     `--export=ALL,${Object.entries(all).map(([key, value]) => `${key}=${value}`).join()}`,
     `--output=${join(world.root, part === "encode" ? "encode-%A_%a.log" : "train-%j.log")}`,
-    ...["--cpus-per-task=2", ...options],
+    ...["--cpus-per-task=2", "--mem=4G", ...options],
     ...[join(repository, "cluster/slurm/task.sh"), part, "--config", world.config],
   );
   return said.trim();
@@ -253,63 +242,4 @@ export async function progressOf({ cache }: World): Promise<EncodeProgress[]> {
   const folders = Deno.readDir(join(cache, progressRoom));
   const names = await Array.fromAsync(folders, ({ name }) => name).catch(() => []);
   return (await Promise.all(names.map((name) => readProgress(join(cache, progressRoom, name))))).flat();
-}
-
-/** How many images tasks say in their logs that they encoded, and those that were there already, by shard in their order. */
-export async function encodedOf({ root }: World): Promise<Map<number, { encoded: number; there: number }[]>> {
-  const said = new Map<number, { encoded: number; there: number }[]>();
-  for (const name of (await filesBelow(root)).filter((each) => /encode-\d+_\d+\.log$/.test(each))) {
-    const shard = Number(/_(\d+)\.log$/.exec(name)![1]);
-    const text = await Deno.readTextFile(join(root, name));
-    for (const [, encoded, there] of text.matchAll(/^Encoded (\d+) of \d+ images; (\d+) were/gm)) {
-      said.set(shard, [...said.get(shard) ?? [], { encoded: Number(encoded), there: Number(there) }]);
-    }
-  }
-  return said;
-}
-
-/** What a run left. @throws {Error} when it left no results */
-export async function outcomeOf({ cache, out, name }: World): Promise<Outcome> {
-  const folder = join(out, name);
-  const { results } = await readJson(join(folder, "metrics.json")) as { results: unknown };
-  return {
-    features: await featuresOf(cache),
-    predictions: await Deno.readTextFile(join(folder, "predictions.csv")),
-    // The arrays alone: what stands beside them names the run's folder.
-    weights: JSON.stringify(
-      [...await loadStateDict(join(folder, "model.safetensors"))].map(([key, array]) => [key, hexOf(array)]),
-    ),
-    results: JSON.stringify(results),
-  };
-}
-
-/** The features in a cache, as an outcome has them. */
-export async function featuresOf(cache: string): Promise<Outcome["features"]> {
-  const features = new Map<string, string>();
-  for (const name of await filesBelow(cache)) {
-    if (!name.endsWith(".safetensors")) continue;
-    const encoder = dirname(name);
-    for (const [key, array] of await loadStateDict(join(cache, name))) {
-      const [kept, bytes] = [`${encoder} ${key}`, hexOf(array)];
-      const isOther = features.has(kept) && features.get(kept) !== bytes;
-      features.set(isOther ? `${kept} in ${name}` : kept, bytes); // no encoder may give an image two features
-    }
-  }
-  return features;
-}
-
-function hexOf({ data }: { readonly data: ArrayBufferView<ArrayBufferLike> }): string {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).toHex();
-}
-
-/** What of a run differs from the single machine's; nothing when all is equal. */
-export function differences({ single }: Cluster, found: Outcome): string[] {
-  const other = [...single.features].filter(([key, bytes]) => found.features.get(key) !== bytes).length;
-  const more = [...found.features.keys()].filter((key) => !single.features.has(key)).length;
-  return [
-    ...(other > 0 ? [`other features of ${other} images`] : []),
-    ...(more > 0 ? [`features of ${more} images that the single machine has not`] : []),
-    ...(["predictions", "weights", "results"] as const).filter((part) => found[part] !== single[part])
-      .map((part) => `other ${part}`),
-  ];
 }
