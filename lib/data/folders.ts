@@ -11,7 +11,7 @@ import { isClassName } from "./layouts/folders.ts";
 import { isImage } from "./layouts/layout.ts";
 import type { VideosChoice } from "./layouts/vocabulary.ts";
 import { refuseUnfinished } from "./prepared.ts";
-import { below, isBesideFrames, namesIn, type ScanOptions, scanTree } from "./scan.ts";
+import { isBesideFrames, namesIn, type ScanOptions, scanTree } from "./scan.ts";
 
 /** How folders are read. */
 export type FolderOptions = ScanOptions & {
@@ -87,19 +87,20 @@ export async function readFolders(
   const samples = grouped.flatMap(({ videos }, i) => {
     const label = i === 0 ? 0 : 1;
     const identities = new Map<string, readonly string[]>();
+    const [before, inSet] = [`${roots[label]}/`, `${names[label]}/`]; // kept once for all, as in samplesOf()
     return listed[i].map((file, j): Sample => {
       const video = videos[j];
       // A folder's name is meant to name a video; a file's may be a bare number.
       const named = file.startsWith(`${video}/`);
       if (named && !identities.has(video)) identities.set(video, [`folder:${set}/${names[label]}/${video}`]);
       return {
-        path: `${roots[label]}/${file}`,
+        path: before + file,
         label,
         set,
         split,
         video,
         method: originOf(file, video) ?? names[label],
-        source: `${names[label]}/${file}`,
+        source: inSet + file,
         identities: named ? identities.get(video) : undefined,
       };
     });
@@ -194,7 +195,8 @@ async function listImages(root: string, options: ScanOptions) {
   for (const folder of tree.folders.values()) {
     const beside = isBesideFrames(folder.path);
     for (const name of namesIn(folder.files)) {
-      const file = below(folder.path, name);
+      // One text at once: it would be kept in its parts too, as sorting asks for it whole.
+      const file = folder.path === "" ? name : [folder.path, name].join("/");
       if (beside) unread++;
       else if (isImage(name)) files.push(file);
       else unusable.push({ path: join(root, file), reason: "not an image's suffix" });

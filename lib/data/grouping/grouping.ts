@@ -73,8 +73,13 @@ export async function groupImages(
       ...judged.filter(({ video, by }) => by !== "folder" || !opened.has(video)),
       ...judge(inner, looks),
     ];
+    const folders = new Map<string, string>();
     const videos = new Map<string, string>();
     for (const { files, video, isVideo, by } of all) {
+      if (isVideo && by === "folder") {
+        folders.set(video, video || className(group.name)); // not by file: there may be a million
+        continue;
+      }
       for (const file of files) {
         // The rest has names that no other file shares.
         const own = by === "rest" ? withoutFrame(file) : withoutSuffix(file);
@@ -82,7 +87,9 @@ export async function groupImages(
       }
     }
     grouped.push({
-      videos: group.files.map((file) => videos.get(file)!),
+      videos: group.files.map((file) =>
+        (videos.size > 0 ? videos.get(file) : undefined) ?? folders.get(folderOf(file))!
+      ),
       ...describeGroups(group, all),
     });
   }
