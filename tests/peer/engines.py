@@ -24,7 +24,8 @@ import openvino
 
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
-exported, threads = models / "encoder.onnx", len(os.sched_getaffinity(0))
+exported = models / "encoder.onnx"
+threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 core = openvino.Core()
 
 
