@@ -223,10 +223,26 @@ withFfmpeg(
       assertEquals((await line("into", ["--shard", "1/3", "--shards", "3"])).code, 2);
       const killed = await line("into", ["--shard", "1/2"], { interruptAt: /8 videos/, signal: "SIGKILL" });
       assertEquals(killed.code, 137);
-      const stopped = await line("into", ["--shards", "2"], {
-        interruptAt: /\[1\/2\] s: .*8 videos/,
-        signal: "SIGTERM",
-      });
+      // A signal is passed on after two seconds, so there has to be work for longer.
+      const long = join(root, "long");
+      await Deno.mkdir(join(long, "real"), { recursive: true });
+      const noise = "color=gray:size=1280x720:rate=25:duration=2,noise=alls=60:allf=t";
+      await ffmpeg("-f", "lavfi", "-i", noise, "-preset", "ultrafast", "-qp", "36", join(root, "noise.mp4"));
+      await ffmpeg(
+        "-stream_loop",
+        "29",
+        "-i",
+        join(root, "noise.mp4"),
+        "-c",
+        "copy",
+        join(long, "real/a.mp4"),
+      );
+      await Deno.mkdir(join(long, "fake"));
+      await Deno.link(join(long, "real/a.mp4"), join(long, "fake/b.mp4"));
+      const stopped = await commandLine(
+        ["prepare", "--data", `s=${long}`, "--frames", "3", "--into", join(root, "stopped"), "--shards", "2"],
+        { cache, interruptAt: /\[1\/2\] s: .*2 videos/, signal: "SIGTERM" },
+      );
       assertEquals(stopped.code, 143, stopped.err);
       assertStringIncludes(stopped.err, "The same command goes on.");
       const slurm = await line("into", [], {
