@@ -22,8 +22,8 @@ export const measuredMemory = {
   demo: { encode: 0.6, head: 1.1, tower: 0.9 },
   "demo-tower": { encode: 0.6, head: 1.0, tower: 1.0 },
   "ViT-B-32": { encode: 1.7, head: 2.2, tower: 2.8 },
-  "ViT-B-16": { encode: 1.7, head: 2.2, tower: 3.3 },
-  "hf-clip-vit-base-patch16": { encode: 1.7, head: 2.2, tower: 3.3 }, // the same tower as ViT-B-16
+  "ViT-B-16": { encode: 1.7, head: 2.4, tower: 3.3 },
+  "hf-clip-vit-base-patch16": { encode: 1.7, head: 2.4, tower: 3.3 }, // the same tower as ViT-B-16
   "ViT-L-14": { encode: 4.3, head: 4.4, tower: 5.7 },
 } as const satisfies Readonly<Partial<Record<EncoderName, Measured>>>;
 
