@@ -9,7 +9,7 @@ import { progressRoom } from "../../lib/model/features/cache.ts";
 import { type EncodeProgress, readProgress } from "../../lib/runs/encode/progress.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import { writePictures } from "../folders.ts";
-import { isAlive, pause, send } from "./processes.ts";
+import { isAlive, isStopped, pause, send } from "./processes.ts";
 import type { Slurm } from "./slurm.ts";
 
 /** The repository. */
@@ -186,7 +186,7 @@ export async function ended(cluster: Cluster, world: World): Promise<Task[]> {
     const tasks = await tasksOf(cluster, world);
     const open = tasks.filter(({ state }) =>
       ["PENDING", "RUNNING", "COMPLETING", "REQUEUED", "SUSPENDED"].includes(state)
-    );
+    ).filter(({ reason }) => reason !== "DependencyNeverSatisfied");
     if (open.length === 0) return tasks;
     if (Date.now() - began > PATIENCE_MS) {
       throw new Error(`expected the run to end but found ${open.map(describe).join(", ")}`);
@@ -223,6 +223,7 @@ export async function stopInMiddle(world: World, shard: number): Promise<Stopped
     const { pid, done, total, started } = found;
     if (done > 0) {
       send(pid, "SIGSTOP");
+      while (await isAlive(pid) && !(await isStopped(pid))) await pause(5); // each of its threads takes a moment
       const ms = Date.now() - Date.parse(started);
       if (done < total && await isAlive(pid)) return { pid, done, total, ms };
       throw new Error(`expected shard ${shard} in its middle but found ${done} of ${total} images done`);
