@@ -78,8 +78,10 @@ export async function putFolder(work: string, folder: string): Promise<void> {
       try {
         return await Deno.rename(work, folder);
       } catch (error) {
-        // Another process was faster; a rename replaces no folder that has files.
-        if (tries === MOST_TRIES || !(await exists(folder))) throw error;
+        // Another process was faster; a rename replaces no folder that has files. It may be moved aside again by now.
+        const { code = "" } = error as Error & { code?: string };
+        const isTaken = ["ENOTEMPTY", "EEXIST"].includes(code) || await exists(folder);
+        if (tries === MOST_TRIES || !isTaken) throw error;
       }
     }
   });

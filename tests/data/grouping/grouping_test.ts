@@ -123,7 +123,10 @@ Deno.test("two clips a class stay two videos however unlike their frames are, an
           quick,
           cacheDir: join(root, "cache"),
         });
-        assertStringIncludes(problems[0], "expected at least 3 videos but found 2 (clip0, clip1)");
+        assertStringIncludes(
+          problems[0],
+          "expected at least 3 videos but found 2 groups of videos that share a person or a picture (clip0, clip1), 4 videos in all",
+        );
         assert(warnings.some((text) => text.includes("only 2 real videos and 2 fake videos")), `${warnings}`);
       }
     }

@@ -62,18 +62,18 @@ Deno.test("task.sh refuses what is no command, and a folder without the bench", 
 Deno.test("task.sh passes a signal on that it alone was sent, not one that all were sent, and train goes on by itself", async () => {
   const { real, fake } = await writePictures(join(root, "pictures"), { videos: 8 });
   const train = [
-    ...["train", "--real", real, "--fake", fake, "--epochs", "12", "--out", join(root, "runs"), "--run", "a"],
+    ...["train", "--real", real, "--fake", fake, "--epochs", "40", "--out", join(root, "runs"), "--run", "a"],
     ...[...smallRun, "--jpeg-qualities", "none", "--cache-folder", join(root, "tokens")],
   ];
   for (const toAll of [false, true]) {
-    const stopped = await task(train, { stopAt: toAll ? /Epoch 6: / : /Epoch 2: /, toAll });
+    const stopped = await task(train, { stopAt: toAll ? /Going on with / : /Epoch 2: /, toAll });
     assertEquals(stopped.code, 143, stopped.said);
     assertMatch(stopped.said, /Interrupted\. To go on: .*\n\[task\] \S+ train ended with exit code 143\n$/);
   }
   const { code, said } = await task(train);
   assertEquals(code, 0, said);
   assertMatch(said, /Going on with .* from epoch \d/);
-  assertMatch(said, /\nEpoch 12: /);
+  assertMatch(said, /\nEpoch 40: /);
 });
 
 Deno.test("train --start-or-resume asks for the run's name", async () => {
