@@ -67,8 +67,14 @@ const BATCH_FRAMES = 16;
  */
 export const BLURRED = 30;
 
-/** A crop, and where it lies until it is chosen. */
-type Candidate = Omit<FaceCrop, "image"> & { readonly file: string; readonly points: readonly number[] };
+/** A crop, held or in a file until it is chosen. */
+type Candidate = Omit<FaceCrop, "image"> & {
+  readonly image?: RgbImage;
+  readonly file: string;
+  readonly points: readonly number[];
+};
+/** Bytes of a video's crops that are held; further ones wait in files. Those that are not chosen are then never made to PNG. */
+const HELD_BYTES = 64e6;
 
 /**
  * Finds the faces in evenly spaced frames, follows them through the video, and crops the one that is chosen.
@@ -81,7 +87,7 @@ export async function findInVideo(source: FrameSource, options: FindOptions): Pr
   const allowed = among && new Set(among);
   let frames: FrameFaces[] = [];
   let size = { width: 0, height: 0 };
-  let [small, serial] = [0, 0];
+  let [small, serial, held] = [0, 0, 0];
   const candidates = new Map<Face, Candidate>();
   const waiting: { readonly image: RgbImage; readonly number: number }[] = [];
   const flush = async () => {
@@ -97,8 +103,11 @@ export async function findInVideo(source: FrameSource, options: FindOptions): Pr
         const crop = cropFace(image, face, rule);
         if (!crop) continue;
         const file = join(work, `candidate-${serial++}.png`);
-        candidates.set(face, { ...crop, file, points: await pointsOf(crop, { image, face, ...options }) });
-        writing.push(writeCrop(file, crop.image));
+        const isHeld = held + crop.image.data.length <= HELD_BYTES;
+        const points = await pointsOf(crop, { image, face, ...options });
+        candidates.set(face, { ...crop, image: isHeld ? crop.image : undefined, file, points });
+        if (isHeld) held += crop.image.data.length;
+        else writing.push(writeCrop(file, crop.image));
       }
       releaseBytes(image.data);
     }
@@ -107,10 +116,10 @@ export async function findInVideo(source: FrameSource, options: FindOptions): Pr
   const read = await source.read({
     choose: (there) => evenly(allowed ? there.filter((number) => allowed.has(number)) : there, wanted),
     begin: async () => {
-      for (const { file } of candidates.values()) await Deno.remove(file);
+      for (const { file, image } of candidates.values()) if (!image) await Deno.remove(file);
       candidates.clear();
       waiting.splice(0);
-      [frames, small] = [[], 0];
+      [frames, small, held] = [[], 0, 0];
     },
     use: async (image, number) => {
       const isOther = waiting.length > 0 && (image.width !== size.width || image.height !== size.height);
@@ -129,13 +138,16 @@ export async function findInVideo(source: FrameSource, options: FindOptions): Pr
     const candidate = candidates.get(face);
     return candidate ? [{ number, face, ...candidate }] : [];
   });
-  for (const { number, file } of chosen) {
-    const target = join(work, `${source.nameOf(number)}.png`);
+  await Promise.all(chosen.map(async ({ number, file, image }) => {
+    if (image) await writeCrop(file, image);
     await sealPng(file);
+    const target = join(work, `${source.nameOf(number)}.png`);
     await orOutputError(`Cannot write ${target}`, () => Deno.rename(file, target));
-  }
+  }));
   const taken = new Set(chosen.map(({ file }) => file));
-  for (const { file } of candidates.values()) if (!taken.has(file)) await Deno.remove(file);
+  for (const { file, image } of candidates.values()) {
+    if (!image && !taken.has(file)) await Deno.remove(file);
+  }
   await writeLandmarks(chosen, { source, ...options });
   return {
     got: chosen.length,
