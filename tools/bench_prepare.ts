@@ -6,18 +6,18 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InputError } from "../lib/base/errors.ts";
+import { inParallel } from "../lib/base/pool.ts";
+import { evenly } from "../lib/data/layouts/layout.ts";
 import { readSet } from "../lib/data/layouts/mod.ts";
 import { openFaceFinder } from "../lib/faces/find.ts";
 import type { RgbImage } from "../lib/images/resize.ts";
 import { findFfmpeg, selectFrames } from "../lib/videos/ffmpeg.ts";
 import { prepareVideos } from "../lib/videos/prepare.ts";
 import { streamFrames } from "../lib/videos/raw_frames.ts";
-import type { Measure } from "./bench_setting.ts";
+import { type Measure, secondsOf } from "./bench_setting.ts";
 
 /** Clips of each class, their frames, and those that are taken. */
 const CLIPS = 4, LENGTH = 250, FRAMES = 32;
-/** Videos that are decoded at a time, as many as `prepare` takes. */
-const AT_A_TIME = navigator.hardwareConcurrency;
 
 const photograph = fileURLToPath(new URL("../tests/fixtures/mtcnn/several.jpg", import.meta.url));
 
@@ -47,12 +47,6 @@ async function ffmpeg(...args: readonly string[]): Promise<void> {
   }
 }
 
-async function secondsOf(body: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await body();
-  return (performance.now() - began) / 1000;
-}
-
 /**
  * Frames prepared a second, and how many there would be in one and a half times ffmpeg's own time to decode and select the same
  * frames, as many videos at a time, and the detector's time for them one batch after another.
@@ -68,25 +62,19 @@ export async function prepare({ folder }: { readonly folder: string }): Promise<
   }
   const root = join(folder, "clips");
   const paths = await writeClips(root);
-  const numbers = Array.from({ length: FRAMES }, (_, i) => Math.floor(i * (LENGTH - 1) / (FRAMES - 1)));
+  const numbers = evenly([...Array(LENGTH).keys()], FRAMES);
   const finder = await openFaceFinder();
   const decode = async () => {
-    const waiting = [...paths];
-    const decodeNext = async (): Promise<void> => {
-      const path = waiting.pop();
-      if (path === undefined) return;
-      const how = ["-vf", selectFrames(numbers), ...keep, "-pix_fmt", "rgb24", "-f", "rawvideo"];
-      await ffmpeg("-threads", "1", "-i", path, ...how, "-y", "/dev/null");
-      await decodeNext();
-    };
-    await Promise.all(Array.from({ length: AT_A_TIME }, decodeNext));
+    const how = ["-vf", selectFrames(numbers), ...keep, "-pix_fmt", "rgb24", "-f", "rawvideo"];
+    // As many at a time as `prepare` takes.
+    await inParallel(paths, (path) => ffmpeg("-threads", "1", "-i", path, ...how, "-y", "/dev/null"));
   };
   const detect = async () => {
     let seconds = 0;
     for (const path of paths) {
       const images: RgbImage[] = [];
       await streamFrames(path, { numbers, keep, use: (image) => void images.push(image) });
-      seconds += await secondsOf(() => finder.find(images));
+      seconds += (await secondsOf(1, () => finder.find(images)))[0];
     }
     return seconds;
   };
@@ -95,10 +83,12 @@ export async function prepare({ folder }: { readonly folder: string }): Promise<
   return [{
     name: `prepare --faces on ${paths.length} clips of 720p`,
     run: async () => {
-      const allowed = 1.5 * await secondsOf(decode) + await detect();
+      const [decoding] = await secondsOf(1, decode);
+      const allowed = 1.5 * decoding + await detect();
       const into = join(folder, `prepared-${round++}`);
       const reading = await readSet({ name: "clips", path: root });
-      const taken = await secondsOf(() => prepareVideos(reading, { into, faces: { align: "similarity" } }));
+      const prepareAll = () => prepareVideos(reading, { into, faces: { align: "similarity" } });
+      const [taken] = await secondsOf(1, prepareAll);
       return {
         "720p frames prepared with faces": frames / taken,
         "1.5 times ffmpeg and the detector, 720p frames": frames / allowed,

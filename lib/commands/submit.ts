@@ -4,7 +4,7 @@
  * @module
  */
 import { InputError } from "../base/errors.ts";
-import { printable, printableLines } from "../base/printable.ts";
+import { printable, printableLines, shellWord } from "../base/printable.ts";
 import { tableText } from "../report/table.ts";
 import { resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { newRunName } from "../runs/folder/folder.ts";
@@ -46,8 +46,8 @@ export async function submit(flags: Flags): Promise<number> {
   const folders = [Deno.cwd(), out, ...(cacheFolder === undefined ? [] : [cacheFolder])];
   console.log(`All nodes must see, beside the data: ${folders.map(printable).join(", ")}`);
   console.log(`Written to ${printable(file)}`);
-  const place = config.out === "checkpoints" ? "" : ` --out ${config.out}`;
-  console.log(`How far it is: deno task submit --status --run ${named.run}${place}`);
+  const place = config.out === "checkpoints" ? "" : ` --out ${shellWord(config.out)}`;
+  console.log(`How far it is: deno task submit --status --run ${shellWord(named.run)}${place}`);
   return 0;
 }
 

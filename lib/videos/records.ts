@@ -65,14 +65,13 @@ export async function writeRecord(
   const stored: Stored = { row, geometry: geometry && { ...geometry, faces: [...geometry.faces] } };
   const text = JSON.stringify(stored);
   const name = `${hashOf(coverageKey(row))}-${sha256(text, { digits: 8 })}.json`;
-  await beginRecords(into);
   // Made elsewhere: what a killed process leaves of it is in nobody's way.
   const draft = join(work, name);
   await orOutputError(`Cannot write ${join(into, unfinishedName, name)}`, async () => {
     await writeWhole(draft, text);
     await Deno.rename(draft, join(into, unfinishedName, name)).catch(async (error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      await beginRecords(into); // removed as it was empty
+      await beginRecords(into); // it was removed as it was empty
       await Deno.rename(draft, join(into, unfinishedName, name));
     });
   });

@@ -60,6 +60,7 @@ export async function compileInt8(
       `Cannot compile the encoder in int8: ${reason}; choose --precision bfloat16 or float32`,
     );
   }
+  const withAmx = amx ? library.int8_amx(D, F) : 0;
   let model: Model | undefined = packModel(clip, library);
   const { imageSize: S, patchSize, layers: L, activation } = config;
   const N = tokenCount(config);
@@ -73,7 +74,6 @@ export async function compileInt8(
     const quick = activation === "quickgelu" ? 1 : 0;
     const threads = navigator.hardwareConcurrency;
     const isWhole = layers === L ? 1 : 0;
-    const withAmx = amx ? library.int8_amx(D, F) : 0;
     const call = {
       model,
       pixels: await pixels.data() as Float32Array<ArrayBuffer>,

@@ -67,14 +67,16 @@ export async function submissionStatus(folder: string, submission: Submission): 
     for (const task of taskNumbers(part)) {
       const isThis = (one: SlurmTask) =>
         one.job === part.job && one.task === task && one.name === jobName(config.run!, part);
+      const inQueue = queued.find(isThis);
+      const remembered = kept.find(isThis);
       const log = logPath(folder, part, part.job, task);
       const { state, why } = taskState({
-        queued: queued.find(isThis),
-        kept: kept.find(isThis),
+        queued: inQueue,
+        kept: remembered,
         log: await readLogEnd(log),
         error: progress.find(({ shard }) => shard.number === task)?.error,
       });
-      const node = (queued.find(isThis) ?? kept.find(isThis))?.node ?? "";
+      const node = (inQueue ?? remembered)?.node ?? "";
       tasks.push({ ...(task === undefined ? {} : { task }), state, why, node, log });
     }
     const reached = part.kind === "encode"
