@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import type { Face } from "../faces/face.ts";
-import type { FaceFinder } from "../faces/find.ts";
+import type { FaceFinderApart } from "../faces/find_apart.ts";
 import type { Landmarks68 } from "../faces/landmarks68.ts";
 import { writeNpy } from "../faces/npy.ts";
 import { chooseTrack, type FrameFaces, type Track, trackFaces } from "../faces/track.ts";
@@ -36,7 +36,7 @@ export type FacesOptions = {
 /** How the faces of a video are found. */
 export type FindOptions = FacesOptions & {
   /** Finds faces in images of one size. */
-  readonly find: FaceFinder["find"];
+  readonly find: FaceFinderApart["find"];
   /** Faces with a shorter side in pixels are not taken. */
   readonly leastSide: number;
   /** Those of the frames that there are that may be chosen; all unless given. */
@@ -95,9 +95,10 @@ export async function findInVideo(source: FrameSource, options: FindOptions): Pr
     if (batch.length === 0) return;
     const found = await find(batch.map(({ image }) => image));
     const writing: Promise<void>[] = [];
-    for (const [i, { image, number }] of batch.entries()) {
-      const faces = found[i].filter(({ box }) => Math.min(box.width, box.height) >= leastSide);
-      small += found[i].length - faces.length;
+    for (const [i, { image, faces: all }] of found.entries()) {
+      const { number } = batch[i];
+      const faces = all.filter(({ box }) => Math.min(box.width, box.height) >= leastSide);
+      small += all.length - faces.length;
       frames.push({ number, faces });
       for (const face of faces) {
         const crop = cropFace(image, face, rule);

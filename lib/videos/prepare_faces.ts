@@ -11,7 +11,8 @@ import type { FaceSettings } from "../data/prepared.ts";
 import type { Video } from "../data/layouts/layout.ts";
 import { type AlignmentName, alignments } from "../faces/align.ts";
 import { LEAST_FACE } from "../faces/face.ts";
-import { type FaceFinder, openFaceFinder } from "../faces/find.ts";
+import { type FaceOptions, openFaceFinder } from "../faces/find.ts";
+import { type FaceFinderApart, openFaceFinderApart } from "../faces/find_apart.ts";
 import { type Landmarks68, openLandmarks68 } from "../faces/landmarks68.ts";
 import { landmarksBeside } from "./boxes.ts";
 import { type Coverage, coverageKey } from "./coverage.ts";
@@ -45,7 +46,7 @@ export type OpenFaces = Disposable & {
   readonly note?: string;
   readonly settings: FaceSettings;
   /** Waits until others' images are done. */
-  readonly find: FaceFinder["find"];
+  readonly find: FaceFinderApart["find"];
   /** Likewise, where 68 points are wanted. */
   readonly find68?: Landmarks68["find"];
 };
@@ -53,9 +54,13 @@ export type OpenFaces = Disposable & {
 /**
  * Opens the detector, once for all videos; the caller disposes it.
  *
+ * @param options.apart whether it gets a thread of its own, beside which frames are read and crops made; it takes a moment to start
  * @throws {InputError} for a choice that cannot be.
  */
-export async function openFaces(choice: FacesChoice): Promise<OpenFaces> {
+export async function openFaces(
+  choice: FacesChoice,
+  { apart = false }: { readonly apart?: boolean } = {},
+): Promise<OpenFaces> {
   const { align = "none", leastScore = LEAST_FACE.score, leastSide = LEAST_FACE.side } = choice;
   const cannot = (expected: string, found: unknown): never => {
     throw new InputError(`Cannot prepare faces: expected ${expected} but found ${found}`);
@@ -69,12 +74,11 @@ export async function openFaces(choice: FacesChoice): Promise<OpenFaces> {
   }
   if (!(leastScore >= 0 && leastScore <= 1)) cannot("a --least-score from 0 to 1", leastScore);
   if (!(leastSide >= 12 && leastSide <= 4096)) cannot("a --least-side from 12 to 4096 pixels", leastSide);
-  const { note } = await initBackend();
-  const finder = await openFaceFinder({ leastScore, leastSide });
+  const finder = await (apart ? openFaceFinderApart : openFaceFinderHere)({ leastScore, leastSide });
   const landmarks68 = choice.points === 68 ? await openLandmarks68() : undefined;
   const turn = createBudget(1);
   return {
-    note,
+    note: finder.note,
     settings: {
       ...{ align, size, finder: finder.name, finderDigest: finder.digest, leastScore, leastSide },
       ...(landmarks68 && { points: 68 }),
@@ -90,6 +94,19 @@ export async function openFaces(choice: FacesChoice): Promise<OpenFaces> {
     [Symbol.dispose]: () => {
       finder.close();
       landmarks68?.close();
+    },
+  };
+}
+
+async function openFaceFinderHere(options: FaceOptions): Promise<FaceFinderApart> {
+  const { note } = await initBackend();
+  const finder = await openFaceFinder(options);
+  return {
+    ...finder,
+    note,
+    find: async (images) => {
+      const found = await finder.find(images);
+      return images.map((image, i) => ({ image, faces: found[i] }));
     },
   };
 }

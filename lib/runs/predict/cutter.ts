@@ -47,7 +47,11 @@ export async function openCutter(
   }
   const geometry = settings.align === "none" ? "a square" : `aligned as ${settings.align}`;
   return {
-    faces: { find: opened.find, rule: ruleOf(settings, margin), leastSide: settings.leastSide },
+    faces: {
+      find: async (images) => (await opened.find(images)).map(({ faces }) => faces),
+      rule: ruleOf(settings, margin),
+      leastSide: settings.leastSide,
+    },
     note:
       `Faces are found by ${settings.finder} and cut out ${geometry}, × ${margin}, as the training images were${
         recompress === undefined

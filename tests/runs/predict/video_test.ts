@@ -4,7 +4,7 @@ import { readSet } from "../../../lib/data/layouts/mod.ts";
 import { evaluateRun } from "../../../lib/runs/evaluate.ts";
 import { weightsPath } from "../../../lib/runs/folder/folder.ts";
 import { openJudge } from "../../../lib/runs/predict/judge.ts";
-import { ruleOf } from "../../../lib/runs/predict/pictures.ts";
+import { type FaceCutter, ruleOf } from "../../../lib/runs/predict/pictures.ts";
 import { predict } from "../../../lib/runs/predict/predict.ts";
 import { trainRun } from "../../../lib/runs/train.ts";
 import { prepareVideos } from "../../../lib/videos/prepare.ts";
@@ -50,7 +50,10 @@ withFfmpeg("predict() gives a video the score that its crops by prepareVideos() 
     using opened = await openFaces({ align: "deepfakebench" });
     const judge = await openJudge(weightsPath(run, 0), { alpha: 0.05 });
     try {
-      const faces = { find: opened.find, rule: ruleOf(opened.settings, 1.3), leastSide: 30 };
+      const faces: FaceCutter = {
+        find: async (images) => (await opened.find(images)).map(({ faces }) => faces),
+        ...{ rule: ruleOf(opened.settings, 1.3), leastSide: 30 },
+      };
       const answers = await Array.fromAsync(predict(judge, [set], { faces, frames: 6 }));
       assertEquals(answers.map(({ path }) => basename(path, ".mp4")), ["edge", "wide", "late", "two"]);
       for (const { path, score, frames } of answers) {

@@ -1,0 +1,90 @@
+/**
+ * Finds faces in a thread of its own.
+ *
+ * @module
+ */
+import { InputError } from "../base/errors.ts";
+import type { RgbImage } from "../images/resize.ts";
+import type { Face } from "./face.ts";
+import type { FaceFinder, FaceOptions } from "./find.ts";
+
+/** An image and the faces in it, by falling score. */
+export type FacesIn = { readonly image: RgbImage; readonly faces: readonly Face[] };
+
+/** A detector of faces in a thread of its own: what calls it reads, crops and writes meanwhile. */
+export type FaceFinderApart = Pick<FaceFinder, "name" | "digest" | "close"> & {
+  /** Why it is slower than it could be. */
+  readonly note?: string;
+  /**
+   * The faces in each image, once those of earlier calls are found. Takes the images' bytes away and gives them back with the faces.
+   *
+   * @throws {Error} when the detector fails, or is closed before.
+   */
+  find(images: readonly RgbImage[]): Promise<readonly FacesIn[]>;
+};
+
+/** What the thread is asked: to open the detector, and then for the faces in images. */
+export type Question =
+  & { readonly id: number }
+  & (
+    | { readonly open: FaceOptions }
+    | { readonly images: readonly RgbImage[] }
+  );
+/** What it says: `value` of a question, or why there is none. */
+export type Reply =
+  & { readonly id: number }
+  & (
+    | { readonly value: unknown }
+    | { readonly error: string; readonly isInput: boolean }
+  );
+
+/**
+ * Opens the detector of `openFaceFinder()` in a thread of its own; the caller closes it, which ends the thread.
+ *
+ * @throws {InputError} when an option is out of range.
+ */
+export async function openFaceFinderApart(options: FaceOptions): Promise<FaceFinderApart> {
+  const worker = new Worker(new URL("./find_worker.ts", import.meta.url), { type: "module" });
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  let ended: Error | undefined;
+  let count = 0;
+  const ask = (
+    question: { open: FaceOptions } | { images: readonly RgbImage[] },
+    transfer: ArrayBuffer[],
+  ) => {
+    if (ended) return Promise.reject(ended);
+    const id = count++;
+    const answer = Promise.withResolvers<unknown>();
+    waiting.set(id, answer);
+    worker.postMessage({ id, ...question } satisfies Question, transfer);
+    return answer.promise;
+  };
+  const end = (error: Error) => {
+    ended ??= error;
+    worker.terminate();
+    for (const { reject } of waiting.values()) reject(ended);
+    waiting.clear();
+  };
+  worker.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
+    const answer = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if ("value" in reply) answer?.resolve(reply.value);
+    else answer?.reject(reply.isInput ? new InputError(reply.error) : new Error(reply.error));
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    end(new Error(`Cannot find faces: ${event.message}`));
+  };
+  try {
+    const opened = await ask({ open: options }, []) as Pick<FaceFinderApart, "name" | "digest" | "note">;
+    return {
+      ...opened,
+      find: (images) =>
+        ask({ images }, images.map(({ data }) => data.buffer as ArrayBuffer)) as Promise<readonly FacesIn[]>,
+      close: () => end(new Error("Cannot find faces: expected a detector that is open but found it closed")),
+    };
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+}
