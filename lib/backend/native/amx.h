@@ -16,7 +16,7 @@
 namespace {
 
 // A product's tile is 32 rows of 32 sums, in four of AMX's eight; the inner side goes through 64 bytes at a time.
-constexpr int AMX_ROWS = 32, AMX_INNER = 64;
+constexpr int AMX_TILE = 16, AMX_ROWS = 2 * AMX_TILE, PIECE = 64;
 
 #ifdef WITH_AMX
 
@@ -43,21 +43,21 @@ WITH_AMX inline void openTiles() { _tile_loadconfig(&tileShape); }
 // Gives them back: a thread that holds tiles takes longer to be switched.
 WITH_AMX inline void closeTiles() { _tile_release(); }
 
-// Rows of `inner` bytes, `lda` apart, times 32 columns of a packed weight, to sums [32, 32].
-WITH_AMX inline void amxTile(const uint8_t* a, size_t lda, int inner, const int8_t* b, int32_t* to) {
-  constexpr size_t STRIDE = 4 * TILE_COLUMNS, HALF = 16;
+// 32 rows of `inner` bytes, tile by tile, times 32 columns of a packed weight, to sums [32, 32].
+WITH_AMX inline void amxTile(const uint8_t* a, int inner, const int8_t* b, int32_t* to) {
+  constexpr size_t STRIDE = 4 * TILE_COLUMNS, HALF = AMX_TILE;
   asm volatile("" ::: "memory");  // GCC does not know that loads of tiles read what was written before
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (int k = 0; k < inner; k += AMX_INNER, a += AMX_INNER, b += AMX_INNER * TILE_COLUMNS) {
-    _tile_loadd(4, a, lda);
+  for (int k = 0; k < inner; k += PIECE, a += HALF * PIECE, b += PIECE * TILE_COLUMNS) {
+    _tile_loadd(4, a, PIECE);
     _tile_loadd(6, b, STRIDE);
     _tile_dpbusd(0, 4, 6);
     _tile_loadd(7, b + STRIDE / 2, STRIDE);
     _tile_dpbusd(1, 4, 7);
-    _tile_loadd(5, a + HALF * lda, lda);
+    _tile_loadd(5, a + HALF * inner, PIECE);
     _tile_dpbusd(2, 5, 6);
     _tile_dpbusd(3, 5, 7);
   }
@@ -72,7 +72,7 @@ WITH_AMX inline void amxTile(const uint8_t* a, size_t lda, int inner, const int8
 inline bool amxAllowed() { return false; }
 inline void openTiles() {}
 inline void closeTiles() {}
-inline void amxTile(const uint8_t*, size_t, int, const int8_t*, int32_t*) {}
+inline void amxTile(const uint8_t*, int, const int8_t*, int32_t*) {}
 
 #endif
 

@@ -2,18 +2,17 @@
 //
 // Weights are int8 with a scale for each output. What is multiplied with them is rounded to bytes with a scale and an offset for
 // each row, which is a token, so that no row depends on another and no data set needs to be seen first. The first product, of
-// pixels, the residual stream, layer norms, attention and activations are in float32.
+// pixels, the residual stream, layer norms, softmax and activations are in float32.
 // Shapes: B images, S pixels a side, P a patch's, N tokens, R rows (all tokens of a batch), D width, H heads, K head width, F
 // feed-forward width.
 
-#include <cstring>
-
-#include "amx.h"
+#include "int8_attention.h"
 
 namespace {
 
-// Rows that go through an MLP together, so that their hidden layer stays in the second-level cache; CPUs with AMX have a larger one.
-constexpr int PANEL = 4 * TILE_ROWS, AMX_PANEL = 2 * AMX_ROWS;
+// Weights come from far, so many rows share them: as many as the second-level cache holds with their MLP's hidden layer, and images whose
+// queries, keys and values of a head it holds. CPUs with AMX have a larger one.
+constexpr int PANEL = 8 * TILE_ROWS, AMX_PANEL = 9 * AMX_ROWS, GROUP_BYTES = 5 << 18;
 
 // These five are filled in by clip_int8.ts, in this order.
 struct Linear {
@@ -40,35 +39,46 @@ struct Ends {
 struct Sizes {
   int32_t images, imageSize, patchSize, width, heads, hidden, layers, quick, threads, isWhole, amx;
 
+  ByteTiles tiles() const { return {amx != 0}; }
+  int rows() const { return images * tokens(); }
+  // A panel's rows at most; all rows are in so many panels, the same number for each thread.
   int panel() const { return amx ? AMX_PANEL : PANEL; }
+  int panels() const { return threads * parts(roundUp(rows(), tiles().rows()), threads * panel()); }
+  // Images whose attention to a head is computed together.
+  int group() const {
+    const int most = GROUP_BYTES / (tokens() * (width + 3 * width / heads * static_cast<int>(sizeof(float))));
+    return std::max(1, std::min(most, images / threads));
+  }
   int grid() const { return imageSize / patchSize; }
   int tokens() const { return 1 + grid() * grid(); }
+};
+
+// Some rows, one after another.
+struct Rows {
+  int first, count;
+
+  // The i-th of n equal shares, in whole tiles.
+  Rows share(int i, int n, int tile) const {
+    const int64_t tiles = parts(count, tile);
+    const int from = tiles * i / n * tile, to = std::min<int64_t>(tiles * (i + 1) / n * tile, count);
+    return {first + from, std::max(0, to - from)};
+  }
 };
 
 // Rows of bytes and what they stand for: low + step * byte.
 struct Bytes {
   uint8_t* values;
   float *low, *step;
-  bool amx;
-};
+  ByteTiles tiles;
 
-void quantizeRow(const float* x, int width, const Bytes& to, int row) {
-  __m512 least = _mm512_loadu_ps(x), most = least;
-  for (int i = LANES; i < width; i += LANES) {
-    const __m512 v = _mm512_loadu_ps(x + i);
-    least = _mm512_min_ps(least, v);
-    most = _mm512_max_ps(most, v);
+  // Rounds a row, of which `load` gives 16 numbers.
+  template <class Load>
+  void round(int row, int width, const Load& load) const {
+    roundRow(load, width, values + tiles.start(row, width), tiles.apart(), low[row], step[row]);
   }
-  const float low = _mm512_reduce_min_ps(least), range = _mm512_reduce_max_ps(most) - low;
-  to.low[row] = low;
-  to.step[row] = range / 255;
-  const __m512 offset = _mm512_set1_ps(low), inverse = _mm512_set1_ps(range > 0 ? 255 / range : 0);
-  uint8_t* out = to.values + static_cast<size_t>(row) * width;
-  for (int i = 0; i < width; i += LANES) {
-    const __m512 scaled = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + i), offset), inverse);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(scaled)));
-  }
-}
+  // The rows from one on, which begins a tile of `padded` ones.
+  Bytes from(int row, size_t padded, int width) const { return {values + padded * width, low + row, step + row, tiles}; }
+};
 
 void normRow(const Norm& p, const float* x, int width, float* y) {
   const Spread spread = spreadOf(x, width);
@@ -77,31 +87,22 @@ void normRow(const Norm& p, const float* x, int width, float* y) {
   }
 }
 
-__m512 quickGelu(__m512 x) {
-  const __m512 e = exponential(_mm512_mul_ps(x, _mm512_set1_ps(-1.702f)));
-  return _mm512_div_ps(x, _mm512_add_ps(e, _mm512_set1_ps(1)));
+struct Pair {
+  __m512 left, right;
+};
+
+// x times the sigmoid of 1.702 x. A division takes as long as all the rest, so the two share one; what is below -25 is nothing either way.
+Pair quickGelu(Pair x) {
+  const auto one = [](__m512 x) {
+    const __m512 power = _mm512_min_ps(_mm512_mul_ps(x, _mm512_set1_ps(-1.702f)), _mm512_set1_ps(43));
+    return _mm512_add_ps(exponential(power), _mm512_set1_ps(1));
+  };
+  const __m512 left = one(x.left), right = one(x.right);
+  const __m512 both = _mm512_div_ps(_mm512_set1_ps(1), _mm512_mul_ps(left, right));
+  return {_mm512_mul_ps(_mm512_mul_ps(x.left, both), right), _mm512_mul_ps(_mm512_mul_ps(x.right, both), left)};
 }
 
-__m512 identity(__m512 x) { return x; }
-
-template <int... I>
-inline void byteTile(const uint8_t* a, int inner, const int8_t* b, int32_t* to, std::integer_sequence<int, I...>) {
-  __m512i left[] = {(void(I), _mm512_setzero_si512())...}, right[] = {(void(I), _mm512_setzero_si512())...};
-  const size_t stride = inner;
-  for (int k = 0; k < inner; k += 4, a += 4, b += 4 * TILE_COLUMNS) {
-    const __m512i b0 = _mm512_load_si512(b), b1 = _mm512_load_si512(b + 64);
-    (
-        [&] {
-          int32_t four;
-          std::memcpy(&four, a + I * stride, 4);
-          left[I] = _mm512_dpbusd_epi32(left[I], _mm512_set1_epi32(four), b0);
-          right[I] = _mm512_dpbusd_epi32(right[I], _mm512_set1_epi32(four), b1);
-        }(),
-        ...);
-  }
-  (_mm512_store_si512(to + I * TILE_COLUMNS, left[I]), ...);
-  (_mm512_store_si512(to + I * TILE_COLUMNS + LANES, right[I]), ...);
-}
+Pair exactGelu(Pair x) { return {gelu(x.left), gelu(x.right)}; }
 
 template <int... I>
 inline void floatTile(const float* a, size_t lda, const float* b, size_t ldb, int inner, float* to,
@@ -125,31 +126,43 @@ struct Shape {
   int rows, in, out;
 };
 
-// y = activate(x * weight transposed + bias), to which y is added if `add`; y's rows are `ldy` apart.
-template <bool add, __m512 activate(__m512)>
-void linear(const Linear& p, const Bytes& x, Shape shape, float* y, size_t ldy) {
+// x * weight transposed + bias; `keep` takes each row's numbers 32 at a time.
+template <class Keep>
+void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
   const auto [rows, in, out] = shape;
-  const int step = x.amx ? AMX_ROWS : TILE_ROWS;
+  const int step = x.tiles.rows();
+  const size_t size = static_cast<size_t>(TILE_COLUMNS) * in, share = size / parts(rows, step);
   alignas(64) int32_t tile[AMX_ROWS * TILE_COLUMNS];
   for (int column = 0; column < out; column += TILE_COLUMNS) {
-    const int8_t* weight = p.weight + static_cast<size_t>(column) * in;
-    for (int row = 0; row < rows; row += step) {
-      const uint8_t* values = x.values + static_cast<size_t>(row) * in;
-      if (x.amx) amxTile(values, in, in, weight, tile);
-      else byteTile(values, in, weight, tile, TileRows{});
+    const int8_t *weight = p.weight + column / TILE_COLUMNS * size, *next = weight + size;
+    const auto load = [&](const float* from, int j) { return _mm512_loadu_ps(from + column + j); };
+    const __m512 sums[] = {load(p.sum, 0), load(p.sum, LANES)}, scales[] = {load(p.scale, 0), load(p.scale, LANES)};
+    const __m512 biases[] = {load(p.bias, 0), load(p.bias, LANES)};
+    for (int row = 0; row < rows; row += step, next += share) {
+      // The next columns' weights are on their way meanwhile.
+      if (column + TILE_COLUMNS < out) {
+        for (size_t i = 0; i < share; i += 64) _mm_prefetch(reinterpret_cast<const char*>(next + i), _MM_HINT_T1);
+      }
+      x.tiles.product(x.values + x.tiles.start(row, in), in, weight, tile);
       for (int r = row; r < std::min(row + step, rows); r++) {
-        for (int j = 0; j < TILE_COLUMNS; j += LANES) {
-          const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(tile + (r - row) * TILE_COLUMNS + j));
-          const __m512 offset = _mm512_mul_ps(_mm512_set1_ps(x.low[r]), _mm512_loadu_ps(p.sum + column + j));
-          const __m512 product = _mm512_fmadd_ps(_mm512_set1_ps(x.step[r]), sum, offset);
-          const __m512 scale = _mm512_loadu_ps(p.scale + column + j), bias = _mm512_loadu_ps(p.bias + column + j);
-          const __m512 value = activate(_mm512_fmadd_ps(product, scale, bias));
-          float* to = y + r * ldy + column + j;
-          _mm512_storeu_ps(to, add ? _mm512_add_ps(value, _mm512_loadu_ps(to)) : value);
-        }
+        const __m512 low = _mm512_set1_ps(x.low[r]), step = _mm512_set1_ps(x.step[r]);
+        const auto value = [&](int half) {
+          const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(tile + (r - row) * TILE_COLUMNS + half * LANES));
+          return _mm512_fmadd_ps(_mm512_fmadd_ps(step, sum, _mm512_mul_ps(low, sums[half])), scales[half], biases[half]);
+        };
+        keep(r, column, value(0), value(1));
       }
     }
   }
+}
+
+// y += x * weight transposed + bias, y [rows, out].
+void addLinear(const Linear& p, const Bytes& x, Shape shape, float* y) {
+  linear(p, x, shape, [&](int row, int column, __m512 left, __m512 right) {
+    float* to = y + static_cast<size_t>(row) * shape.out + column;
+    _mm512_storeu_ps(to, _mm512_add_ps(left, _mm512_loadu_ps(to)));
+    _mm512_storeu_ps(to + LANES, _mm512_add_ps(right, _mm512_loadu_ps(to + LANES)));
+  });
 }
 
 // y = a * b in float32, [rows, in] * [in, out]; a has room for whole tiles, `out` is a multiple of theirs.
@@ -168,33 +181,43 @@ void product(const float* a, size_t lda, const float* b, size_t ldb, Shape shape
 
 // What a thread works in.
 struct Desk {
-  Buffer<float> patches, normed, hidden, low, step, likeness, keys;
+  Buffer<float> patches, normed, low, step;
+  Buffer<uint16_t> hidden;
   Buffer<uint8_t> values;
   Bytes bytes;
+  HeadDesk head;
+  Buffer<float> qkv;  // a head's, [rows of a group, 3K]
 
   explicit Desk(const Sizes& s)
       : patches(allocate<float>(static_cast<size_t>(roundUp(s.tokens() - 1, TILE_ROWS)) * 3 * s.patchSize * s.patchSize)),
         normed(allocate<float>(s.width)),
-        hidden(allocate<float>(static_cast<size_t>(s.panel()) * s.hidden)),
         low(allocate<float>(s.panel())),
         step(allocate<float>(s.panel())),
-        likeness(allocate<float>(static_cast<size_t>(roundUp(s.tokens(), TILE_ROWS)) * roundUp(s.tokens(), TILE_COLUMNS))),
-        keys(allocate<float>(static_cast<size_t>(s.width / s.heads) * roundUp(s.tokens(), TILE_COLUMNS))),
-        values(allocate<uint8_t>(static_cast<size_t>(s.panel()) * std::max(s.hidden, s.width))),
-        bytes{values.get(), low.get(), step.get(), s.amx != 0} {
+        hidden(allocate<uint16_t>(static_cast<size_t>(s.panel()) * s.hidden)),
+        values(allocate<uint8_t>(static_cast<size_t>(s.panel()) * std::max(s.width, s.hidden))),
+        bytes{values.get(), low.get(), step.get(), s.tiles()},
+        head(s.tokens(), s.width / s.heads, s.tiles()),
+        qkv(allocate<float>(static_cast<size_t>(s.group()) * s.tokens() * 3 * (s.width / s.heads))) {
     if (s.amx) openTiles();
   }
   ~Desk() {
-    if (bytes.amx) closeTiles();
+    if (bytes.tiles.amx) closeTiles();
   }
 
   void quantize(const float* x, int rows, int width) {
-    for (int r = 0; r < rows; r++) quantizeRow(x + static_cast<size_t>(r) * width, width, bytes, r);
+    for (int r = 0; r < rows; r++, x += width) bytes.round(r, width, [&](int i) { return _mm512_loadu_ps(x + i); });
   }
   void normalize(const Norm& p, const float* x, int rows, int width) {
-    for (int r = 0; r < rows; r++) {
-      normRow(p, x + static_cast<size_t>(r) * width, width, normed.get());
-      quantizeRow(normed.get(), width, bytes, r);
+    for (int r = 0; r < rows; r++, x += width) normalizeRow(p, x, width, bytes, r);
+  }
+  void normalizeRow(const Norm& p, const float* x, int width, const Bytes& to, int row) {
+    normRow(p, x, width, normed.get());
+    to.round(row, width, [&](int i) { return _mm512_load_ps(normed.get() + i); });
+  }
+  void quantizeHidden(int rows, int width) {
+    const uint16_t* x = hidden.get();
+    for (int r = 0; r < rows; r++, x += width) {
+      bytes.round(r, width, [&](int i) { return _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(x + i))); });
     }
   }
 };
@@ -216,32 +239,41 @@ void embed(const Ends& p, const float* pixels, float* x, const Sizes& s, Desk& d
   for (int n = 0; n < N; n++) normRow(p.lnPre, x + static_cast<size_t>(n) * D, D, x + static_cast<size_t>(n) * D);
 }
 
+// The hidden layer's numbers in 16 bits, which rounding to bytes does not notice.
+template <Pair activate(Pair)>
+void openMlp(const Linear& p, Shape shape, Desk& desk) {
+  linear(p, desk.bytes, shape, [&](int row, int column, __m512 left, __m512 right) {
+    const Pair active = activate({left, right});
+    __m256i* to = reinterpret_cast<__m256i*>(desk.hidden.get() + static_cast<size_t>(row) * shape.out + column);
+    _mm256_store_si256(to, _mm512_cvtps_ph(active.left, _MM_FROUND_TO_NEAREST_INT));
+    _mm256_store_si256(to + 1, _mm512_cvtps_ph(active.right, _MM_FROUND_TO_NEAREST_INT));
+  });
+}
+
 // From attention's output to the end of the block, for rows of the residual stream x.
 void finishBlock(const Block& p, const float* mixed, float* x, int rows, const Sizes& s, Desk& desk) {
   const int D = s.width, F = s.hidden;
   desk.quantize(mixed, rows, D);
-  linear<true, identity>(p.outProj, desk.bytes, {rows, D, D}, x, D);
+  addLinear(p.outProj, desk.bytes, {rows, D, D}, x);
   desk.normalize(p.ln2, x, rows, D);
-  float* hidden = desk.hidden.get();
-  if (s.quick) linear<false, quickGelu>(p.cFc, desk.bytes, {rows, D, F}, hidden, F);
-  else linear<false, gelu>(p.cFc, desk.bytes, {rows, D, F}, hidden, F);
-  desk.quantize(hidden, rows, F);
-  linear<true, identity>(p.cProj, desk.bytes, {rows, F, D}, x, D);
+  if (s.quick) openMlp<quickGelu>(p.cFc, {rows, D, F}, desk);
+  else openMlp<exactGelu>(p.cFc, {rows, D, F}, desk);
+  desk.quantizeHidden(rows, F);
+  addLinear(p.cProj, desk.bytes, {rows, F, D}, x);
 }
 
-// One head of one image: queries, keys and values lie side by side in qkv [N, 3D], from where its own begin.
-void attend(const float* qkv, float* mixed, const Sizes& s, Desk& desk) {
-  const int N = s.tokens(), D = s.width, K = D / s.heads, room = roundUp(N, TILE_COLUMNS);
-  const size_t stride = 3 * D;
-  const float scale = 1 / std::sqrt(static_cast<float>(K));
-  float *keys = desk.keys.get(), *likeness = desk.likeness.get();
-  for (int i = 0; i < K; i++) {
-    for (int n = 0; n < N; n++) keys[i * room + n] = scale * qkv[n * stride + D + i];
-    std::fill(keys + i * room + N, keys + (i + 1) * room, 0.f);
+// Queries, keys and values of one head, from rows of bytes, to the desk's [rows, 3K].
+void projectHead(const Linear& p, const Bytes& x, int rows, int head, const Sizes& s, Desk& desk) {
+  const int D = s.width, K = D / s.heads;
+  for (int i = 0; i < 3; i++) {
+    const int first = i * D + head * K;
+    const Linear own{p.weight + static_cast<size_t>(first) * D, p.scale + first, p.sum + first, p.bias + first};
+    linear(own, x, {rows, D, K}, [&](int row, int column, __m512 left, __m512 right) {
+      float* to = desk.qkv.get() + static_cast<size_t>(row) * 3 * K + i * K + column;
+      _mm512_store_ps(to, left);
+      _mm512_store_ps(to + LANES, right);
+    });
   }
-  product(qkv, stride, keys, room, {N, K, room}, likeness, room);
-  for (int n = 0; n < N; n++) softmaxRow(likeness + static_cast<size_t>(n) * room, N);
-  product(likeness, room, qkv + 2 * D, stride, {N, N, K}, mixed, D);
 }
 
 }  // namespace
@@ -255,7 +287,7 @@ int32_t int8_supported() {
 
 // Whether products with `width` and `hidden` on their inner sides can be AMX's, which Linux is asked for here.
 int32_t int8_amx(int32_t width, int32_t hidden) {
-  return width % AMX_INNER == 0 && hidden % AMX_INNER == 0 && amxAllowed();
+  return width % PIECE == 0 && hidden % PIECE == 0 && amxAllowed();
 }
 
 // Rounds a weight [out, in] to int8, the largest of each output to 127, and lays it out for `byteTile()`.
@@ -281,18 +313,23 @@ void int8_pack(const float* weight, int32_t out, int32_t in, int8_t* packed, flo
 // the class token after each block and that norm, clsTokens [B, L, D].
 void int8_encode(const float* pixels, float* x, float* clsTokens, const Ends* ends, const Block* blocks, const Sizes* sizes) {
   const Sizes& s = *sizes;
-  const int D = s.width, N = s.tokens(), R = s.images * N, K = D / s.heads;
-  const size_t stride = 3 * D, image = static_cast<size_t>(3) * s.imageSize * s.imageSize;
-  // The rows behind the last image's are read as part of whole tiles; what becomes of them is not kept.
-  const auto qkv = allocate<float>((static_cast<size_t>(R) + TILE_ROWS) * stride);
+  const int D = s.width, N = s.tokens(), R = s.rows(), K = D / s.heads;
+  const int G = s.group() * N, padded = roundUp(G, s.tiles().rows());  // rows of a group, and in whole tiles
+  const size_t image = static_cast<size_t>(3) * s.imageSize * s.imageSize;
   const auto mixed = allocate<float>(static_cast<size_t>(R) * D);
+  // What enters attention.
+  const auto values = allocate<uint8_t>(static_cast<size_t>(parts(R, G)) * padded * D);
+  const auto low = allocate<float>(R), step = allocate<float>(R);
+  const Bytes entering{values.get(), low.get(), step.get(), s.tiles()};
+  const auto groupOf = [&](int row) { return entering.from(row / G * G, static_cast<size_t>(row / G) * padded, D); };
   Phases phases(s.threads);
   together(s.threads, [&] {
     Desk desk(s);
     phases.each(s.images, [&](int i) { embed(*ends, pixels + i * image, x + static_cast<size_t>(i) * N * D, s, desk); });
     for (int layer = 0; layer <= s.layers; layer++) {
-      phases.each(parts(R, s.panel()), [&](int panel) {
-        const int first = panel * s.panel(), rows = std::min(s.panel(), R - first);
+      phases.each(s.panels(), [&](int panel) {
+        const auto [first, rows] = Rows{0, R}.share(panel, s.panels(), s.tiles().rows());
+        if (rows == 0) return;
         float* residual = x + static_cast<size_t>(first) * D;
         if (layer > 0) finishBlock(blocks[layer - 1], mixed.get() + static_cast<size_t>(first) * D, residual, rows, s, desk);
         if (layer > 0) {
@@ -301,17 +338,18 @@ void int8_encode(const float* pixels, float* x, float* clsTokens, const Ends* en
             normRow(ends->lnPost, x + static_cast<size_t>(r) * D, D, clsTokens + place * D);
           }
         }
-        if (layer < s.layers) {
-          desk.normalize(blocks[layer].ln1, residual, rows, D);
-          linear<false, identity>(blocks[layer].inProj, desk.bytes, {rows, D, 3 * D}, qkv.get() + first * stride, stride);
-        } else if (s.isWhole) {
-          for (int r = 0; r < rows; r++, residual += D) normRow(ends->lnPost, residual, D, residual);
+        for (int r = first; r < first + rows; r++, residual += D) {
+          if (layer < s.layers) desk.normalizeRow(blocks[layer].ln1, residual, D, groupOf(r), r % G);
+          else if (s.isWhole) normRow(ends->lnPost, residual, D, residual);
         }
       });
       if (layer == s.layers) break;
-      phases.each(s.images * s.heads, [&](int item) {
-        const size_t row = static_cast<size_t>(item / s.heads) * N, head = item % s.heads * K;
-        attend(qkv.get() + row * stride + head, mixed.get() + row * D + head, s, desk);
+      phases.each(parts(R, G) * s.heads, [&](int item) {
+        const int first = item / s.heads * G, rows = std::min(G, R - first), head = item % s.heads;
+        projectHead(blocks[layer].inProj, groupOf(first), rows, head, s, desk);
+        for (int r = 0; r < rows; r += N) {
+          desk.head.attend(desk.qkv.get() + static_cast<size_t>(r) * 3 * K, mixed.get() + static_cast<size_t>(first + r) * D + head * K, D);
+        }
       });
     }
   });

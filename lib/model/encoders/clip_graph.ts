@@ -25,8 +25,10 @@ import { compileInt8 } from "./clip_int8.ts";
 import type { CompiledTower, EncoderPrecision, Precision } from "./encoder.ts";
 import type { Guidance, Linear, Norm, ResidualBlock } from "../layers.ts";
 
-/** Changes when what the graph or int8.cc computes does. */
+/** Changes when what the graph computes does. */
 const VERSION = 2;
+/** Changes when what int8.cc computes does. */
+const INT8_VERSION = 2;
 
 /**
  * Compiles an encoder, in a second or so. On WebAssembly, which runs no graphs, `tokens()` is `encodeTokens()`.
@@ -126,7 +128,8 @@ async function openEncoder(
  * Tokens are kept under it.
  */
 export function encoderDigest(clip: Clip, precision: EncoderPrecision): string {
-  return createHash("sha256").update(JSON.stringify([VERSION, clip.config, precision, tensorsDigest(clip)]))
+  const arithmetic = precision === "int8" ? `int8, ${INT8_VERSION}` : precision;
+  return createHash("sha256").update(JSON.stringify([VERSION, clip.config, arithmetic, tensorsDigest(clip)]))
     .digest("hex").slice(0, 32);
 }
 

@@ -32,7 +32,15 @@ function roundedLinear({ weight, bias }: Linear): Linear {
   return { weight: tf.mul(tf.round(tf.div(weight, scale)), scale) as tf.Tensor2D, bias };
 }
 
-/** What `int8.cc` computes, in float32 and tfjs's ops. */
+/** Keys and values as `int8.cc` rounds them, to 255 values about their mean over the tokens, with a scale along `axis`. */
+function roundedApart(x: tf.Tensor, axis: number): tf.Tensor {
+  const mean = tf.mean(x, 2, true); // [B, H, 1, K]
+  const rest = tf.sub(x, mean);
+  const scale = tf.maximum(tf.div(tf.max(tf.abs(rest), axis, true), 127), 1e-30);
+  return tf.add(tf.mul(tf.round(tf.div(rest, scale)), scale), mean);
+}
+
+/** What `int8.cc` computes, in float32 and tfjs's ops; its attention weights have 16 bits, which no token shows. */
 function roundedTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
   return tf.tidy(() => {
     const { config: { width: D, heads: H, activation }, params } = clip;
@@ -42,7 +50,8 @@ function roundedTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
     let x = embedPatches(clip, pixels); // [B, N, D]
     for (const { ln1, attn, ln2, cFc, cProj } of params.blocks) {
       const qkv = tf.split(rounded(attn.inProj, layerNorm(ln1, x)), 3, -1);
-      const [q, k, v] = qkv.map(apart); // each [B, H, N, K]
+      const heads = qkv.map(apart); // each [B, H, N, K]
+      const [q, k, v] = [roundedRows(heads[0]), roundedApart(heads[1], 3), roundedApart(heads[2], 2)];
       const weights = tf.softmax(tf.mul(tf.matMul(q, k, false, true), (D / H) ** -0.5));
       const joined = tf.reshape(tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]), x.shape) as tf.Tensor3D;
       x = tf.add(x, rounded(attn.outProj, joined));
@@ -129,6 +138,25 @@ tensorTest("in int8 tokens are the same bits with AMX's tiles and without", asyn
     dispose(clip);
   }
 }, { ignore: ignore || !await compilesFor("amx_int8") });
+
+tensorTest("in int8 what all keys or all values share costs no accuracy", async () => {
+  const clip = open();
+  const { width: D } = clip.config;
+  for (const { attn: { inProj } } of clip.params.blocks) {
+    // As trained towers have it: some of a head's keys far from 0, by the same for every token.
+    const shared = tf.tensor1d(Array.from({ length: 3 * D }, (_, i) => i >= D && i % 16 === 3 ? 20 : 0));
+    const bias = inProj.bias;
+    (inProj as { bias: tf.Tensor1D }).bias = tf.add(bias, shared);
+    tf.dispose([bias, shared]);
+  }
+  const images = pixels(2);
+  const compiled = await compileClip(clip, { precision: "int8" });
+  const [tokens, exact] = [await compiled.tokens(images), encodeTokens(clip, images)];
+  assertGreater(meanCosine(tokens, exact), 0.999);
+  compiled.dispose();
+  tf.dispose([tokens, exact, images]);
+  dispose(clip);
+}, { ignore });
 
 tensorTest("in int8 inner features are those on the way to the tokens", async () => {
   const clip = open();
