@@ -135,7 +135,7 @@ async function main(flags: Flags): Promise<void> {
 function inUnits(name: string, rate: number): string {
   if (/matmul|GFLOP/.test(name)) return `${Math.round(rate)} GFLOP/s`;
   if (/cosine/.test(name)) return rate.toFixed(5);
-  if (/memory/.test(name)) return `${Math.round(rate)} MB`;
+  if (/^memory/.test(name)) return `${Math.round(rate)} MB`;
   return `${rate < 100 ? rate.toFixed(1) : Math.round(rate)} images/s`;
 }
 
