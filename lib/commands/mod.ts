@@ -165,7 +165,11 @@ export const commands = {
     flags: (command) =>
       addConfigFlags(
         command.argument("<run>", "a run's folder")
-          .option("--out <folder>", "where the results go; robustness in the run's folder unless given"),
+          .option("--out <folder>", "where the results go; robustness in the run's folder unless given")
+          .option(
+            "--only-family <name>",
+            "score under one family of perturbations alone, or with `task` the one that a Slurm array's task numbers; a call without it reads the scores",
+          ),
         [
           ...["precision", "backend", "test", "root", "allowLeak", "clip", "clipWeights"],
           ...["cache", "cacheFolder", "cacheLimit", "batchSize", "videoScore", "thresholdBy", "perturb"],

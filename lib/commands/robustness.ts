@@ -4,11 +4,12 @@
  * @module
  */
 import { join } from "node:path";
+import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
 import { robustnessSentences } from "../report/robustness/page.ts";
 import { tableText } from "../report/table.ts";
 import { robustnessTable } from "../report/tables/robustness.ts";
-import { testRobustness } from "../runs/robustness.ts";
+import { allLadders, testRobustness } from "../runs/robustness.ts";
 import { onScreen } from "../runs/screen.ts";
 import { configFlags, type Flags, textOf } from "./flags.ts";
 import { runFolderAt } from "./run_folder.ts";
@@ -16,13 +17,25 @@ import { runFolderAt } from "./run_folder.ts";
 /** Tests how far a run holds under perturbations; resolves to the exit code. */
 export async function robustness(folder: string, flags: Flags): Promise<number> {
   const { root, out, ...given } = configFlags(flags);
+  const family = flags.onlyFamily === undefined ? undefined : familyOf(`${flags.onlyFamily}`);
+  if (family !== undefined && given.perturb !== undefined) {
+    throw new InputError(
+      "Cannot score one family alone: expected --only-family or --perturb but found both; leave one of them out",
+    );
+  }
   const place = await runFolderAt(folder, "Cannot test the robustness of");
   const into = textOf(out) ?? join(folder, "robustness");
   return await onScreen(async ({ screen, signal }) => {
     const report = await testRobustness(place, {
-      ...{ given, into, root: textOf(root), report: screen.show, signal },
+      given: family === undefined ? given : { ...given, perturb: [family] },
+      scoresOnly: family !== undefined,
+      ...{ into, root: textOf(root), report: screen.show, signal },
     });
     screen.close();
+    if (family !== undefined) {
+      console.log(`Scores under ${family} are in ${printable(into)}, for the report on all families`);
+      return 0;
+    }
     console.log(`\n${tableText(robustnessTable(report))}`);
     for (const text of robustnessSentences(report)) console.log(printable(text));
     for (const message of report.warnings) screen.show({ type: "warning", message });
@@ -35,4 +48,18 @@ export async function robustness(folder: string, flags: Flags): Promise<number> 
     interrupted: () =>
       "Interrupted. The scores of every perturbation that was finished are kept, and the same command goes on.",
   });
+}
+
+/** The family of this name, or with `task` the one that a Slurm array's task numbers, from 1. @throws {InputError} for another */
+function familyOf(text: string): string {
+  const number = Deno.env.get("SLURM_ARRAY_TASK_ID") ?? "";
+  const family = text === "task" ? allLadders[Number(number) - 1] : text;
+  if (allLadders.includes(family)) return family;
+  throw new InputError(
+    `Cannot score one family alone: expected --only-family with one of ${
+      allLadders.join(", ")
+    }, or task in a Slurm array of 1 to ${allLadders.length}, but found ${text}${
+      text === "task" ? ` with SLURM_ARRAY_TASK_ID=${number}` : ""
+    }`,
+  );
 }

@@ -47,6 +47,8 @@ export type RobustnessOptions = RunTask & {
   readonly into?: string;
   /** Where the run's images have moved: `OLD=NEW`. */
   readonly root?: string;
+  /** Scores and keeps the scores, without a report; several such calls may work in one folder. A call without it then goes on. */
+  readonly scoresOnly?: boolean;
 };
 
 /**
@@ -63,7 +65,7 @@ export async function testRobustness(
   folder: string,
   options: RobustnessOptions = {},
 ): Promise<RobustnessReport> {
-  const { given = {}, into = join(folder, "robustness"), root, report = () => {} } = options;
+  const { given = {}, into = join(folder, "robustness"), root, scoresOnly, report = () => {} } = options;
   const perturbations = inOrder(
     perturbationsOf({ jpegQualities: [], perturb: given.perturb ?? [...allLadders] }),
   );
@@ -78,8 +80,8 @@ export async function testRobustness(
   await refuseResults(into, { own: "robustness.json" });
   await checkWritable(into);
   using stop = stopOnSignals(options.signal);
-  await using owner = await ownResults(into, { doing: "robustness" });
-  const unlocked = unlockedNote(into, owner);
+  await using owner = scoresOnly ? undefined : await ownResults(into, { doing: "robustness" });
+  const unlocked = owner && unlockedNote(into, owner);
   if (unlocked) report({ type: "warning", message: unlocked });
   const session = await openSession(config, {
     ...{ report, signal: stop.signal, kept: weights[0].card?.precision, testing: true },
@@ -96,7 +98,7 @@ export async function testRobustness(
     });
     const digest = detectorsDigest(detectors);
     const before = await earlierReport(into, digest);
-    if (before !== undefined) {
+    if (before !== undefined && !scoresOnly) {
       const message =
         `The report of ${before} perturbed tests in ${into} gives way to this one; their scores are kept.`;
       report({ type: "note", message });
@@ -118,7 +120,7 @@ export async function testRobustness(
       ...{ config, session, tests, seeds: detectors.length, weights: digest },
       warnings: [...doubts, ...further.warnings, ...unchanged(scored)],
     });
-    await saveReport(into, finished, { report, signal: stop.signal });
+    if (!scoresOnly) await saveReport(into, finished, { report, signal: stop.signal });
     return finished;
   } finally {
     for (const each of detectors) each.close();

@@ -15,12 +15,13 @@ import { chooseThreshold } from "../../lib/metrics/threshold.ts";
 import type { RobustnessReport } from "../../lib/report/robustness/robustness.ts";
 import { cleanThreshold } from "../../lib/runs/clean_threshold.ts";
 import type { RunInput } from "../../lib/runs/config/config.ts";
+import { perturbationsOf } from "../../lib/runs/config/perturbations.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import type { RunEvent } from "../../lib/runs/events.ts";
 import { loadCarded } from "../../lib/runs/folder/card.ts";
 import { weightsPath } from "../../lib/runs/folder/folder.ts";
 import { readScores, type ScoresKey, writeScores } from "../../lib/runs/kept_scores.ts";
-import { testRobustness } from "../../lib/runs/robustness.ts";
+import { allLadders, testRobustness } from "../../lib/runs/robustness.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { commandLine } from "../command_line.ts";
 import { withFolder, writePictures } from "../folders.ts";
@@ -87,6 +88,45 @@ Deno.test("testRobustness() measures what evaluateRun() does, with the threshold
   }
   const last = events.findLast((event) => event.type === "progress" && event.unit === "images");
   assert(last?.type === "progress" && last.done === last.total, "the bar ends full");
+});
+
+Deno.test("robustness --only-family scores a family alone, at once with others, and the whole call reads all", async () => {
+  const into = join(root, "families");
+  const flags = ["--out", into, "--cache-folder", cacheFolder];
+  const line = async (id: string, ...more: readonly string[]) =>
+    await commandLine(["robustness", first, ...flags, ...more], {
+      cache: join(root, "data"),
+      env: { SLURM_ARRAY_TASK_ID: id },
+    });
+  const ids = ["jpeg", "gaussian-noise"].map((name) => `${allLadders.indexOf(name) + 1}`);
+  const tasks = await Promise.all([
+    line(ids[0], "--only-family", "task"),
+    line("", "--only-family", "gaussian-noise"),
+  ]);
+  assertEquals(tasks.map(({ code }) => code), [0, 0], tasks.map(({ err }) => err).join());
+  assertStringIncludes(tasks[0].out, `Scores under jpeg are in ${into}`);
+  assert(!await exists(join(into, "robustness.json")));
+  const perturb = ["jpeg,gaussian-noise"];
+  const { said } = await tested(first, "families", { perturb });
+  const levels = perturbationsOf({ jpegQualities: [], perturb }).length;
+  assert(
+    said.includes(`Going on: the scores of ${levels + 2} of ${levels + 2} tests are in ${into}`),
+    said.join(),
+  );
+  await tested(first, "at-once", { perturb });
+  assertEquals(await bytesIn(into), await bytesIn(join(root, "at-once")));
+  for (
+    const more of [["--only-family", "blurr"], ["--only-family", "task"], [
+      "--only-family",
+      "jpeg",
+      "--perturb",
+      "jpeg",
+    ]]
+  ) {
+    const { code, err } = await line("99", ...more);
+    assertEquals(code, 2);
+    assertStringIncludes(err, "Cannot score one family alone: expected --only-family");
+  }
 });
 
 Deno.test("testRobustness() gives the same bytes twice, also from other tokens, and goes on from what is kept", async () => {
