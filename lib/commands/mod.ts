@@ -41,7 +41,11 @@ export const commands = {
       addConfigFlags(
         withConfig(command)
           .option("--resume", "go on with an interrupted run: the one --run names, or the newest")
-          .option("--start-or-resume", "start the run that --run names, or go on with it where it was begun"),
+          .option("--start-or-resume", "start the run that --run names, or go on with it where it was begun")
+          .option(
+            "--only-seed <number>",
+            "train one of the --runs seeds alone, from 1, or with `task` the one that a Slurm array's task numbers; the run then takes it",
+          ),
       ),
     run: async (flags) => (await import("./train.ts")).train(flags),
   },
@@ -215,7 +219,7 @@ export const commands = {
           )
           .option(
             "--robustness <family>",
-            "then test under a family of perturbations, or all, in a task of its own; again for more",
+            "then test under a family of perturbations in a task of its own, or all, a task each; again for more",
             addText,
           )
           .option("--partition <name>", "Slurm's partition")

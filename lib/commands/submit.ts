@@ -7,6 +7,7 @@ import { InputError } from "../base/errors.ts";
 import { printable, printableLines, shellWord } from "../base/printable.ts";
 import { tableText } from "../report/table.ts";
 import { resolveConfig, type RunConfig } from "../runs/config/config.ts";
+import { flagName } from "../runs/config/names.ts";
 import { newRunName } from "../runs/folder/folder.ts";
 import { encodeHindrance, wordsOf } from "../runs/submit/parts.ts";
 import { submitRun } from "../runs/submit/submit.ts";
@@ -20,7 +21,7 @@ export async function submit(flags: Flags): Promise<number> {
   const config = resolveConfig(await fromFile(flags), configFlags(flags));
   if (flags.status) return await status(config, flags);
   const named = { ...config, run: config.run ?? newRunName(config) };
-  const { submission, file, config: { cacheFolder, out } } = await submitRun(named, {
+  const { submission, file, config: pinned } = await submitRun(named, {
     shards: numberOf(flags.shards) ?? 1,
     prepare: flags.prepare as readonly string[] | undefined,
     encode: flags.encode !== false,
@@ -40,9 +41,10 @@ export async function submit(flags: Flags): Promise<number> {
   console.log(tableText(submissionTable(named.run, submission)));
   const hindrance = encodeHindrance(config);
   if (hindrance !== undefined) console.log(`Nothing is encoded ahead: ${hindrance}`);
-  if (config.runs > 1) {
-    console.log(`The ${config.runs} seeds are one task: they are one run with one report, in one folder`);
-  }
+  const same = (["headPrecision", "engine"] as const).filter((key) => pinned[key] !== config[key])
+    .map((key) => `${flagName(key)} ${pinned[key]}`);
+  if (same.length > 0) console.log(`So that no number depends on the node that trains: ${same.join(", ")}`);
+  const { cacheFolder, out } = pinned;
   const folders = [Deno.cwd(), out, ...(cacheFolder === undefined ? [] : [cacheFolder])];
   console.log(`All nodes must see, beside the data: ${folders.map(printable).join(", ")}`);
   console.log(`Written to ${printable(file)}`);

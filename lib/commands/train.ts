@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
+import { printable } from "../base/printable.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
 import {
@@ -17,6 +18,7 @@ import {
   unfinishedRun,
 } from "../runs/folder/folder.ts";
 import { readNumerics } from "../runs/folder/numerics.ts";
+import { seedRun, seedsOf, seedWeights } from "../runs/folder/seeds.ts";
 import { openSession } from "../runs/session.ts";
 import { trainRun } from "../runs/train.ts";
 import { printCalibration } from "./calibrate.ts";
@@ -30,6 +32,7 @@ const demoNotice = "DEMO: no data is named, so this run takes procedural faces a
 
 /** Trains, tests and reports; resolves to the exit code. */
 export async function train(flags: Flags): Promise<number> {
+  if (flags.onlySeed !== undefined) return await trainSeed(`${flags.onlySeed}`, flags);
   const { config, resume } = flags.resume
     ? { config: await resumedConfig(flags), resume: true }
     : await newOrBegunConfig(flags);
@@ -63,6 +66,43 @@ export async function train(flags: Flags): Promise<number> {
         : "Interrupted before training began.";
     },
   });
+}
+
+/** Trains one seed of a run in a folder of its own, or what is left of it; resolves to the exit code. */
+async function trainSeed(text: string, flags: Flags): Promise<number> {
+  if (flags.resume) {
+    throw new InputError(
+      "Cannot train one seed alone: expected --only-seed without --resume, since it goes on by itself, but found both; leave --resume out",
+    );
+  }
+  const { config, resume } = await newOrBegunConfig({ ...flags, startOrResume: true });
+  const named = { ...config, run: config.run! };
+  const number = text === "task" ? Deno.env.get("SLURM_ARRAY_TASK_ID") ?? "no SLURM_ARRAY_TASK_ID" : text;
+  const seedIndex = /^\d{1,6}$/.test(number) ? Number(number) - 1 : -1;
+  const seeds = seedsOf(config);
+  if (seeds < 2 || seedIndex < 0 || seedIndex >= seeds) {
+    throw new InputError(
+      `Cannot train one seed alone: expected --only-seed with one of ${
+        seeds < 2 ? "several --runs" : `1 to ${seeds}`
+      } but found ${number}`,
+    );
+  }
+  if (resume) await checkRunFolder(named, { resume });
+  const name = `Seed ${number} of ${seeds}`;
+  if (await seedWeights(named, seedIndex) !== undefined) {
+    console.log(`${name} is trained already`);
+    return 0;
+  }
+  const { out, run } = seedRun(named, seedIndex);
+  const begun = await exists(join(out, run, "config.json"));
+  return await onScreen(async ({ screen, signal }) => {
+    const events = trainRun(named, { resume: begun, onlySeed: seedIndex, signal });
+    for await (const event of events) screen.show(event);
+    signal.throwIfAborted();
+    screen.close();
+    console.log(`${name} is trained, in ${printable(join(out, run))}; the run takes it from there`);
+    return 0;
+  }, { interrupted: () => "Interrupted. The same command goes on." });
 }
 
 /** The configuration that is given, and with `--start-or-resume` whether its run was begun before. */

@@ -22,6 +22,7 @@ import type { StateDict } from "../weights/state.ts";
 import { openTuned } from "./encoder.ts";
 import type { Session } from "./session.ts";
 import { weightsPath } from "./folder/folder.ts";
+import { seedsOf } from "./folder/seeds.ts";
 
 /** A detector, and the file that it is from where it is from one; free it with `close()`. */
 export type TrainedDetector = Scorer & {
@@ -43,8 +44,7 @@ export async function readWeights(
 ): Promise<CardedWeights[]> {
   if (options.checkpoint !== undefined) return [await loadCarded(options.checkpoint)];
   const all: CardedWeights[] = [];
-  const seeds = config.preset === "reference" ? 1 : config.runs;
-  for (let seedIndex = 0; seedIndex < seeds; seedIndex++) {
+  for (let seedIndex = 0; seedIndex < seedsOf(config); seedIndex++) {
     const path = weightsPath(options.folder, seedIndex);
     if (!(await exists(path))) {
       throw new InputError(

@@ -52,13 +52,14 @@ async function openFor(
   tower: Tower,
   options: TaskOptions & EncoderUse,
 ): Promise<Encoder> {
-  const { precision, fit, cache, cacheFolder, cacheLimit } = config;
+  const { precision, headPrecision, fit, cache, cacheFolder, cacheLimit } = config;
   const keep = {
     folder: cacheFolder ?? tokenFolder(),
     limit: cacheLimit * 1e9,
     onNote: (message: string) => options.report?.({ type: "note", message }),
   };
-  return await openTower(tower, { ...options, precision, fit, keep: cache ? keep : undefined });
+  const kept = { fit, keep: cache ? keep : undefined };
+  return await openTower(tower, { ...options, ...kept, precision, headPrecision });
 }
 
 /**

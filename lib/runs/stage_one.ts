@@ -15,6 +15,7 @@ import { openTuned } from "./encoder.ts";
 import { loadCarded } from "./folder/card.ts";
 import { checkEncoder } from "./folder/card_settings.ts";
 import { stageOneRun, weightsPath } from "./folder/folder.ts";
+import { seedsOf, seedWeights } from "./folder/seeds.ts";
 
 /** What a seed's detector stands on; `close()` frees the encoder where it is not the run's. */
 export type Base = {
@@ -44,7 +45,7 @@ export function stageOneOf(config: Named): Named | undefined {
   return {
     ...resolveConfig({
       ...rest,
-      ...{ detector, run, exportFull: false },
+      ...{ detector, run, exportFull: false, headPrecision: undefined },
       epochs: stage1Epochs ?? config.epochs,
       batchSize: stage1BatchSize ?? config.batchSize,
       learningRate: stage1LearningRate ?? config.learningRate,
@@ -56,16 +57,28 @@ export function stageOneOf(config: Named): Named | undefined {
 /**
  * The files of what each seed stands on; none where a run stands on its encoder as it is.
  *
+ * @param options.onlySeed of this seed alone, by its index from 0
  * @throws {InputError} where one is not there
  */
-export async function stageOneFiles(config: Named, seeds: number): Promise<string[]> {
+export async function stageOneFiles(
+  config: Named,
+  { onlySeed }: { readonly onlySeed?: number } = {},
+): Promise<string[]> {
   const base = baseOf(config);
   if (base === undefined) return [];
   const { stageOne = stageOneRun(config.run), out } = config;
+  const seeds = seedsOf(config);
+  const indices = onlySeed === undefined ? Array.from({ length: seeds }, (_, i) => i) : [onlySeed];
   const stat = await Deno.stat(stageOne).catch(() => undefined);
-  if (stat?.isFile) return Array<string>(seeds).fill(stageOne);
+  if (stat?.isFile) return indices.map(() => stageOne);
   const folder = stat && config.stageOne !== undefined ? stageOne : join(out, stageOne);
-  const files = Array.from({ length: seeds }, (_, seedIndex) => weightsPath(folder, seedIndex));
+  const files: string[] = [];
+  for (const seedIndex of indices) {
+    const alone = onlySeed === undefined || config.stageOne !== undefined
+      ? undefined
+      : await seedWeights({ ...config, run: stageOne }, seedIndex);
+    files.push(alone ?? weightsPath(folder, seedIndex));
+  }
   for (const file of files) {
     if (await exists(file)) continue;
     throw new InputError(

@@ -6,6 +6,7 @@
  * @module
  */
 import { join } from "node:path";
+import { InputError } from "../base/errors.ts";
 import { fits } from "../images/fits/mod.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "./config/config.ts";
 import { drawingOf } from "./config/sets.ts";
@@ -29,6 +30,7 @@ import {
   readCheckpoint,
   weightsPath,
 } from "./folder/folder.ts";
+import { seedRun, seedsOf, seedWeights, takeSeed } from "./folder/seeds.ts";
 import { checkSameConfig, type TrainState } from "./folder/train_state.ts";
 import { Interrupted, stopOnSignals } from "./interrupt.ts";
 import {
@@ -54,6 +56,8 @@ import { seesParts, trainEpochs, type Training } from "./train_epochs.ts";
  * @param options.resume goes on from the run folder's checkpoint, with the numbers of a run that was never stopped
  * @param options.session what `openSession()` gave for this configuration; opened and closed here unless given
  * @param options.owner what `ownRunFolder()` gave for the run; the folder is owned here unless given
+ * @param options.onlySeed trains this seed alone, by its index from 0, in a folder below the run's; a call without it then takes all
+ * seeds that were trained so, and ends as if it had trained them
  * @throws {InputError} for data that cannot be used, a run folder that exists already, one that cannot be resumed, or one that
  * another process trains in
  *
@@ -83,18 +87,22 @@ export async function* trainRun(
     readonly session?: Session;
     readonly owner?: Ownership;
     readonly signal?: AbortSignal;
+    readonly onlySeed?: number;
   } = {},
 ): AsyncGenerator<RunEvent> {
   using stop = stopOnSignals(options.signal);
   const { signal } = stop;
+  const { onlySeed } = options;
   const config = resolveConfig(input);
   const named = { ...config, run: config.run ?? newRunName(config) };
-  const folderBefore = join(named.out, named.run);
-  if (!options.owner) await checkRunFolder(named, options);
+  if (onlySeed !== undefined) checkSeed(named, onlySeed);
+  const placed = onlySeed === undefined ? named : seedRun(named, onlySeed);
+  const folderBefore = join(placed.out, placed.run);
+  if (!options.owner) await checkRunFolder(placed, options);
   await using owner = options.owner ? undefined : await ownRunFolder(folderBefore);
   const unlocked = owner && unlockedNote(folderBefore, owner);
   if (unlocked) yield { type: "warning", message: unlocked };
-  await checkRunFolder(named, options); // its last owner may have begun it meanwhile
+  await checkRunFolder(placed, options); // its last owner may have begun it meanwhile
   let session = options.session;
   try {
     const runFolder = options.resume ? { folder: folderBefore } : undefined;
@@ -102,8 +110,8 @@ export async function* trainRun(
     session ??= yield* reporting((report) => openSession(named, { report, signal, runFolder, kept }), {
       abandon: (opened) => opened.close(),
     });
-    const folder = await makeRunFolder(named);
-    yield* trainSeeds({ config: named, session, folder, signal });
+    const folder = await makeRunFolder(placed);
+    yield* trainSeeds({ config: named, session, folder, signal, onlySeed });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     yield { type: "interrupted", run: named.run };
@@ -112,11 +120,24 @@ export async function* trainRun(
   }
 }
 
+/** @throws {InputError} for a run without seeds to be trained alone, or one that it has not */
+function checkSeed(config: RunConfig, seedIndex: number): void {
+  const seeds = seedsOf(config);
+  if (seeds > 1 && seedIndex >= 0 && seedIndex < seeds) return;
+  throw new InputError(
+    `Cannot train one seed alone: expected one of ${
+      seeds > 1 ? `1 to ${seeds}` : "several, as --runs has them"
+    } but found ${seedIndex + 1}`,
+  );
+}
+
 /** One training run for each seed. */
-async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
-  const { config, session: { experiment, encoder }, folder } = training;
+async function* trainSeeds(
+  training: Training & { readonly onlySeed?: number },
+): AsyncGenerator<RunEvent> {
+  const { config, session: { experiment, encoder }, folder, onlySeed } = training;
   const checkpoint = await readCheckpoint(folder);
-  const state = checkpoint?.state ?? newState(experiment.digest, config);
+  const state = checkpoint?.state ?? { ...newState(experiment.digest, config), run: onlySeed ?? 0 };
   checkSameConfig(config, { state, file: join(folder, "config.json") });
   if (state.digest !== experiment.digest) throw otherImages(folder);
   await writeRunData(folder, experiment);
@@ -127,15 +148,14 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     const message = `Going on with ${folder} from epoch ${state.epoch}, step ${state.step}`;
     yield { type: "note", message };
   }
-  // The reference's runs repeat the evaluation, not the training.
-  const seeds = config.preset === "reference" ? 1 : config.runs;
+  const seeds = seedsOf(config);
   if (!state.done) {
     for (const message of unusedNotes(config)) yield { type: "warning", message };
     const mix = mixNote(config, training.session);
     if (mix !== undefined) yield { type: "note", message: mix };
     yield* trainStageOne(training);
   }
-  const bases = state.done ? [] : await stageOneFiles(config, seeds);
+  const bases = state.done ? [] : await stageOneFiles(config, { onlySeed });
   if (numerics) numerics = await settleStageOne(folder, { numerics, files: bases });
   let { weights } = checkpoint ?? {};
   if (!state.done && fittedKind(config)) {
@@ -152,8 +172,20 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
     await finishSeed(folder, state);
   }
   while (!state.done) {
+    const taken = weights || onlySeed !== undefined
+      ? undefined
+      : await takeSeed(config, { state, numerics: numerics! });
+    if (taken) {
+      const message = `Seed ${state.run + 1} of ${seeds} was trained as a task of its own: taken`;
+      yield { type: "note", message };
+      numerics = taken.numerics;
+      state.history.push(...taken.history);
+      Object.assign(state, { run: state.run + 1, done: state.run + 1 >= seeds });
+      await finishSeed(folder, state);
+      continue;
+    }
     const seed = config.seed + state.run;
-    const file = bases.at(state.run);
+    const file = bases.at(onlySeed === undefined ? state.run : 0);
     const base = yield* reporting(
       (report) => openBase(file, { config, encoder, report, signal: training.signal }),
       { abandon: (opened) => opened.close() },
@@ -180,12 +212,12 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
         clip: config.clipGradients,
         precision: encoder.choice.head,
         shape: trunk.shape,
-        engine: numerics!.engine,
+        engine: numerics!.engine ?? (config.engine === "auto" ? undefined : config.engine),
         signal: training.signal,
       });
       if (weights) trainer.restore(weights.optimizer);
       weights = undefined;
-      numerics = await settleEngine(folder, { numerics: numerics!, trainer });
+      numerics = await settleEngine(folder, { numerics: numerics!, trainer, asked: config.engine });
       if (fits[config.fit].hasParts && !seesParts({ config, trunk })) {
         const message =
           `Training images are cut at their centre and not at random as --fit ${config.fit} has it for trained encoders: the encoder is frozen, and an image is encoded once.`;
@@ -202,9 +234,13 @@ async function* trainSeeds(training: Training): AsyncGenerator<RunEvent> {
       ...newState(experiment.digest, config),
       history: state.history,
       run: seedIndex,
-      done: seedIndex >= seeds,
+      done: onlySeed !== undefined || seedIndex >= seeds,
     });
     await finishSeed(folder, state);
+  }
+  if (onlySeed !== undefined) {
+    yield { type: "trained", run: config.run, folder };
+    return;
   }
   const missing = yield* reporting((report) =>
     fitProbe(config, { session: training.session, folder, report, signal: training.signal })
@@ -229,31 +265,44 @@ function mixNote(config: RunConfig, { experiment: { train } }: Session): string 
 }
 
 /** Trains what a run's detector stands on, as a run of its own with the same seeds, or what is left of it. */
-async function* trainStageOne({ config, session, signal }: Training): AsyncGenerator<RunEvent> {
+async function* trainStageOne(
+  { config, session, signal, onlySeed }: Training & { readonly onlySeed?: number },
+): AsyncGenerator<RunEvent> {
   const first = stageOneOf(config);
   if (!first) return;
+  if (onlySeed !== undefined && await seedWeights(first, onlySeed) !== undefined) return;
   createDetector(config, { encoder: session.encoder, seed: config.seed }).close(); // refuses what it cannot be, before hours
-  const resume = await exists(join(first.out, first.run, "config.json"));
+  const { out, run } = onlySeed === undefined ? first : seedRun(first, onlySeed);
+  const resume = await exists(join(out, run, "config.json"));
   yield {
     type: "note",
     message: `First the ${detectorTitle(first.detector)}, as the run ${first.run}: the ${
       detectorTitle(config.detector)
     } stands on it`,
   };
-  for await (const event of trainRun(first, { session, signal, resume })) {
+  for await (const event of trainRun(first, { session, signal, resume, onlySeed })) {
     if (event.type === "interrupted") signal.throwIfAborted();
     if (event.type === "trained") yield { type: "note", message: `Trained ${event.folder}` };
     else yield event;
   }
 }
 
-/** The choices with the engine that took the first step, or with a note where another has to go on. */
+/**
+ * The choices with the engine that takes the first step, or with a note where another has to go on.
+ *
+ * @throws {InputError} when a run is to begin with one that is not to be had
+ */
 async function settleEngine(
   folder: string,
-  { numerics, trainer }: { readonly numerics: Numerics; readonly trainer: Trainer },
+  options: { readonly numerics: Numerics; readonly trainer: Trainer; readonly asked: RunConfig["engine"] },
 ): Promise<Numerics> {
-  const { engine, measured: engineSeconds } = trainer;
+  const { numerics, trainer: { engine, measured: engineSeconds }, asked } = options;
   if (numerics.engine === engine) return numerics;
+  if (numerics.engine === undefined && asked !== "auto" && asked !== engine) {
+    throw new InputError(
+      `Cannot train in ${folder}: expected --engine ${asked} but found that this machine has ${engine} for these settings; give --engine ${engine}, or leave it out`,
+    );
+  }
   if (numerics.engine !== undefined) {
     const note =
       `Trained in part with another engine: ${engine} instead of ${numerics.engine}, which is not to be had ` +

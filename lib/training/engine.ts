@@ -11,6 +11,9 @@ import type { Optimizer } from "./optimizers.ts";
 /** A TensorFlow graph, the project's C++, or tfjs's ops one by one. */
 export type EngineName = "graph" | "native" | "eager";
 
+/** All of them. */
+export const engineNames = ["graph", "native", "eager"] as const satisfies readonly EngineName[];
+
 /** One batch: features [B, ...shape] and labels [B]. */
 export type TrainBatch = {
   readonly input: tf.Tensor;

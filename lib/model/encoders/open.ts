@@ -12,7 +12,7 @@ import { TOGETHER_ON_GPU } from "../features/batches.ts";
 import { type FeatureCache, openFeatureCache } from "../features/cache.ts";
 import { type KeepOptions, type Tap, tapName, type Trunk } from "../features/trunk.ts";
 import { clsTokenOf } from "./clip.ts";
-import type { CompiledTower, Encoder, EncoderPrecision, Tower } from "./encoder.ts";
+import type { CompiledTower, Encoder, EncoderPrecision, Precision, Tower } from "./encoder.ts";
 import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";
 
 /**
@@ -20,6 +20,7 @@ import { compileAs, type EncoderUse, precisionsOf } from "./precisions.ts";
  * throws, the tower is closed.
  *
  * @param options.precision what is asked for; `auto` measures
+ * @param options.headPrecision what detectors are trained in; unless given, what goes with the encoder's
  * @param options.fit how images are brought to its size; resized unless given
  * @param options.keep where features are kept; nowhere unless given
  * @throws {InputError} when this machine has no such precision
@@ -28,6 +29,7 @@ export async function openTower(
   tower: Tower,
   options: Pick<TaskOptions, "report" | "signal"> & EncoderUse & {
     readonly precision: EncoderPrecision | "auto";
+    readonly headPrecision?: Precision | "auto";
     readonly fit?: Fit;
     readonly keep?: KeepOptions;
   },

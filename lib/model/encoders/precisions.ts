@@ -32,13 +32,21 @@ type Wanted = Omit<PrecisionUsed, "instead"> & {
 /**
  * The precisions to compile in: those of a run, those that are asked for, or for `auto` what a measurement chooses; a test never
  * measures.
+ *
+ * @param options.headPrecision what a new run's head is trained in; unless given, what goes with the encoder's
  */
 export async function precisionsOf(
   tower: Tower,
-  options: EncoderUse & { readonly precision: EncoderPrecision | "auto"; readonly signal?: AbortSignal },
+  options: EncoderUse & {
+    readonly precision: EncoderPrecision | "auto";
+    readonly headPrecision?: Precision | "auto";
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Wanted> {
+  const { headPrecision = "auto", kept, tuned } = options;
   const found = await anyPrecisionsOf(tower, options);
-  return options.tuned && found.wanted === "int8" ? { ...found, wanted: found.head } : found;
+  const head = kept || headPrecision === "auto" ? found.head : headPrecision;
+  return { ...found, head, wanted: tuned && found.wanted === "int8" ? head : found.wanted };
 }
 
 async function anyPrecisionsOf(

@@ -9,6 +9,7 @@ import type { z } from "zod";
 import { InputError } from "../../base/errors.ts";
 import type { DetectorKind } from "../../model/detectors/detector.ts";
 import { detectorKind, detectorNames, type DetectorSettings } from "../../model/detectors/mod.ts";
+import { engineNames } from "../../training/engine.ts";
 import { optimizers } from "../../training/optimizers.ts";
 import { dataSet, testSets } from "./sets.ts";
 import { checkTraining } from "./training.ts";
@@ -140,6 +141,7 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
       `Cannot use the configuration: expected --precision auto, bfloat16 or float32 with --detector ${config.detector}, whose tower is trained, but found int8`,
     );
   }
+  checkEngine(config);
   if (config.asPublished && !("asPublished" in detectorKind(config.detector).settings.shape)) {
     throw new InputError(
       `Cannot use the configuration: expected --as-published with --detector forgelens or forgelens-stage1 but found ${config.detector}; leave --as-published out`,
@@ -175,6 +177,30 @@ export function resolveConfig(...sources: readonly Readonly<Record<string, unkno
   augmentationOf(config);
   checkTraining(config);
   return { ...config, set };
+}
+
+/** @throws {InputError} for a precision of the head, or an engine, that the detector's training does not have */
+function checkEngine({ detector, engine, precision, headPrecision }: RunConfig): void {
+  const { tuned, fit } = detectorKind(detector);
+  if (tuned && headPrecision !== "auto" && headPrecision !== precision) {
+    throw new InputError(
+      `Cannot use the configuration: expected --head-precision auto with --detector ${detector}, whose tower is trained with its head, but found ${headPrecision}; give --precision ${headPrecision}`,
+    );
+  }
+  // The notebook's head alone has engines of its own.
+  const takes: readonly string[] = detector === "notebook-head"
+    ? ["auto", ...engineNames]
+    : tuned
+    ? ["auto", "graph", "eager"]
+    : fit
+    ? ["auto"]
+    : ["auto", "eager"];
+  if (takes.includes(engine)) return;
+  throw new InputError(
+    `Cannot use the configuration: expected --engine ${
+      takes.join(" or ")
+    } with --detector ${detector} but found ${engine}`,
+  );
 }
 
 function withoutUndefined(source: Readonly<Record<string, unknown>>): Record<string, unknown> {

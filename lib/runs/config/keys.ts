@@ -15,6 +15,7 @@ import { fitNames, fits } from "../../images/fits/mod.ts";
 import { encoderNames } from "../../model/encoders/mod.ts";
 import { videoLevelNames } from "../../metrics/levels.ts";
 import { thresholdNames } from "../../metrics/threshold.ts";
+import { engineNames } from "../../training/engine.ts";
 import { training } from "./training.ts";
 import type { RunConfig, RunInput } from "./run_config.ts";
 
@@ -38,6 +39,12 @@ const run = {
   ),
   precision: z.enum(["auto", "float32", "bfloat16", "int8"]).default("auto").describe(
     "of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 for the demo encoder and with attention across the batch)",
+  ),
+  headPrecision: z.enum(["auto", "float32", "bfloat16"]).default("auto").describe(
+    "of matrix products where the head is trained; auto: the encoder's, or beside int8 the faster one, by measurement",
+  ),
+  engine: z.enum(["auto", ...engineNames]).default("auto").describe(
+    "what takes the training steps: a TensorFlow graph, native code, or op by op; auto: the fastest that takes the detector, by measurement",
   ),
   backend: z.enum(["auto", ...backendNames]).default("auto").describe(
     `tensor backend; auto: ${backendTitles.join(" where it can be set up, else ")}`,

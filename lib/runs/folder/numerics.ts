@@ -12,6 +12,7 @@ import { InputError } from "../../base/errors.ts";
 import { exists, readJson, writeWhole } from "../../base/files.ts";
 import { type Rounds, roundsSchema } from "../../backend/measure.ts";
 import type { Encoder } from "../../model/encoders/encoder.ts";
+import { engineNames } from "../../training/engine.ts";
 
 /** What matrix products are computed in, and why. */
 export type NumericsPrecision = {
@@ -58,7 +59,7 @@ const numericsSchema: z.ZodType<Numerics> = z.object({
   version: z.literal(1),
   encoder: z.object({ name: z.string(), digest: z.string() }),
   precision: precisionSchema,
-  engine: z.enum(["graph", "native", "eager"]).optional(),
+  engine: z.enum(engineNames).optional(),
   engineSeconds: roundsSchema.optional(),
   stageOne: z.array(z.string()).optional(),
   notes: z.array(z.string()),

@@ -58,7 +58,7 @@ function gigabytes({ kind }: Part, config: RunConfig): number {
   }
   if (kind === "encode") return measured.encode;
   const { tuned, base } = detectorKind(config.detector);
-  return kind === "train" && (tuned || base) ? measured.tower : measured.head;
+  return (kind === "train" || kind === "seeds") && (tuned || base) ? measured.tower : measured.head;
 }
 
 /** The encoder that is run, or for a file that may be of any, the greatest that was measured. */

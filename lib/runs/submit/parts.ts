@@ -9,9 +9,11 @@ import { detectorKind, detectorTitle } from "../../model/detectors/mod.ts";
 import { perturbationsOf } from "../config/perturbations.ts";
 import type { RunConfig } from "../config/config.ts";
 import { folderName } from "../folder/folder.ts";
+import { seedsOf } from "../folder/seeds.ts";
+import { allLadders } from "../robustness.ts";
 
 /** What a part does. */
-export type PartKind = "prepare" | "encode" | "train" | "evaluate" | "robustness";
+export type PartKind = "prepare" | "encode" | "seeds" | "train" | "evaluate" | "robustness";
 
 /** One part: a job, or an array of them. */
 export type Part = {
@@ -38,14 +40,14 @@ export type PartOptions = {
   readonly encode?: boolean;
   /** Further sets that are tested in tasks of their own: `NAME=FOLDER`. */
   readonly evaluate?: readonly string[];
-  /** Families of perturbations, a task each; `all` is every one in one task. */
+  /** Families of perturbations, a task and a report each; `all` is every one in a task, with one report. */
   readonly robustness?: readonly string[];
 };
 
 /**
  * The parts of a run in the order in which they are submitted.
  *
- * Seeds are one part: they share one folder, which one process writes to, and one report with their mean.
+ * Of a run with several seeds each is a task; the training after them takes all, and writes the report with their mean.
  *
  * @throws {InputError} for flags that cannot be read
  */
@@ -66,11 +68,20 @@ export function partsOf(config: RunConfig & { readonly run: string }, options: P
   const encode: Part[] = options.encode === false || encodeHindrance(config) !== undefined
     ? []
     : [{ kind: "encode", name: "encode", command: ["encode", ...own], tasks: shards, after: prepared }];
+  const encoded = encode.length > 0 ? ["encode"] : prepared;
+  const count = seedsOf(config);
+  const seeds: Part[] = count === 1 ? [] : [{
+    kind: "seeds",
+    name: "seeds",
+    command: ["train", ...named, "--only-seed", "task"],
+    tasks: count,
+    after: encoded,
+  }];
   const train: Part = {
     kind: "train",
     name: "train",
     command: ["train", ...named],
-    after: encode.length > 0 ? ["encode"] : prepared,
+    after: count === 1 ? encoded : ["seeds"],
   };
   const where = [ // weights say their precision themselves
     ...["--backend", config.backend],
@@ -86,20 +97,27 @@ export function partsOf(config: RunConfig & { readonly run: string }, options: P
       after: ["train"],
     };
   });
-  const perturbed = robustness.map((family): Part => {
+  const perturbed = robustness.flatMap((family): Part[] => {
     const name = family === "all" ? "robustness" : `robustness-${folderName(family)}`;
-    const some = family === "all" ? [] : ["--perturb", family];
-    return {
-      kind: "robustness",
+    const part = (flags: readonly string[]) => ({
+      kind: "robustness" as const,
       name,
-      command: ["robustness", folder, ...some, "--out", join(folder, name), ...where],
+      command: ["robustness", folder, ...flags, "--out", join(folder, name), ...where],
       after: ["train"],
+    });
+    if (family !== "all") return [part(["--perturb", family])];
+    // Each family's scores are kept in one folder, and the report reads them there.
+    const families = {
+      ...part(["--only-family", "task"]),
+      name: "robustness-families",
+      tasks: allLadders.length,
     };
+    return [families, { ...part([]), after: [families.name] }];
   });
   for (const family of robustness) {
     if (family !== "all") perturbationsOf({ jpegQualities: [], perturb: [family] }); // refuses an unknown one
   }
-  const parts = [...prepare, ...encode, train, ...tests, ...perturbed];
+  const parts = [...prepare, ...encode, ...seeds, train, ...tests, ...perturbed];
   const twice = parts.find(({ name }, i) => parts.findIndex((other) => other.name === name) !== i);
   if (twice === undefined) return parts;
   throw new InputError(`Cannot submit the run: expected each part once but found ${twice.name} twice`);

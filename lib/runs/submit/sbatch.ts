@@ -35,14 +35,20 @@ export type Needs = {
  *
  * @param part what is submitted
  * @param options.after the numbers of the jobs that have to end well before
+ * @param options.before the numbers of the jobs that have to end first, however they do
  */
 export function sbatchArguments(
   part: Part,
-  options: SbatchOptions & { readonly needs: Needs; readonly after: readonly string[] },
+  options: SbatchOptions & {
+    readonly needs: Needs;
+    readonly after: readonly string[];
+    readonly before?: readonly string[];
+  },
 ): string[] {
-  const { run, root, needs: { memory, cores }, after, partition, time, again, more } = options;
+  const { run, root, needs: { memory, cores }, after, before = [], partition, time, again, more } = options;
   const waits = [
     ...after.length > 0 ? [`afterok:${after.join(":")}`] : [],
+    ...before.length > 0 ? [`afterany:${before.join(":")}`] : [],
     ...again && part.tasks === undefined ? ["singleton"] : [],
   ];
   return [

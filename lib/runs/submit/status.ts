@@ -9,6 +9,7 @@ import { exists } from "../../base/files.ts";
 import type { RunConfig } from "../config/config.ts";
 import { type EncodeProgress, progressFolder, readProgress } from "../encode/progress.ts";
 import { progressOf } from "../folder/folder.ts";
+import { seedFolder, seedsOf, seedWeights } from "../folder/seeds.ts";
 import { jobName, logPath } from "./sbatch.ts";
 import { queuedTasks, rememberedTasks, type SlurmTask } from "./slurm.ts";
 import { readSettings, type Submission, type SubmittedPart } from "./submission.ts";
@@ -83,6 +84,8 @@ export async function submissionStatus(folder: string, submission: Submission): 
       ? imagesReached(progress)
       : part.kind === "train"
       ? await trainReached(config)
+      : part.kind === "seeds"
+      ? await seedsReached(config)
       : "";
     statuses.push({ part: part.name, job: part.job, tasks, reached });
   }
@@ -159,6 +162,27 @@ export function imagesReached(progress: readonly EncodeProgress[]): string {
   const some = progress.length < count ? ` in ${progress.length} of ${count} shards` : "";
   const unreadable = sum("unreadable") > 0 ? `, ${sum("unreadable")} unreadable` : "";
   return `${sum("done")}/${sum("total")} images${some}${unreadable}`;
+}
+
+/** How many seeds are trained, and where the others stand that have begun. */
+async function seedsReached(config: RunConfig): Promise<string> {
+  const seeds = seedsOf(config);
+  const run = { ...config, run: config.run! };
+  let done = 0;
+  const begun: string[] = [];
+  for (let seedIndex = 0; seedIndex < seeds; seedIndex++) {
+    try {
+      if (await seedWeights(run, seedIndex) !== undefined) {
+        done++;
+        continue;
+      }
+      const state = await progressOf(seedFolder(run, seedIndex));
+      if (state) begun.push(`seed ${seedIndex + 1}: epoch ${state.epoch}/${config.epochs}`);
+    } catch (error) {
+      begun.push(`seed ${seedIndex + 1}: ${reasonOf(error)}`);
+    }
+  }
+  return [`${done}/${seeds} seeds`, ...begun].join(", ");
 }
 
 async function trainReached(config: RunConfig): Promise<string> {

@@ -19,7 +19,7 @@ const schema = z.object({
     /** The file with the run's whole configuration, by its name in this folder. */
     settings: z.string(),
     parts: z.array(z.object({
-      kind: z.enum(["prepare", "encode", "train", "evaluate", "robustness"]),
+      kind: z.enum(["prepare", "encode", "seeds", "train", "evaluate", "robustness"]),
       name: z.string(),
       /** The job's number. */
       job: z.string(),

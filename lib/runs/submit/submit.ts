@@ -10,11 +10,11 @@ import { InputError } from "../../base/errors.ts";
 import { checkWritable, exists } from "../../base/files.ts";
 import { ownFolder } from "../../base/owner.ts";
 import { isDemo, type RunConfig } from "../config/config.ts";
-import { checkRunFolder } from "../folder/folder.ts";
+import { checkRunFolder, readRunConfig } from "../folder/folder.ts";
 import { needsOf } from "./needs.ts";
 import { type PartOptions, partsOf } from "./parts.ts";
 import { jobName, sbatchArguments, type SbatchOptions } from "./sbatch.ts";
-import { cancelJobs, queuedTasks, submitJob } from "./slurm.ts";
+import { cancelJobs, queuedTasks, type SlurmTask, submitJob } from "./slurm.ts";
 import {
   readSubmissions,
   type Submission,
@@ -48,15 +48,18 @@ export async function submitRun(
 ): Promise<{ readonly submission: Submission; readonly file: string; readonly config: RunConfig }> {
   const cannot = `Cannot submit the run ${config.run}`;
   const root = repository(cannot);
-  const pinned = pinnedConfig(config, cannot);
-  const begun = await exists(join(pinned.out, config.run, "config.json"));
+  checkPinned(config, cannot);
+  const runFolder = join(resolve(config.out), config.run);
+  const begun = await exists(join(runFolder, "config.json"));
+  const pinned = pinnedConfig(config, begun ? await readRunConfig(runFolder) : undefined);
   await checkRunFolder(pinned, { resume: begun });
   if (pinned.cacheFolder !== undefined) await checkWritable(pinned.cacheFolder, { flag: "--cache-folder" });
   const folder = submitFolder(pinned);
   await using _owner = await ownFolder(folder, { cannot, doing: "submit", instead: "wait for it" });
   const before = await readSubmissions(folder);
   const earlier = before?.submissions ?? [];
-  if (!options.again) await refuseQueued(config.run, earlier, cannot);
+  const queued = await queuedOf(config.run, earlier);
+  if (!options.again) refuseQueued(queued, cannot);
   const settings = await writeSettings(folder, pinned);
   const parts = partsOf(pinned, { ...options, configFile: join(folder, settings) });
   const needs = parts.map((part) => needsOf(part, pinned, options)); // refuses before anything is submitted
@@ -70,6 +73,8 @@ export async function submitRun(
         ...{ run: config.run, root, logs: folder },
         needs: needs[i],
         after: part.after.map((name) => jobs.get(name)!),
+        // One process at a time trains in a seed's folder, and each task of an array would wait for the others by `singleton`.
+        before: part.kind === "seeds" ? jobsNamed(queued, jobName(config.run, part)) : [],
       });
       const job = await submitJob(sbatch, { cannot: `Cannot submit ${part.name}` });
       jobs.set(part.name, job);
@@ -90,8 +95,8 @@ export async function submitRun(
   return { submission, file, config: pinned };
 }
 
-/** The configuration with what every node has to have alike. @throws {InputError} where it leaves that open */
-function pinnedConfig<T extends RunConfig>(config: T, cannot: string): T {
+/** @throws {InputError} for a choice that each node would make for itself, and that nothing else can make for all */
+function checkPinned(config: RunConfig, cannot: string): void {
   if (config.precision === "auto") {
     throw new InputError(
       `${cannot}: expected one --precision for all nodes but found auto, which each would measure for itself; give --precision float32, bfloat16 or int8`,
@@ -102,15 +107,43 @@ function pinnedConfig<T extends RunConfig>(config: T, cannot: string): T {
       `${cannot}: expected an encoder that is named but found auto, for which a node that cannot have CLIP's weights takes the demo's; give --clip ViT-B-16 or --clip-weights FILE`,
     );
   }
+}
+
+/**
+ * The configuration with what every node has to have alike: places, and what each would measure for itself, which is what all machines
+ * have.
+ *
+ * @param begun the configuration of the run where it was begun already, whose choices stand
+ */
+export function pinnedConfig<T extends RunConfig>(config: T, begun?: RunConfig): T {
+  const { precision, headPrecision, engine, detector } = config;
   const cacheFolder = config.cache ? resolve(config.cacheFolder ?? tokenFolder()) : undefined;
-  return { ...config, out: resolve(config.out), cacheFolder };
+  const head = precision === "int8" ? "float32" : "auto"; // else the encoder's, without a measurement
+  const isMeasured = detector === "notebook-head" &&
+    (precision === "bfloat16" || headPrecision === "bfloat16");
+  return {
+    ...config,
+    out: resolve(config.out),
+    cacheFolder,
+    headPrecision: headPrecision === "auto" ? begun?.headPrecision ?? head : headPrecision,
+    engine: engine === "auto" ? begun?.engine ?? (isMeasured ? "graph" : "auto") : engine,
+  };
+}
+
+/** The tasks of a run's earlier submissions that wait or are at work. */
+async function queuedOf(run: string, earlier: readonly Submission[]): Promise<SlurmTask[]> {
+  const parts = earlier.flatMap((each) => each.parts);
+  return (await queuedTasks(parts.map(({ job }) => job)))
+    .filter((task) => parts.some((part) => part.job === task.job && jobName(run, part) === task.name));
+}
+
+/** The numbers of the jobs of this name, each once. */
+function jobsNamed(tasks: readonly SlurmTask[], name: string): string[] {
+  return [...new Set(tasks.filter((task) => task.name === name).map(({ job }) => job))];
 }
 
 /** @throws {InputError} naming the jobs that wait or are at work */
-async function refuseQueued(run: string, earlier: readonly Submission[], cannot: string): Promise<void> {
-  const parts = earlier.flatMap((each) => each.parts);
-  const queued = (await queuedTasks(parts.map(({ job }) => job)))
-    .filter((task) => parts.some((part) => part.job === task.job && jobName(run, part) === task.name));
+function refuseQueued(queued: readonly SlurmTask[], cannot: string): void {
   if (queued.length === 0) return;
   throw new InputError(
     `${cannot}: expected none of its jobs in Slurm's queue but found ${

@@ -1,7 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { resolveConfig } from "../../../lib/runs/config/config.ts";
+import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
+import { allLadders } from "../../../lib/runs/robustness.ts";
 import { needsOf } from "../../../lib/runs/submit/needs.ts";
 import { encodeHindrance, partsOf, wordsOf } from "../../../lib/runs/submit/parts.ts";
+import { sbatchArguments } from "../../../lib/runs/submit/sbatch.ts";
+import { pinnedConfig } from "../../../lib/runs/submit/submit.ts";
 
 const config = {
   ...resolveConfig({ out: "runs", cacheFolder: "/shared/cache", precision: "int8" }),
@@ -40,13 +43,63 @@ Deno.test("partsOf() prepares before it encodes, and tests after the training", 
     ["encode", 4, ["prepare-1", "prepare-2"]],
     ["train", undefined, ["encode"]],
     ["evaluate-celebdf", undefined, ["train"]],
-    ["robustness", undefined, ["train"]],
+    ["robustness-families", allLadders.length, ["train"]],
+    ["robustness", undefined, ["robustness-families"]],
     ["robustness-gaussian-blur", undefined, ["train"]],
   ]);
   assertEquals(parts[1].command, ["prepare", "--data", "b=B", "--into", "more crops"]);
+  const [families, all] = [parts[5], parts[6]].map(({ command }) => command.slice(0, 6));
+  assertEquals(families, ["robustness", "runs/a", "--only-family", "task", "--out", "runs/a/robustness"]);
+  assertEquals(all.slice(0, 4), ["robustness", "runs/a", "--out", "runs/a/robustness"]);
   assertEquals(parts.at(-1)!.command.slice(0, 6), [
     ...["robustness", "runs/a", "--perturb", "gaussian-blur", "--out", "runs/a/robustness-gaussian-blur"],
   ]);
+});
+
+Deno.test("partsOf() trains each of several seeds in a task, and the run after them", () => {
+  const parts = (runs: number, preset: "corrected" | "reference" = "corrected") =>
+    partsOf({ ...config, runs, preset }, options);
+  assertEquals(parts(3).slice(1).map(({ name, tasks, after }) => [name, tasks, after]), [
+    ["seeds", 3, ["encode"]],
+    ["train", undefined, ["seeds"]],
+  ]);
+  assertEquals(parts(3)[1].command, [...parts(3)[2].command, "--only-seed", "task"]);
+  assertEquals(parts(3, "reference").map(({ name }) => name), ["encode", "train"]);
+  const lone = partsOf({ ...config, runs: 2 }, { ...options, encode: false, prepare: ["--into crops"] });
+  assertEquals(lone.map(({ name, after }) => [name, after]), [
+    ["prepare", []],
+    ["seeds", ["prepare"]],
+    ["train", ["seeds"]],
+  ]);
+});
+
+Deno.test("pinnedConfig() has all nodes take what each would measure for itself, unless it is given or the run has begun", () => {
+  const pins = (changes: RunInput, begun?: RunInput) => {
+    const { headPrecision, engine } = pinnedConfig(
+      resolveConfig({ precision: "int8", ...changes }),
+      begun && resolveConfig(begun),
+    );
+    return [headPrecision, engine];
+  };
+  assertEquals(pins({}), ["float32", "auto"]);
+  assertEquals(pins({ headPrecision: "bfloat16" }), ["bfloat16", "graph"]);
+  assertEquals(pins({ headPrecision: "bfloat16", engine: "native" }), ["bfloat16", "native"]);
+  assertEquals(pins({ precision: "bfloat16" }), ["auto", "graph"]);
+  assertEquals(pins({ precision: "float32" }), ["auto", "auto"]);
+  assertEquals(pins({ precision: "bfloat16", detector: "ln-tuned" }), ["auto", "auto"]);
+  assertEquals(pins({}, { precision: "int8" }), ["auto", "auto"]);
+  assertEquals(pins({}, { precision: "int8", headPrecision: "float32" }), ["float32", "auto"]);
+});
+
+Deno.test("sbatchArguments() has an array wait for another's end, which a job does by its name", () => {
+  const [, seeds, train] = partsOf({ ...config, runs: 2 }, options);
+  const waits = (part: typeof train, before: readonly string[]) =>
+    sbatchArguments(part, {
+      ...{ run: "a", root: "/bench", logs: "/logs", again: true, more: [], before, after: ["7"] },
+      needs: { memory: "4G", cores: 2 },
+    }).find((word) => word.startsWith("--dependency="));
+  assertEquals(waits(seeds, ["5", "6"]), "--dependency=afterok:7,afterany:5:6");
+  assertEquals(waits(train, []), "--dependency=afterok:7,singleton");
 });
 
 Deno.test("partsOf() leaves encoding to the training where features are not those of the encoder as it is", () => {
