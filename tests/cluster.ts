@@ -1,25 +1,32 @@
 /**
  * Starts a Slurm with two nodes on this machine, and shows that what goes wrong on a cluster changes no number:
- * `deno run -A tests/cluster.ts [words of faults]`, all faults unless words name some.
+ * `deno run -A tests/cluster.ts [--if-possible] [--limit SECONDS] [words of faults]`, all faults unless words name some.
  *
  * Root on Debian, which installs Slurm and munge where they are missing. Each run is submitted, met by a fault in its middle, ended, and
  * compared with what this machine made of the same data alone: features, weights, predictions and metrics, bit for bit.
  *
+ * With `--if-possible` nothing is installed, and a machine that cannot start a Slurm is no failure. After `--limit` it says what it waits
+ * for, and ends.
+ *
  * @module
  */
 import { markdownTable } from "markdown-table";
-import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { inParallel } from "../lib/base/pool.ts";
 import { Interrupted, stopOnSignals } from "../lib/runs/interrupt.ts";
 import { besideOthers, type Fault, faults } from "./cluster/faults.ts";
 import { installSlurm } from "./cluster/install.ts";
+import { openRoot } from "./cluster/root.ts";
 import { openSlurm, type Slurm } from "./cluster/slurm.ts";
-import { unmountBelow } from "./cluster/mount.ts";
 import { differences, encodedOf, outcomeOf } from "./cluster/outcome.ts";
-import { type Cluster, openCluster, openWorld, type World } from "./cluster/world.ts";
+import { type Cluster, describe, openCluster, openWorld, tasksOf, type World } from "./cluster/world.ts";
 import { createCheck } from "./faults/check.ts";
 
-const words = Deno.args;
+const { values: { "if-possible": ifPossible = false, limit = "0" }, positionals: words } = parseArgs({
+  args: Deno.args,
+  options: { "if-possible": { type: "boolean" }, limit: { type: "string" } },
+  allowPositionals: true,
+});
 const named = Object.keys(faults).filter((name) =>
   words.length === 0 || words.some((word) => name.includes(word))
 );
@@ -27,12 +34,20 @@ if (named.length === 0) {
   console.error(`Cannot try faults: expected ${Object.keys(faults).join(", ")} but found ${words.join(" ")}`);
   Deno.exit(2);
 }
+/** That all took longer than it may. */
+class Late extends Error {}
+
 const check = createCheck();
 const rows = new Map<string, readonly string[]>();
-const reason = await installSlurm(console.log);
+/** What is at work, and since when. */
+const atWork = new Map<string, { readonly began: number; readonly world?: World }>();
+let failed = 0;
 let code = 0;
+let reason = await installSlurm(console.log, { isAllowed: !ifPossible });
 if (reason === undefined) code = await tryFaults();
-else console.log(`Nothing was tried: ${reason}`);
+if (reason !== undefined) {
+  console.log(`${ifPossible ? "Left out: the faults of a cluster" : "Nothing was tried"}: ${reason}`);
+}
 if (rows.size > 0) {
   const head = ["fault", "when", "how it went on", "encoded twice", "all took", "same numbers"];
   const known = named.flatMap((name) => rows.has(name) ? [[name, ...rows.get(name)!]] : []);
@@ -41,56 +56,87 @@ if (rows.size > 0) {
   const file = Deno.env.get("CLUSTER_TABLE");
   if (file) await Deno.writeTextFile(file, `${table}\n`);
 }
-console.log(`${check.passed} passed, ${check.failed} failed`);
-Deno.exit(code || (check.failed > 0 || check.passed === 0 ? 1 : 0));
+failed += check.failed;
+console.log(`${check.passed} passed, ${failed} failed`);
+const isLeftOut = ifPossible && reason !== undefined;
+Deno.exit(code || (!isLeftOut && (failed > 0 || check.passed === 0) ? 1 : 0));
 
-/** Resolves to the exit code of a signal that stopped it, 0 where none did. */
+/** Resolves to the exit code of a signal that stopped it, 0 where none did; sets the reason where this machine cannot start a Slurm. */
 async function tryFaults(): Promise<number> {
   using stop = stopOnSignals();
-  const root = await Deno.realPath(await Deno.makeTempDir({ dir: "/tmp", prefix: "forgelens-cluster-" }));
-  await Deno.chmod(root, 0o755); // munge refuses a socket that not all can reach
   let slurm: Slurm | undefined;
+  const late = Promise.withResolvers<never>();
+  late.promise.catch(() => {}); // it may come where nothing waits for it
+  const timer = Number(limit) > 0 ? setTimeout(() => late.reject(new Late()), Number(limit) * 1000) : 0;
+  const root = await openRoot(console.log).catch((error) => {
+    reason = oneLine(error);
+    return undefined;
+  });
+  if (root === undefined) return 0;
   try {
-    await Deno.mkdir(join(root, "slurm"));
-    slurm = await openSlurm(join(root, "slurm"));
+    slurm = await openSlurm(root.slurm).catch((error) => {
+      reason = oneLine(error);
+      return undefined;
+    });
+    if (slurm === undefined) return 0;
     const began = performance.now();
-    const cluster = await untilStopped(openCluster(root, slurm), stop.signal);
+    atWork.set("one machine alone", { began });
+    const cluster = await untilStopped(openCluster(root.path, slurm), stop.signal, late.promise);
+    atWork.clear();
     console.log(`${cluster.images} images, ${cluster.precision}; this machine alone took ${since(began)} s`);
     const alone = named.filter((name) => !besideOthers.flat().includes(name)).map((name) => [name]);
-    for (
-      const group of [
-        ...alone,
-        ...besideOthers.map((names) => names.filter((name) => named.includes(name))),
-      ]
-    ) {
+    const groups = [...alone, ...besideOthers.map((names) => names.filter((name) => named.includes(name)))];
+    for (const group of groups) {
       const all = inParallel(group, (name) => tryFault(cluster, name), { workers: 2 });
-      await untilStopped(all, stop.signal);
+      await untilStopped(all, stop.signal, late.promise);
     }
     return 0;
   } catch (error) {
+    if (error instanceof Late) {
+      failed = Math.max(1, atWork.size);
+      console.log(`FAILED  all were to be tried within ${limit} s, but at work are ${await workText(slurm)}`);
+      return 1;
+    }
     if (!(error instanceof Interrupted)) throw error;
     console.error("Interrupted.");
     return error.exitCode;
   } finally {
+    clearTimeout(timer);
     await slurm?.close();
-    await unmountBelow(root);
-    await Deno.remove(root, { recursive: true });
+    await root.close();
   }
+}
+
+/** What was waited for when the time was over. */
+async function workText(slurm: Slurm | undefined): Promise<string> {
+  const all: string[] = [];
+  for (const [name, { began, world }] of atWork) {
+    const asked = slurm && world ? tasksOf({ slurm }, world) : Promise.resolve([]);
+    const tasks = await asked.catch(() => []);
+    const open = tasks.filter(({ state }) => state !== "COMPLETED").map(describe);
+    all.push(`${name} since ${since(began)} s${open.length > 0 ? `: ${open.join(", ")}` : ""}`);
+  }
+  return all.join("; ");
 }
 
 async function tryFault(cluster: Cluster, name: string): Promise<void> {
   const began = performance.now();
   const world = await openWorld(cluster, `run${named.indexOf(name) + 1}`);
+  atWork.set(name, { began, world });
   await check(name, async () => {
     const fault = await faults[name](cluster, world);
     const seconds = since(began);
-    const outcome = await outcomeOf(world);
-    const other = differences(cluster.single, outcome);
-    const twice = await encodedTwice(world, { fault, images: outcome.features.size });
+    const { single = cluster.single } = fault;
+    const tried = fault.world ?? world;
+    const outcome = await outcomeOf(tried);
+    const other = differences(single, outcome);
+    const images = single.features.size;
+    const twice = await encodedTwice(tried, { fault, images: outcome.features.size });
     const same = other.length === 0 ? "yes" : other.join(", ");
-    rows.set(name, [fault.when, fault.then, `${twice} of ${cluster.images}`, `${seconds} s`, same]);
+    rows.set(name, [fault.when, fault.then, `${twice} of ${images}`, `${seconds} s`, same]);
     return [...fault.wrong, ...other];
   });
+  atWork.delete(name);
 }
 
 /** How many images were encoded although another task had encoded them. */
@@ -109,14 +155,18 @@ function since(began: number): number {
   return Math.round((performance.now() - began) / 1000);
 }
 
-/** What `work` resolves to, unless the signal comes first, whose reason is thrown. */
-async function untilStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : `${error}`).trim().replaceAll(/\s*\n\s*/g, "; ");
+}
+
+/** What `work` resolves to, unless the signal comes first, whose reason is thrown, or `late` rejects. */
+async function untilStopped<T>(work: Promise<T>, signal: AbortSignal, late: Promise<never>): Promise<T> {
   const stopped = Promise.withResolvers<never>();
   const stop = () => stopped.reject(signal.reason);
   signal.addEventListener("abort", stop);
   if (signal.aborted) stop();
   try {
-    return await Promise.race([work, stopped.promise]);
+    return await Promise.race([work, stopped.promise, late]);
   } finally {
     signal.removeEventListener("abort", stop);
   }

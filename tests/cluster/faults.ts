@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { featuresOf } from "./outcome.ts";
+import { openFilms, seedAtWork, unsaid } from "./films.ts";
+import { featuresOf, type Outcome } from "./outcome.ts";
 import { mount } from "./mount.ts";
 import { isAlive, isSent, isStopped, pause, send } from "./processes.ts";
 import {
@@ -39,6 +40,9 @@ export type Fault = {
   readonly then: string;
   /** What is wrong beside the numbers. */
   readonly wrong: readonly string[];
+  /** The run's folders, and what the single machine left of the same, where it is another run than the others'. */
+  readonly world?: World;
+  readonly single?: Outcome;
 };
 
 /** A fault by what it is called in the table: done to a run until that has ended. */
@@ -190,6 +194,35 @@ export const faults: Readonly<Record<string, (cluster: Cluster, world: World) =>
     };
   },
 
+  "videos, two seeds and tests as tasks, a seed killed": async (cluster, world) => {
+    const { submitted, flags, single } = await openFilms(cluster, world);
+    const again = () => submit(cluster, submitted, ...flags);
+    await again();
+    send(await seedAtWork(submitted, 2), "SIGKILL");
+    const first = await ended(cluster, submitted);
+    const wrong = onlyFailed(first, [
+      ...["evaluate-gone", "evaluate-other", "robustness-flip", "seeds 2", "train"],
+    ]);
+    wrong.push(...await unsaid(cluster, submitted, /^seeds 2\/2 failed: .*(signal 9|137)/m));
+    await again();
+    const all = await ended(cluster, submitted);
+    wrong.push(...onlyFailed(all.slice(first.length), ["evaluate-gone"]));
+    wrong.push(
+      ...await unsaid(cluster, submitted, /^evaluate-gone failed: Cannot .*nowhere.* \(exit code 2\)/m),
+    );
+    const mails = (await cluster.slurm.mails()).split("\n").filter((line) => line.includes(submitted.name));
+    for (const part of ["seeds", "evaluate-gone"]) {
+      if (!mails.some((line) => line.includes(`.${part} Failed`))) wrong.push(`no mail on ${part}: ${mails}`);
+    }
+    return {
+      when: "as soon as its folder was there",
+      then:
+        "nothing trained or tested after it; the same submission again, in which a set that is not there failed alone",
+      ...{ world: submitted, single },
+      wrong,
+    };
+  },
+
   "training preempted, then killed": async (cluster, world) => {
     await submit(cluster, world);
     const config = join(world.out, world.name, "config.json");
@@ -220,6 +253,7 @@ export const faults: Readonly<Record<string, (cluster: Cluster, world: World) =>
 export const besideOthers: readonly (readonly string[])[] = [
   ["a node failed for good", "the time limit near"],
   [
+    "videos, two seeds and tests as tasks, a seed killed",
     "two tasks killed, by kill -9 and by scancel",
     "a task preempted",
     "the shared disk full",

@@ -14,8 +14,11 @@ export type Outcome = {
   /** Each image's features by encoder and key, as hexadecimal digits. */
   readonly features: ReadonlyMap<string, string>;
   readonly predictions: string;
+  /** Of all seeds. */
   readonly weights: string;
   readonly results: string;
+  /** What further tests in folders below the run's left. */
+  readonly further: string;
 };
 
 /** What a run left. @throws {Error} when it left no results */
@@ -25,12 +28,33 @@ export async function outcomeOf({ cache, out, name }: World): Promise<Outcome> {
   return {
     features: await featuresOf(cache),
     predictions: await Deno.readTextFile(join(folder, "predictions.csv")),
-    // The arrays alone: what stands beside them names the run's folder.
     weights: JSON.stringify(
-      [...await loadStateDict(join(folder, "model.safetensors"))].map(([key, array]) => [key, hexOf(array)]),
+      await Promise.all((await namesIn(folder, /^model.*\.safetensors$/)).map(weightsIn)),
     ),
     results: JSON.stringify(results),
+    further: await furtherIn(folder),
   };
+}
+
+/** The arrays alone: what stands beside them names the run's folder. */
+async function weightsIn(path: string): Promise<unknown> {
+  return [...await loadStateDict(path)].map(([key, array]) => [key, hexOf(array)]);
+}
+
+async function furtherIn(folder: string): Promise<string> {
+  const all: string[] = [];
+  for (const each of await namesIn(folder, /^(evaluate|robustness)-/)) {
+    for (const path of await namesIn(each, /^(predictions|robustness)\.csv$/)) {
+      all.push(`${each.slice(folder.length)} ${await Deno.readTextFile(path)}`);
+    }
+  }
+  return all.join("\n");
+}
+
+/** The paths of what in a folder has such a name, in their order. */
+async function namesIn(folder: string, name: RegExp): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(folder));
+  return entries.filter((entry) => name.test(entry.name)).map((entry) => join(folder, entry.name)).sort();
 }
 
 /** The features in a cache, as an outcome has them. */
@@ -59,7 +83,9 @@ export function differences(single: Outcome, found: Outcome): string[] {
   return [
     ...(other > 0 ? [`other features of ${other} images`] : []),
     ...(more > 0 ? [`features of ${more} images that the single machine has not`] : []),
-    ...(["predictions", "weights", "results"] as const).filter((part) => found[part] !== single[part])
+    ...(["predictions", "weights", "results", "further"] as const).filter((part) =>
+      found[part] !== single[part]
+    )
       .map((part) => `other ${part}`),
   ];
 }

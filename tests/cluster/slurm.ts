@@ -21,6 +21,8 @@ export type Slurm = {
   startNode(name: NodeName): Promise<void>;
   /** Ends a node as a power cut does: its daemon and all that runs there. */
   failNode(name: NodeName): Promise<void>;
+  /** The mails that Slurm sent, each with its subject. */
+  mails(): Promise<string>;
   /** Ends everything. */
   close(): Promise<void>;
 };
@@ -96,9 +98,10 @@ export async function openSlurm(root: string): Promise<Slurm> {
       // What would tell the controller of an end goes before what ends.
       await endAll([...daemon, ...steps, ...jobs]);
     },
+    mails: () => Deno.readTextFile(join(root, "mails")).catch(() => ""),
     close: async () => {
-      await endAll(await processesWith({ SLURM_CONF: conf }));
-      await Promise.all(daemons.map(({ status }) => status));
+      await endOf(root);
+      await Promise.race([Promise.all(daemons.map(({ status }) => status)), pause(PATIENCE_MS)]);
     },
   };
   try {
@@ -109,6 +112,8 @@ export async function openSlurm(root: string): Promise<Slurm> {
       ...["--foreground", "--key-file", key, "--socket", socket, "--pid-file", file("pid")],
       ...["--log-file", file("log"), "--seed-file", file("seed")],
     ]);
+    const mail = join(root, "mail");
+    await Deno.writeTextFile(mail, `#!/bin/sh\necho "$@" >> ${join(root, "mails")}\n`, { mode: 0o755 });
     await until("munge's socket", async () => (await Deno.stat(socket)).isSocket === true);
     await Deno.writeTextFile(conf, configuration(root, { socket, ports: freePorts(1 + nodes.length) }));
     const version = Number(/\d+/.exec(await call("slurmctld", "-V"))?.[0]);
@@ -117,11 +122,25 @@ export async function openSlurm(root: string): Promise<Slurm> {
     await start("slurmctld", ["-D"]);
     await until("the controller to answer", async () => /UP/.test(await call("scontrol", "ping")));
     await Promise.all(nodes.map(slurm.startNode));
+    const tried = await Promise.all(
+      nodes.map((name) =>
+        call("sbatch", "--parsable", `--nodelist=${name}`, "--output=/dev/null", "--chdir=/", "--wrap=true")
+      ),
+    );
+    await until("a job to end well on each node", async () => {
+      const jobs = await Promise.all(tried.map((job) => call("scontrol", "show", "job", job.trim())));
+      return jobs.every((text) => text.includes("JobState=COMPLETED"));
+    });
     return slurm;
   } catch (error) {
     await slurm.close();
     throw error;
   }
+}
+
+/** Ends a Slurm whose files are below `root`, whoever started it, with all that it runs. */
+export async function endOf(root: string): Promise<void> {
+  await endAll(await processesWith({ SLURM_CONF: join(root, "slurm.conf") }));
 }
 
 function configuration(
@@ -145,6 +164,7 @@ function configuration(
     `SlurmdLogFile=${join(root, "log/%n.log")}`,
     "ProctrackType=proctrack/linuxproc",
     "TaskPlugin=task/none",
+    `MailProg=${join(root, "mail")}`,
     "SelectType=select/cons_tres",
     "SelectTypeParameters=CR_CPU_Memory,CR_LLN", // tasks go to the node with most room, so to both
     "ReturnToService=2",

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { cacheFolder } from "../../lib/base/cache.ts";
 import { progressRoom } from "../../lib/model/features/cache.ts";
 import { type EncodeProgress, readProgress } from "../../lib/runs/encode/progress.ts";
+import type { RunInput } from "../../lib/runs/config/config.ts";
 import { type Outcome, outcomeOf } from "./outcome.ts";
 import { writePictures } from "../folders.ts";
 import { isAlive, isStopped, pause, send } from "./processes.ts";
@@ -90,12 +91,18 @@ export async function openCluster(root: string, slurm: Slurm): Promise<Cluster> 
   return { ...cluster, single: await outcomeOf(world) };
 }
 
-/** Makes a run's folders. */
+/**
+ * Makes a run's folders.
+ *
+ * @param options.changes what its configuration has otherwise
+ * @param options.place what its folder is called where that is not its name
+ */
 export async function openWorld(
   { root, precision }: Pick<Cluster, "root" | "precision">,
   name: string,
+  { changes = {}, place = name }: { readonly changes?: RunInput; readonly place?: string } = {},
 ): Promise<World> {
-  const at = join(root, "worlds", name);
+  const at = join(root, "worlds", place);
   const world = {
     name,
     root: at,
@@ -109,6 +116,7 @@ export async function openWorld(
     test: [`other=${join(root, "test")}`],
     ...{ jpegQualities: [], clip: "demo-tower", precision, detector: "linear-probe" },
     ...{ cacheFolder: world.cache, out: world.out, run: name },
+    ...changes,
   };
   await Deno.writeTextFile(world.config, JSON.stringify(config));
   return world;
@@ -136,7 +144,7 @@ export async function submit(cluster: Cluster, world: World, ...flags: readonly 
 
 /** Submits a run, or is refused. */
 export async function trySubmit(cluster: Cluster, world: World, ...flags: readonly string[]) {
-  const shards = ["--shards", `${SHARDS}`];
+  const shards = flags.includes("--shards") ? [] : ["--shards", `${SHARDS}`];
   return await command(cluster, ["submit", "--config", world.config, ...shards, ...flags]);
 }
 
@@ -160,7 +168,7 @@ export async function sbatch(
 }
 
 /** All tasks of a run that Slurm remembers. */
-export async function tasksOf({ slurm }: Cluster, { name }: World): Promise<Task[]> {
+export async function tasksOf({ slurm }: Pick<Cluster, "slurm">, { name }: World): Promise<Task[]> {
   const text = await slurm.call("scontrol", "--oneliner", "show", "job");
   return text.split("\n").flatMap((line) => {
     const field = (key: string) => new RegExp(`(?:^| )${key}=(\\S*)`).exec(line)?.[1];
