@@ -95,6 +95,12 @@ Deno.test("resolveConfig() refuses settings that contradict each other", () => {
     [{ detector: "forgelens", asPublished: true, stageOne: "none" }, "but found --stage-one none"],
     [{ detector: "ln-tuned", precision: "int8" }, "with --detector ln-tuned, whose tower is trained"],
     [
+      { detector: "ln-tuned", precision: "float32", headPrecision: "bfloat16" },
+      "expected --head-precision auto with --detector ln-tuned, whose tower is trained with its head, but found bfloat16; give --precision bfloat16",
+    ],
+    [{ detector: "ln-tuned", engine: "native" }, "expected --engine auto or graph or eager with --detector"],
+    [{ detector: "linear-probe", engine: "graph" }, "expected --engine auto with --detector linear-probe"],
+    [
       { loss: "focal", labelSmoothing: 0.1 },
       "expected --label-smoothing with a loss that takes it (cross-entropy, binary-cross-entropy, uniformity-alignment) but found --loss focal",
     ],

@@ -20,7 +20,7 @@ import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts
 import { InputError } from "../../../lib/base/errors.ts";
 import { fits } from "../../../lib/images/fits/mod.ts";
 import { randomClip } from "../../../lib/model/encoders/clip.ts";
-import { loadWeights } from "../../../lib/weights/load.ts";
+import { loadStateDict, loadWeights } from "../../../lib/weights/load.ts";
 import { savePth } from "../../../lib/weights/pth.ts";
 import { saveSafetensors } from "../../../lib/weights/safetensors.ts";
 import { writePictures } from "../../folders.ts";
@@ -307,6 +307,27 @@ Deno.test("a run goes on, and is tested, in the precision that it chose, whateve
   const asked = await evaluateRun({ ...config, precision: changed }, { into: join(root, "p") });
   assertStringIncludes(asked.warnings.join("\n"), `Tested in ${changed} as --precision asks`);
   assertEquals(head === "bfloat16" || head === "float32", true);
+});
+
+Deno.test("--head-precision and --engine win over what would be measured, and an engine that is not to be had is refused", async () => {
+  if (!isTensorFlow()) return;
+  const measured = join(root, "cache", "forgelens-bench", "measured");
+  await Deno.remove(measured, { recursive: true }).catch(() => {});
+  await train("pinned", { precision: "float32", headPrecision: "bfloat16", engine: "graph" });
+  const { precision, engine } = (await readNumerics(join(root, "runs", "pinned")))!;
+  assertEquals([precision.encoder, precision.head, engine], ["float32", "bfloat16", "graph"]);
+  await assertRejects(() => Deno.stat(measured), Deno.errors.NotFound, undefined); // nothing was measured
+  // Where the head's precision is the one that goes with the encoder's, no number is another.
+  await train("left", { precision: "float32" });
+  await train("said", { precision: "float32", headPrecision: "float32", engine: "graph" });
+  const left = await loadStateDict(file("left"));
+  assertEquals(await loadStateDict(file("said")), left);
+  assertNotEquals(await loadStateDict(file("pinned")), left);
+  await assertRejects(
+    () => train("refused", { engine: "graph", loss: "focal" }), // which no accelerator takes
+    InputError,
+    "expected --engine graph but found that this machine has eager for these settings; give --engine eager",
+  );
 });
 
 Deno.test("a test in the next precision, where this machine has not the run's, says so beside the scores", async () => {
