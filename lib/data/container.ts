@@ -45,6 +45,27 @@ export async function containerFault(path: string): Promise<string | undefined> 
   return kinds.has("moov") || kinds.has("RIFF") ? undefined : "truncated: no index of frames (moov)";
 }
 
+/** The brands of files in MP4's boxes that are images: AVIF and HEIC. */
+const imageBrands = new Set(["avif", "avis", "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"]);
+/** What Matroska and WebM, FLV, MPEG, WMV and OGG begin with. */
+const magics = [
+  "\x1a\x45\xdf\xa3",
+  "FLV\x01",
+  "\x00\x00\x01\xba",
+  "\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+  "OggS",
+];
+
+/** Whether a file's first bytes, 200 where it has them, are a video's. */
+export function looksLikeVideo(head: Uint8Array): boolean {
+  const text = String.fromCharCode(...head);
+  if (text.startsWith("ftyp", 4)) return !imageBrands.has(text.slice(8, 12));
+  if (text.startsWith("RIFF")) return text.startsWith("AVI ", 8);
+  // Packets of an MPEG transport stream begin with a G, those of cameras with four bytes more.
+  const isStream = [[0, 188], [4, 196]].some((places) => places.every((place) => text[place] === "G"));
+  return magics.some((magic) => text.startsWith(magic)) || (isStream && !isText(head));
+}
+
 function isText(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte >= 32 && byte !== 127 || byte >= 9 && byte <= 13);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Metadata, Sharp } from "sharp";
+import { reasonOf } from "../base/errors.ts";
 import { createBudget } from "../base/pool.ts";
 import { withoutTransforms } from "./avif.ts";
 import { jpegFault } from "./jpeg_fault.ts";
@@ -51,7 +52,7 @@ function describe(bytes: Uint8Array, reason: string): string {
   if (format === "JPEG" || format === "PNG" || format === "WebP" || format === "GIF" || format === "TIFF") {
     return `a ${format} that is truncated or damaged (${reason})`;
   }
-  if (format) return `a ${format} file`;
+  if (format) return `${/^[AEIOU]/.test(format) ? "an" : "a"} ${format} file`;
   const text = bytes.subarray(0, 512).every((byte) => byte >= 32 || (byte >= 9 && byte <= 13));
   return text ? "text" : `${bytes.length} bytes of no known image format`;
 }
@@ -69,7 +70,7 @@ async function readBytes(source: string | Uint8Array): Promise<{ bytes: Uint8Arr
       ? "no such file"
       : error instanceof Deno.errors.IsADirectory
       ? "a folder"
-      : (error as Error).message;
+      : reasonOf(error);
     throw unreadable(source, "a file", found);
   }
 }
@@ -162,19 +163,20 @@ function sizeOf({ width, height }: { readonly width: number; readonly height: nu
  * Decodes an image as `decodeImage()` does and gives it to `use`. All images that are in use at a time have at most 100
  * million pixels together, or one has more: the rest wait, so that a few large ones do not take the machine's memory.
  *
- * @param use must not wait for another image.
+ * @param use must not wait for another image; is given how many pictures the file has too, of which the image is the first.
  * @throws {Error} as `decodeImage()`, and what `use` throws.
  */
 export async function withImage<T>(
   source: string | Uint8Array,
-  use: (image: RgbImage) => T | Promise<T>,
+  use: (image: RgbImage, pictures: number) => T | Promise<T>,
+  options: DecodeOptions = {},
 ): Promise<T> {
-  return await withDecoded(await readBytes(source), use);
+  return await withDecoded({ ...await readBytes(source), ...options }, use);
 }
 
 async function withDecoded<T>(
   { bytes, name, upright }: { readonly bytes: Uint8Array; readonly name: string } & DecodeOptions,
-  use: (image: RgbImage) => T | Promise<T>,
+  use: (image: RgbImage, pictures: number) => T | Promise<T>,
 ): Promise<T> {
   const refusal = (error: unknown) => {
     const reason = (error as Error).message.trim().split("\n")[0];
@@ -185,6 +187,7 @@ async function withDecoded<T>(
   using _held = await pixels.take(meta.width * meta.height);
   return await use(
     await decode(stored, image, { ...meta, upright }).catch((error) => Promise.reject(refusal(error))),
+    meta.pages ?? 1,
   );
 }
 

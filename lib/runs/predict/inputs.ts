@@ -16,8 +16,8 @@ export type Input =
 
 /**
  * The images and videos among `paths`, in their order; those of a folder and the folders in it by name, other files in it passed over.
- * Masks and landmarks that lie beside frames are none. A file that is named is an image unless its name is a video's: what it is, its
- * content says when it is read.
+ * Masks and landmarks that lie beside frames are none. A file that is named is an image unless its name is a video's; its content has
+ * the last word when it is read.
  */
 export async function* inputsOf(
   paths: Iterable<string> | AsyncIterable<string>,
@@ -27,11 +27,19 @@ export async function* inputsOf(
     options.signal?.throwIfAborted();
     const info = await Deno.stat(path).catch((error) => error as Error);
     if (info instanceof Error) {
-      const fault = info instanceof Deno.errors.NotFound ? nothingAt(path) : reasonOf(info);
-      yield { path, kind: "unread", fault };
+      yield { path, kind: "unread", fault: await missing(path, info) };
     } else if (info.isDirectory) yield* folderInputs(path, options);
+    // A pipe may never end, and a device does not.
+    else if (!info.isFile) yield { path, kind: "unread", fault: "neither a file nor a folder" };
     else yield { path, kind: isVideo(path) ? "video" : "image" };
   }
+}
+
+/** Why a path leads nowhere. */
+async function missing(path: string, error: Error): Promise<string> {
+  if (!(error instanceof Deno.errors.NotFound)) return reasonOf(error);
+  const isLink = await Deno.lstat(path).then(({ isSymlink }) => isSymlink, () => false);
+  return isLink ? "a link to what is not there" : nothingAt(path);
 }
 
 async function* folderInputs(

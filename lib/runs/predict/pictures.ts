@@ -13,7 +13,7 @@ import { sharpness } from "../../faces/sharpness.ts";
 import { chooseTrack, type FrameFaces, trackFaces } from "../../faces/track.ts";
 import type { Box } from "../../images/box.ts";
 import { type Fit, fits } from "../../images/fits/mod.ts";
-import { decodeImage, withImage } from "../../images/image.ts";
+import { releaseBytes, withImage } from "../../images/image.ts";
 import { resizeAside, type RgbImage } from "../../images/resize.ts";
 import { cropFace, type CropRule, SHARPNESS_SIDE } from "../../videos/crop_face.ts";
 import { openFrames } from "../../videos/frame_source.ts";
@@ -70,16 +70,32 @@ const MOST_SIDE = 2048;
  */
 export async function imageSubjects(path: string, options: PictureOptions): Promise<Subject[]> {
   const { size, fit, faces } = options;
-  if (!faces) {
-    return await withImage(path, async (image) => [{
-      kind: "image",
-      squares: [copyOf(await fits[fit].apply(image, { size }), image)],
-      side: Math.min(image.width, image.height),
-      sharpness: sharpness(await resizeAside(image, { width: SHARPNESS_SIDE, height: SHARPNESS_SIDE })),
-      notes: [],
-    }]);
-  }
-  const image = await decodeImage(path, { upright: true });
+  return await withImage(path, async (image, pictures) => {
+    const notes = pictures > 1 ? [`the first of ${pictures} pictures`] : [];
+    try {
+      if (faces) return await faceSubjects(image, { size, fit, faces, notes });
+      return [{
+        kind: "image",
+        squares: [copyOf(await fits[fit].apply(image, { size }), image)],
+        side: Math.min(image.width, image.height),
+        sharpness: sharpness(await resizeAside(image, { width: SHARPNESS_SIDE, height: SHARPNESS_SIDE })),
+        notes,
+      }];
+    } finally {
+      releaseBytes(image.data);
+    }
+  }, { upright: faces !== undefined });
+}
+
+/** Each face in a picture, the largest first. */
+async function faceSubjects(
+  image: RgbImage,
+  options: Pick<PictureOptions, "size" | "fit"> & {
+    readonly faces: FaceCutter;
+    readonly notes: readonly string[];
+  },
+): Promise<Subject[]> {
+  const { size, fit, faces, notes } = options;
   const found = (await facesIn(image, { ...faces, mostSide: MOST_SIDE })).toSorted((a, b) =>
     b.box.width * b.box.height - a.box.width * a.box.height
   );
@@ -95,7 +111,7 @@ export async function imageSubjects(path: string, options: PictureOptions): Prom
       face: i + 1,
       faces: found.length,
       box: rounded(face.box),
-      notes: crop.isCutOff ? ["cut off by the picture's edge"] : [],
+      notes: [...notes, ...(crop.isCutOff ? ["cut off by the picture's edge"] : [])],
     });
   }
   return subjects;

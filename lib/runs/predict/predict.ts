@@ -5,12 +5,14 @@
  */
 import { reasonOf } from "../../base/errors.ts";
 import { createBudget } from "../../base/pool.ts";
+import { containerFault } from "../../data/container.ts";
 import { SURE_SIDE } from "../../faces/face.ts";
 import { verdictOf } from "../../metrics/conformal.ts";
 import { videoLevels } from "../../metrics/levels.ts";
 import { findFfmpeg } from "../../videos/ffmpeg.ts";
 import { BLURRED } from "../../videos/faces_of.ts";
 import type { Answer } from "./answer.ts";
+import { contentOf } from "./content.ts";
 import type { FaceCutter, PictureOptions, Subject } from "./pictures.ts";
 import { imageSubjects, videoSubjects } from "./pictures.ts";
 import { type Input, inputsOf } from "./inputs.ts";
@@ -30,6 +32,8 @@ export type PredictOptions = {
 
 /** Batches of pictures that are read before their turn. */
 const AHEAD = 2;
+/** Pictures that are read at a time: of more the files wait in memory for their turn to be decoded. */
+const IMAGES = 8;
 /** Milliseconds that the next path may take before what is read is answered about. */
 const PATIENCE = 20;
 
@@ -52,16 +56,22 @@ export async function* predict(
     ...{ faces, frames, signal },
     keep: () => ffmpeg ??= findFfmpeg(),
   };
+  const images = createBudget(IMAGES);
   const videos = createBudget(2); // each is a process of its own, and frames by the dozen
   const load = async (input: Input): Promise<Read> => {
     if (input.kind === "unread") return { input, fault: input.fault };
+    const { path } = input;
+    let { kind } = input;
     try {
-      if (input.kind === "image") return { input, subjects: await imageSubjects(input.path, pictures) };
-      using _turn = await videos.take(1);
-      return { input, subjects: await videoSubjects(input.path, pictures) };
+      kind = await contentOf(path, kind);
+      using _turn = await (kind === "image" ? images : videos).take(1);
+      const subjects = await (kind === "image" ? imageSubjects : videoSubjects)(path, pictures);
+      return { input: { path, kind }, subjects };
     } catch (error) {
       signal?.throwIfAborted();
-      return { input, fault: reasonOf(error) };
+      const damage = kind === "video" ? await containerFault(path).catch(() => undefined) : undefined;
+      const reason = reasonOf(error);
+      return { input, fault: damage && !reason.includes(damage) ? `${damage}; ${reason}` : reason };
     }
   };
   let group: Read[] = [];

@@ -1,4 +1,5 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import sharp from "sharp";
 import { InputError } from "../../../lib/base/errors.ts";
@@ -187,6 +188,61 @@ Deno.test("inputsOf() names what cannot be read in a folder by the folder too", 
     assertEquals(await Array.fromAsync(inputsOf([folder])), [
       { path: join(folder, "a/b\\nc.png"), kind: "unread", fault: "a line feed in its name" },
       { path: join(folder, "a/d.png"), kind: "image" },
+    ]);
+  });
+});
+
+Deno.test("predict() takes a file for what its content is, whatever its name says, and reads no large file that is nothing", async () => {
+  await withFolder(async (folder) => {
+    await writeFiles(folder, {
+      "photo.mp4": await picture(true, { seed: 5 }),
+      "no-suffix": await picture(true, { seed: 5 }),
+      "text.mp4": "#EXTM3U\n/etc/passwd\n",
+      "film.jpg": Uint8Array.of(0, 0, 0, 24, ...new TextEncoder().encode("ftypisom"), ...new Uint8Array(200)),
+    });
+    const large = join(folder, "large.jpg");
+    await Deno.writeTextFile(large, "");
+    await Deno.truncate(large, 2 ** 33); // takes no place on the disk
+    await Deno.symlink(join(folder, "gone.png"), join(folder, "link.png"));
+    const names = ["photo.mp4", "no-suffix", "text.mp4", "film.jpg", "large.jpg", "link.png"];
+    const answers = await answered(names.map((name) => join(folder, name)));
+    assertEquals(answers.map(({ kind }) => kind), ["image", "image", ...new Array(4).fill("unread")]);
+    // In float32 the sums of a row are taken in another order at another place of a batch.
+    assertAlmostEquals(answers[0].score!, answers[1].score!, 1e-6);
+    const [, , text, film, zeros, link] = answers.map(({ reason }) => reason);
+    assertStringIncludes(text, "text, as of a playlist");
+    assertStringIncludes(film, "truncated: no index of frames (moov)"); // a video's fault, and not an image's
+    assertStringIncludes(zeros, "found 8589934592 bytes of no known image format");
+    assertEquals(link, "a link to what is not there");
+  });
+});
+
+Deno.test("predict() says of a moving picture that the first of its pictures is judged", async () => {
+  await withFolder(async (folder) => {
+    const frames = await Promise.all(
+      [5, 6, 7].map(async (seed) =>
+        await sharp(await picture(true, { seed })).resize(90, 90).removeAlpha().raw().toBuffer()
+      ),
+    );
+    const raw = { width: 90, height: 270, channels: 3, pageHeight: 90 } as const;
+    for (const name of ["moving.gif", "moving.webp"]) {
+      const path = join(folder, name);
+      await sharp(Buffer.concat(frames), { raw }).toFile(path);
+      const [{ reason }] = await answered([path]);
+      assertEquals(reason, "the first of 3 pictures");
+    }
+  });
+});
+
+Deno.test("inputsOf() does not read from pipes and devices, which may never end", async () => {
+  await withFolder(async (folder) => {
+    const pipe = join(folder, "pipe.jpg");
+    const { success } = await new Deno.Command("mkfifo", { args: [pipe] }).output();
+    assert(success);
+    const fault = "neither a file nor a folder";
+    assertEquals(await Array.fromAsync(inputsOf([pipe, "/dev/zero"])), [
+      { path: pipe, kind: "unread", fault },
+      { path: "/dev/zero", kind: "unread", fault },
     ]);
   });
 });
