@@ -7,7 +7,9 @@ import { InputError } from "../base/errors.ts";
 import { checkWritable, writeAll } from "../base/files.ts";
 import { csvText } from "../base/csv.ts";
 import { printable } from "../base/printable.ts";
+import type { Pointing } from "../model/detectors/attribution.ts";
 import type { MapName } from "../model/maps/mod.ts";
+import { pointingText } from "../report/map_text.ts";
 import { onScreen } from "../runs/screen.ts";
 import { type Answer, answerColumns, answerLine, answerRow, type ColumnSet } from "../runs/predict/answer.ts";
 import { openCutter } from "../runs/predict/cutter.ts";
@@ -69,6 +71,7 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
       const given = paths.length === 1 && paths[0] === "-" ? pathsOnInput() : paths;
       let trust: string | undefined;
       let number = 0;
+      let pointed: Pointing = { images: 0, hits: 0, chance: 0 };
       const onJudged = async (answer: Answer, squares: readonly Uint8Array[]) => {
         const drawn = await writeExplained(answer, squares, {
           judge,
@@ -78,6 +81,7 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
           signal,
         });
         trust = `            map: ${drawn.path}; ${drawn.trust}`;
+        if (drawn.pointing) pointed = bothPointings(pointed, drawn.pointing);
       };
       const answers = predictFiles(judge, given, {
         ...{ faces: cutter.faces, frames: numberOf(flags.frames), signal },
@@ -95,11 +99,22 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
       await out.finish();
       const all = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(", ");
       console.log(`\n${all === "" ? "Nothing to answer about" : all}`);
+      if (pointed.images > 1) console.log(`Of the maps with a mask the peak is ${pointingText(pointed)}`);
       return counts.has("not read") ? 1 : 0;
     } finally {
       judge.close();
     }
   });
+}
+
+/** How often the maps of some answers point at what was manipulated, and those of others. */
+function bothPointings(some: Pointing, others: Pointing): Pointing {
+  const images = some.images + others.images;
+  return {
+    images,
+    hits: some.hits + others.hits,
+    chance: images === 0 ? 0 : (some.chance * some.images + others.chance * others.images) / images,
+  };
 }
 
 /** Files that answers are written to as they come. */

@@ -51,14 +51,16 @@ export function trustText(trust: Trust, pointing?: Pointing): string {
       `NOT TO BE TRUSTED: ${worse.join(" or ")} in its order, patches tell no more than in random orders`,
     );
   }
-  if (pointing && pointing.images > 0) {
-    const { hits, images: masks, chance } = pointing;
-    const said = masks === 1
-      ? `its peak is ${hits === 1 ? "" : "not "}in what was manipulated`
-      : `its peak is in what was manipulated in ${hits} of ${masks} images`;
-    parts.push(`${said} (by chance ${(100 * chance).toFixed(0)} %)`);
-  }
+  if (pointing && pointing.images > 0) parts.push(`its peak is ${pointingText(pointing)}`);
   return parts.join("; ");
+}
+
+/** Where the peaks of maps are: `in what was manipulated in 17 of 24 images (by chance 21 %)`. */
+export function pointingText({ hits, images, chance }: Pointing): string {
+  const said = images === 1
+    ? `${hits === 1 ? "" : "not "}in what was manipulated`
+    : `in what was manipulated in ${hits} of ${images} images`;
+  return `${said} (by chance ${(100 * chance).toFixed(0)} %)`;
 }
 
 /**

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { basename, extname, join } from "node:path";
+import { basename, extname, join, resolve } from "node:path";
 import { writeWhole } from "../../base/files.ts";
 import { evenly } from "../../data/layouts/layout.ts";
+import { patchMask, type Pointing, pointingGame } from "../../model/detectors/attribution.ts";
 import { meanMap } from "../../model/maps/map.ts";
 import { mapKinds, type MapName } from "../../model/maps/mod.ts";
 import { mapMost, mapPicture } from "../../report/map_picture.ts";
@@ -23,6 +24,8 @@ export type Explained = {
   readonly picture: Picture;
   /** How far the map can be trusted, in a line. */
   readonly trust: string;
+  /** Whether its peak is in what was manipulated, where a mask says that. */
+  readonly pointing?: Pointing;
 };
 
 /** What a map is drawn by. */
@@ -49,7 +52,9 @@ export async function explain(
   const maps = await imageMaps(kind, frames, { subject, encoder, signal });
   const mean = frames.length === 1 ? maps[0].patches : meanMap(maps.map(({ patches }) => patches));
   const tested = await imageTrust(mean, evenly(frames, TESTED), { kind, subject, encoder, signal });
-  const trust = trustText(tested);
+  const mask = await maskOf(answer, { judge, patches: mean.length });
+  const pointing = mask && pointingGame([{ map: mean, mask }]);
+  const trust = trustText(tested, pointing);
   const { path, face, verdict, score } = answer;
   const name = `${basename(path)}${face === undefined ? "" : ` face ${face}`}`;
   const most = mapMost([mean, ...maps.map(({ patches }) => patches)], mapKinds[kind]);
@@ -61,25 +66,38 @@ export async function explain(
   const picture = await mapPicture(frames[Math.floor((frames.length - 1) / 2)], mean, {
     title: `${name}: ${verdict}${score === null ? "" : `, ${score.toFixed(3)}`}`,
     kind: mapKinds[kind],
-    ...{ most, lines, demo: judge.demo },
+    ...{ most, lines, mask, demo: judge.demo },
   });
-  return { picture, trust };
+  return { picture, trust, pointing };
+}
+
+/** The share of each patch that was manipulated, of a fake that has a mask as the demo's have and is judged as it is. */
+async function maskOf(
+  { path, face, kind }: Answer,
+  { judge, patches }: { readonly judge: Judge; readonly patches: number },
+): Promise<Float32Array | undefined> {
+  if (kind !== "image" || face !== undefined || judge.input.fit !== "resize") return undefined;
+  const whole = resolve(path);
+  const from = whole.lastIndexOf("/fake/") + 1;
+  if (from === 0) return undefined;
+  const fake = { path: whole, source: whole.slice(from), label: 1, set: "" } as const;
+  return await patchMask(fake, Math.round(Math.sqrt(patches))).catch(() => undefined); // a damaged mask is none
 }
 
 /**
  * Writes the map of an answer into a folder.
  *
  * @param options.number of the answer, by which its picture is named
- * @returns the picture's path, and how far the map can be trusted, in a line
+ * @returns the picture's path, and how far the map can be trusted, in a line and by the answer's mask
  * @throws {InputError} where such a map cannot be drawn of the detector
  */
 export async function writeExplained(
   answer: Answer,
   squares: readonly Uint8Array[],
   options: ExplainOptions & { readonly folder: string; readonly number: number },
-): Promise<{ readonly path: string; readonly trust: string }> {
+): Promise<Pick<Explained, "trust" | "pointing"> & { readonly path: string }> {
   const { folder, number } = options;
-  const { picture, trust } = await explain(answer, squares, options);
+  const { picture, ...rest } = await explain(answer, squares, options);
   const { path, face } = answer;
   const stem = basename(path, extname(path)).replaceAll(/[^\w.-]+/g, "-");
   const file = join(
@@ -87,5 +105,5 @@ export async function writeExplained(
     `${String(number).padStart(4, "0")}-${stem}${face === undefined ? "" : `-face${face}`}.jpg`,
   );
   await writeWhole(file, picture.jpeg);
-  return { path: file, trust };
+  return { path: file, ...rest };
 }

@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "node:path";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { openFaceFinder } from "../../../lib/faces/find.ts";
 import { weightsPath } from "../../../lib/runs/folder/folder.ts";
@@ -43,6 +43,29 @@ Deno.test("writeExplained() draws a picture of each answer and says how far it c
   const { format, width } = await sharp(path).metadata();
   assertEquals(format, "jpeg");
   assert(width > 400);
+});
+
+Deno.test("writeExplained() says whether the peak is in what was manipulated, where a mask says where that is", async () => {
+  const judge = await openJudge(weights, { alpha: 0.05 });
+  const mask = join(root, "train", "mask", "f1", "0.png");
+  await Deno.mkdir(dirname(mask), { recursive: true });
+  const explained: Awaited<ReturnType<typeof writeExplained>>[] = [];
+  const onJudged = async (answer: Answer, squares: readonly Uint8Array[]) => {
+    const options = { judge, kind: "gradient", folder: root, number: 20 + explained.length } as const;
+    explained.push(await writeExplained(answer, squares, options));
+  };
+  const ask = () => Array.fromAsync(predict(judge, [join(train.fake, "f1", "0.png")], { onJudged }));
+  const half = Uint8Array.from({ length: 64 * 64 }, (_, i) => i % 64 < 32 ? 255 : 0);
+  await sharp(half, { raw: { width: 64, height: 64, channels: 1 } }).png().toFile(mask);
+  await ask();
+  await Deno.writeTextFile(mask, "no mask");
+  await ask();
+  judge.close();
+  const [masked, without] = explained;
+  assertEquals([masked.pointing?.images, masked.pointing?.chance], [1, 0.5]);
+  assertMatch(masked.trust, /; its peak is (not )?in what was manipulated \(by chance 50 %\)$/);
+  assertEquals(masked.trust.includes("its peak is in"), masked.pointing!.hits === 1);
+  assertEquals([without.pointing, without.trust.includes("its peak")], [undefined, false]);
 });
 
 Deno.test("predict() answers about each face of a picture, the largest first, with its box", async () => {
