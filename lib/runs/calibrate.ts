@@ -25,11 +25,12 @@ import { isDemo, resolveConfig, type RunConfig, type RunInput } from "./config/c
 import { configFor, openDetectors, readWeights, type TrainedDetector, trunkOf } from "./detectors.ts";
 import { scoreSamples } from "./evaluate.ts";
 import type { RunTask } from "./events.ts";
+import type { Experiment } from "./experiment.ts";
 import { type Familiar, UNFAMILIAR, writeFamiliar } from "./familiar.ts";
 import { collectFeatures } from "./fit.ts";
 import { type CardedWeights, cardTexts, type ClassScores, type VerdictScores } from "./folder/card.ts";
 import { readRunConfig } from "./folder/folder.ts";
-import { loadRunData } from "./folder/run_data.ts";
+import { keptRunData, loadRunData } from "./folder/run_data.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { probeHindrance, probeView } from "./probe.ts";
 import { imagesOfSets } from "./scored_test.ts";
@@ -114,7 +115,14 @@ export async function calibrateRun(folder: string, options: CalibrateOptions = {
     else await writeFamiliar(weights[0].path, familiar);
     for (const [i, each] of weights.entries()) await keepIn(each, kept[i]);
     const thresholds = thresholdsFrom(kept[0].videos, { alpha });
-    const results = await ownResults(folder, { thresholds, how: config.videoScore });
+    const all = await ownResults(folder, { thresholds, how: config.videoScore });
+    const held = await heldOutTests(folder, session.experiment);
+    const results = all.filter(({ test }) => held?.has(test) ?? true);
+    for (const { test } of all.filter((each) => !results.includes(each))) {
+      warnings.push(
+        `${test} has images that are calibrated on: how often its verdicts are wrong says nothing of others, and is not measured`,
+      );
+    }
     return { thresholds, results, demo: isDemo(own), warnings };
   } finally {
     for (const each of detectors) each.close();
@@ -249,6 +257,21 @@ async function keepIn({ path, dict, card }: CardedWeights, verdicts: VerdictScor
     );
   }
   await saveSafetensors(path, dict, { metadata: cardTexts({ ...card, verdicts }), checksum: true });
+}
+
+/** The run's own tests of which no file is calibrated on; undefined where the run does not say which files they have. */
+async function heldOutTests(folder: string, calibration: Experiment): Promise<Set<string> | undefined> {
+  const kept = await keptRunData(folder).catch(() => undefined); // said already where it is damaged
+  if (!kept) return undefined;
+  const digestsOf = ({ tests, digests }: Experiment) =>
+    tests.map(({ samples }) => samples.map(({ path }) => digests.get(path) ?? ""));
+  const used = new Set(digestsOf(calibration).flat().filter((digest) => digest !== ""));
+  const own = digestsOf(kept);
+  return new Set(
+    kept.tests.filter((_, i) => !own[i].some((digest) => used.has(digest))).map(({ set, split }) =>
+      `${set} ${split}`
+    ),
+  );
 }
 
 /** The verdicts on the videos of a run's own unperturbed tests, by its first seed; none without its report. */

@@ -1,14 +1,17 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { InputError } from "../../lib/base/errors.ts";
 import { distances } from "../../lib/model/familiarity.ts";
 import { calibrateRun, thresholdsFrom } from "../../lib/runs/calibrate.ts";
+import type { Sample } from "../../lib/data/sample.ts";
 import type { RunInput } from "../../lib/runs/config/config.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
+import type { Experiment } from "../../lib/runs/experiment.ts";
 import { readFamiliar } from "../../lib/runs/familiar.ts";
 import { loadCarded } from "../../lib/runs/folder/card.ts";
 import { weightsPath } from "../../lib/runs/folder/folder.ts";
 import { keptRunData } from "../../lib/runs/folder/run_data.ts";
+import { trainedOn } from "../../lib/runs/folder/trained_on.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { commandLine } from "../command_line.ts";
 import { writePictures } from "../folders.ts";
@@ -119,6 +122,41 @@ Deno.test("calibrateRun() refuses what the run was trained with, and no set at a
     warnings.join("\n"),
     "10 real videos are too few to promise a risk of 0.05, for which it takes 19",
   );
+});
+
+Deno.test("trainedOn() refuses other frames of a video that a run was trained with, and names its files instead where it has them", async () => {
+  const kept = (await keptRunData(first))!;
+  const [trained] = kept.train;
+  const other = { ...trained, path: join(dirname(trained.path), "another.png") };
+  const beside = { ...trained, path: join(root, "elsewhere", "another.png") }; // a name that begins anew in another folder
+  const testOf = (...samples: readonly Sample[]): Experiment => ({
+    ...kept,
+    tests: [{ set: "held", split: "test", kind: "cross", samples }],
+  });
+  const refused = (experiment: Experiment, message: string) =>
+    assertRejects(() => trainedOn(first, { experiment, allow: false }), InputError, message);
+  await refused(
+    testOf(other),
+    `found 1 video or person (${trained.video} in the run's train: ${dirname(trained.path)}`,
+  );
+  await refused(testOf(other, trained), `found 1 file twice (the run's train: ${trained.path}`);
+  assertEquals(await trainedOn(first, { experiment: testOf(beside), allow: false }), []);
+  const [warning] = await trainedOn(first, { experiment: testOf(other), allow: true });
+  assertStringIncludes(warning, "LEAK, allowed by --allow-leak");
+});
+
+Deno.test("calibrateRun() measures no verdicts on a test that it calibrates on, and says so", async () => {
+  const { tests: [{ samples }] } = (await keptRunData(first))!;
+  const own = join(root, "own");
+  for (const { path } of samples) {
+    const to = join(own, ...path.split("/").slice(-3));
+    await Deno.mkdir(dirname(to), { recursive: true });
+    await Deno.copyFile(path, to);
+  }
+  const given = { test: [`own=${join(own, "real")},${join(own, "fake")}`], cacheFolder };
+  const { results, warnings } = await calibrateRun(first, { given, alpha: 0.2 });
+  assertEquals(results, []);
+  assertStringIncludes(warnings.join("\n"), "data test has images that are calibrated on");
 });
 
 Deno.test("calibrate says on the command line what it came to, and refuses what is no run", async () => {
