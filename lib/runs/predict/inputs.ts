@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { reasonOf } from "../../base/errors.ts";
 import { nothingAt } from "../../base/files.ts";
 import { isImage, isVideo } from "../../data/layouts/layout.ts";
+import { byName } from "../../data/sample.ts";
 import { isBesideFrames, namesIn, scanTree } from "../../data/scan.ts";
 
 /** A file to answer about, or why there is none. */
@@ -51,9 +52,10 @@ async function* folderInputs(
     if (!isElsewhere) yield { path: join(path, inside), kind: "unread", fault: reason };
   }
   let found = 0;
-  for (const { path: inside, files } of folders.values()) {
+  // In the order of a test, in which scores are the same bits: 10.png comes after 9.png.
+  for (const [inside, { files }] of [...folders].sort(([a], [b]) => byName(a, b))) {
     if (isBesideFrames(inside)) continue;
-    for (const name of namesIn(files)) {
+    for (const name of namesIn(files).sort(byName)) {
       const kind = isImage(name) ? "image" : isVideo(name) ? "video" : undefined;
       if (!kind) continue;
       found++;
