@@ -160,8 +160,10 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
     for (const precision of ["float32", "bfloat16"] as const) {
       steps.push(await open({ precision, engine: "graph" }));
     }
-    if (await nativeHeadFault(head) === undefined) {
-      steps.push(await open({ precision: "bfloat16", engine: "native" }));
+    for (const engine of ["native", "native-amx"] as const) {
+      if (await nativeHeadFault(head, engine) === undefined) {
+        steps.push(await open({ precision: "bfloat16", engine }));
+      }
     }
     const clip = openClip();
     const ofRuns = await open({ precision: (await choosePrecision(towerOf(clip))).head });

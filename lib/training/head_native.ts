@@ -1,7 +1,7 @@
 /**
- * The training step of the ForgeLens head in bfloat16, on CPUs with AVX-512's bfloat16 products.
+ * The training step of the ForgeLens head in bfloat16, on CPUs with AVX-512's bfloat16 products, or AMX's.
  *
- * What `head_graph.ts` computes in bfloat16, with the same dropout masks: `head_step.cc` has the arithmetic, this file hands it
+ * What `head_graph.ts` computes in bfloat16, with the same dropout masks: `head.h` has the arithmetic, this file hands it
  * numbers. Weights and moments live there between steps.
  *
  * @module
@@ -9,7 +9,9 @@
 import type * as tf from "@tensorflow/tfjs";
 import { reasonOf } from "../base/errors.ts";
 import { openNative, TILE, whileHeld } from "../backend/native.ts";
+import type { NativeSource } from "../backend/build_native.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/notebook_head.ts";
+import type { NativeName } from "./engine.ts";
 
 const symbols = {
   head_supported: { parameters: [], result: "i32" },
@@ -49,7 +51,7 @@ export type HeadUpdate = {
   readonly epsilon: number;
 };
 
-/** The order in which `head_step.cc` has them. */
+/** The order in which `head.h` has them. */
 const updateOrder = ["keep", "beta1", "beta2", "stepSize", "secondCorrection", "epsilon"] as const;
 
 /** A head in native memory; `close()` frees it. */
@@ -63,12 +65,21 @@ export type NativeHead = {
   close(): void;
 };
 
-/** Why this machine or a head's sizes are not those that `head_step.cc` is written for; nothing if they are. */
-export async function nativeHeadFault(config: ForgeLensConfig): Promise<string | undefined> {
-  return await openLibrary(config).then(() => undefined, reasonOf);
+/** What an engine's products are made by: the source, and what a CPU must have for it. */
+const sources = {
+  native: { source: "head_step", needs: "AVX-512 BF16" },
+  "native-amx": { source: "head_amx", needs: "AVX-512 BF16 and AMX BF16" },
+} as const satisfies Record<NativeName, { readonly source: NativeSource; readonly needs: string }>;
+
+/** Why this machine or a head's sizes are not those that an engine is written for; nothing if they are. */
+export async function nativeHeadFault(
+  config: ForgeLensConfig,
+  engine: NativeName = "native",
+): Promise<string | undefined> {
+  return await openLibrary(config, engine).then(() => undefined, reasonOf);
 }
 
-async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig) {
+async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig, engine: NativeName) {
   if ((dim / heads) % TILE !== 0 || feedForward % TILE !== 0) {
     throw new Error(
       `expected widths that are multiples of ${TILE} but found heads of ${
@@ -76,8 +87,9 @@ async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig) {
       } and a hidden layer of ${feedForward}`,
     );
   }
-  const library = await openNative("head_step", symbols);
-  if (!library.head_supported()) throw new Error("expected a CPU with AVX-512 BF16 but found one without");
+  const { source, needs } = sources[engine];
+  const library = await openNative(source, symbols);
+  if (!library.head_supported()) throw new Error(`expected a CPU with ${needs} but found one without`);
   return library;
 }
 
@@ -85,17 +97,18 @@ async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig) {
  * Opens a head whose parameters are still to be put in.
  *
  * @param options.tokens tokens an image
+ * @param options.engine by what its products are made, AVX-512 unless given; sums differ in their last digits
  * @param options.threads one for each of the machine's unless given; no number depends on it
  * @throws {Error} with the reason that `nativeHeadFault()` gives
  */
 export async function openNativeHead(
   config: ForgeLensConfig,
-  options: { readonly tokens: number; readonly threads?: number },
+  options: { readonly tokens: number; readonly engine?: NativeName; readonly threads?: number },
 ): Promise<NativeHead> {
   const { dim: D, heads: H, feedForward: F, depth, dropout } = config;
   let library: Awaited<ReturnType<typeof openLibrary>>;
   try {
-    library = await openLibrary(config);
+    library = await openLibrary(config, options.engine ?? "native");
   } catch (error) {
     throw new Error(`Cannot train by native code: ${reasonOf(error)}`);
   }

@@ -5,20 +5,20 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { ForgeLens } from "../model/detectors/notebook_head.ts";
-import { checkBatch, type Engine, type TrainBatch } from "./engine.ts";
+import { checkBatch, type Engine, type NativeName, type TrainBatch } from "./engine.ts";
 import type { HeadOptions } from "./graph_engine.ts";
 import { openNativeHead } from "./head_native.ts";
 import { drawsOf, statesOf } from "./head_state.ts";
 
-/** Weights and moments live in the memory of `head_step.cc`. */
+/** Weights and moments live in the memory of `head.h`. */
 export async function nativeEngine(
   model: ForgeLens,
-  { optimizer, precision, tokens: N }: HeadOptions,
+  { optimizer, precision, tokens: N, engine }: HeadOptions & { readonly engine?: NativeName },
 ): Promise<Engine> {
   if (precision !== "bfloat16") {
     throw new Error(`Cannot train by native code: expected precision bfloat16 but found ${precision}`);
   }
-  const head = await openNativeHead(model.config, { tokens: N });
+  const head = await openNativeHead(model.config, { tokens: N, engine });
   const load = () => {
     for (const { key, slot, variable } of statesOf(model, optimizer)) {
       head.put(key, slot, variable.dataSync() as Float32Array);

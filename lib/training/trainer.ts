@@ -228,7 +228,15 @@ async function engineOf(
 }
 
 /** The engines that take the notebook's head alone. */
-const accelerators = { native: nativeEngine, graph: graphEngine };
+const accelerators = {
+  graph: graphEngine,
+  native: nativeEngine,
+  "native-amx": (model: ForgeLens, options: HeadOptions) =>
+    nativeEngine(model, { ...options, engine: "native-amx" }),
+} as const;
+
+/** The name of one of them. */
+type AcceleratorName = keyof typeof accelerators;
 
 /** An accelerator for a head, and what it is opened with. */
 type Accelerated = z.output<typeof choiceSchema> & {
@@ -247,26 +255,36 @@ async function acceleratorOf(
     return undefined;
   }
   const head = { model, options: { precision, tokens: shape[0] } };
-  const canBeNative = engine !== "graph" && await hasNative(model, precision);
-  if (!canBeNative || engine === "native") return { ...head, engine: canBeNative ? "native" : "graph" };
-  return { ...head, ...await chooseEngine(model, { ...head.options, signal }) };
+  const able: AcceleratorName[] = ["graph"];
+  if (engine !== "graph" && precision === "bfloat16" && !isOnGpu()) {
+    for (const name of ["native", "native-amx"] as const) {
+      if (!(await nativeHeadFault(model.config, name))) able.push(name);
+    }
+  }
+  if (able.length === 1) return { ...head, engine: "graph" };
+  if (engine === undefined) {
+    return { ...head, ...await chooseEngine(model, { ...head.options, able, signal }) };
+  }
+  return { ...head, engine: able.find((name) => name === engine) ?? able[1] };
 }
 
-const choiceSchema = z.object({ engine: z.enum(["graph", "native"]), seconds: roundsSchema.optional() });
-
-async function hasNative({ config }: ForgeLens, precision: Precision): Promise<boolean> {
-  return precision === "bfloat16" && !isOnGpu() && !(await nativeHeadFault(config));
-}
+const choiceSchema = z.object({
+  engine: z.enum(["graph", "native", "native-amx"]),
+  seconds: roundsSchema.optional(),
+});
 
 /**
- * The engine for a head on this machine, measured once: native code where three rounds of four are faster with it than with the
- * graph. Steps are not kept.
+ * The engine for a head on this machine, measured once: of those that are able, each where three rounds of four are faster with it
+ * than with the one that was chosen before it. Steps are not kept.
  */
 async function chooseEngine(
   model: ForgeLens,
-  options: Omit<HeadOptions, "optimizer"> & { readonly signal?: AbortSignal },
+  options: Omit<HeadOptions, "optimizer"> & {
+    readonly able: readonly AcceleratorName[];
+    readonly signal?: AbortSignal;
+  },
 ): Promise<z.output<typeof choiceSchema>> {
-  const { precision, tokens, signal } = options;
+  const { precision, tokens, able, signal } = options;
   return await measuredOnce(async () => {
     const engines: Engine[] = [];
     const optimizer = adamW();
@@ -276,25 +294,35 @@ async function chooseEngine(
     };
     try {
       const bodies: Record<string, () => Promise<unknown>> = {};
-      for (const [name, open] of Object.entries(accelerators)) {
-        const engine = await open(model, { optimizer: { ...optimizer }, precision, tokens });
+      for (const name of able) {
+        const engine = await accelerators[name](model, { optimizer: { ...optimizer }, precision, tokens });
         engines.push(engine);
         await engine.step(batch); // the first also makes ready
         bodies[name] = () => engine.step(batch);
       }
       const seconds = await secondsInTurns(bodies, {
         signal,
-        undecided: ({ graph, native }) => isUndecided(gainOf(graph, native), 1),
+        undecided: (rounds) =>
+          able.slice(1).some((name, i) =>
+            isUndecided(gainOf(rounds[fastestOf(rounds, able.slice(0, i + 1))], rounds[name]), 1)
+          ),
       });
-      const isFaster = gainOf(seconds.graph, seconds.native).lowerQuartile > 1;
-      return { engine: isFaster ? "native" as const : "graph" as const, seconds };
+      return { engine: fastestOf(seconds, able), seconds };
     } finally {
       batch.input.dispose();
       dispose(optimizer.moments);
       for (const engine of engines) engine.close();
     }
-  }, { about: ["engine", VERSION, model.config, { precision, tokens }], schema: choiceSchema });
+  }, { about: ["engine", VERSION, model.config, { precision, tokens, able }], schema: choiceSchema });
+}
+
+/** The last of these that is faster than the one that was chosen before it. */
+function fastestOf(seconds: Rounds, [first, ...others]: readonly AcceleratorName[]): AcceleratorName {
+  return others.reduce(
+    (best, name) => gainOf(seconds[best], seconds[name]).lowerQuartile > 1 ? name : best,
+    first,
+  );
 }
 
 /** Changes when the way of choosing does. */
-const VERSION = 2;
+const VERSION = 3;

@@ -104,9 +104,10 @@ tensorTest("a trainer in float32 takes trainStep()'s steps, dropout masks and mo
 });
 
 const withoutNative = !await compilesFor("avx512_bf16");
+const withoutAmx = !await compilesFor("amx_bf16");
 
 /** Losses of 60 steps on two kinds of noise, told apart by their spread. */
-async function curve(precision: Precision, engine: "graph" | "native", dropoutSeed = 0): Promise<number[]> {
+async function curve(precision: Precision, engine: EngineName, dropoutSeed = 0): Promise<number[]> {
   const dim = 96;
   const model = createForgeLens({ ...small, dim, feedForward: 64 }, 0);
   const trainer = await open(model, { precision, engine, tokens: 9, adam: { learningRate: 5e-4 } });
@@ -125,7 +126,7 @@ async function curve(precision: Precision, engine: "graph" | "native", dropoutSe
   return found;
 }
 
-for (const engine of ["graph", "native"] as const) {
+for (const engine of ["graph", "native", "native-amx"] as const) {
   tensorTest(`a trainer in bfloat16 has float32's loss curve (${engine})`, async () => {
     const full = await curve("float32", "graph");
     const low = await curve("bfloat16", engine);
@@ -136,7 +137,9 @@ for (const engine of ["graph", "native"] as const) {
     // Within the noise of training: nearer to float32 than float32 is to itself with other dropout masks.
     assertLess(distance(full, low), distance(full, other));
     assert(full.some((loss, i) => loss !== low[i])); // it is not float32 under another name
-  }, { ignore: !onTensorFlow || engine === "native" && withoutNative });
+  }, {
+    ignore: !onTensorFlow || engine === "native" && withoutNative || engine === "native-amx" && withoutAmx,
+  });
 }
 
 /** The length of a − b, over that of b. */
@@ -156,9 +159,14 @@ const nativeCases = [
   { dim: 512, heads: 8, feedForward: 32, tokens: 17, images: [2] },
 ];
 
-for (const { images, tokens: N, ...sizes } of nativeCases) {
+const natives = ["native", "native-amx"] as const;
+for (
+  const { images, tokens: N, engine, ...sizes } of nativeCases.flatMap((each) =>
+    natives.map((engine) => ({ ...each, engine }))
+  )
+) {
   const config = { ...sizes, depth: 2, dropout: 0.2 };
-  const name = JSON.stringify({ ...sizes, N, images });
+  const name = `${engine} ${JSON.stringify({ ...sizes, N, images })}`;
   tensorTest(
     `a native trainer is as near to float32's gradients as a graph in bfloat16 (${name})`,
     async () => {
@@ -172,8 +180,8 @@ for (const { images, tokens: N, ...sizes } of nativeCases) {
       const exact = await open(model, { engine: "graph", tokens: N });
       const low = { precision: "bfloat16", tokens: N } as const;
       const graph = await open(model, { ...low, engine: "graph" });
-      const native = await open(model, { ...low, engine: "native" });
-      assertEquals([graph.engine, native.engine], ["graph", "native"]);
+      const native = await open(model, { ...low, engine });
+      assertEquals([graph.engine, native.engine], ["graph", engine]);
       for (const [seed, B] of images.entries()) {
         const tokens = tf.randomNormal([B, N, config.dim], 0, 1, "float32", 1) as tf.Tensor3D;
         const batch = { input: tokens, labels: Array.from({ length: B }, (_, i) => i % 2), seed };
@@ -195,50 +203,52 @@ for (const { images, tokens: N, ...sizes } of nativeCases) {
       dispose(model.weights);
     },
     // A GPU rounds less often, and trains by the graph anyway.
-    { ignore: !onTensorFlow || isOnGpu() || withoutNative },
+    { ignore: !onTensorFlow || isOnGpu() || (engine === "native" ? withoutNative : withoutAmx) },
   );
 }
 
-tensorTest(
-  "a native trainer takes AdamW's steps with its own gradients, and sync() brings them out",
-  async () => {
-    const { tokens: N, images: [B], ...sizes } = nativeCases[0];
-    const model = createForgeLens({ ...sizes, depth: 2, dropout: 0.2 }, 0);
-    const adam = { learningRate: 1e-3, weightDecay: 0.1 };
-    const { learningRate, beta1, beta2, epsilon, weightDecay } = adamW(adam).config;
-    const trainer = await open(model, { precision: "bfloat16", engine: "native", tokens: N, adam });
-    const tokens = tf.randomNormal([B, N, sizes.dim], 0, 1, "float32", 1) as tf.Tensor3D;
-    for (let t = 1; t <= 3; t++) {
-      const batch = { input: tokens, labels: [0, 1, 0], seed: t };
-      const before = new Map([...forgeLensState(model), ...trainer.state()]);
-      const gradients = await trainer.gradients(batch);
-      assert(await trainer.step(batch) > 0);
-      trainer.sync();
-      const after = new Map([...forgeLensState(model), ...trainer.state()]);
-      for (const [key, gradient] of gradients) {
-        const [weight, m, v] = [key, `exp_avg.${key}`, `exp_avg_sq.${key}`].map((name) => ({
-          before: before.get(name)!.data as Float32Array,
-          after: after.get(name)!.data as Float32Array,
-        }));
-        gradient.dataSync().forEach((g, i) => {
-          const mean = beta1 * m.before[i] + (1 - beta1) * g;
-          const square = beta2 * v.before[i] + (1 - beta2) * g * g;
-          const root = Math.sqrt(square) / Math.sqrt(1 - beta2 ** t) + epsilon;
-          const step = learningRate / (1 - beta1 ** t) * mean / root;
-          // Float32 against float64.
-          assertAlmostEquals(m.after[i], mean, 1e-6 * (1 + Math.abs(mean)), `exp_avg.${key}`);
-          assertAlmostEquals(v.after[i], square, 1e-6 * (1 + square), `exp_avg_sq.${key}`);
-          const wanted = weight.before[i] * (1 - learningRate * weightDecay) - step;
-          assertAlmostEquals(weight.after[i], wanted, 2e-6, key);
-        });
+for (const engine of natives) {
+  tensorTest(
+    `a native trainer takes AdamW's steps with its own gradients, and sync() brings them out (${engine})`,
+    async () => {
+      const { tokens: N, images: [B], ...sizes } = nativeCases[0];
+      const model = createForgeLens({ ...sizes, depth: 2, dropout: 0.2 }, 0);
+      const adam = { learningRate: 1e-3, weightDecay: 0.1 };
+      const { learningRate, beta1, beta2, epsilon, weightDecay } = adamW(adam).config;
+      const trainer = await open(model, { precision: "bfloat16", engine, tokens: N, adam });
+      const tokens = tf.randomNormal([B, N, sizes.dim], 0, 1, "float32", 1) as tf.Tensor3D;
+      for (let t = 1; t <= 3; t++) {
+        const batch = { input: tokens, labels: [0, 1, 0], seed: t };
+        const before = new Map([...forgeLensState(model), ...trainer.state()]);
+        const gradients = await trainer.gradients(batch);
+        assert(await trainer.step(batch) > 0);
+        trainer.sync();
+        const after = new Map([...forgeLensState(model), ...trainer.state()]);
+        for (const [key, gradient] of gradients) {
+          const [weight, m, v] = [key, `exp_avg.${key}`, `exp_avg_sq.${key}`].map((name) => ({
+            before: before.get(name)!.data as Float32Array,
+            after: after.get(name)!.data as Float32Array,
+          }));
+          gradient.dataSync().forEach((g, i) => {
+            const mean = beta1 * m.before[i] + (1 - beta1) * g;
+            const square = beta2 * v.before[i] + (1 - beta2) * g * g;
+            const root = Math.sqrt(square) / Math.sqrt(1 - beta2 ** t) + epsilon;
+            const step = learningRate / (1 - beta1 ** t) * mean / root;
+            // Float32 against float64.
+            assertAlmostEquals(m.after[i], mean, 1e-6 * (1 + Math.abs(mean)), `exp_avg.${key}`);
+            assertAlmostEquals(v.after[i], square, 1e-6 * (1 + square), `exp_avg_sq.${key}`);
+            const wanted = weight.before[i] * (1 - learningRate * weightDecay) - step;
+            assertAlmostEquals(weight.after[i], wanted, 2e-6, key);
+          });
+        }
+        dispose(gradients);
       }
-      dispose(gradients);
-    }
-    trainer.close();
-    dispose([tokens, model.weights]);
-  },
-  { ignore: !onTensorFlow || withoutNative },
-);
+      trainer.close();
+      dispose([tokens, model.weights]);
+    },
+    { ignore: !onTensorFlow || (engine === "native" ? withoutNative : withoutAmx) },
+  );
+}
 
 tensorTest("an engine that cannot be had says why, and a trainer takes the next", async () => {
   if (!isTensorFlow()) return;

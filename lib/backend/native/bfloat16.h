@@ -34,23 +34,24 @@ void roundRow(const float* x, int width, Half* to) {
   for (int i = 0; i < width; i += LANES) store(to + i, load(x + i));
 }
 
-// 16 pairs of two rows' numbers; there may be no second row.
+// 16 pairs of two rows' numbers; there may be no second row, or none.
 __m512i pairUp(const Half* even, const Half* odd) {
+  if (!even) return _mm512_setzero_si512();
   const auto wide = [](const Half* x) { return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x))); };
   return odd ? _mm512_or_si512(wide(even), _mm512_slli_epi32(wide(odd), 16)) : wide(even);
 }
 
 // Lays out [rows, width] for products that sum over rows: columns (`panel` 32) or strips (12) of `pairs`, of which these rows,
-// padded by one of zeros to an even number, become those from `first` on. Reads up to a vector behind each row.
-template <int panel>
+// padded by zeros to a multiple of `room`, become those from `first` on. Reads up to a vector behind each row.
+template <int panel, int room = 2>
 void layOut(const Half* x, size_t stride, int rows, int width, Pair* to, size_t pairs, int first) {
   constexpr __mmask16 whole = panel < LANES ? (1 << panel) - 1 : 0xffff;
-  for (int r = 0; r < rows; r += 2) {
-    const Half *even = x + r * stride, *odd = r + 1 < rows ? even + stride : nullptr;
+  for (int r = 0; r < roundUp(rows, room); r += 2) {
+    const Half *even = r < rows ? x + r * stride : nullptr, *odd = r + 1 < rows ? even + stride : nullptr;
     Pair* out = to + (first + r / 2) * static_cast<size_t>(panel);
     for (int i = 0; i < width; i += panel, out += pairs * panel) {
       for (int j = 0; j < panel; j += LANES)
-        _mm512_mask_storeu_epi32(out + j, whole, pairUp(even + i + j, odd ? odd + i + j : nullptr));
+        _mm512_mask_storeu_epi32(out + j, whole, pairUp(even ? even + i + j : nullptr, odd ? odd + i + j : nullptr));
     }
   }
 }

@@ -2,14 +2,9 @@
 
 #pragma once
 
-#include "bfloat16.h"
+#include "head_products.h"
 
 namespace {
-
-// Rows that go through a chain of layers together: whole tiles, and an even number, as sums over rows take them in pairs.
-constexpr int PANEL = 3 * TILE_ROWS;
-// Rows of a weight whose gradient is one item of work.
-constexpr int STRIP = 4 * TILE_ROWS;
 
 // A weight or bias: [count] in float32, and what AdamW keeps of it.
 struct Parameter {
@@ -28,7 +23,7 @@ struct Linear {
   int in, out;
   Parameter weight, bias;
   Buffer<Pair> forward, backward;  // the weight as columns: of outputs, and of inputs
-  Buffer<Pair> input, gradient;    // of the batch: the inputs as columns, the outputs' gradients as strips
+  Buffer<Pair> input, gradient;    // of the batch: the inputs as columns, the outputs' gradients turned
 
   Linear(int in, int out)
       : in(in),
@@ -56,7 +51,7 @@ struct Update {
 template <class Take>
 void forward(const Linear& p, const Half* x, size_t stride, int rows, const Take& take) {
   const float* bias = p.bias.value.get();
-  multiplyRows(x, stride, p.forward.get(), {rows, p.in, p.out}, [&](int r, int c, __m512 left, __m512 right) {
+  multiplyPanel(x, stride, p.forward.get(), {rows, p.in, p.out}, [&](int r, int c, __m512 left, __m512 right) {
     take(r, c, _mm512_add_ps(left, load(bias + c)), _mm512_add_ps(right, load(bias + c + LANES)));
   });
 }
@@ -64,7 +59,7 @@ void forward(const Linear& p, const Half* x, size_t stride, int rows, const Take
 // The gradient of the inputs, for rows of the outputs'.
 template <class Take>
 void backward(const Linear& p, const Half* dy, size_t stride, int rows, const Take& take) {
-  multiplyRows(dy, stride, p.backward.get(), {rows, p.out, p.in}, take);
+  multiplyPanel(dy, stride, p.backward.get(), {rows, p.out, p.in}, take);
 }
 
 // Layer norm of rows from `first` on, in place.
@@ -160,10 +155,9 @@ void adamW(Parameter& p, int first, int count, const Update* update) {
 // The gradient of some outputs' weights and biases, summed over a batch's rows, and the step that they take if there is an
 // update.
 void change(Linear& p, int first, int count, int batchRows, const Update* update) {
-  const int pairs = parts(batchRows, 2);
-  const Pair* gradients = p.gradient.get() + static_cast<size_t>(first) * pairs;
+  const Pair* gradients = p.gradient.get() + static_cast<size_t>(first) * (roundUp(batchRows, BATCH_ROWS) / 2);
   __m512 even[2];
-  multiply<true>(gradients, 0, p.input.get(), {count, batchRows, p.in}, [&](int r, int c, __m512 left, __m512 right) {
+  multiplyTurned(gradients, p.input.get(), {count, batchRows, p.in}, [&](int r, int c, __m512 left, __m512 right) {
     const size_t at = static_cast<size_t>(first + r) * p.in + c;
     if (!update) {
       _mm512_storeu_ps(p.weight.gradient.get() + at, left);
@@ -175,15 +169,7 @@ void change(Linear& p, int first, int count, int batchRows, const Update* update
     if (r % 2 == 0) even[0] = left, even[1] = right;
     else packPair(p, first + r - 1, c, even[0], even[1], left, right);
   });
-  const __m512bh ones = (__m512bh)_mm512_set1_epi32(0x3f803f80);
-  for (int strip = 0; strip < count; strip += TILE_ROWS) {
-    __m512 sum = _mm512_setzero_ps();
-    const Pair* pair = gradients + static_cast<size_t>(strip) * pairs;
-    for (int k = 0; k < pairs; k++, pair += TILE_ROWS)
-      sum = _mm512_dpbf16_ps(sum, ones, (__m512bh)_mm512_maskz_loadu_epi32(0xfff, pair));
-    const int few = std::min(TILE_ROWS, count - strip);
-    _mm512_mask_storeu_ps(p.bias.gradient.get() + first + strip, (1 << few) - 1, sum);
-  }
+  sumTurned(gradients, count, batchRows, p.bias.gradient.get() + first);
   adamW(p.bias, first, count, update);
 }
 

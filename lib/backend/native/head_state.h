@@ -1,5 +1,5 @@
 // What a training step works on: a head's parameters in the order of PyTorch's state dict, and the memory of a batch.
-// Shapes as in head_step.cc.
+// Shapes as in head.h.
 
 #pragma once
 
@@ -31,6 +31,7 @@ struct Layer {
 struct Desk {
   Buffer<Half> narrow, wide;  // a panel's rows, of width D and of F or D
   AttentionDesk attention;
+  Tiles tiles;
 
   explicit Desk(const Sizes& s)
       : narrow(allocate<Half>(PANEL * strideOf(s.width) + LANES)),
@@ -67,7 +68,7 @@ class HeadState {
 
  protected:
   float* rowsOf(const Buffer<float>& x, int panel) const { return x.get() + static_cast<size_t>(panel) * PANEL * s_.width; }
-  int pairs() const { return parts(rows_, 2); }
+  int pairs() const { return roundUp(rows_, BATCH_ROWS) / 2; }
 
   // Memory for a batch, of which there is enough from the second one on.
   void makeRoom(int images) {
@@ -75,14 +76,15 @@ class HeadState {
     room_ = images;
     const size_t D = s_.width, N = s_.tokens, R = static_cast<size_t>(images) * N;
     // Products read whole tiles of rows, and layouts a vector behind a row.
-    const auto rows = [&](int width) { return allocate<Half>((R + TILE_ROWS) * strideOf(width) + LANES); };
+    const auto rows = [&](int width) { return allocate<Half>((R + std::max(READ_ROWS, TILE_ROWS)) * strideOf(width) + LANES); };
     x_ = allocate<float>(R * D), dx_ = allocate<float>(R * D);
     before_ = rows(D), mixed_ = rows(D), dQkv_ = rows(3 * D);
     pooled_ = allocate<float>(images * D), dPooled_ = allocate<float>(images * D), dLogits_ = allocate<float>(2 * images);
     losses_ = allocate<float>(images);
     for (Linear* p : linears_) {
-      p->input = allocate<Pair>((R + 1) / 2 * p->in);
-      p->gradient = allocate<Pair>((R + 1) / 2 * roundUp(p->out, TILE_ROWS));
+      const size_t pairs = roundUp(R, BATCH_ROWS) / 2;
+      p->input = allocate<Pair>(pairs * p->in);
+      p->gradient = allocate<Pair>(pairs * roundUp(p->out, READ_ROWS));
     }
     for (Norm* p : norms_) {
       p->unit = allocate<float>(R * D), p->scale = allocate<float>(R);
@@ -104,10 +106,10 @@ class HeadState {
 
   // Puts the inputs of a layer, a panel's rows, where its weight's gradient finds them.
   void keepInput(Linear& p, const Half* x, size_t stride, int panel, int rows) {
-    layOut<TILE_COLUMNS>(x, stride, rows, p.in, p.input.get(), pairs(), panel * PANEL / 2);
+    layOut<TILE_COLUMNS, BATCH_ROWS>(x, stride, rows, p.in, p.input.get(), pairs(), panel * PANEL / 2);
   }
   void keepGradient(Linear& p, const Half* dy, size_t stride, int panel, int rows) {
-    layOut<TILE_ROWS>(dy, stride, rows, p.out, p.gradient.get(), pairs(), panel * PANEL / 2);
+    keepTurned(dy, stride, rows, p.out, p.gradient.get(), pairs(), panel * PANEL);
   }
 
   // Where a head of an image begins in rows of its batch, `stride` apart.

@@ -37,7 +37,7 @@ export type Numerics = {
   /** What it computes in. */
   precision: NumericsPrecision;
   /** What the training steps ran on. */
-  engine?: "graph" | "native" | "eager";
+  engine?: "graph" | "native" | "native-amx" | "eager";
   /** By engine, what each round of the measurement took. */
   engineSeconds?: Rounds;
   /** For each seed, SHA-256 of the file of the first stage that it stands on, where it stands on one. */

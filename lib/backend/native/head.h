@@ -1,0 +1,327 @@
+// A training step of the ForgeLens head with matrix products in bfloat16 (AVX-512, or AMX where AMX_TILES is defined), for head_native.ts:
+// forward, back, AdamW.
+//
+// The same mathematics and dropout masks as head_graph.ts. Factors of matrix products are rounded to bfloat16; their sums, the
+// residual stream, softmax, layer norms, weights and moments are in float32. Weights change in the last phase alone, each tile of
+// a gradient going into AdamW as it is summed. No number depends on how many threads there are.
+// Shapes: B images, N tokens, R rows (all tokens of a batch), D width, H heads, K head width, F feed-forward width.
+
+#pragma once
+
+#include "head_state.h"
+#include "philox.h"
+
+namespace {
+
+// The way through a head and back.
+class Head : public HeadState {
+ public:
+  using HeadState::HeadState;
+
+  // The mean loss of tokens [B, N, D] and labels [B]; then the gradients, which become a step of AdamW if there is an update.
+  float step(int images, const float* tokens, const int32_t* labels, const int32_t* seeds, const int32_t* least, float dropout,
+             const Update* update) {
+    makeRoom(images);
+    images_ = images, rows_ = images * s_.tokens, keepScale_ = 1 / (1 - dropout);
+    const int panels = parts(rows_, PANEL);
+    Phases phases(s_.threads);
+    together(s_.threads, [&] {
+      Desk desk(s_);
+      const auto eachPanel = [&](const auto& work) {
+        phases.each(panels, [&](int panel) { work(panel, std::min(PANEL, rows_ - panel * PANEL)); });
+      };
+      for (int i = 0; i < 4 * s_.depth; i++) {
+        phases.each(parts(maskSize(i % 4, images), MASK_ITEM), [&](int item) { drawMask(i, item, seeds[i], least[i]); });
+      }
+      eachPanel([&](int panel, int rows) {
+        guide(tokens, panel, rows, desk);
+        enter(layers_[0], panel, rows, desk);
+      });
+      for (int i = 0; i < s_.depth; i++) {
+        phases.each(images * s_.heads, [&](int item) { mix(layers_[i], item, desk); });
+        eachPanel([&](int panel, int rows) {
+          finish(layers_[i], panel, rows, desk);
+          if (i + 1 < s_.depth) enter(layers_[i + 1], panel, rows, desk);
+        });
+      }
+      phases.each(images, [&](int image) { classify(image, labels[image]); });
+      eachPanel([&](int panel, int rows) {
+        spread(panel, rows);
+        finishBack(layers_[s_.depth - 1], panel, rows, desk);
+      });
+      for (int i = s_.depth - 1; i >= 0; i--) {
+        phases.each(images * s_.heads, [&](int item) { mixBack(layers_[i], item, desk); });
+        eachPanel([&](int panel, int rows) {
+          enterBack(layers_[i], panel, rows);
+          if (i > 0) finishBack(layers_[i - 1], panel, rows, desk);
+          else guideBack(panel, rows, desk);
+        });
+      }
+      phases.each(updates(), [&](int item) { changePart(item, update); });
+    });
+    double loss = 0;
+    for (int i = 0; i < images; i++) loss += losses_[i];
+    return static_cast<float>(loss / images);
+  }
+
+ private:
+  // Draws a part of dropout number `i`'s mask.
+  void drawMask(int i, int item, int32_t seed, uint8_t least) {
+    const Philox philox(seed);
+    uint8_t* mask = layers_[i / 4].masks[i % 4].get();
+    const int blocks = MASK_ITEM / Philox::BLOCK;
+    for (int block = item * blocks; block < (item + 1) * blocks; block++) {
+      philox.mask(block, least, mask + block * (Philox::BLOCK / 8));
+    }
+  }
+
+  // WSGM: norm(x + linear(gelu(linear(x)))).
+  void guide(const float* tokens, int panel, int rows, Desk& desk) {
+    const int D = s_.width, first = panel * PANEL;
+    const size_t stride = strideOf(D);
+    const float* from = tokens + static_cast<size_t>(first) * D;
+    float* x = rowsOf(x_, panel);
+    Half *narrow = desk.narrow.get(), *before = before_.get() + first * stride;
+    for (int r = 0; r < rows; r++) roundRow(from + r * D, D, narrow + r * stride);
+    keepInput(guidance0_, narrow, stride, panel, rows);
+    forward(guidance0_, narrow, stride, rows, intoHalves(before, stride));
+    for (int r = 0; r < rows; r++) {
+      for (int i = 0; i < D; i += LANES) store(narrow + r * stride + i, gelu(load(before + r * stride + i)));
+    }
+    keepInput(guidance2_, narrow, stride, panel, rows);
+    forward(guidance2_, narrow, stride, rows, [&](int r, int c, __m512 left, __m512 right) {
+      const float* token = from + r * D + c;
+      _mm512_storeu_ps(x + r * D + c, _mm512_add_ps(left, load(token)));
+      _mm512_storeu_ps(x + r * D + c + LANES, _mm512_add_ps(right, load(token + LANES)));
+    });
+    norm(norm_, x, first, rows, D);
+  }
+
+  // From the residual stream to queries, keys and values.
+  void enter(Layer& p, int panel, int rows, Desk& desk) {
+    const int D = s_.width;
+    const size_t stride = strideOf(D), apart = strideOf(3 * D);
+    const float* x = rowsOf(x_, panel);
+    Half *narrow = desk.narrow.get(), *qkv = p.qkv.get() + panel * PANEL * apart;
+    for (int r = 0; r < rows; r++) roundRow(x + r * D, D, narrow + r * stride);
+    keepInput(p.inProj, narrow, stride, panel, rows);
+    forward(p.inProj, narrow, stride, rows, intoHalves(qkv, apart));
+  }
+
+  // What of a dropout's input is left, for a whole vector from `index` on.
+  __m512 drop(__m512 x, const Buffer<uint8_t>& mask, size_t index) const {
+    return _mm512_maskz_mul_ps(kept(mask.get(), index), x, _mm512_set1_ps(keepScale_));
+  }
+
+  Attention attention(Layer& p, int item) const {
+    const int N = s_.tokens, D = s_.width;
+    const size_t apart = strideOf(3 * D), square = static_cast<size_t>(item) * N;
+    const Half* q = p.qkv.get() + headAt(item, apart);
+    Half* weights = p.weights.get() + square * roundUp(N, TILE_COLUMNS);
+    return {N, D / s_.heads, q, q + D, q + 2 * D, apart, weights, p.masks[0].get(), square * N, keepScale_};
+  }
+
+  // One head of one image, to its part of mixed_.
+  void mix(Layer& p, int item, Desk& desk) {
+    const size_t stride = strideOf(s_.width);
+    attend(attention(p, item), mixed_.get() + headAt(item, stride), stride, desk.attention);
+  }
+
+  // From attention's output to the end of the layer.
+  void finish(Layer& p, int panel, int rows, Desk& desk) {
+    const int D = s_.width, F = s_.hidden, first = panel * PANEL;
+    const size_t stride = strideOf(D), apart = strideOf(F);
+    float* x = rowsOf(x_, panel);
+    const Half* mixed = mixed_.get() + first * stride;
+    Half *narrow = desk.narrow.get(), *hidden = p.hidden.get() + first * apart;
+    const auto addDropped = [&](const Buffer<uint8_t>& mask) {
+      return [&, first](int r, int c, __m512 left, __m512 right) {
+        float* to = x + r * D + c;
+        const size_t index = static_cast<size_t>(first + r) * D + c;
+        _mm512_storeu_ps(to, _mm512_add_ps(load(to), drop(left, mask, index)));
+        _mm512_storeu_ps(to + LANES, _mm512_add_ps(load(to + LANES), drop(right, mask, index + LANES)));
+      };
+    };
+    keepInput(p.outProj, mixed, stride, panel, rows);
+    forward(p.outProj, mixed, stride, rows, addDropped(p.masks[1]));
+    norm(p.norm1, x, first, rows, D);
+    for (int r = 0; r < rows; r++) roundRow(x + r * D, D, narrow + r * stride);
+    keepInput(p.linear1, narrow, stride, panel, rows);
+    forward(p.linear1, narrow, stride, rows, [&](int r, int c, __m512 left, __m512 right) {
+      const size_t index = static_cast<size_t>(first + r) * F + c;
+      const auto active = [&](__m512 y, size_t at) { return drop(_mm512_max_ps(y, _mm512_setzero_ps()), p.masks[2], at); };
+      store(hidden + r * apart + c, active(left, index), active(right, index + LANES));
+    });
+    keepInput(p.linear2, hidden, apart, panel, rows);
+    forward(p.linear2, hidden, apart, rows, addDropped(p.masks[3]));
+    norm(p.norm2, x, first, rows, D);
+  }
+
+  // Class token + mean of the patch tokens of one image, its logits, its loss and their gradients.
+  void classify(int image, int label) {
+    const int D = s_.width, N = s_.tokens;
+    float *pooled = pooled_.get() + static_cast<size_t>(image) * D, *dPooled = dPooled_.get() + static_cast<size_t>(image) * D;
+    const float *x = x_.get() + static_cast<size_t>(image) * N * D, *weight = clsWeight_.value.get();
+    double logits[] = {clsBias_.value[0], clsBias_.value[1]};
+    for (int i = 0; i < D; i++) pooled[i] = 0;
+    for (int n = 1; n < N; n++) {
+      for (int i = 0; i < D; i++) pooled[i] += x[static_cast<size_t>(n) * D + i];
+    }
+    for (int i = 0; i < D; i++) {
+      pooled[i] = x[i] + pooled[i] / (N - 1);
+      for (int c : {0, 1}) logits[c] += static_cast<double>(pooled[i]) * weight[c * D + i];
+    }
+    const double most = std::max(logits[0], logits[1]), sum = std::exp(logits[0] - most) + std::exp(logits[1] - most);
+    losses_[image] = static_cast<float>(most + std::log(sum) - logits[label]);
+    float* dLogits = dLogits_.get() + 2 * image;
+    for (int c : {0, 1}) dLogits[c] = static_cast<float>((std::exp(logits[c] - most) / sum - (c == label)) / images_);
+    for (int i = 0; i < D; i++) dPooled[i] = dLogits[0] * weight[i] + dLogits[1] * weight[D + i];
+  }
+
+  // The gradient of a pooled image to its tokens.
+  void spread(int panel, int rows) {
+    const int D = s_.width, N = s_.tokens;
+    float* dx = rowsOf(dx_, panel);
+    for (int r = panel * PANEL; r < panel * PANEL + rows; r++, dx += D) {
+      const float share = r % N == 0 ? 1 : 1.f / (N - 1);
+      for (int i = 0; i < D; i++) dx[i] = share * dPooled_[static_cast<size_t>(r / N) * D + i];
+    }
+  }
+
+  // What adds to rows of the residual stream, or of its gradient.
+  auto addTo(float* x) const {
+    return [x, D = s_.width](int r, int c, __m512 left, __m512 right) {
+      float* to = x + r * D + c;
+      _mm512_storeu_ps(to, _mm512_add_ps(load(to), left));
+      _mm512_storeu_ps(to + LANES, _mm512_add_ps(load(to + LANES), right));
+    };
+  }
+
+  // The way back through `finish()`: dx_ becomes the gradient of its residual stream, mixed_ that of attention's output.
+  void finishBack(Layer& p, int panel, int rows, Desk& desk) {
+    const int D = s_.width, F = s_.hidden, first = panel * PANEL;
+    const size_t stride = strideOf(D), apart = strideOf(F);
+    float* dx = rowsOf(dx_, panel);
+    const Half* hidden = p.hidden.get() + first * apart;
+    Half *narrow = desk.narrow.get(), *wide = desk.wide.get(), *dMixed = mixed_.get() + first * stride;
+    const auto dropBack = [&](const Buffer<uint8_t>& mask) {
+      for (int r = 0; r < rows; r++) {
+        const size_t index = static_cast<size_t>(first + r) * D;
+        for (int i = 0; i < D; i += LANES) store(narrow + r * stride + i, drop(load(dx + r * D + i), mask, index + i));
+      }
+    };
+    normBack(p.norm2, dx, panel, rows, D);
+    dropBack(p.masks[3]);
+    keepGradient(p.linear2, narrow, stride, panel, rows);
+    backward(p.linear2, narrow, stride, rows, [&](int r, int c, __m512 left, __m512 right) {
+      // What was dropped is 0 too, so that ReLU's gradient is that of both.
+      const auto through = [&](__m512 d, const Half* y) {
+        return _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(load(y), _mm512_setzero_ps(), _CMP_GT_OQ), d, _mm512_set1_ps(keepScale_));
+      };
+      const Half* y = hidden + r * apart + c;
+      store(wide + r * apart + c, through(left, y), through(right, y + LANES));
+    });
+    keepGradient(p.linear1, wide, apart, panel, rows);
+    backward(p.linear1, wide, apart, rows, addTo(dx));
+    normBack(p.norm1, dx, panel, rows, D);
+    dropBack(p.masks[1]);
+    keepGradient(p.outProj, narrow, stride, panel, rows);
+    backward(p.outProj, narrow, stride, rows, intoHalves(dMixed, stride));
+  }
+
+  // The way back through `mix()`, from mixed_ to dQkv_.
+  void mixBack(Layer& p, int item, Desk& desk) {
+    const int D = s_.width;
+    const size_t stride = strideOf(D);
+    Half* dQ = dQkv_.get() + headAt(item, strideOf(3 * D));
+    attendBack(attention(p, item), mixed_.get() + headAt(item, stride), stride, dQ, dQ + D, dQ + 2 * D, desk.attention);
+  }
+
+  // The way back through `enter()`.
+  void enterBack(Layer& p, int panel, int rows) {
+    const size_t apart = strideOf(3 * s_.width);
+    const Half* dQkv = dQkv_.get() + panel * PANEL * apart;
+    keepGradient(p.inProj, dQkv, apart, panel, rows);
+    backward(p.inProj, dQkv, apart, rows, addTo(rowsOf(dx_, panel)));
+  }
+
+  // The way back through `guide()` to its first layer, whose inputs are frozen.
+  void guideBack(int panel, int rows, Desk& desk) {
+    const int D = s_.width;
+    const size_t stride = strideOf(D);
+    float* dx = rowsOf(dx_, panel);
+    const Half* before = before_.get() + panel * PANEL * stride;
+    Half *narrow = desk.narrow.get(), *through = desk.wide.get();
+    normBack(norm_, dx, panel, rows, D);
+    for (int r = 0; r < rows; r++) roundRow(dx + r * D, D, narrow + r * stride);
+    keepGradient(guidance2_, narrow, stride, panel, rows);
+    const __m512 height = _mm512_set1_ps(0.3989422804f);  // of the normal density, 1 / sqrt(2 pi)
+    backward(guidance2_, narrow, stride, rows, [&](int r, int c, __m512 left, __m512 right) {
+      const auto slope = [&](const Half* at) {
+        const __m512 x = load(at), fall = exponential(_mm512_mul_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(-0.5f)));
+        return _mm512_fmadd_ps(_mm512_mul_ps(x, height), fall, normalShare(x));
+      };
+      const Half* at = before + r * stride + c;
+      store(through + r * stride + c, _mm512_mul_ps(left, slope(at)), _mm512_mul_ps(right, slope(at + LANES)));
+    });
+    keepGradient(guidance0_, through, stride, panel, rows);
+  }
+
+  int updates() const {
+    int count = 1;
+    for (const Linear* p : linears_) count += parts(p->out, STRIP);
+    return count;
+  }
+
+  // An item of the last phase: some outputs of a weight, or all norms and the classifier.
+  void changePart(int item, const Update* update) {
+    for (Linear* p : linears_) {
+      const int strips = parts(p->out, STRIP);
+      if (item < strips) return change(*p, item * STRIP, std::min(STRIP, p->out - item * STRIP), rows_, update);
+      item -= strips;
+    }
+    for (Norm* p : norms_) change(*p, parts(rows_, PANEL), update);
+    const int D = s_.width;
+    for (int c : {0, 1}) {
+      float* dWeight = clsWeight_.gradient.get() + c * D;
+      clsBias_.gradient[c] = 0;
+      for (int i = 0; i < D; i++) dWeight[i] = 0;
+      for (int image = 0; image < images_; image++) {
+        const float d = dLogits_[2 * image + c];
+        clsBias_.gradient[c] += d;
+        for (int i = 0; i < D; i++) dWeight[i] += d * pooled_[static_cast<size_t>(image) * D + i];
+      }
+    }
+    adamW(clsWeight_, 0, 2 * D, update), adamW(clsBias_, 0, 2, update);
+  }
+
+};
+
+}  // namespace
+
+extern "C" {
+
+int32_t head_supported() {
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && tilesAllowed();
+}
+
+Head* head_open(const Sizes* sizes) { return new Head(*sizes); }
+
+void head_close(Head* head) { delete head; }
+
+// Parameter `index`, in the order of PyTorch's state dict, to or from `values`: 0 its value, 1 and 2 its moments, 3 its gradient.
+void head_copy(Head* head, int32_t index, int32_t slot, float* values, int32_t out) {
+  Parameter& p = head->parameter(index);
+  float* own = (slot == 0 ? p.value : slot == 1 ? p.m : slot == 2 ? p.v : p.gradient).get();
+  std::memcpy(out ? values : own, out ? own : values, p.count * sizeof(float));
+}
+
+// To be called when values were put in.
+void head_pack(Head* head) { head->pack(); }
+
+float head_step(Head* head, int32_t images, const float* tokens, const int32_t* labels, const int32_t* seeds,
+                const int32_t* least, float dropout, const Update* update) {
+  return head->step(images, tokens, labels, seeds, least, dropout, update);
+}
+}
