@@ -77,18 +77,17 @@ export async function openSession(
   } = {},
 ): Promise<Session> {
   const report = options.report ?? (() => {});
-  const backend = await initBackend({
-    backend: config.backend,
-    log: (message) => report({ type: "note", message }),
-  });
-  report({ type: "note", message: `Backend: ${backend.name} ${backend.version} on ${backend.device}` });
-  if (backend.note) report({ type: "warning", message: backend.note });
   // Known at once, so said before hours of reading images.
   if (config.clipWeights !== undefined) await clipWeights({ model: config.clip, path: config.clipWeights });
   const { runFolder, trainedIn } = options;
-  const loaded = runFolder
-    ? await loadRunData(config, { ...options, ...runFolder })
-    : await loadExperiment(config, options);
+  // Images are read, or drawn, in other threads than a backend is set up and started in.
+  const [starting, loading] = await Promise.allSettled([
+    startBackend(config, report),
+    runFolder ? loadRunData(config, { ...options, ...runFolder }) : loadExperiment(config, options),
+  ]);
+  if (starting.status === "rejected") throw starting.reason;
+  if (loading.status === "rejected") throw loading.reason;
+  const [backend, loaded] = [starting.value, loading.value];
   const seen = trainedIn === undefined
     ? []
     : await trainedOn(trainedIn, { ...options, experiment: loaded, allow: config.allowLeak });
@@ -100,6 +99,20 @@ export async function openSession(
   if (warning) report({ type: "warning", message: warning });
   const parts = { backend, experiment, encoder };
   return { ...parts, warnings: warningsOf(parts), close: encoder.close };
+}
+
+/** Starts the backend that a run asks for, telling which it is and what to know of it. */
+async function startBackend(
+  { backend: wanted }: Pick<RunConfig, "backend">,
+  report: NonNullable<RunTask["report"]>,
+): Promise<Backend> {
+  const backend = await initBackend({
+    backend: wanted,
+    log: (message) => report({ type: "note", message }),
+  });
+  report({ type: "note", message: `Backend: ${backend.name} ${backend.version} on ${backend.device}` });
+  if (backend.note) report({ type: "warning", message: backend.note });
+  return backend;
 }
 
 /** What a reader of results must know: about the backend, the data and the encoder. */

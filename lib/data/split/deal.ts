@@ -16,20 +16,18 @@ import type { Dealing, PartsOptions } from "./request.ts";
 
 /**
  * Opens every image once, with what is known from before; those that cannot be read are skipped.
- *
- * @param options.isDemo the demo data, which are checked by their own digest: no facts about them are kept
  */
 export async function check(
   list: SampleList,
-  options: PartsOptions & { readonly strict: boolean; readonly isDemo?: boolean },
+  options: PartsOptions & { readonly strict: boolean },
 ): Promise<SampleList> {
-  const { strict, isDemo, facts, signal, report, quick, problems } = options;
+  const { strict, facts, signal, report, quick, problems } = options;
   if (quick || list.samples.length === 0) return list;
   try {
     return await checkImages(list, {
       strict,
       facts,
-      cacheDir: isDemo ? undefined : options.cacheDir ?? dataFolder(),
+      cacheDir: options.cacheDir ?? dataFolder(),
       signal,
       onProgress: (done: number, total: number) =>
         report?.({ type: "progress", task: "Checking the images", unit: "images", done, total }),

@@ -145,7 +145,7 @@ async function readPair(
     set,
     split,
     signal,
-    // The demo data are made with a folder a video, by their own digest: nothing is to be guessed or kept.
+    // The demo data are made with a folder a video, and listed in no time: nothing is to be guessed, and no list to be kept.
     videos: isDemo ? "folder" : videos,
     cacheDir: isDemo ? undefined : options.cacheDir ?? dataFolder(),
     onProgress: (done) =>
