@@ -30,9 +30,11 @@ class Head : public HeadState {
       const auto eachPanel = [&](const auto& work) {
         phases.each(panels, [&](int panel) { work(panel, std::min(PANEL, rows_ - panel * PANEL)); });
       };
-      for (int i = 0; i < 4 * s_.depth; i++) {
-        phases.each(parts(maskSize(i % 4, images), MASK_ITEM), [&](int item) { drawMask(i, item, seeds[i], least[i]); });
-      }
+      phases.each(maskItems(images), [&](int item) {
+        int i = 0;  // of the dropouts, to one of which the item belongs
+        for (int here; item >= (here = parts(maskSize(i % 4, images), MASK_ITEM)); i++) item -= here;
+        drawMask(i, item, seeds[i], least[i]);
+      });
       eachPanel([&](int panel, int rows) {
         guide(tokens, panel, rows, desk);
         enter(layers_[0], panel, rows, desk);

@@ -104,6 +104,13 @@ class HeadState {
     return place == 0 ? R * s_.heads * s_.tokens : R * (place == 2 ? s_.hidden : s_.width);
   }
 
+  // Items that all masks of a batch are drawn in.
+  int maskItems(int images) const {
+    int items = 0;
+    for (int i = 0; i < 4; i++) items += parts(maskSize(i, images), MASK_ITEM);
+    return items * s_.depth;
+  }
+
   // Puts the inputs of a layer, a panel's rows, where its weight's gradient finds them.
   void keepInput(Linear& p, const Half* x, size_t stride, int panel, int rows) {
     layOut<TILE_COLUMNS, BATCH_ROWS>(x, stride, rows, p.in, p.input.get(), pairs(), panel * PANEL / 2);
