@@ -11,11 +11,16 @@ import type { Optimizer } from "./optimizers.ts";
 /** A TensorFlow graph, the project's C++ by AVX-512 or by AMX, or tfjs's ops one by one. */
 export type EngineName = "graph" | "native" | "native-amx" | "eager";
 
+/** All of them. */
+export const engineNames = [
+  "graph",
+  "native",
+  "native-amx",
+  "eager",
+] as const satisfies readonly EngineName[];
+
 /** The engines of the project's C++. */
 export type NativeName = Extract<EngineName, `native${string}`>;
-
-/** All of them. */
-export const engineNames = ["graph", "native", "native-amx", "eager"] as const satisfies readonly EngineName[];
 
 /** One batch: features [B, ...shape] and labels [B]. */
 export type TrainBatch = {
