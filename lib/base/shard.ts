@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { hash } from "node:crypto";
 import { InputError } from "./errors.ts";
+import { hash48 } from "./text_hash.ts";
 
 /** One share of several; `number` from 1 to `count`. */
 export type ShardOf = { readonly number: number; readonly count: number };
@@ -68,9 +68,5 @@ export function shareOf<T>(
   options: { readonly shard: ShardOf; readonly nameOf: (item: T) => string },
 ): readonly T[] {
   const { shard: { number, count }, nameOf } = options;
-  return count === 1 ? items : items.filter((item) => hashOf(nameOf(item)) % count === number - 1);
-}
-
-function hashOf(name: string): number {
-  return parseInt(hash("sha256", name, "hex").slice(0, 12), 16); // without an object for each of a million names
+  return count === 1 ? items : items.filter((item) => hash48(nameOf(item)) % count === number - 1);
 }

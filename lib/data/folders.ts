@@ -11,6 +11,7 @@ import { isClassName } from "./layouts/folders.ts";
 import { isImage } from "./layouts/layout.ts";
 import type { VideosChoice } from "./layouts/vocabulary.ts";
 import { refuseUnfinished } from "./prepared.ts";
+import { createSharedNames } from "./shared_names.ts";
 import { isBesideFrames, namesIn, type ScanOptions, scanTree } from "./scan.ts";
 
 /** How folders are read. */
@@ -84,27 +85,46 @@ export async function readFolders(
     })),
     { by: options.videos, signal: options.signal },
   );
-  const samples = grouped.flatMap(({ videos }, i) => {
+  const samples: Sample[] = [];
+  const shared = createSharedNames();
+  for (const [i, files] of listed.entries()) {
     const label = i === 0 ? 0 : 1;
+    const [root, className] = [roots[label], names[label]];
+    /** What the files of one folder, and of one video in it, have in common. */
+    let folder = { inside: "", path: `${root}/`, source: `${className}/` };
+    let common: Pick<Sample, "video" | "method" | "identities"> = {};
     const identities = new Map<string, readonly string[]>();
-    const [before, inSet] = [`${roots[label]}/`, `${names[label]}/`]; // kept once for all, as in samplesOf()
-    return listed[i].map((file, j): Sample => {
-      const video = videos[j];
-      // A folder's name is meant to name a video; a file's may be a bare number.
-      const named = file.startsWith(`${video}/`);
-      if (named && !identities.has(video)) identities.set(video, [`folder:${set}/${names[label]}/${video}`]);
-      return {
-        path: before + file,
+    for (const [j, file] of files.entries()) {
+      const begin = file.lastIndexOf("/") + 1;
+      const isSameFolder = begin === folder.inside.length && file.startsWith(folder.inside);
+      if (!isSameFolder) {
+        const inside = file.slice(0, begin);
+        folder = { inside, path: `${root}/${inside}`, source: `${className}/${inside}` };
+      }
+      const video = grouped[i].videos[j];
+      if (!isSameFolder || video !== common.video) {
+        // A folder's name is meant to name a video; a file's may be a bare number.
+        const named = file.startsWith(`${video}/`);
+        if (named && !identities.has(video)) identities.set(video, [`folder:${set}/${className}/${video}`]);
+        common = {
+          video,
+          method: originOf(file, video) ?? className,
+          identities: named ? identities.get(video) : undefined,
+        };
+      }
+      const name = shared(file.slice(begin));
+      samples.push({
+        path: folder.path + name,
         label,
         set,
         split,
         video,
-        method: originOf(file, video) ?? names[label],
-        source: inSet + file,
-        identities: named ? identities.get(video) : undefined,
-      };
-    });
-  });
+        method: common.method,
+        source: folder.source + name,
+        identities: common.identities,
+      });
+    }
+  }
   return {
     samples,
     skipped,

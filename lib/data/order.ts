@@ -45,24 +45,31 @@ export function splitByVideo(
     readonly groups?: Groups;
   },
 ): Record<string, Sample[]> {
-  const groups = membersByName(samples, options.groups ?? groupSamples(samples));
-  const strata = new Map<string, string[]>();
-  for (const [name, members] of groups) {
-    const kind = [...new Set(members.map((member) => member.label))].sort().join();
-    strata.set(kind, [...(strata.get(kind) ?? []), name]);
+  const groups = membersOf(samples, options.groups ?? groupSamples(samples));
+  const strata = new Map<string, number[]>();
+  for (const group of groups.names.keys()) {
+    const labels = new Set<number>();
+    for (const index of groups.members(group)) labels.add(samples[index].label);
+    const kind = [...labels].sort().join();
+    const alike = strata.get(kind);
+    if (alike) alike.push(group); // not copied: there may be a million
+    else strata.set(kind, [group]);
   }
   const parts = Object.entries(options.shares).filter(([, share]) => share > 0);
-  const result: Record<string, Sample[]> = Object.fromEntries(
-    Object.keys(options.shares).map((name) => [name, []]),
-  );
-  const enough = [...strata].filter(([, names]) => names.length >= parts.length).flatMap(([kind]) =>
+  /** The samples of each part by index. */
+  const dealt = new Map(Object.keys(options.shares).map((name): [string, number[]] => [name, []]));
+  const put = (part: string, group: number) => {
+    const own = dealt.get(part)!;
+    for (const index of groups.members(group)) own.push(index);
+  };
+  const enough = [...strata].filter(([, alike]) => alike.length >= parts.length).flatMap(([kind]) =>
     kind.split(",")
   );
-  for (const [kind, names] of strata) {
-    const tooFew = names.length < parts.length;
+  for (const [kind, alike] of strata) {
+    const tooFew = alike.length < parts.length;
     if (tooFew && kind.split(",").every((label) => enough.includes(label))) {
       // Others of their class go to every part, so these few can all stay in the first.
-      for (const name of names) result[parts[0][0]].push(...groups.get(name)!);
+      for (const group of alike) put(parts[0][0], group);
       continue;
     }
     if (tooFew) {
@@ -70,48 +77,102 @@ export function splitByVideo(
       throw new InputError(
         `Cannot split the ${what} images into ${
           parts.map(([name]) => name).join(", ")
-        }: expected at least ${parts.length} videos but found ${names.length} ${
-          few(names, groups)
+        }: expected at least ${parts.length} videos but found ${alike.length} ${
+          few(alike, { samples, groups })
         }; give more of them, or a split: beside --real and --fake, separate folders with --val-real, --val-fake, --test-real and --test-fake; in a set of --data, its own lists, or folders named train, val and test`,
       );
     }
-    const shuffled = createRandom(options.seed, "split", kind).shuffled(names.sort(byName));
+    const ordered = alike.sort((a, b) => byName(groups.names[a], groups.names[b]));
+    const shuffled = createRandom(options.seed, "split", kind).shuffled(ordered);
     const total = parts.reduce((sum, [, share]) => sum + share, 0);
     let from = 0;
     parts.forEach(([part, share], i) => {
       const left = parts.length - 1 - i; // every later part gets at least one video
       const wanted = Math.max(1, Math.round((shuffled.length * share) / total));
       const to = left === 0 ? shuffled.length : Math.min(from + wanted, shuffled.length - left);
-      for (const name of shuffled.slice(from, to)) result[part].push(...groups.get(name)!);
+      for (const group of shuffled.slice(from, to)) put(part, group);
       from = to;
     });
   }
-  for (const part of Object.values(result)) {
-    part.sort((a, b) => a.label - b.label || byName(a.source ?? a.path, b.source ?? b.path));
-  }
-  return result;
+  const isOrdered = areOrdered(samples);
+  const sampleOf = (index: number) => samples[index];
+  return Object.fromEntries(
+    [...dealt].map(([part, indices]) => [
+      part,
+      isOrdered
+        ? Array.from(Int32Array.from(indices).sort(), sampleOf)
+        : indices.map(sampleOf).sort((a, b) => a.label - b.label || byName(sortedBy(a), sortedBy(b))),
+    ]),
+  );
 }
 
-/** Samples by the name of one of their group's videos, that of its first sample. */
-function membersByName(samples: readonly Sample[], groups: Groups): Map<string, Sample[]> {
-  const found = new Map<number, { name: string; members: Sample[] }>();
+/** Whether reals come first and each class by name, as folders are listed: then there is nothing to sort. */
+function areOrdered(samples: readonly Sample[]): boolean {
+  let [label, name] = [0, ""];
+  return samples.every((sample) => {
+    const before = { label, name };
+    // Compared as a new text of two parts, the engine puts these together and not the name itself, which it would keep as another text.
+    [label, name] = [sample.label, `/${sortedBy(sample)}`];
+    return before.name === "" || before.label < label ||
+      (before.label === label && byName(before.name, name) < 0);
+  });
+}
+
+function sortedBy({ source, path }: Sample): string {
+  return source ?? path;
+}
+
+/** Groups, numbered in the order of their first samples. */
+type Members = {
+  /** The name of one of the group's videos, that of its first sample. */
+  readonly names: readonly string[];
+  /** The indices of a group's samples. */
+  members(group: number): Int32Array;
+};
+
+/** The members of all groups in one array: as many pictures of their own would be as many small arrays. */
+function membersOf(samples: readonly Sample[], groups: Groups): Members {
+  const numbers = new Map<number, number>();
+  const names: string[] = [];
+  const sizes: number[] = [];
+  const groupOf = new Int32Array(samples.length);
   for (const [i, sample] of samples.entries()) {
-    const group = found.get(groups.groupOf(i));
-    if (group) group.members.push(sample);
-    else found.set(groups.groupOf(i), { name: nameOf(sample), members: [sample] });
+    const key = groups.groupOf(i);
+    let group = numbers.get(key);
+    if (group === undefined) {
+      group = names.length;
+      numbers.set(key, group);
+      names.push(nameOf(sample));
+      sizes.push(0);
+    }
+    groupOf[i] = group;
+    sizes[group]++;
   }
-  return new Map([...found.values()].map(({ name, members }) => [name, members]));
+  const begins = new Int32Array(names.length + 1);
+  for (const [group, size] of sizes.entries()) begins[group + 1] = begins[group] + size;
+  const next = begins.slice();
+  const members = new Int32Array(samples.length);
+  for (const [i, group] of groupOf.entries()) members[next[group]++] = i;
+  return { names, members: (group) => members.subarray(begins[group], begins[group + 1]) };
 }
 
 /** Names in brackets, and of how many videos they stand where groups were joined. */
-function few(names: readonly string[], groups: ReadonlyMap<string, readonly Sample[]>): string {
+function few(
+  alike: readonly number[],
+  { samples, groups }: { readonly samples: readonly Sample[]; readonly groups: Members },
+): string {
   const videos = new Set(
-    names.flatMap((name) => groups.get(name)!.map(({ label, video, path }) => `${label} ${video ?? path}`)),
+    alike.flatMap((group) =>
+      Array.from(groups.members(group), (index) => {
+        const { label, video, path } = samples[index];
+        return `${label} ${video ?? path}`;
+      })
+    ),
   );
-  const list = names.length > 0 ? `(${names.join(", ")})` : "";
-  if (videos.size === names.length) return list;
+  const list = alike.length > 0 ? `(${alike.map((group) => groups.names[group]).join(", ")})` : "";
+  if (videos.size === alike.length) return list;
   return `${
-    names.length === 1 ? "group" : "groups"
+    alike.length === 1 ? "group" : "groups"
   } of videos that share a person or a picture ${list}, ${videos.size} videos in all`;
 }
 

@@ -73,27 +73,37 @@ export async function groupImages(
       ...judged.filter(({ video, by }) => by !== "folder" || !opened.has(video)),
       ...judge(inner, looks),
     ];
-    const folders = new Map<string, string>();
-    const videos = new Map<string, string>();
-    for (const { files, video, isVideo, by } of all) {
-      if (isVideo && by === "folder") {
-        folders.set(video, video || className(group.name)); // not by file: there may be a million
-        continue;
-      }
-      for (const file of files) {
-        // The rest has names that no other file shares.
-        const own = by === "rest" ? withoutFrame(file) : withoutSuffix(file);
-        videos.set(file, isVideo ? video || className(group.name) : own);
-      }
-    }
+    const candidateOf = finderOf(all);
+    const videoOf = (file: string) => {
+      const { by, video, isVideo } = candidateOf(file);
+      if (isVideo) return video || className(group.name);
+      return by === "rest" ? withoutFrame(file) : withoutSuffix(file); // the rest has names that no other file shares
+    };
     grouped.push({
-      videos: group.files.map((file) =>
-        (videos.size > 0 ? videos.get(file) : undefined) ?? folders.get(folderOf(file))!
-      ),
+      videos: group.files.map(videoOf),
       ...describeGroups(group, all),
     });
   }
   return grouped;
+}
+
+/** Which candidate a file is of, by its folder and its name: not by a table of files, of which there may be a million. */
+function finderOf(judged: readonly Judged[]): (file: string) => Judged {
+  const folders = new Map<string, Judged>();
+  const names = new Map<string, Judged>();
+  const rests = new Map<string, Judged>();
+  for (const each of judged) {
+    if (each.by === "folder") folders.set(each.video, each);
+    else if (each.by === "name") names.set(each.video, each);
+    else rests.set(each.video, each);
+  }
+  return (file) => {
+    const folder = folderOf(file);
+    const whole = folders.get(folder);
+    if (whole) return whole;
+    const name = withoutFrame(file);
+    return (name === withoutSuffix(file) ? undefined : names.get(name)) ?? rests.get(folder)!;
+  };
 }
 
 const words: Readonly<Record<Exclude<VideosChoice, "auto">, string>> = {

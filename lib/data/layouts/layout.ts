@@ -6,6 +6,7 @@
 import { basename, extname } from "node:path";
 import { byName, imageSuffixes, type Sample, type SkippedFile } from "../sample.ts";
 import { below, type JoinedNames, joinNames, namesIn, type Tree } from "../scan.ts";
+import { createSharedNames } from "../shared_names.ts";
 import type { VideosChoice } from "./vocabulary.ts";
 
 /** One video of a set, as it lies on disk. */
@@ -233,9 +234,6 @@ export function evenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * (items.length - 1)) / (count - 1))]);
 }
 
-/** Names of frames that are kept once for all videos, which mostly count alike. */
-const MOST_NAMES = 10_000;
-
 /** The frames of videos as samples, reals first, videos by name and frames by number; `framesPerVideo` evenly spaced ones of each, or all. */
 export function samplesOf(
   reading: Pick<SetReading, "videos" | "root">,
@@ -243,16 +241,14 @@ export function samplesOf(
 ): Sample[] {
   const { set, framesPerVideo = Infinity } = options;
   const samples: Sample[] = [];
-  const names = new Map<string, string>();
+  const shared = createSharedNames();
   const videos = [...reading.videos].sort((a, b) => a.label - b.label || byName(a.id, b.id));
   for (const { label, method, id, split, identities, folder, frames } of videos) {
     // Inside the root by a relative path, so that a digest of the samples is the same on another machine.
     const inside = folder.startsWith(`${reading.root}/`) ? folder.slice(reading.root.length + 1) : folder;
-    // The engine then keeps a text of two parts as these two: the folder once for all its frames, and their names once for all videos.
     const [before, beforeInside] = [`${folder}/`, below(inside, "")];
     for (const each of evenly(namesIn(frames), framesPerVideo)) {
-      const name = names.get(each) ?? each;
-      if (names.size < MOST_NAMES) names.set(name, name);
+      const name = shared(each);
       samples.push({
         path: before + name,
         label,

@@ -47,6 +47,7 @@ export type Dealt = Record<"train" | "val" | "test", Sample[]> & { readonly note
  * Holds out validation and test videos where they are not given. Videos of one person, or that show the same picture, go to
  * one part; pictures are compared where their facts are known.
  *
+ * @param samples the caller's own, which are put into their splits where they are
  * @param options.images all images of the samples, with the sample's index; the samples themselves unless given
  */
 export async function deal(
@@ -84,8 +85,8 @@ export async function deal(
       ? { groups: groupSamples(samples), notes: [] }
       : await groupCopies(samples, options);
     const parts = dealing.allowLeak ? splitAnyway(samples, groups, split) : split(groups);
-    const named = (split: string) => parts[split].map((sample) => inSplit(sample, split));
-    return { train: named("train"), val: named("val"), test: named("test"), notes };
+    for (const [split, own] of Object.entries(parts)) for (const sample of own) putInSplit(sample, split);
+    return { train: parts.train, val: parts.val, test: parts.test, notes };
   } catch (error) {
     if (!options.problems || !(error instanceof InputError)) throw error;
     options.problems.push(error.message);
@@ -130,6 +131,11 @@ async function groupCopies(
   ];
   if (!complete) notes.push("too many pictures are alike to compare all; some copies may be in two splits");
   return { groups, notes };
+}
+
+/** Puts a sample that nobody else knows into a split, where it is: a million copies beside their samples are a lot. */
+export function putInSplit(sample: { split?: string }, split: string | undefined): void {
+  sample.split = split;
 }
 
 /** The sample itself where it is in the split already: a million copies are a lot. */

@@ -13,7 +13,7 @@ import { dataFolder } from "../../base/cache.ts";
 import { InputError, reasonOf } from "../../base/errors.ts";
 import { inParallel } from "../../base/pool.ts";
 import { shellWord } from "../../base/printable.ts";
-import { check, deal, fewVideos, inSplit, refuse } from "./deal.ts";
+import { check, deal, fewVideos, putInSplit, refuse } from "./deal.ts";
 import type { DataRequest, Parts, PartsOptions, ReadSet } from "./request.ts";
 
 /** A distributed set: its own splits, and validation and test dealt where it has none. */
@@ -182,7 +182,7 @@ function needReadable(
 }
 
 /**
- * A set whose videos and samples have a split each: their own, or where the set has no validation or test videos dealt ones;
+ * A set whose videos and samples, which are put into it where they are, have a split each: their own, or where the set has no validation or test videos dealt ones;
  * dealt anew too when the spec asks for a part of the set, or for all of it whatever its splits. Videos without frames are
  * left as they are, unless none has any yet.
  */
@@ -199,7 +199,8 @@ async function dealSet(
   const isHeldOut = (split?: string) => split === "val" || split === "test";
   // One sample stands for all frames of its video: with a million frames, the dealing is of some thousand videos.
   // A video of which no frame can be read would be dealt a place that stays empty.
-  const readable = new Set(read.samples.map(({ label, video }) => `${label} ${video}`));
+  const readable = new Set<string>();
+  for (const { label, video } of read.samples) readable.add(`${label} ${video}`);
   const open = framed.filter(({ split, label, id }) => !isHeldOut(split) && readable.has(`${label} ${id}`));
   const items = new Map(open.map(({ label, id }, i) => [`${label} ${id}`, i]));
   const isCompared = !options.quick && !(has("val") && has("test"));
@@ -223,6 +224,10 @@ async function dealSet(
   for (const split of ["train", "val", "test"] as const) {
     for (const { label, path } of dealt[split]) splits.set(`${label} ${path}`, split);
   }
+  for (const sample of read.samples) {
+    if (spec.split === undefined && isHeldOut(sample.split)) continue;
+    putInSplit(sample, splits.get(`${sample.label} ${sample.video}`));
+  }
   const given = (["train", "val"] as const).filter(has);
   const warnings = has("test") || given.length === 0 ? [] : [
     `${spec.name}: no frames of a test split of its own beside ${
@@ -242,11 +247,6 @@ async function dealSet(
           : { ...video, split: splits.get(`${video.label} ${video.id}`) }
       ),
     },
-    samples: read.samples.map((sample) =>
-      spec.split === undefined && isHeldOut(sample.split)
-        ? sample
-        : inSplit(sample, splits.get(`${sample.label} ${sample.video}`))
-    ),
   };
 }
 

@@ -11,7 +11,6 @@ import { readParts } from "../../data/split/parts.ts";
 import type { Parts } from "../../data/split/request.ts";
 import type { ImageFacts } from "../../images/facts.ts";
 import { drawAugmentation } from "../../images/perturbations/augment.ts";
-import { perturbationName } from "../../images/perturbations/perturbation.ts";
 import { detectorKind, detectorTitle } from "../../model/detectors/mod.ts";
 import type { Encoder } from "../../model/encoders/encoder.ts";
 import type { EncodeItem } from "../../model/features/encode.ts";
@@ -22,6 +21,7 @@ import { augmentationOf, perturbationsOf } from "../config/perturbations.ts";
 import { drawingOf } from "../config/sets.ts";
 import { trunkOf } from "../detectors.ts";
 import { probeHindrance, probeView } from "../probe.ts";
+import { eachOnce } from "./each_once.ts";
 
 /** What is encoded at one trunk. */
 export type EncodePass = { readonly trunk: Trunk; readonly items: readonly EncodeItem[] };
@@ -73,14 +73,14 @@ export function planOf(
     within.map((sample): EncodeItem => ({ sample, perturbation }))
   );
   const ownTests = detectorKind(config.detector).tuned ? [] : [...tested, ...perturbed];
-  const items = once([...trained, ...ownTests, ...augmentedItems(config, parts)]);
+  const items = eachOnce([...trained, ...ownTests, ...augmentedItems(config, parts)]);
   if (config.detector === "linear-probe" || probeHindrance(config, encoder) !== undefined) {
     return [{ trunk: own, items }];
   }
   const { trunk: ofProbe } = probeView(encoder, own);
   return ofProbe === own ? [{ trunk: own, items }] : [
     { trunk: own, items },
-    { trunk: ofProbe, items: once([...trained, ...tested]) },
+    { trunk: ofProbe, items: eachOnce([...trained, ...tested]) },
   ];
 }
 
@@ -115,13 +115,4 @@ function augmentedItems(config: RunConfig, { train }: Parts): EncodeItem[] {
     }
   }
   return items;
-}
-
-/** Each image once under each perturbation. */
-function once(items: readonly EncodeItem[]): EncodeItem[] {
-  const seen = new Set<string>();
-  return items.filter(({ sample: { path }, perturbation }) => {
-    const name = perturbation ? `${path}\0${perturbationName(perturbation)}` : path;
-    return !seen.has(name) && seen.add(name);
-  });
 }
