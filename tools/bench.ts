@@ -19,7 +19,7 @@ import { type Peer, startPeer } from "./bench_peer.ts";
 import { renderSvg } from "../lib/report/render.ts";
 import { barChart, ratioChart, table } from "./bench_print.ts";
 import { medianRates, ratiosOf } from "./bench_ratios.ts";
-import { measureScale } from "./bench_runs.ts";
+import { measureScale, scaleTable } from "./bench_scale.ts";
 import { type Measure, type Rates, type Setting, writeBenchImages } from "./bench_setting.ts";
 
 /** Images that whole runs are timed on: enough for what a run does once to weigh little. */
@@ -79,13 +79,7 @@ async function main(flags: Flags): Promise<void> {
   const folder = makeTemporaryFolder({ prefix: "forgelens-bench-" });
   try {
     if (flags.scale !== undefined) {
-      const paths = await writeBenchImages(folder, 4 * batch);
-      const measured = await measureScale({ batch, folder, paths }, flags.scale);
-      for (const { images, rate, megabytes } of measured) {
-        console.log(
-          `ViT-B-32, one epoch of ${images} images: ${rate.toFixed(1)} images/s, ${megabytes.toFixed(0)} MB`,
-        );
-      }
+      console.log(scaleTable(await measureScale(flags.scale, { folder, log })));
       return;
     }
     const paths = await writeBenchImages(folder, IMAGES);

@@ -1,5 +1,5 @@
 /**
- * Whole runs on the bench: from files to trained weights, and how their cost grows with the number of images.
+ * Whole runs on the bench: from files to trained weights.
  *
  * @module
  */
@@ -100,31 +100,4 @@ export async function wholeRuns({ batch, folder, paths }: Setting, peer?: Peer):
     },
     close,
   }];
-}
-
-/** One epoch of ViT-B/32 over 100 images and over `count`, none cached: images a second and memory of each. */
-export async function measureScale(
-  { batch, folder, paths }: Setting,
-  count: number,
-): Promise<{ images: number; rate: number; megabytes: number }[]> {
-  const { train, close } = await openRun("ViT-B-32");
-  const many = join(folder, "many");
-  await Deno.mkdir(many);
-  const copies: string[] = [];
-  for (let n = 0; n < count; n++) { // what follows a JPEG's end changes the file and not the picture
-    const bytes = await Deno.readFile(paths[n % paths.length]);
-    const path = join(many, `${n}.jpg`);
-    await Deno.writeFile(path, new Uint8Array([...bytes, n & 255, n >> 8]));
-    copies.push(path);
-  }
-  await train(samplesOf(paths), { root: join(folder, "warm"), batch, epochs: 1 });
-  const found = [];
-  for (const images of [100, count]) {
-    const root = join(folder, `scale-${images}`);
-    const rate = await train(samplesOf(copies.slice(0, images)), { root, batch, epochs: 1 });
-    found.push({ images, rate, megabytes: Deno.memoryUsage().rss / 1e6 });
-    await Deno.remove(root, { recursive: true });
-  }
-  close();
-  return found;
 }

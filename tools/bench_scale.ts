@@ -1,0 +1,227 @@
+/**
+ * How the cost of an image, and the memory of a process, grow with the number of images.
+ *
+ * What is measured is what this bench does for each image beside encoder and head: listing, checking, reading, decoding, keeping features
+ * and finding them again. So the tower and the head are tiny ones, whose work does not hide it. Each count has two processes of its own:
+ * one that begins with nothing, and one that finds all that the first one kept.
+ *
+ * @module
+ */
+import * as tf from "@tensorflow/tfjs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { initBackend } from "../lib/backend/start.ts";
+import { createRandom } from "../lib/base/random.ts";
+import type { Sample } from "../lib/data/sample.ts";
+import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
+import { bindClip, randomClip } from "../lib/model/encoders/clip.ts";
+import { openTower } from "../lib/model/encoders/open.ts";
+import { featureBatches } from "../lib/model/features/batches.ts";
+import { resolveConfig } from "../lib/runs/config/config.ts";
+import { loadExperiment } from "../lib/runs/experiment.ts";
+import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
+import { openTrainer } from "../lib/training/trainer.ts";
+import { median, table } from "./bench_print.ts";
+import { towerOf } from "./bench_setting.ts";
+import { peakMemory } from "./peak_memory.ts";
+
+/** What an image costs, in microseconds: wall time. */
+type Costs = {
+  /** Listing the images, checking and dealing them, looking for copies. */
+  readonly list: number;
+  /** An epoch: in the first process reading, decoding, encoding, keeping and training; in the second reading, hashing, finding and training. */
+  readonly epoch: number;
+  /** A further epoch of the same process. */
+  readonly further: number;
+};
+
+/** The costs of one count of images, and the most memory of its processes in megabytes. */
+export type ScalePoint = {
+  readonly images: number;
+  readonly first: Costs;
+  readonly second: Costs;
+  readonly megabytes: number;
+};
+
+const FRAMES = 10;
+const BATCH = 8;
+const sizes = { width: 64, layers: 1, heads: 1, imageSize: 64, patchSize: 32, embedDim: 32 };
+const head = { dim: sizes.width, heads: 4, depth: 1, feedForward: 64, dropout: 0.1 };
+/** Images on which a process runs all before it is timed: the engine compiles what it runs often. */
+const WARM = 1000;
+/** Further epochs are as many as visit so many images, so that few images are timed for as long. */
+const FURTHER = 4000;
+/** Processes of which a count of few images is the median. */
+const REPEATS = 5;
+const FEW = 5000;
+
+/** Costs and memory at 100 images, at ten times as many and so on up to `most`. */
+export async function measureScale(
+  most: number,
+  { folder, log }: { readonly folder: string; readonly log: (line: string) => void },
+): Promise<ScalePoint[]> {
+  const counts = [100];
+  while (counts.at(-1)! * 10 < most) counts.push(counts.at(-1)! * 10);
+  if (most > 100) counts.push(most);
+  log(`Writing ${most} images`);
+  const all = await writeImages(join(folder, "all"), Math.max(most, WARM));
+  await linkImages(all.slice(0, WARM), join(folder, "warm"));
+  for (const count of counts) await linkImages(all.slice(0, count), join(folder, `${count}`));
+  const points: ScalePoint[] = [];
+  for (const images of counts) {
+    const found: Omit<ScalePoint, "images">[] = [];
+    for (let repeat = 0; repeat < (images < FEW ? REPEATS : 1); repeat++) {
+      log(`${images} images, ${repeat + 1}`);
+      const kept = join(folder, `kept-${images}-${repeat}`);
+      const [first, second] = [
+        await inProcess(folder, { images, kept }),
+        await inProcess(folder, { images, kept }),
+      ];
+      found.push({ first, second, megabytes: Math.max(first.megabytes, second.megabytes) });
+      await Deno.remove(kept, { recursive: true });
+    }
+    const costs = (process: "first" | "second"): Costs => ({
+      list: median(found.map((each) => each[process].list)),
+      epoch: median(found.map((each) => each[process].epoch)),
+      further: median(found.map((each) => each[process].further)),
+    });
+    const megabytes = median(found.map((each) => each.megabytes));
+    points.push({ images, first: costs("first"), second: costs("second"), megabytes });
+  }
+  return points;
+}
+
+/** A row for each count of images. */
+export function scaleTable(points: readonly ScalePoint[]): string {
+  const header = [
+    "images",
+    "list",
+    "encode, 1st epoch",
+    "further epoch",
+    "again: list",
+    "1st epoch",
+    "further epoch",
+    "memory",
+  ];
+  return table(
+    header,
+    points.map(({ images, first, second, megabytes }) => [
+      images.toLocaleString("en"),
+      ...[first, second].flatMap(({ list, epoch, further }) =>
+        [list, epoch, further].map((each) => `${Math.round(each)} µs`)
+      ),
+      `${megabytes} MB`,
+    ]),
+  );
+}
+
+async function inProcess(
+  folder: string,
+  { images, kept }: { readonly images: number; readonly kept: string },
+): Promise<Costs & { readonly megabytes: number }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", import.meta.filename!, folder, `${images}`, kept],
+  }).output();
+  const said = new TextDecoder().decode(code === 0 ? stdout : stderr).trim().split("\n").at(-1)!;
+  if (code !== 0) throw new Error(`Cannot time ${images} images: expected costs but found ${said}`);
+  return JSON.parse(said);
+}
+
+/** Writes videos of ten frames that differ a little, reals and fakes in turn. */
+async function writeImages(folder: string, count: number): Promise<string[]> {
+  const random = createRandom("bench scale");
+  const paths: string[] = [];
+  let cells = new Uint8Array();
+  for (let n = 0; n < count; n++) {
+    const video = Math.floor(n / FRAMES);
+    const inside = join(video % 2 === 0 ? "real" : "fake", `${video}`);
+    if (n % FRAMES === 0) {
+      await Deno.mkdir(join(folder, inside), { recursive: true });
+      cells = Uint8Array.from({ length: 12 * 12 * 3 }, () => 255 * random.uniform());
+    }
+    cells[n % cells.length] ^= 127; // no two files are the same
+    const path = join(inside, `${n % FRAMES}.jpg`);
+    const picture = sharp(cells, { raw: { width: 12, height: 12, channels: 3 } }).resize(64, 64);
+    await Deno.writeFile(join(folder, path), await picture.jpeg({ quality: 90 }).toBuffer());
+    paths.push(join(folder, path));
+  }
+  return paths;
+}
+
+async function linkImages(paths: readonly string[], folder: string): Promise<void> {
+  for (const path of paths) {
+    const [label, video, name] = path.split("/").slice(-3);
+    if (name === "0.jpg") await Deno.mkdir(join(folder, label, video), { recursive: true });
+    await Deno.link(path, join(folder, label, video, name));
+  }
+}
+
+/** Seconds of an epoch over the samples, and of as many further ones as were asked for. */
+async function train(
+  samples: readonly Sample[],
+  { kept, further }: { readonly kept: string; readonly further: number },
+): Promise<number[]> {
+  const clip = bindClip(randomClip(sizes, 0), { activation: "quickgelu", attendAcross: "tokens" });
+  const encoder = await openTower(towerOf(clip), {
+    precision: "float32",
+    keep: { folder: join(kept, "tokens"), limit: Infinity },
+  });
+  const trunk = encoder.trunk("tokens");
+  const detector = headDetector(createForgeLens(head, 0));
+  const trainer = await openTrainer(detector, {
+    loss: crossEntropy,
+    optimizer: { kind: "adamw" },
+    precision: "float32",
+    shape: trunk.shape,
+  });
+  const zeros = tf.zeros([BATCH, ...trunk.shape]);
+  await trainer.step({ input: zeros, labels: Array(BATCH).fill(0), seed: 0 });
+  zeros.dispose();
+  const seconds: number[] = [];
+  for (let epoch = 0; epoch <= further; epoch++) {
+    const began = performance.now();
+    for await (const { features, samples: some } of featureBatches(trunk, samples, { batchSize: BATCH })) {
+      await trainer.step({ input: features, labels: some.map(({ label }) => label), seed: epoch });
+      features.dispose();
+    }
+    seconds.push((performance.now() - began) / 1000);
+  }
+  await (await trunk.cache())?.close();
+  trainer.close();
+  detector.close();
+  encoder.close();
+  return seconds;
+}
+
+async function list(folder: string, kept: string): Promise<Sample[]> {
+  const config = resolveConfig({
+    real: join(folder, "real"),
+    fake: join(folder, "fake"),
+    videos: "folder",
+    valShare: 0,
+    select: "last",
+    testShare: 0.1,
+  });
+  const { train, tests } = await loadExperiment(config, { cacheDir: join(kept, "data") });
+  return [...train, ...tests.flatMap(({ samples }) => samples)];
+}
+
+/** Costs of the images below a folder, whose lists and features are in `kept`. */
+async function timed(folder: string, kept: string): Promise<Costs> {
+  const began = performance.now();
+  const samples = await list(folder, kept);
+  const images = samples.length;
+  const listed = (performance.now() - began) / 1000;
+  const further = Math.max(1, Math.round(FURTHER / images));
+  const [epoch, ...others] = await train(samples, { kept, further });
+  const microseconds = (seconds: number) => 1e6 * seconds / images;
+  return { list: microseconds(listed), epoch: microseconds(epoch), further: microseconds(median(others)) };
+}
+
+if (import.meta.main) {
+  const [folder, images, kept] = Deno.args;
+  await initBackend();
+  await timed(join(folder, "warm"), await Deno.makeTempDir({ dir: folder }));
+  const costs = await timed(join(folder, images), kept);
+  console.log(JSON.stringify({ ...costs, megabytes: await peakMemory() }));
+}
