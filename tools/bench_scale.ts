@@ -9,6 +9,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
+import process from "node:process";
 import sharp from "sharp";
 import { initBackend } from "../lib/backend/start.ts";
 import { createRandom } from "../lib/base/random.ts";
@@ -25,7 +26,7 @@ import { median, table } from "./bench_print.ts";
 import { towerOf } from "./bench_setting.ts";
 import { peakMemory } from "./peak_memory.ts";
 
-/** What an image costs, in microseconds: wall time. */
+/** What an image costs, in microseconds of processor time, of all threads: other work on the machine changes it little. */
 type Costs = {
   /** Listing the images, checking and dealing them, looking for copies. */
   readonly list: number;
@@ -52,7 +53,7 @@ const WARM = 1000;
 /** Further epochs are as many as visit so many images, so that few images are timed for as long. */
 const FURTHER = 4000;
 /** Processes of which a count of few images is the median. */
-const REPEATS = 5;
+const REPEATS = 3;
 const FEW = 5000;
 
 /** Costs and memory at 100 images, at ten times as many and so on up to `most`. */
@@ -156,7 +157,7 @@ async function linkImages(paths: readonly string[], folder: string): Promise<voi
   }
 }
 
-/** Seconds of an epoch over the samples, and of as many further ones as were asked for. */
+/** Processor seconds of an epoch over the samples, and of as many further ones as were asked for. */
 async function train(
   samples: readonly Sample[],
   { kept, further }: { readonly kept: string; readonly further: number },
@@ -179,12 +180,12 @@ async function train(
   zeros.dispose();
   const seconds: number[] = [];
   for (let epoch = 0; epoch <= further; epoch++) {
-    const began = performance.now();
+    const began = processorSeconds();
     for await (const { features, samples: some } of featureBatches(trunk, samples, { batchSize: BATCH })) {
       await trainer.step({ input: features, labels: some.map(({ label }) => label), seed: epoch });
       features.dispose();
     }
-    seconds.push((performance.now() - began) / 1000);
+    seconds.push(processorSeconds() - began);
   }
   await (await trunk.cache())?.close();
   trainer.close();
@@ -206,12 +207,18 @@ async function list(folder: string, kept: string): Promise<Sample[]> {
   return [...train, ...tests.flatMap(({ samples }) => samples)];
 }
 
+/** What this process has taken of the processors so far. */
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 /** Costs of the images below a folder, whose lists and features are in `kept`. */
 async function timed(folder: string, kept: string): Promise<Costs> {
-  const began = performance.now();
+  const began = processorSeconds();
   const samples = await list(folder, kept);
   const images = samples.length;
-  const listed = (performance.now() - began) / 1000;
+  const listed = processorSeconds() - began;
   const further = Math.max(1, Math.round(FURTHER / images));
   const [epoch, ...others] = await train(samples, { kept, further });
   const microseconds = (seconds: number) => 1e6 * seconds / images;

@@ -46,7 +46,9 @@ export type SkippedFile = {
 
 /** The names of the sets that samples are of, in their order. */
 export function setNames(samples: readonly Sample[]): string[] {
-  return [...new Set(samples.map(({ set }) => set))];
+  const names = new Set<string>();
+  for (const { set } of samples) names.add(set);
+  return [...names];
 }
 
 /** Samples, the files that are not among them, and what a user should know about both. */
