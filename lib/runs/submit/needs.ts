@@ -30,8 +30,8 @@ export const measuredMemory = {
 /** What is asked for over what was measured: batches, images and lists of files are of other sizes elsewhere. */
 const ROOM = 1.5;
 
-/** Frames of videos and the search for faces; not measured. */
-const PREPARE_GB = 2;
+/** Frames of videos of 4K and the search for faces, all processes together, with two videos at a time as on two cores; of 720p 1.5. */
+const PREPARE_GB = 2.2;
 
 /**
  * What a part's tasks are given; `memory` and `cores` win over what was measured.
