@@ -49,9 +49,21 @@ const cubic: Kernel = {
   },
 };
 
-/** A kernel, widened by the scale when shrinking (Pillow's antialias), as fixed-point weights. */
-function filterOf(kernel: Kernel, inSize: number, outSize: number): Filter {
-  const key = `${kernel.name}:${inSize}:${outSize}`;
+const kernels = { bilinear: triangle, bicubic: cubic } as const;
+
+/** The outputs that are wanted of an axis. */
+interface Part {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** A kernel, widened by the scale when shrinking (Pillow's antialias), as fixed-point weights of `part` of the outputs. */
+function filterOf(
+  kernel: Kernel,
+  { inSize, outSize, part }: { readonly inSize: number; readonly outSize: number; readonly part: Part },
+): Filter {
+  const { start, count } = part;
+  const key = `${kernel.name}:${inSize}:${outSize}:${start}:${count}`;
   const known = filters.get(key);
   if (known) return known;
 
@@ -59,28 +71,28 @@ function filterOf(kernel: Kernel, inSize: number, outSize: number): Filter {
   const wider = Math.max(scale, 1);
   const support = kernel.reach * wider;
   const stride = Math.ceil(support) * 2 + 1;
-  const packed = new Int32Array(2 + outSize * (2 + stride));
-  packed.set([outSize, stride]);
-  const first = packed.subarray(2, 2 + outSize);
-  const taps = packed.subarray(2 + outSize, 2 + 2 * outSize);
-  const weights = packed.subarray(2 + 2 * outSize);
+  const packed = new Int32Array(2 + count * (2 + stride));
+  packed.set([count, stride]);
+  const first = packed.subarray(2, 2 + count);
+  const taps = packed.subarray(2 + count, 2 + 2 * count);
+  const weights = packed.subarray(2 + 2 * count);
   const exact = new Float64Array(stride);
-  for (let i = 0; i < outSize; i++) {
-    const center = (i + 0.5) * scale;
-    const start = Math.max(Math.trunc(center - support + 0.5), 0);
-    const count = Math.min(Math.trunc(center + support + 0.5), inSize) - start;
+  for (let i = 0; i < count; i++) {
+    const center = (start + i + 0.5) * scale;
+    const from = Math.max(Math.trunc(center - support + 0.5), 0);
+    const inputs = Math.min(Math.trunc(center + support + 0.5), inSize) - from;
     let total = 0;
-    for (let t = 0; t < count; t++) {
+    for (let t = 0; t < inputs; t++) {
       // Multiplied by 1 / scale rather than divided by it: Pillow does, and the last bit can differ.
-      exact[t] = kernel.weight(Math.abs((t + start - center + 0.5) * (1 / wider)));
+      exact[t] = kernel.weight(Math.abs((t + from - center + 0.5) * (1 / wider)));
       total += exact[t];
     }
-    for (let t = 0; t < count; t++) {
+    for (let t = 0; t < inputs; t++) {
       const weight = total === 0 ? exact[t] : exact[t] / total;
       weights[i * stride + t] = Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION));
     }
-    first[i] = start;
-    taps[i] = count;
+    first[i] = from;
+    taps[i] = inputs;
   }
 
   if (filters.size >= MAX_TABLES) filters.clear();
@@ -158,32 +170,51 @@ export interface RgbImage {
   height: number;
 }
 
+/** How an image is resized. */
+export type Resizing = {
+  /** Of the whole result, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Pillow's filter of that name; `"bilinear"` unless given. */
+  readonly filter?: keyof typeof kernels;
+  /** The square of the whole result that is kept, by its place and side in pixels; all of it unless given. */
+  readonly square?: { readonly left: number; readonly top: number; readonly size: number };
+};
+
+/** The filters of both axes; an axis that stays as it is has none. */
+function filtersOf(
+  image: { readonly width: number; readonly height: number },
+  { width, height, filter = "bilinear", square }: Resizing,
+): { readonly across?: Filter; readonly down?: Filter } {
+  const along = (inSize: number, outSize: number, start?: number) => {
+    const part = { start: start ?? 0, count: square?.size ?? outSize };
+    if (inSize === outSize && part.count === outSize) return undefined;
+    return filterOf(kernels[filter], { inSize, outSize, part });
+  };
+  return {
+    across: along(image.width, width, square?.left),
+    down: along(image.height, height, square?.top),
+  };
+}
+
+/** Width and height of what is kept. */
+function sizeOf({ width, height, square }: Resizing): { readonly width: number; readonly height: number } {
+  return { width: square?.size ?? width, height: square?.size ?? height };
+}
+
 /**
- * Resizes as Pillow's `Image.resize(…, BILINEAR)` does, byte for byte (versions up to 12): triangle filter with
- * antialias, rows first, rounded to bytes between the two passes, no pass along a side that keeps its length.
+ * Resizes as Pillow's `Image.resize()` does, byte for byte (versions up to 12): triangle or cubic filter with antialias, rows
+ * first, rounded to bytes between the two passes, no pass along a side that keeps its length.
  *
  * @param image RGB, any size.
- * @param size Width and height of the result, in pixels.
- * @returns A new image, or `image` itself when the size does not change.
+ * @returns A new image, or `image` itself when nothing changes.
  */
-export function resizeBilinear(image: RgbImage, size: { width: number; height: number }): RgbImage {
-  return resizeBy(triangle, image, size);
-}
-
-/** The same for Pillow's `Image.resize(…, BICUBIC)`. */
-export function resizeBicubic(image: RgbImage, size: { width: number; height: number }): RgbImage {
-  return resizeBy(cubic, image, size);
-}
-
-function resizeBy(kernel: Kernel, image: RgbImage, size: { width: number; height: number }): RgbImage {
-  const { width, height } = size;
+export function resize(image: RgbImage, resizing: Resizing): RgbImage {
+  const { across, down } = filtersOf(image, resizing);
   let data = image.data;
-  if (width !== image.width) {
-    const filter = filterOf(kernel, image.width, width);
-    data = resizeRows(data, filter, { height: image.height, inWidth: image.width });
-  }
-  if (height !== image.height) data = resizeColumns(data, filterOf(kernel, image.height, height), width);
-  return data === image.data ? image : { data, width, height };
+  if (across) data = resizeRows(data, across, { height: image.height, inWidth: image.width });
+  if (down) data = resizeColumns(data, down, sizeOf(resizing).width);
+  return data === image.data ? image : { data, ...sizeOf(resizing) };
 }
 
 /** What `resize.cc` exports. */
@@ -194,29 +225,39 @@ export const resizeSymbols = {
     result: "void",
     nonblocking: true,
   },
+  resize_by_avx2: { parameters: ["buffer", "buffer", "buffer", "buffer", "buffer"], result: "void" },
 } as const;
 
+/** What the project's C++ takes to resize an image: its height and width, a filter for each axis that changes, and where to. */
+export function nativeResize(
+  image: { readonly width: number; readonly height: number },
+  resizing: Resizing,
+): {
+  readonly sizes: Int32Array<ArrayBuffer>;
+  readonly across: Int32Array<ArrayBuffer> | null;
+  readonly down: Int32Array<ArrayBuffer> | null;
+  readonly target: Uint8Array<ArrayBuffer>;
+} {
+  const { across, down } = filtersOf(image, resizing);
+  const { width, height } = sizeOf(resizing);
+  return {
+    sizes: Int32Array.of(image.height, image.width),
+    across: across?.packed ?? null,
+    down: down?.packed ?? null,
+    target: new Uint8Array(width * height * 3),
+  };
+}
+
 /**
- * `resizeBilinear()` in another thread, by the project's C++, where this machine can compile and run it; the same bytes anywhere, and
- * `image` itself when the size does not change.
+ * `resize()` in another thread, by the project's C++, where this machine can compile and run it; the same bytes anywhere, and
+ * `image` itself when nothing changes.
  */
-export async function resizeAside(
-  image: RgbImage,
-  size: { width: number; height: number },
-): Promise<RgbImage> {
-  const { width, height } = size;
-  if (width === image.width && height === image.height) return image;
+export async function resizeAside(image: RgbImage, resizing: Resizing): Promise<RgbImage> {
+  const { sizes, across, down, target } = nativeResize(image, resizing);
+  if (!across && !down) return image;
   const library = await openNative("resize", resizeSymbols).catch(() => undefined); // the same is to be had without
-  if (!library?.resize_supported()) return resizeBilinear(image, size);
-  const packed = (from: number, to: number) => from === to ? null : filterOf(triangle, from, to).packed;
-  const data = new Uint8Array(width * height * 3);
-  const call = [
-    image.data as Uint8Array<ArrayBuffer>,
-    Int32Array.of(image.height, image.width),
-    packed(image.width, width),
-    packed(image.height, height),
-    data,
-  ] as const;
+  if (!library?.resize_supported()) return resize(image, resizing);
+  const call = [image.data as Uint8Array<ArrayBuffer>, sizes, across, down, target] as const;
   await whileHeld(call, library.resize(...call));
-  return { data, width, height };
+  return { data: target, ...sizeOf(resizing) };
 }

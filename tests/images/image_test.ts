@@ -10,7 +10,7 @@ import fc from "fast-check";
 import sharp from "sharp";
 import { decodeImage, loadImage, releaseBytes } from "../../lib/images/image.ts";
 import { perturbations } from "../../lib/images/perturbations/mod.ts";
-import { resizeAside, resizeBilinear, resizeSymbols } from "../../lib/images/resize.ts";
+import { nativeResize, resize, resizeAside, resizeSymbols } from "../../lib/images/resize.ts";
 import { openNative } from "../../lib/backend/native.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { compilesFor } from "../backend/native.ts";
@@ -99,26 +99,26 @@ Deno.test("loadImage() finds the format by content and takes any file name", asy
   }
 });
 
-Deno.test("resizeBilinear() halves two pixels to their mean and rounds halves up", () => {
+Deno.test("resize() halves two pixels to their mean and rounds halves up", () => {
   const image = { data: Uint8Array.of(0, 10, 255, 1, 20, 255), width: 2, height: 1 };
-  assertEquals(resizeBilinear(image, { width: 1, height: 1 }).data, Uint8Array.of(1, 15, 255));
+  assertEquals(resize(image, { width: 1, height: 1 }).data, Uint8Array.of(1, 15, 255));
 });
 
-Deno.test("resizeBilinear() enlarges by interpolating between pixel centres", () => {
+Deno.test("resize() enlarges by interpolating between pixel centres", () => {
   // Output centres fall at input positions -0.25, 0.25, 0.75, 1.25: weights 1, 3/4 : 1/4, 1/4 : 3/4, 1.
   const image = { data: Uint8Array.of(0, 0, 0, 100, 200, 40), width: 2, height: 1 };
   assertEquals(
-    resizeBilinear(image, { width: 4, height: 1 }).data,
+    resize(image, { width: 4, height: 1 }).data,
     Uint8Array.of(0, 0, 0, 25, 50, 10, 75, 150, 30, 100, 200, 40),
   );
 });
 
-Deno.test("resizeBilinear() keeps a flat image flat and a range within its bounds at any size", () => {
+Deno.test("resize() keeps a flat image flat and a range within its bounds at any size", () => {
   const side = fc.integer({ min: 1, max: 90 });
   fc.assert(
     fc.property(side, side, side, side, fc.integer({ min: 0, max: 255 }), (w, h, width, height, value) => {
       const flat = { data: new Uint8Array(w * h * 3).fill(value), width: w, height: h };
-      const resized = resizeBilinear(flat, { width, height });
+      const resized = resize(flat, { width, height });
       assertEquals([resized.width, resized.height, resized.data.length], [width, height, width * height * 3]);
       assert(resized.data.every((sample) => sample === value));
     }),
@@ -126,22 +126,66 @@ Deno.test("resizeBilinear() keeps a flat image flat and a range within its bound
   );
 });
 
-Deno.test("resizeBilinear() returns the image itself when nothing changes", () => {
+Deno.test("resize() returns the image itself when nothing changes", () => {
   const image = { data: Uint8Array.of(1, 2, 3), width: 1, height: 1 };
-  assert(resizeBilinear(image, { width: 1, height: 1 }) === image);
+  assert(resize(image, { width: 1, height: 1 }) === image);
 });
 
-Deno.test("resizeAside() gives resizeBilinear()'s bytes at any size", async () => {
-  const side = fc.integer({ min: 1, max: 300 });
+const side = fc.integer({ min: 1, max: 300 });
+const resizings = fc.record({
+  width: side,
+  height: side,
+  filter: fc.constantFrom("bilinear" as const, "bicubic" as const),
+  cut: fc.option(fc.tuple(side, side, side)),
+}).map(({ cut, ...whole }) => {
+  if (!cut) return whole;
+  const size = 1 + cut[0] % Math.min(whole.width, whole.height);
+  const [left, top] = [cut[1] % (whole.width - size + 1), cut[2] % (whole.height - size + 1)];
+  return { ...whole, square: { left, top, size } };
+});
+
+function noiseOf(width: number, height: number, seed: number) {
+  const random = createRandom("pixels", seed);
+  return { data: Uint8Array.from({ length: width * height * 3 }, () => random.bits()), width, height };
+}
+
+Deno.test("resizeAside() gives resize()'s bytes at any size, by any filter, of all or a square", async () => {
   await fc.assert(
-    fc.asyncProperty(side, side, side, side, fc.integer(), async (w, h, width, height, seed) => {
-      const random = createRandom("pixels", seed);
-      const noise = Uint8Array.from({ length: w * h * 3 }, () => random.bits());
-      const image = { data: noise, width: w, height: h };
-      assertEquals(await resizeAside(image, { width, height }), resizeBilinear(image, { width, height }));
+    fc.asyncProperty(side, side, resizings, fc.integer(), async (w, h, resizing, seed) => {
+      const image = noiseOf(w, h, seed);
+      assertEquals(await resizeAside(image, resizing), resize(image, resizing));
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
+});
+
+Deno.test("resize() gives of a square what the whole has there", () => {
+  const image = noiseOf(31, 23, 1);
+  const whole = resize(image, { width: 12, height: 31, filter: "bicubic" });
+  const square = { left: 3, top: 20, size: 9 };
+  const { data } = resize(image, { width: 12, height: 31, filter: "bicubic", square });
+  for (let y = 0; y < 9; y++) {
+    const from = ((20 + y) * 12 + 3) * 3;
+    assertEquals(data.slice(y * 27, y * 27 + 27), whole.data.slice(from, from + 27));
+  }
+});
+
+Deno.test({
+  name: "resizeAside()'s C++ gives the same bytes without AVX-512",
+  ignore: !await compilesFor("avx2"),
+  fn: async () => {
+    const { resize_by_avx2 } = await openNative("resize", resizeSymbols);
+    fc.assert(
+      fc.property(side, side, resizings, fc.integer(), (w, h, resizing, seed) => {
+        const image = noiseOf(w, h, seed);
+        const { sizes, across, down, target } = nativeResize(image, resizing);
+        if (!across && !down) return;
+        resize_by_avx2(image.data, sizes, across, down, target);
+        assertEquals(target, resize(image, resizing).data);
+      }),
+      { numRuns: 100 },
+    );
+  },
 });
 
 Deno.test({

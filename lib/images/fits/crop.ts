@@ -58,9 +58,9 @@ function paddedCrop(image: RgbImage, size: number, part?: CropPart): Uint8Array 
   return gathered(image, { size, columns: columnsOf(size, part).map((x) => left + x), rows: (y) => top + y });
 }
 
-/** The centre of an image as torchvision's `CenterCrop` cuts it out, [size, size, 3]; no side may be shorter. */
-export function centreCrop(image: RgbImage, size: number): Uint8Array {
-  return paddedCrop(image, size);
+/** Where torchvision's `CenterCrop` begins along a side that is as long as the square's, or longer. */
+export function centreOf(side: number, size: number): number {
+  return startOf(side, size);
 }
 
 /** Where a square begins along a side that is as long or longer. */

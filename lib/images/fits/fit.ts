@@ -4,7 +4,7 @@
  * @module
  */
 import { createRandom, seedFrom } from "../../base/random.ts";
-import type { RgbImage } from "../resize.ts";
+import type { Resizing, RgbImage } from "../resize.ts";
 
 /** Which square is cut out of an image, and whether it is mirrored then. */
 export type CropPart = {
@@ -33,6 +33,8 @@ export type FitKind = {
     image: RgbImage,
     options: { readonly size: number; readonly part?: CropPart },
   ): Uint8Array | Promise<Uint8Array>;
+  /** The whole of it, where it is a resize and no more, by the image's size in pixels. */
+  resizing?(image: { readonly width: number; readonly height: number }, size: number): Resizing;
 };
 
 /**
