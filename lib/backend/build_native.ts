@@ -11,7 +11,7 @@ import { exists, writeWhole } from "../base/files.ts";
 import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build_tensorflow.ts";
 
 /** A source that `buildNative()` compiles, without its `.cc`. */
-export type NativeSource = "int8" | "head_step" | "head_amx" | "resize";
+export type NativeSource = "int8" | "head_step" | "head_amx" | "resize" | "jpeg";
 
 const FOLDER = fileURLToPath(new URL("native/", import.meta.url));
 const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-shared", "-pthread", "-w"];
@@ -22,6 +22,7 @@ const INSTRUCTIONS: Readonly<Record<NativeSource, readonly string[]>> = {
   head_step: [...AVX512, "-mavx512bf16"],
   head_amx: [...AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
   resize: ["-mavx2"],
+  jpeg: ["-mavx2"],
 };
 
 /**

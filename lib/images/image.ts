@@ -7,12 +7,13 @@ import type { Metadata, Sharp } from "sharp";
 import { reasonOf } from "../base/errors.ts";
 import { createBudget } from "../base/pool.ts";
 import { withoutTransforms } from "./avif.ts";
-import { jpegFault } from "./jpeg_fault.ts";
+import { jpegResized } from "./jpeg_aside.ts";
+import { jpegFault, jpegSize } from "./jpeg_fault.ts";
 import { jpeg } from "./perturbations/jpeg.ts";
 import { drawFor, type Perturbation, perturbationName } from "./perturbations/perturbation.ts";
-import type { CropPart } from "./fits/fit.ts";
+import type { CropPart, FitKind } from "./fits/fit.ts";
 import { type Fit, fits } from "./fits/mod.ts";
-import type { RgbImage } from "./resize.ts";
+import type { Resizing, RgbImage } from "./resize.ts";
 import { loadSharp } from "./sharp.ts";
 import { foreignTiff, tiffLayout } from "./tiff.ts";
 
@@ -292,6 +293,11 @@ export async function loadImage(
   }
   const perturbation = perturbationIn(options);
   const read = bytes && typeof source === "string" ? { bytes, name: source } : await readBytes(source);
+  const { resizing } = fits[fit] as FitKind;
+  if (resizing && !perturbation) {
+    const square = await jpegAside(read.bytes, (image) => resizing(image, size));
+    if (square) return square;
+  }
   return await withDecoded(read, async (whole) => {
     let image = whole;
     if (perturbation) {
@@ -302,6 +308,16 @@ export async function loadImage(
     if (data !== image.data) releaseBytes(image.data);
     return data;
   });
+}
+
+/** A JPEG's picture as `resizing` says; nothing where it has to be decoded alone, or refused. */
+async function jpegAside(
+  bytes: Uint8Array,
+  resizing: (image: { readonly width: number; readonly height: number }) => Resizing,
+): Promise<Uint8Array | undefined> {
+  const image = formatOf(bytes) === "JPEG" ? jpegSize(bytes) : undefined;
+  if (!image || image.width * image.height > MAX_PIXELS) return undefined;
+  return await jpegResized(bytes, { image, resizing: resizing(image) });
 }
 
 function perturbationIn(

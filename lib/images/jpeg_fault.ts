@@ -93,3 +93,18 @@ function isTable(marker: number, body: Uint8Array): boolean {
   }
   return offset === body.length;
 }
+
+/** Width and height in pixels as a JPEG's header has them; nothing where it has none, or of a kind that libjpeg does not decode. */
+export function jpegSize(
+  bytes: Uint8Array,
+): { readonly width: number; readonly height: number } | undefined {
+  for (let offset = markerAt(bytes, 2); offset !== undefined; offset = markerAt(bytes, offset)) {
+    const marker = bytes[offset + 1];
+    if (marker === SOS || offset + 9 > bytes.length) return undefined;
+    const at = offset;
+    const number = (place: number) => (bytes[at + place] << 8) | bytes[at + place + 1];
+    if (frames.has(marker)) return { height: number(5), width: number(7) };
+    offset += isSegment(marker) ? 2 + number(2) : 2;
+  }
+  return undefined;
+}
