@@ -18,7 +18,6 @@ import type { Precision } from "../lib/model/encoders/encoder.ts";
 import type { EngineName } from "../lib/training/engine.ts";
 import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
 import { openTrainer } from "../lib/training/trainer.ts";
-import { imageBatches } from "../lib/data/order.ts";
 import { clipModels, tokenCount } from "../lib/model/encoders/clip.ts";
 import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
 import { nativeHeadFault } from "../lib/training/head_native.ts";
@@ -26,6 +25,7 @@ import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
 import { encoders } from "./bench_encoder.ts";
 import { faces } from "./bench_faces.ts";
+import { images } from "./bench_images.ts";
 import { type Peer, peersThatRun } from "./bench_peer.ts";
 import { prepare } from "./bench_prepare.ts";
 import { median } from "./bench_print.ts";
@@ -36,11 +36,9 @@ import {
   type Measure,
   openClip,
   peerRate,
-  samplesOf,
   secondsOf,
   type Setting,
   towerOf,
-  writeBenchImages,
 } from "./bench_setting.ts";
 import { trainingSteps } from "./bench_training.ts";
 
@@ -113,22 +111,6 @@ function waitFor(matrix: tf.Tensor | RawTensor, dtype: number): void {
   disposeRaw(corner);
   value.dataSync();
   tf.dispose([origin, size, value]);
-}
-
-/** Files of 1920×1080 pixels to 224×224: decoded and resized. */
-async function images({ batch, folder }: Setting, peer?: Peer): Promise<Measure[]> {
-  const paths = await writeBenchImages(folder, 16, { width: 1920, height: 1080 });
-  const prepare = async () => {
-    for await (const _ of imageBatches(samplesOf(paths), { batchSize: batch })) { /* dropped */ }
-  };
-  return [{
-    name: "image preparation",
-    run: async () => ({
-      "1080p images prepared": paths.length / median(await secondsOf(CALLS, prepare)),
-      ...peer &&
-        { "Pillow, 1080p images prepared": await peerRate(peer, "images", { items: paths.length, paths }) },
-    }),
-  }];
 }
 
 /** A training step of the head on ready tokens: eager, and by each engine, the one that runs choose among them. */

@@ -108,6 +108,12 @@ const comparisons: readonly Comparison[] = [
     peers: trainingPeers("LN-tuning"),
   }),
   againstBest("stage1Step", { title: "stage-1 step", ours: "stage-1 step", peers: trainingPeers("stage-1") }),
+  against("imagesVsDecoding", {
+    title: "1080p JPEGs to 224×224, against libjpeg-turbo's decoding alone",
+    ours: "1080p images prepared",
+    base: "libjpeg-turbo, 1080p images decoded",
+    isInChart: true,
+  }),
   against("imagesVsPillow", {
     title: "1080p JPEGs to 224×224, against Pillow",
     ours: "1080p images prepared",
