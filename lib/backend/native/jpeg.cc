@@ -97,11 +97,12 @@ bool Header::take_frame(const uint8_t* body, const uint8_t* end) {
   for (int i = 0; i < count; i++) {
     const uint8_t* one = body + 6 + 3 * i;
     components[i] = {one[0], one[1] >> 4, one[1] & 15, one[2], nullptr, nullptr};
+    if (components[i].across < 1 || components[i].across > 2 || components[i].down < 1 || components[i].down > 2) return false;
   }
   if (count == 1) components[0].across = components[0].down = 1;  // as there is nothing that has more
   const Component &first = components[0], &last = components[count - 1];
   if (count == 3 && (components[1].across != 1 || components[1].down != 1 || last.across != 1 || last.down != 1)) return false;
-  return first.across == 1 && first.down == 1 || first.across == 2 && (first.down == 1 || first.down == 2);
+  return first.across >= first.down;  // rows alone are not halved here
 }
 
 bool Header::take_scan(const uint8_t* body, const uint8_t* end) {
@@ -178,7 +179,10 @@ class Decoder {
     for (auto& sums : sums_) sums.resize(chroma_ + 4 * AT_A_TIME);
     for (int block = 0; block < blocks_; block++) {
       const uint16_t* table = header.tables[header.components[component_of(block)].table];
-      for (int i = 0; i < 8; i++) std::memcpy(tables_[block / 2][i] + block % 2 * 8, table + i * 8, 16);
+      for (int i = 0; i < 64; i++) {
+        tables_[block / 2][i / 8][block % 2 * 8 + i % 8] = table[i];
+        limits_[block / 2][i / 8][block % 2 * 8 + i % 8] = limit_of(table[i]);
+      }
     }
   }
 
@@ -207,6 +211,7 @@ class Decoder {
   // A row of units to the planes' fresh rows.
   bool read_units() {
     alignas(64) int16_t blocks[6][64];
+    bool sane = true;
     for (int unit = 0; unit < units_; unit++) {
       if (header_.interval && left_-- == 0) {
         if (!bits_.ends_with(0xd0 + restarts_++ % 8)) return false;
@@ -221,11 +226,13 @@ class Decoder {
       }
       for (int block = 0; block < blocks_; block += 2) {
         const int other = block + 1;
-        inverse_dct(blocks[block], reinterpret_cast<const __m256i*>(tables_[block / 2]), place_of(block, unit),
-                    stride_of(block), place_of(other, unit), stride_of(other));
+        const auto* table = reinterpret_cast<const __m256i*>(tables_[block / 2]);
+        const auto* limits = reinterpret_cast<const __m256i*>(limits_[block / 2]);
+        sane &= inverse_dct(blocks[block], table, limits, place_of(block, unit), stride_of(block), place_of(other, unit),
+                            stride_of(other));
       }
     }
-    return !bits_.overrun();
+    return sane && !bits_.overrun();
   }
 
   size_t stride_of(int block) const { return block < blocks_ ? planes_[component_of(block)].stride : 8; }
@@ -270,7 +277,7 @@ class Decoder {
   int left_, restarts_ = 0, last_[3] = {};
   Plane planes_[3];
   std::vector<int16_t> sums_[2];
-  alignas(32) uint16_t tables_[3][8][16] = {};
+  alignas(32) uint16_t tables_[3][8][16] = {}, limits_[3][8][16] = {};
   uint8_t spare_[64];
 };
 

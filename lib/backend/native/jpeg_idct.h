@@ -56,6 +56,13 @@ void transform(Block& x) {
   x[4] = narrowed<SHIFT>(d - odd0);
 }
 
+// The bits that any of the numbers has, less their signs.
+inline __m256i sizes(const Block& x) {
+  __m256i all = _mm256_abs_epi16(x[0]);
+  for (int i = 1; i < 8; i++) all = _mm256_or_si256(all, _mm256_abs_epi16(x[i]));
+  return all;
+}
+
 inline void transpose(Block& x) {
   __m256i a[8], b[8];
   for (int i = 0; i < 4; i++) {
@@ -74,17 +81,26 @@ inline void transpose(Block& x) {
   }
 }
 
-// Coefficients of two blocks times their tables to 8 × 8 samples each.
-inline void inverse_dct(const int16_t* blocks, const __m256i* tables, uint8_t* first, size_t first_stride, uint8_t* second,
+// The greatest coefficient whose product is surely none of a damaged file.
+inline uint16_t limit_of(uint16_t factor) { return factor ? 4095 / factor : 4095; }
+
+// Coefficients of two blocks times their tables to 8 × 8 samples each; false where numbers are so large that not all of libjpeg's versions
+// would agree, which no picture's are.
+inline bool inverse_dct(const int16_t* blocks, const __m256i* tables, const __m256i* limits, uint8_t* first, size_t first_stride, uint8_t* second,
                         size_t second_stride) {
   Block x;
+  __m256i above = _mm256_setzero_si256();
   for (int i = 0; i < 8; i++) {
     const __m128i* row = reinterpret_cast<const __m128i*>(blocks) + i;
-    x[i] = _mm256_mullo_epi16(_mm256_inserti128_si256(_mm256_castsi128_si256(row[0]), row[8], 1), tables[i]);
+    const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(row[0]), row[8], 1);
+    above = _mm256_or_si256(above, _mm256_subs_epu16(_mm256_abs_epi16(both), limits[i]));
+    x[i] = _mm256_mullo_epi16(both, tables[i]);
   }
   transform<11>(x);
+  const __m256i half = sizes(x);
   transpose(x);
   transform<18>(x);
+  const __m256i whole = sizes(x);
   transpose(x);
   for (int i = 0; i < 8; i += 2) {
     const __m256i two = _mm256_add_epi8(_mm256_packs_epi16(x[i], x[i + 1]), _mm256_set1_epi8(-128));
@@ -94,6 +110,9 @@ inline void inverse_dct(const int16_t* blocks, const __m256i* tables, uint8_t* f
     _mm_storel_epi64(reinterpret_cast<__m128i*>(second + i * second_stride), other);
     _mm_storeh_pd(reinterpret_cast<double*>(second + (i + 1) * second_stride), _mm_castsi128_pd(other));
   }
+  above = _mm256_or_si256(above, _mm256_and_si256(half, _mm256_set1_epi16(static_cast<int16_t>(0xc000))));
+  above = _mm256_or_si256(above, _mm256_and_si256(whole, _mm256_set1_epi16(static_cast<int16_t>(0xfe00))));
+  return _mm256_testz_si256(above, above);
 }
 
 }  // namespace jpeg
