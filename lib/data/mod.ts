@@ -25,7 +25,7 @@ export { type Fit, fits } from "../images/fits/mod.ts";
 export { decodeImage, type DecodeOptions, loadImage } from "../images/image.ts";
 export { type Change, perturb } from "../images/perturbations/perturb.ts";
 export type { Draw, Perturbation, PerturbationKind } from "../images/perturbations/perturbation.ts";
-export type { RgbImage } from "../images/resize.ts";
+export type { Resizing, RgbImage } from "../images/resize.ts";
 export type { CompareOptions } from "./audit/copies.ts";
 export type { CountRow, Inspection, SetSummary } from "./audit/inspect.ts";
 export type { FaceSettings, PrepareSettings } from "./prepared.ts";

@@ -176,7 +176,7 @@ export type Resizing = {
   readonly width: number;
   readonly height: number;
   /** Pillow's filter of that name; `"bilinear"` unless given. */
-  readonly filter?: keyof typeof kernels;
+  readonly filter?: "bilinear" | "bicubic";
   /** The square of the whole result that is kept, by its place and side in pixels; all of it unless given. */
   readonly square?: { readonly left: number; readonly top: number; readonly size: number };
 };
