@@ -16,6 +16,22 @@ import { DTYPE, loadSavedModel, type OpAttr, type RawTensor } from "./raw.ts";
 /** The value of a node's attribute. */
 export type GraphAttr = OpAttr | { readonly list: readonly OpAttr[] };
 
+/** Numbers of a constant. */
+export type Constant = {
+  readonly values: ArrayLike<number>;
+  readonly dtype: number;
+  readonly shape: readonly number[];
+};
+
+/** An op of a graph: its inputs in TensorFlow's notation, after `^` those that only come before it; a constant has a value. */
+export type GraphNode = {
+  readonly name: string;
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly attrs: Readonly<Record<string, GraphAttr>>;
+  readonly value?: Constant;
+};
+
 /** The output of a node, in TensorFlow's notation `name:index`, and its dtype. */
 export type Ref = { readonly ref: string; readonly dtype: number };
 
@@ -42,8 +58,8 @@ export type Graph = {
     values: ArrayLike<number>,
     options?: { dtype?: number; shape?: readonly number[] },
   ): Ref;
-  /** The bytes of its `saved_model.pb`. */
-  savedModel(): Uint8Array;
+  /** What it is made of so far, each node behind those that it takes from. */
+  readonly nodes: readonly GraphNode[];
 };
 
 /** The output `index` of the node that `x` is an output of. */
@@ -57,60 +73,64 @@ function nodeOf(x: Ref): string {
 
 /** Starts an empty graph. */
 export function createGraph(): Graph {
-  const nodes: Message[] = [];
-  let count = 0;
-  const add = (
-    op: string,
-    inputs: readonly string[],
-    attrs: [string, Message][],
-    options: { dtype: number; name?: string },
-  ): Ref => {
-    const node = options.name ?? `n${count++}`;
-    nodes.push(message(
-      text(1, node),
-      text(2, op),
-      ...inputs.map((input) => text(3, input)),
-      ...attrs.map(([key, value]) => nested(5, message(text(1, key), nested(2, value)))),
-    ));
-    return { ref: `${node}:0`, dtype: options.dtype };
+  const nodes: GraphNode[] = [];
+  const add = (node: Omit<GraphNode, "name">, { dtype, name }: { dtype: number; name?: string }): Ref => {
+    const named = { name: name ?? `n${nodes.length}`, ...node };
+    nodes.push(named);
+    return { ref: `${named.name}:0`, dtype };
   };
   return {
+    nodes,
     op: (op, inputs, { attrs = {}, dtype, name, after = [] } = {}) =>
-      add(
+      add({
         op,
-        [...inputs.map(({ ref }) => ref), ...after.map((other) => `^${nodeOf(other)}`)],
-        Object.entries(attrs).map(([key, value]) => [key, attribute(value)]),
-        { dtype: dtype ?? inputs[0]?.dtype ?? DTYPE.float32, name },
-      ),
+        inputs: [...inputs.map(({ ref }) => ref), ...after.map((other) => `^${nodeOf(other)}`)],
+        attrs,
+      }, { dtype: dtype ?? inputs[0]?.dtype ?? DTYPE.float32, name }),
     input: (name, { dtype, shape }) =>
-      add("Placeholder", [], [
-        ["dtype", attribute({ type: dtype })],
-        ["shape", attribute({ shape: [...shape] })],
-      ], { dtype, name }),
-    constant: (values, { dtype = DTYPE.float32, shape = [values.length] } = {}) => {
-      const tensor = message(
-        varint(1, dtype),
-        nested(2, shapeMessage(shape)),
-        bytes(4, contentOf(values, dtype)),
-      );
-      return add("Const", [], [["dtype", attribute({ type: dtype })], ["value", nested(8, tensor)]], {
-        dtype,
-      });
-    },
-    savedModel: () => {
-      const versions = message(varint(1, GRAPH_VERSION));
-      const graph = message(...nodes.map((node) => nested(1, node)), nested(4, versions));
-      const metaGraph = message(nested(1, message(text(4, TAG))), nested(2, graph));
-      const { size, chunks } = message(varint(1, 1), nested(2, metaGraph));
-      const model = new Uint8Array(size);
-      let filled = 0;
-      for (const chunk of chunks) {
-        model.set(chunk, filled);
-        filled += chunk.length;
-      }
-      return model;
-    },
+      add({
+        op: "Placeholder",
+        inputs: [],
+        attrs: { dtype: { type: dtype }, shape: { shape: [...shape] } },
+      }, { dtype, name }),
+    constant: (values, { dtype = DTYPE.float32, shape = [values.length] } = {}) =>
+      add({
+        op: "Const",
+        inputs: [],
+        attrs: { dtype: { type: dtype } },
+        value: { values, dtype, shape },
+      }, { dtype }),
   };
+}
+
+/** The bytes of a graph's `saved_model.pb`. */
+function savedModel({ nodes }: Graph): Uint8Array {
+  const versions = message(varint(1, GRAPH_VERSION));
+  const graph = message(...nodes.map((node) => nested(1, nodeMessage(node))), nested(4, versions));
+  const metaGraph = message(nested(1, message(text(4, TAG))), nested(2, graph));
+  const { size, chunks } = message(varint(1, 1), nested(2, metaGraph));
+  const model = new Uint8Array(size);
+  let filled = 0;
+  for (const chunk of chunks) {
+    model.set(chunk, filled);
+    filled += chunk.length;
+  }
+  return model;
+}
+
+function nodeMessage({ name, op, inputs, attrs, value }: GraphNode): Message {
+  const fields = Object.entries(attrs).map(([key, attr]): [string, Message] => [key, attribute(attr)]);
+  if (value) fields.push(["value", nested(8, constantMessage(value))]);
+  return message(
+    text(1, name),
+    text(2, op),
+    ...inputs.map((input) => text(3, input)),
+    ...fields.map(([key, field]) => nested(5, message(text(1, key), nested(2, field)))),
+  );
+}
+
+function constantMessage({ values, dtype, shape }: Constant): Message {
+  return message(varint(1, dtype), nested(2, shapeMessage(shape)), bytes(4, contentOf(values, dtype)));
 }
 
 /** A loaded graph; `close()` frees it and what its variables hold. */
@@ -124,7 +144,7 @@ export type LoadedGraph = {
 /** Hands a graph to TensorFlow. @throws {Error} when TensorFlow cannot load it. */
 export async function openGraph(graph: Graph): Promise<LoadedGraph> {
   return await inTemporaryFolder(async (folder) => {
-    await Deno.writeFile(join(folder, "saved_model.pb"), graph.savedModel());
+    await Deno.writeFile(join(folder, "saved_model.pb"), savedModel(graph));
     const model = loadSavedModel(folder, TAG);
     return {
       run: (inputs, outputs) =>

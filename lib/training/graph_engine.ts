@@ -19,7 +19,7 @@ import {
   slotOutput,
   type stepInputs,
   stepOutputs,
-} from "./head_graph.ts";
+} from "../model/detectors/head_graph.ts";
 import { drawsOf, statesOf } from "./head_state.ts";
 import type { Optimizer } from "./optimizers.ts";
 

@@ -7,7 +7,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { ForgeLens } from "../model/detectors/notebook_head.ts";
 import { dropoutPlaces, layerSeed, leastKept, placeSeed } from "../model/layers.ts";
 import type { TrainBatch } from "./engine.ts";
-import { type Slot, slots } from "./head_graph.ts";
+import { type Slot, slots } from "../model/detectors/head_graph.ts";
 import { momentsOf, type Optimizer } from "./optimizers.ts";
 
 /** The seed of each dropout, [depth, 4], in the order of `dropoutPlaces`, and the least byte that it keeps. */

@@ -13,6 +13,7 @@ import {
   roundsSchema,
   secondsInTurns,
 } from "../backend/measure.ts";
+import { onnxRuntime } from "../backend/onnx/runtime.ts";
 import { isOnGpu, isTensorFlow } from "../backend/raw.ts";
 import { dispose } from "../backend/tensors.ts";
 import type { Detector } from "../model/detectors/detector.ts";
@@ -227,9 +228,12 @@ async function engineOf(
   return { name: "eager", engine: eagerEngine(detector, { optimizer, loss }) };
 }
 
-/** The engines that take the notebook's head alone. */
+/** The engines that take the notebook's head alone; its graph runs on TensorFlow, else on onnxruntime. */
 const accelerators = {
-  graph: graphEngine,
+  graph: async (model: ForgeLens, options: HeadOptions) =>
+    isTensorFlow()
+      ? await graphEngine(model, options)
+      : await (await import("./onnx_engine.ts")).onnxEngine(model, options),
   native: nativeEngine,
   "native-amx": (model: ForgeLens, options: HeadOptions) =>
     nativeEngine(model, { ...options, engine: "native-amx" }),
@@ -251,9 +255,8 @@ async function acceleratorOf(
 ): Promise<Accelerated | undefined> {
   const { loss, precision = "float32", shape = [], engine, signal } = options;
   const model = headOf(detector);
-  if (!model || loss !== crossEntropy || shape.length !== 2 || engine === "eager" || !isTensorFlow()) {
-    return undefined;
-  }
+  if (!model || loss !== crossEntropy || shape.length !== 2 || engine === "eager") return undefined;
+  if (!isTensorFlow() && !onnxRuntime()) return undefined;
   const head = { model, options: { precision, tokens: shape[0] } };
   const able: AcceleratorName[] = ["graph"];
   if (engine !== "graph" && precision === "bfloat16" && !isOnGpu()) {

@@ -64,7 +64,7 @@ Deno.test("initBackend() refuses an unknown name", async () => {
   await assertRejects(
     () => initBackend({ backend: unknown }),
     Error,
-    "expected auto, tensorflow or wasm but found webgl",
+    "expected auto, tensorflow, onnx or wasm but found webgl",
   );
 });
 
@@ -92,7 +92,14 @@ Deno.test("initBackend() stands in for TensorFlow where native code may not be l
   assertEquals(name, "wasm");
   const reason = note.replace(/^Using WebAssembly, about ten times slower than TensorFlow: /, "");
   assertNotEquals(reason, note);
-  assertEquals(await start("tensorflow"), `Cannot use the tensorflow backend: ${reason}`);
+  const [tensorflow, onnx] = [await start("tensorflow"), await start("onnx")].map((message) =>
+    message.replace(/^Cannot use the (?:tensorflow|onnx) backend: /, "")
+  );
+  assertEquals(reason, `${tensorflow}; ${onnx}`);
+  assertEquals(
+    onnx,
+    "onnxruntime cannot be used: expected the permission for native code but found it is not given",
+  );
 });
 
 Deno.test("the wasm backend starts offline from any folder and computes the closed forms", async () => {

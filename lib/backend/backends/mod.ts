@@ -4,12 +4,14 @@
  * @module
  */
 import type { BackendKind } from "./backend.ts";
+import { onnx } from "./onnx.ts";
 import { tensorflow } from "./tensorflow.ts";
 import { wasm } from "./wasm.ts";
 
-/** The backends by the name that tfjs knows them by, in the order in which `auto` tries them. */
+/** The backends by name, in the order in which `auto` tries them. */
 export const backends = {
   tensorflow,
+  onnx,
   wasm,
 } as const satisfies Readonly<Record<string, BackendKind>>;
 

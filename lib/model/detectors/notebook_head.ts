@@ -22,9 +22,11 @@ import {
   type Norm,
 } from "../layers.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
+import { onnxRuntime } from "../../backend/onnx/runtime.ts";
 import { dispose, stateOf, toVariable, variablesOf } from "../../backend/tensors.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import { type Detector, type DetectorKind, fakeProbability } from "./detector.ts";
+import type { HeadLogits } from "./head_logits.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
 
 /** The shape of a ForgeLens head. */
@@ -90,15 +92,29 @@ export function headDetector(model: ForgeLens): NotebookHead {
   const forward: Detector["forward"] = (features, pass) => ({
     logits: logits(model, features as tf.Tensor3D, pass),
   });
+  /** By onnxruntime in one call, where it runs graphs. */
+  let graph: Promise<HeadLogits> | undefined;
+  const openGraph = async (N: number) => await (await import("./head_logits.ts")).openHeadLogits(model, N);
   return {
     kind: "notebook-head",
     model,
     sizes: model.config,
     weights: model.weights,
     forward,
-    scores: (features) => fakeProbability(() => forward(features, { training: false })),
+    async scores(features) {
+      if (!onnxRuntime()) return await fakeProbability(() => forward(features, { training: false }));
+      const logits = await (await (graph ??= openGraph(features.shape[1]!))).logits(features); // [B, 2]
+      try {
+        return await fakeProbability(() => ({ logits }));
+      } finally {
+        logits.dispose();
+      }
+    },
     state: () => forgeLensState(model),
-    close: () => dispose(model.weights),
+    close: () => {
+      dispose(model.weights);
+      graph?.then((each) => each.close(), () => {});
+    },
   };
 }
 

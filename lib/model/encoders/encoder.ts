@@ -33,6 +33,8 @@ export type TowerSettings = {
 /** A tower made fast; free it with `dispose()`, the tower that it was made of stays. */
 export type CompiledTower = {
   readonly precision: EncoderPrecision;
+  /** What a reader must know of how it computes. */
+  readonly note?: string;
   /** Pixels [B, S, S, 3] → tokens [B, N, D]; the caller owns them. */
   tokens(pixels: tf.Tensor4D): Promise<tf.Tensor3D>;
   /** The class token after every block, each through the last layer norm: pixels [B, S, S, 3] → [B, L, D]; the caller owns them. */

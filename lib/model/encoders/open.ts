@@ -43,8 +43,8 @@ export async function openTower(
     const { compiled, headPrecision, instead } = options.tuned && isTensorFlow()
       ? { compiled: compiledLater(tower, wanted), headPrecision: choice.head, instead: undefined }
       : await compileAs(tower, { wanted, head: choice.head, canChange });
-    const warning = [tower.warning, choice.doubt, instead].filter((text) => text !== undefined).join(" ") ||
-      undefined;
+    const warnings = [tower.warning, choice.doubt, instead, compiled.note];
+    const warning = warnings.filter((text) => text !== undefined).join(" ") || undefined;
     const trunks = new Map<string, Trunk>();
     return {
       ...tower,

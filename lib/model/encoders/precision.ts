@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { z } from "zod";
+import { onnxRuntime } from "../../backend/onnx/runtime.ts";
 import { isOnGpu, isTensorFlow } from "../../backend/raw.ts";
 import { takeBreath } from "../../base/breath.ts";
 import { reasonOf } from "../../base/errors.ts";
@@ -66,7 +67,8 @@ export async function choosePrecision(
   options: { readonly folder?: string; readonly signal?: AbortSignal } = {},
 ): Promise<PrecisionChoice> {
   if (!isTensorFlow()) {
-    return { precision: "float32", head: "float32", reason: "WebAssembly has float32 alone" };
+    const engine = onnxRuntime() ? "onnxruntime" : "WebAssembly";
+    return { precision: "float32", head: "float32", reason: `${engine} has float32 alone` };
   }
   return await measuredOnce(() => measure(tower, options), {
     about: ["precision", VERSION, tower.digestIn("int8")],

@@ -25,8 +25,8 @@ export type RunConfig = {
   headPrecision: "auto" | "float32" | "bfloat16";
   /** what takes the training steps: a TensorFlow graph, native code, or op by op; auto: the fastest that takes the detector, by measurement (default: "auto") */
   engine: "auto" | "graph" | "native" | "native-amx" | "eager";
-  /** tensor backend; auto: TensorFlow where it can be set up, else WebAssembly (default: "auto") */
-  backend: "auto" | "tensorflow" | "wasm";
+  /** tensor backend; auto: TensorFlow where it can be set up, else onnxruntime where it can be set up, else WebAssembly (default: "auto") */
+  backend: "auto" | "tensorflow" | "onnx" | "wasm";
   /** a data set as it is distributed (FaceForensics++, DFD, Celeb-DF++, Celeb-DF, DFDC, DFDC-preview, DF40, WildDeepfake, FFIW10K, FakeAVCeleb, DeepfakeBench's JSON, UniversalFakeDetect, GenImage, GenD's lists, Hugging Face's image folders, Parquet files or folders named real and fake), as NAME=FOLDER[,c23][,train][,frames=N][,method=NAME][,layout=NAME][,labels=WORD=fake]; a comma in a folder's name is written twice */
   data?: string;
   /** a further data set to train on at once, as NAME=FOLDER[,options as for --data][,weight=W]; its images are drawn W times as often as those of the first set, 1 unless given; may be given several times (default: []) */

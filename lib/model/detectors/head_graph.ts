@@ -7,12 +7,12 @@
  *
  * @module
  */
-import { DTYPE } from "../backend/raw.ts";
-import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/notebook_head.ts";
-import { type DropoutPlace, dropoutPlaces } from "../model/layers.ts";
-import { createGraph, type Graph, type Ref } from "../backend/graph.ts";
-import { type GraphOps, graphOps, type Variable } from "../backend/graph_ops.ts";
-import { type Draw, type GraphLayer, sumRows, writeMask } from "../model/graph_layers.ts";
+import { DTYPE } from "../../backend/raw.ts";
+import { type ForgeLensConfig, forgeLensShapes } from "./notebook_head.ts";
+import { type DropoutPlace, dropoutPlaces } from "../layers.ts";
+import { createGraph, type Graph, type Ref } from "../../backend/graph.ts";
+import { type GraphOps, graphOps, type Variable } from "../../backend/graph_ops.ts";
+import { type Draw, type GraphLayer, sumRows, writeMask } from "../graph_layers.ts";
 
 /** The graph's inputs, by name. */
 export const stepInputs = {
@@ -38,8 +38,18 @@ export const stepInputs = {
   keep: "keep",
 } as const;
 
-/** Names of outputs: the loss alone, the loss after which the step is taken, and done after everything is put in. */
-export const stepOutputs = { loss: float("loss"), stepped: float("stepped"), assigned: float("assigned") };
+/** The input of a dropout's mask, uint8, where masks are given: 1 what is kept, 0 what is not. */
+export function maskInput(layer: number, place: DropoutPlace): string {
+  return `mask.${layer}.${place}`;
+}
+
+/** Names of outputs: logits, the loss alone, the loss after which the step is taken, and done after everything is put in. */
+export const stepOutputs = {
+  logits: float("logits"),
+  loss: float("loss"),
+  stepped: float("stepped"),
+  assigned: float("assigned"),
+};
 
 /** What a weight has: itself and Adam's two moments. */
 export const slots = ["weight", "m", "v"] as const;
@@ -73,12 +83,21 @@ type Step = {
   readonly matrixType: number;
   readonly weights: ReadonlyMap<string, Ref>;
   readonly gradients: Map<string, Ref>;
+  readonly masks: "drawn" | "given";
 };
 
-/** Writes the training step of a head on `tokens` tokens an image. */
+/**
+ * Writes the training step of a head on `tokens` tokens an image.
+ *
+ * @param options.masks `given` makes dropout's masks inputs, for what cannot draw them; `drawn` unless given
+ */
 export function headGraph(
   config: ForgeLensConfig,
-  options: { readonly tokens: number; readonly precision: "bfloat16" | "float32" },
+  options: {
+    readonly tokens: number;
+    readonly precision: "bfloat16" | "float32";
+    readonly masks?: "drawn" | "given";
+  },
 ): Graph {
   const graph = createGraph();
   const o = graphOps(graph);
@@ -95,6 +114,7 @@ export function headGraph(
     matrixType: DTYPE[options.precision],
     weights,
     gradients: new Map(),
+    masks: options.masks ?? "drawn",
   };
 
   const tokens = graph.input(stepInputs.tokens, { dtype: float32, shape: [-1, N, D] });
@@ -111,6 +131,7 @@ export function headGraph(
   }
   const pooled = writePool(step, layers[config.depth].y); // [B, D]
   const classifier = writeLinear({ ...step, matrixType: float32 }, "cls_head", pooled.y); // [B, 2]
+  o.output("logits", classifier.y);
   // The op that has loss and gradient in one is refused by a GPU that is to give the same numbers twice.
   const likelihoods = o.unary("LogSoftmax", classifier.y); // [B, 2]
   const targets = graph.op("OneHot", [
@@ -237,11 +258,14 @@ function keepScale({ dropout }: ForgeLensConfig): number {
   return 1 / (1 - dropout);
 }
 
+/** Writes the mask of one dropout for something of x's shape, of which what depends on the batch is −1. */
+type MaskOf = (x: Ref, options: { readonly dtype: number; readonly shape: readonly number[] }) => Ref;
+
 /** Dropout in float32 with the masks of `dropout()`; without a rate, nothing. */
-function writeDropout(step: Step, x: Ref, draw: Draw): GraphLayer {
+function writeDropout(step: Step, x: Ref, maskOf: MaskOf): GraphLayer {
   const { o, config } = step;
   if (config.dropout === 0) return { y: x, back: (dy) => dy };
-  const mask = o.mul(writeMask(step.graph, x, { ...draw, dtype: DTYPE.float32 }), keepScale(config));
+  const mask = o.mul(maskOf(x, { dtype: DTYPE.float32, shape: [-1, config.dim] }), keepScale(config));
   return { y: o.mul(x, mask), back: (dy) => o.mul(dy, mask) };
 }
 
@@ -264,24 +288,29 @@ function writeLayer(
   const { o, graph } = step;
   const { float32 } = DTYPE;
   const name = `faformer.layers.${i}`;
-  // The second number of a pair of seeds is 0 here and in `seededBytes()`.
-  const draw = (place: DropoutPlace): Draw => {
+  const maskOf = (place: DropoutPlace): MaskOf => (x, { dtype, shape }) => {
+    if (step.masks === "given") {
+      return o.cast(graph.input(maskInput(i, place), { dtype: DTYPE.uint8, shape }), dtype);
+    }
     const one = [i, dropoutPlaces.indexOf(place)];
-    return {
+    const draw: Draw = {
+      // The second number of a pair of seeds is 0 here and in `seededBytes()`.
       seed: o.pad(o.reshape(o.slice(seeds, one, [1, 1]), [1]), [[0, 1]]), // [2]
       least: o.reshape(o.slice(leastKept, one, [1, 1]), []),
     };
+    return writeMask(graph, x, { ...draw, dtype });
   };
-  const attention = writeAttention(step, { name: `${name}.self_attn`, x, draw: draw("attention") });
-  const dropped = writeDropout(step, o.cast(attention.y, float32), draw("dropout1"));
+  const attention = writeAttention(step, { name: `${name}.self_attn`, x, maskOf: maskOf("attention") });
+  const dropped = writeDropout(step, o.cast(attention.y, float32), maskOf("dropout1"));
   const norm1 = writeNorm(step, `${name}.norm1`, o.add(x, dropped.y));
   const linear1 = writeLinear(step, `${name}.linear1`, norm1.y); // [R, F]
   const positive = o.unary("Relu", linear1.y);
-  const hidden = step.config.dropout === 0
-    ? positive
-    : o.mul(positive, writeMask(step.graph, positive, { ...draw("dropout"), dtype: step.matrixType }));
+  const hidden = step.config.dropout === 0 ? positive : o.mul(
+    positive,
+    maskOf("dropout")(positive, { dtype: step.matrixType, shape: [-1, step.config.feedForward] }),
+  );
   const linear2 = writeLinear(step, `${name}.linear2`, hidden, { inputScale: keepScale(step.config) }); // [R, D]
-  const fed = writeDropout(step, o.cast(linear2.y, float32), draw("dropout2"));
+  const fed = writeDropout(step, o.cast(linear2.y, float32), maskOf("dropout2"));
   const norm2 = writeNorm(step, `${name}.norm2`, o.add(norm1.y, fed.y));
   const back = (dy: Ref) => {
     const dSum = norm2.back(dy);
@@ -296,7 +325,10 @@ function writeLayer(
 }
 
 /** Self-attention across the tokens of an image, on rows [R, D]. */
-function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; draw: Draw }): GraphLayer {
+function writeAttention(
+  step: Step,
+  { name, x, maskOf }: { name: string; x: Ref; maskOf: MaskOf },
+): GraphLayer {
   const { o, matrixType, N, config: { dim: D, heads: H } } = step;
   const { float32 } = DTYPE;
   const K = D / H;
@@ -311,7 +343,7 @@ function writeAttention(step: Step, { name, x, draw }: { name: string; x: Ref; d
   const weights = o.unary("Softmax", o.batchMatMul(q, k, { transposeB: true })); // [B, H, N, N]
   const mask = step.config.dropout === 0
     ? undefined
-    : writeMask(step.graph, weights, { ...draw, dtype: matrixType });
+    : maskOf(weights, { dtype: matrixType, shape: [-1, H, N, N] });
   const masked = (y: Ref) => mask ? o.mul(y, mask) : y;
   const maskedWeights = masked(weights);
   const mixed = o.batchMatMul(maskedWeights, v); // [B, H, N, K]
