@@ -4,8 +4,8 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { createRandom } from "../base/random.ts";
 import type { StateDict } from "../weights/state.ts";
+import { drawn } from "./philox.ts";
 import { castRaw, disposeRaw, DTYPE, executeOp, fromRaw, isTensorFlow } from "./raw.ts";
 
 /** Uploads every entry as a float32 tensor; the caller owns them. */
@@ -134,19 +134,14 @@ function plainMatMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Whole numbers from 0 to 255, uniform, that are a function of shape and seed alone: TensorFlow's stateless generator (Philox), or
- * on WebAssembly one in JavaScript, so the numbers differ between the backends. The caller owns the tensor.
+ * Whole numbers from 0 to 255, uniform, that are a function of shape and seed alone, the same on every backend: TensorFlow's stateless
+ * generator (Philox). The caller owns the tensor.
  */
 export function seededBytes(shape: number[], seed: number): tf.Tensor {
-  if (!isTensorFlow()) {
-    const random = createRandom(seed);
-    const values = new Float32Array(shape.reduce((product, side) => product * side, 1));
-    for (let i = 0; i < values.length; i++) values[i] = random.bits() >>> 24;
-    return tf.tensor(values, shape);
-  }
+  const count = shape.reduce((product, side) => product * side, 1);
+  if (!isTensorFlow()) return tf.tensor(Float32Array.from(drawn(count, seed)), shape);
   return tf.tidy(() => {
     const { float32, int32, uint8 } = DTYPE;
-    const count = shape.reduce((product, side) => product * side, 1);
     const inputs = [tf.tensor1d([Math.ceil(count / 4)], "int32"), tf.tensor1d([seed, 0], "int32")];
     const [drawn] = executeOp("StatelessRandomUniformFullInt", inputs, {
       attrs: { dtype: { type: int32 }, T: { type: int32 }, Tseed: { type: int32 } },

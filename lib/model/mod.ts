@@ -53,11 +53,11 @@ export type {
 export { bindLnTuned } from "./detectors/ln_tuned.ts";
 export { knnScores } from "./detectors/knn.ts";
 export { type FeatureRows, fitLogistic, type LogisticFit } from "./detectors/logistic.ts";
+export type { ForgeLensConfig } from "./detectors/head_shapes.ts";
 export {
   bindForgeLens,
   createForgeLens,
   type ForgeLens,
-  type ForgeLensConfig,
   forgeLensState,
   headDetector,
   logits,

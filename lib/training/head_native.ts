@@ -10,7 +10,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { reasonOf } from "../base/errors.ts";
 import { openNative, TILE, whileHeld } from "../backend/native.ts";
 import type { NativeSource } from "../backend/build_native.ts";
-import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/notebook_head.ts";
+import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/head_shapes.ts";
 import type { NativeName } from "./engine.ts";
 
 const symbols = {

@@ -6,8 +6,8 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import { openOnnxGraph } from "../backend/onnx/session.ts";
-import { seededBytes } from "../backend/tensors.ts";
+import { type Bytes, openOnnxGraph } from "../backend/onnx/session.ts";
+import { seededMask } from "../backend/philox.ts";
 import type { ForgeLens } from "../model/detectors/notebook_head.ts";
 import { dropoutPlaces } from "../model/layers.ts";
 import { checkBatch, type Engine, type TrainBatch } from "./engine.ts";
@@ -38,11 +38,13 @@ export async function onnxEngine(
     const made = {
       [stepInputs.labels]: tf.tensor1d(Int32Array.from(batch.labels), "int32"),
       [stepInputs.perImage]: tf.scalar(1 / batch.labels.length),
-      ...masksOf(model, batch, N),
     };
-    const weights = keys.map((key) => [slotInput(key, "weight"), model.weights.get(key)!]);
-    const inputs = { ...made, ...Object.fromEntries(weights), [stepInputs.tokens]: batch.input };
-    const [loss, ...gradients] = await graph.run(inputs);
+    const [loss, ...gradients] = await graph.run({
+      ...made,
+      ...masksOf(model, batch, N),
+      ...Object.fromEntries(keys.map((key) => [slotInput(key, "weight"), model.weights.get(key)!])),
+      [stepInputs.tokens]: batch.input,
+    });
     const [value] = loss.dataSync();
     tf.dispose([made, loss]);
     return { loss: value, gradients: new Map(keys.map((key, i) => [key, gradients[i]])) };
@@ -63,20 +65,21 @@ export async function onnxEngine(
 }
 
 /** The masks of all dropouts by their input's name, those of `dropout()`; none without a rate. */
-function masksOf(model: ForgeLens, batch: TrainBatch, N: number): Record<string, tf.Tensor> {
+function masksOf(model: ForgeLens, batch: TrainBatch, N: number): Record<string, Bytes> {
   const { dim: D, heads: H, feedForward: F, depth, dropout } = model.config;
   if (dropout === 0) return {};
   const B = batch.labels.length;
   const { seeds, leastKept } = drawsOf(model, batch);
   const shapes = { attention: [B, H, N, N], dropout1: [B * N, D], dropout: [B * N, F], dropout2: [B * N, D] };
-  const masks: Record<string, tf.Tensor> = {};
+  const masks: Record<string, Bytes> = {};
   for (let i = 0; i < depth; i++) {
-    dropoutPlaces.forEach((place, p) => {
-      const at = i * dropoutPlaces.length + p;
-      masks[maskInput(i, place)] = tf.tidy(() =>
-        tf.greaterEqual(seededBytes(shapes[place], seeds[at]), leastKept[at])
-      );
-    });
+    for (const [p, place] of dropoutPlaces.entries()) {
+      const shape = shapes[place];
+      const count = shape.reduce((product, side) => product * side, 1);
+      const draw = i * dropoutPlaces.length + p;
+      const bytes = seededMask(count, { seed: seeds[draw], least: leastKept[draw] });
+      masks[maskInput(i, place)] = { bytes, shape };
+    }
   }
   return masks;
 }

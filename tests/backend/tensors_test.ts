@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { assertEquals, assertLess, assertNotEquals } from "@std/assert";
+import { drawn, seededMask } from "../../lib/backend/philox.ts";
 import { fromHalf, seededBytes } from "../../lib/backend/tensors.ts";
-import { tensorTest } from "../tensors.ts";
+import { onTensorFlow, tensorTest } from "../tensors.ts";
 
 tensorTest("fromHalf() widens every finite number of half precision without a difference", () => {
   const bits = Uint16Array.from({ length: 65536 }, (_, i) => i).filter((i) => (i & 0x7c00) !== 0x7c00);
@@ -28,3 +29,19 @@ tensorTest("seededBytes() is uniform over 256 values, a function of shape and se
   assertNotEquals(other.dataSync(), values);
   tf.dispose([x, again, other]);
 });
+
+tensorTest(
+  "drawn() gives TensorFlow's bytes without TensorFlow, and seededMask() what of them is kept",
+  () => {
+    for (const seed of [0, 5, -7, 2 ** 31 - 1, -(2 ** 31)]) {
+      for (const count of [1, 16, 1001]) {
+        const expected = seededBytes([count], seed); // of TensorFlow's own generator
+        assertEquals([...drawn(count, seed)], [...expected.dataSync()]);
+        const kept = tf.tidy(() => tf.greaterEqual(expected, 26).dataSync());
+        assertEquals([...seededMask(count, { seed, least: 26 })], [...kept]);
+        expected.dispose();
+      }
+    }
+  },
+  { ignore: !onTensorFlow },
+);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { forgeLensShapes } from "../../lib/model/detectors/notebook_head.ts";
+import { forgeLensShapes } from "../../lib/model/detectors/head_shapes.ts";
 import { openNativeHead } from "../../lib/training/head_native.ts";
 import { compilesFor } from "../backend/native.ts";
 import { tensorTest } from "../tensors.ts";

@@ -8,10 +8,13 @@ import type { Graph, Ref } from "../graph.ts";
 import { type Held, onnxModel, valueOf } from "./model.ts";
 import { onnxRuntime, type OnnxTensor } from "./runtime.ts";
 
+/** Numbers in uint8, which tfjs does not have. */
+export type Bytes = { readonly bytes: Uint8Array; readonly shape: readonly number[] };
+
 /** A graph in onnxruntime's memory; `close()` frees it. */
 export type OnnxGraph = {
-  /** Computes the graph's outputs from all of its inputs by name; the caller owns the results. */
-  run(inputs: Readonly<Record<string, tf.Tensor>>): Promise<tf.Tensor[]>;
+  /** Computes the graph's outputs from all of its inputs by name, those of uint8 as bytes; the caller owns the results. */
+  run(inputs: Readonly<Record<string, tf.Tensor | Bytes>>): Promise<tf.Tensor[]>;
   /** Frees it. */
   close(): void;
 };
@@ -34,19 +37,18 @@ export async function openOnnxGraph(
     logSeverityLevel: 3,
   });
   const names = outputs.map(({ ref }) => valueOf(ref));
-  /** tfjs's integers are of 32 bits, the graph's of 64; what is true or false is a byte there. */
-  const feedOf = async (tensor: tf.Tensor): Promise<OnnxTensor> => {
-    const values = await tensor.data();
-    if (tensor.dtype === "int32") {
-      return new runtime.Tensor("int64", BigInt64Array.from(Array.from(values, BigInt)), tensor.shape);
-    }
-    return new runtime.Tensor(tensor.dtype === "bool" ? "uint8" : "float32", values, tensor.shape);
+  const feedOf = async (input: tf.Tensor | Bytes): Promise<OnnxTensor> => {
+    if (!(input instanceof tf.Tensor)) return new runtime.Tensor("uint8", input.bytes, input.shape);
+    const values = await input.data();
+    return input.dtype === "int32" // where the graph has 64 bits
+      ? new runtime.Tensor("int64", BigInt64Array.from(Array.from(values, BigInt)), input.shape)
+      : new runtime.Tensor("float32", values, input.shape);
   };
   let closed = false;
   return {
     async run(inputs) {
       const feeds: Record<string, OnnxTensor> = {};
-      for (const [name, tensor] of Object.entries(inputs)) feeds[name] = await feedOf(tensor);
+      for (const [name, input] of Object.entries(inputs)) feeds[name] = await feedOf(input);
       const results = await session.run(feeds, names);
       return names.map((name) => tf.tensor(results[name].data as Float32Array, [...results[name].dims]));
     },

@@ -8,7 +8,7 @@
  * @module
  */
 import { DTYPE } from "../../backend/raw.ts";
-import { type ForgeLensConfig, forgeLensShapes } from "./notebook_head.ts";
+import { type ForgeLensConfig, forgeLensShapes } from "./head_shapes.ts";
 import { type DropoutPlace, dropoutPlaces } from "../layers.ts";
 import { createGraph, type Graph, type Ref } from "../../backend/graph.ts";
 import { type GraphOps, graphOps, type Variable } from "../../backend/graph_ops.ts";

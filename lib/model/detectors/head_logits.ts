@@ -6,7 +6,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { openOnnxGraph } from "../../backend/onnx/session.ts";
 import { headGraph, slotInput, stepInputs, stepOutputs } from "./head_graph.ts";
-import type { ForgeLens } from "./notebook_head.ts";
+import type { ForgeLensConfig } from "./head_shapes.ts";
 
 /** An opened head; `close()` frees its graph, the head stays. */
 export type HeadLogits = {
@@ -16,7 +16,13 @@ export type HeadLogits = {
 };
 
 /** Opens a head for N tokens an image. */
-export async function openHeadLogits({ config, weights }: ForgeLens, N: number): Promise<HeadLogits> {
+export async function openHeadLogits(
+  { config, weights }: {
+    readonly config: ForgeLensConfig;
+    readonly weights: ReadonlyMap<string, tf.Variable>;
+  },
+  N: number,
+): Promise<HeadLogits> {
   const graph = await openOnnxGraph(
     headGraph({ ...config, dropout: 0 }, { precision: "float32", tokens: N }),
     { outputs: [stepOutputs.logits] },
