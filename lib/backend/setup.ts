@@ -117,7 +117,7 @@ async function finish(
 /** Says a result of {@linkcode setup} in one line. */
 export function describeSetup(result: SetupResult): string {
   if (!result.ok) {
-    return `TensorFlow is not set up: ${result.reason}. WebAssembly is used instead, about ten times slower. ` +
+    return `TensorFlow is not set up: ${result.reason}. onnxruntime is used instead, or else WebAssembly, about ten times slower. ` +
       `${result.advice}, then deno task setup`;
   }
   const device = result.gpu ? "GPU" : `CPU (${navigator.hardwareConcurrency} threads)`;

@@ -4,11 +4,13 @@
  * @module
  */
 import { join } from "node:path";
+import { initBackend } from "../backend/start.ts";
 import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
 import { printable } from "../base/printable.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config/config.ts";
+import { isSmallDemo, smallDemoOf, smallDemoWarning } from "../runs/config/small_demo.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
 import {
   checkRunFolder,
@@ -24,7 +26,7 @@ import { trainRun } from "../runs/train.ts";
 import { printCalibration } from "./calibrate.ts";
 import { configFlags, type Flags, fromFile } from "./flags.ts";
 import { printResults } from "./results.ts";
-import { onScreen } from "../runs/screen.ts";
+import { onScreen, type Screen } from "../runs/screen.ts";
 
 const demoNotice = "DEMO: no data is named, so this run takes procedural faces and a built-in encoder. " +
   "Its numbers say nothing about real faces or CLIP.\n" +
@@ -36,15 +38,17 @@ export async function train(flags: Flags): Promise<number> {
   const { config, resume } = flags.resume
     ? { config: await resumedConfig(flags), resume: true }
     : await newOrBegunConfig(flags);
-  const named = { ...config, run: config.run ?? newRunName(config) };
-  await checkRunFolder(named, { resume });
-  const folder = join(named.out, named.run);
+  const run = config.run ?? newRunName(config);
+  await checkRunFolder({ ...config, run }, { resume });
+  const folder = join(config.out, run);
   return await onScreen(async ({ screen, signal }) => {
     // From the first reading to the last result, so that whoever is refused has not worked in vain.
     await using owner = await ownRunFolder(folder);
     const unlocked = unlockedNote(folder, owner);
     if (unlocked) screen.show({ type: "warning", message: unlocked });
-    if (isDemo(named)) console.log(demoNotice);
+    if (isDemo(config)) console.log(demoNotice);
+    const named = { ...(resume ? config : await forBackend(config, screen)), run };
+    if (isSmallDemo(named)) console.log(smallDemoWarning);
     const kept = (await readNumerics(folder))?.precision;
     const runFolder = resume ? { folder } : undefined;
     const session = await openSession(named, { report: screen.show, signal, runFolder, kept });
@@ -60,9 +64,9 @@ export async function train(flags: Flags): Promise<number> {
   }, {
     interrupted: async () => {
       const started = await exists(join(folder, "config.json"));
-      const out = named.out === "checkpoints" ? "" : ` --out ${named.out}`;
+      const out = config.out === "checkpoints" ? "" : ` --out ${config.out}`;
       return started
-        ? `Interrupted. To go on: deno task train --resume --run ${named.run}${out}`
+        ? `Interrupted. To go on: deno task train --resume --run ${run}${out}`
         : "Interrupted before training began.";
     },
   });
@@ -105,12 +109,23 @@ async function trainSeed(text: string, flags: Flags): Promise<number> {
   }, { interrupted: () => "Interrupted. The same command goes on." });
 }
 
+/** A new run's configuration, of which a demo is smaller where WebAssembly alone computes. */
+async function forBackend(config: RunConfig, screen: Screen): Promise<RunConfig> {
+  if (!isDemo(config)) return config;
+  const log = (message: string) => screen.show({ type: "note", message });
+  const { name } = await initBackend({ backend: config.backend, log });
+  return name === "wasm" ? smallDemoOf(config) : config;
+}
+
 /** The configuration that is given, and with `--start-or-resume` whether its run was begun before. */
 async function newOrBegunConfig(flags: Flags): Promise<{ config: RunConfig; resume: boolean }> {
   const config = resolveConfig(await fromFile(flags), configFlags(flags));
   if (!flags.startOrResume) return { config, resume: false };
   if (config.run !== undefined) {
-    return { config, resume: await exists(join(config.out, config.run, "config.json")) };
+    const folder = join(config.out, config.run);
+    if (!await exists(join(folder, "config.json"))) return { config, resume: false };
+    const wasSmall = isSmallDemo(await readRunConfig(folder));
+    return { config: wasSmall ? smallDemoOf(config) : config, resume: true };
   }
   throw new InputError(
     "Cannot start or resume a run: expected its name but found none, and a new run has a new one; give --run NAME",

@@ -5,6 +5,7 @@
  */
 import { type Backend, initBackend } from "../backend/start.ts";
 import type { RunConfig } from "./config/config.ts";
+import { isSmallDemo, smallDemoWarning } from "./config/small_demo.ts";
 import { clipWeights } from "../weights/download.ts";
 import type { StateDict } from "../weights/state.ts";
 import type { Encoder } from "../model/encoders/encoder.ts";
@@ -91,7 +92,8 @@ export async function openSession(
   const seen = trainedIn === undefined
     ? []
     : await trainedOn(trainedIn, { ...options, experiment: loaded, allow: config.allowLeak });
-  const experiment = { ...loaded, warnings: [...loaded.warnings, ...seen] };
+  const small = isSmallDemo(config) ? [smallDemoWarning] : [];
+  const experiment = { ...loaded, warnings: [...small, ...loaded.warnings, ...seen] };
   report({ type: "data", demo: experiment.demo, data: experiment.data, skipped: experiment.skipped });
   const encoder = await openEncoder(config, { ...options, report });
   report({ type: "note", message: `Encoder: ${describeEncoder(encoder)}` });

@@ -3,6 +3,7 @@ import { resolveConfig } from "../../lib/runs/config/config.ts";
 import { runSchema } from "../../lib/runs/config/keys.ts";
 import { alsoSets, drawingOf, testSets } from "../../lib/runs/config/sets.ts";
 import { flagName, nearestName } from "../../lib/runs/config/names.ts";
+import { isSmallDemo, smallDemoOf } from "../../lib/runs/config/small_demo.ts";
 import { perturbationsOf } from "../../lib/runs/config/perturbations.ts";
 import { requestOf } from "../../lib/runs/config/data_request.ts";
 import { InputError } from "../../lib/base/errors.ts";
@@ -249,4 +250,19 @@ Deno.test("newRunName() is a name that can be used, whatever the set is called",
     const run = newRunName(config);
     assertEquals(resolveConfig({ ...config, run }).run, run);
   }
+});
+
+Deno.test("smallDemoOf() makes a plain demo smaller, leaves what was asked for, and isSmallDemo() knows it again", () => {
+  const plain = resolveConfig({ run: "first" });
+  const small = smallDemoOf(plain);
+  assertEquals(small, { ...plain, framesPerVideo: 1, depth: 1, feedForward: 256 });
+  assertEquals([isSmallDemo(small), isSmallDemo(plain)], [true, false]);
+  const others = [
+    resolveConfig(own),
+    resolveConfig({ depth: 1 }),
+    resolveConfig({ framesPerVideo: 2 }),
+    resolveConfig({ detector: "linear-probe" }),
+    resolveConfig({ preset: "reference" }),
+  ];
+  for (const config of others) assertEquals(smallDemoOf(config), config);
 });
