@@ -255,11 +255,13 @@ Deno.test("newRunName() is a name that can be used, whatever the set is called",
 Deno.test("smallDemoOf() makes a plain demo smaller, leaves what was asked for, and isSmallDemo() knows it again", () => {
   const plain = resolveConfig({ run: "first" });
   const small = smallDemoOf(plain);
-  assertEquals(small, { ...plain, framesPerVideo: 1, depth: 1, feedForward: 256 });
+  const smaller = { framesPerVideo: 1, depth: 1, feedForward: 256, epochs: 3, jpegQualities: [50] };
+  assertEquals(small, { ...plain, ...smaller });
   assertEquals([isSmallDemo(small), isSmallDemo(plain)], [true, false]);
   const others = [
     resolveConfig(own),
     resolveConfig({ depth: 1 }),
+    resolveConfig({ epochs: 4 }),
     resolveConfig({ framesPerVideo: 2 }),
     resolveConfig({ detector: "linear-probe" }),
     resolveConfig({ preset: "reference" }),
