@@ -34,6 +34,8 @@ export async function openOnnxGraph(
   if (!runtime) throw new Error("Cannot open an ONNX graph: expected onnxruntime but found it not loaded");
   const session = await runtime.InferenceSession.create(onnxModel(graph, { outputs, held }), {
     intraOpNumThreads: navigator.hardwareConcurrency,
+    // Threads that wait spinning take a third more processor time, and hold each other up where others compute too.
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
     logSeverityLevel: 3,
   });
   const names = outputs.map(({ ref }) => valueOf(ref));
