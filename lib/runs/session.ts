@@ -81,10 +81,16 @@ export async function openSession(
   // Known at once, so said before hours of reading images.
   if (config.clipWeights !== undefined) await clipWeights({ model: config.clip, path: config.clipWeights });
   const { runFolder, trainedIn } = options;
-  // Images are read, or drawn, in other threads than a backend is set up and started in.
+  // Images are read, or drawn, in other threads than a backend is set up and started in; without it they are not read to the end.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]);
+  const task = { ...options, signal };
   const [starting, loading] = await Promise.allSettled([
-    startBackend(config, report),
-    runFolder ? loadRunData(config, { ...options, ...runFolder }) : loadExperiment(config, options),
+    startBackend(config, report).catch((error) => {
+      stop.abort();
+      throw error;
+    }),
+    runFolder ? loadRunData(config, { ...task, ...runFolder }) : loadExperiment(config, task),
   ]);
   if (starting.status === "rejected") throw starting.reason;
   if (loading.status === "rejected") throw loading.reason;
