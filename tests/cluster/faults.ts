@@ -297,8 +297,8 @@ async function goOnWhenSent(pid: number): Promise<void> {
   }
 }
 
-/** Slurm looks at time limits every half minute. */
-const LOOKS_MS = 45_000;
+/** Slurm looks at time limits every half minute, and later where it has much to do. */
+const LOOKS_MS = 80_000;
 
 /** What is wrong when others than these did not end well. */
 function onlyFailed(tasks: readonly Task[], names: readonly string[]): string[] {
