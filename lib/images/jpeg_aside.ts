@@ -17,8 +17,8 @@ export const jpegSymbols = {
   },
 } as const;
 
-/** Pictures that are decoded at a time: more would only push each other's rows out of the cache. */
-const turns = createBudget(navigator.hardwareConcurrency);
+/** Pictures that are decoded at a time: one for each core, and as many that wait for it, since JavaScript's thread takes a moment to give the next. */
+const turns = createBudget(2 * navigator.hardwareConcurrency);
 
 /**
  * A JPEG's picture, resized, with the bytes that libjpeg and Pillow give; nothing where this machine cannot do that in one go, and for what
