@@ -74,8 +74,9 @@ function nodeOf(x: Ref): string {
 /** Starts an empty graph. */
 export function createGraph(): Graph {
   const nodes: GraphNode[] = [];
+  let unnamed = 0; // TensorFlow orders sums by names, so that other names are other last digits
   const add = (node: Omit<GraphNode, "name">, { dtype, name }: { dtype: number; name?: string }): Ref => {
-    const named = { name: name ?? `n${nodes.length}`, ...node };
+    const named = { name: name ?? `n${unnamed++}`, ...node };
     nodes.push(named);
     return { ref: `${named.name}:0`, dtype };
   };
