@@ -56,7 +56,7 @@ export async function predict(paths: readonly string[], flags: Flags): Promise<n
       report: (event) => event.type === "warning" && screen.show(event),
     });
     try {
-      using cutter = await openCutter(judge, { cropped: flags.cropped === true });
+      await using cutter = await openCutter(judge, { cropped: flags.cropped === true });
       console.log(
         printable(
           `Detector: ${judge.name}, a ${judge.about}${

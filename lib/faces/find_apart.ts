@@ -3,16 +3,17 @@
  *
  * @module
  */
+import { initBackend } from "../backend/start.ts";
 import { InputError } from "../base/errors.ts";
 import type { RgbImage } from "../images/resize.ts";
 import type { Face } from "./face.ts";
-import type { FaceFinder, FaceOptions } from "./find.ts";
+import { type FaceFinder, type FaceOptions, openFaceFinder } from "./find.ts";
 
 /** An image and the faces in it, by falling score. */
 export type FacesIn = { readonly image: RgbImage; readonly faces: readonly Face[] };
 
 /** A detector of faces in a thread of its own: what calls it reads, crops and writes meanwhile. */
-export type FaceFinderApart = Pick<FaceFinder, "name" | "digest" | "close"> & {
+export type FaceFinderApart = Pick<FaceFinder, "name" | "digest"> & {
   /** Why it is slower than it could be. */
   readonly note?: string;
   /**
@@ -21,7 +22,25 @@ export type FaceFinderApart = Pick<FaceFinder, "name" | "digest" | "close"> & {
    * @throws {Error} when the detector fails, or is closed before.
    */
   find(images: readonly RgbImage[]): Promise<readonly FacesIn[]>;
+  /** Ends what waits, and frees the weights once the thread is at rest: TensorFlow does not survive that it ends in a computation. */
+  close(): Promise<void>;
 };
+
+/** The detector of `openFaceFinder()` in this thread, where the images stay as they are; the caller closes it. */
+export async function openFaceFinderHere(options: FaceOptions): Promise<FaceFinderApart> {
+  const { note } = await initBackend();
+  const finder = await openFaceFinder(options);
+  return {
+    ...finder,
+    note,
+    // deno-lint-ignore require-await
+    close: async () => finder.close(),
+    find: async (images) => {
+      const found = await finder.find(images);
+      return images.map((image, i) => ({ image, faces: found[i] }));
+    },
+  };
+}
 
 /** What the thread is asked: to open the detector, and then for the faces in images. */
 export type Question =
@@ -46,8 +65,9 @@ export type Reply =
 export async function openFaceFinderApart(options: FaceOptions): Promise<FaceFinderApart> {
   const worker = new Worker(new URL("./find_worker.ts", import.meta.url), { type: "module" });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  const atRest = Promise.withResolvers<void>();
   let ended: Error | undefined;
-  let count = 0;
+  let [count, answered] = [0, 0];
   const ask = (
     question: { open: FaceOptions } | { images: readonly RgbImage[] },
     transfer: ArrayBuffer[],
@@ -61,18 +81,19 @@ export async function openFaceFinderApart(options: FaceOptions): Promise<FaceFin
   };
   const end = (error: Error) => {
     ended ??= error;
-    worker.terminate();
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
   };
   worker.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
     const answer = waiting.get(reply.id);
     waiting.delete(reply.id);
+    if (++answered === count && ended) atRest.resolve();
     if ("value" in reply) answer?.resolve(reply.value);
     else answer?.reject(reply.isInput ? new InputError(reply.error) : new Error(reply.error));
   };
   worker.onerror = (event) => {
     event.preventDefault();
+    atRest.resolve(); // its thread is gone
     end(new Error(`Cannot find faces: ${event.message}`));
   };
   try {
@@ -81,7 +102,11 @@ export async function openFaceFinderApart(options: FaceOptions): Promise<FaceFin
       ...opened,
       find: (images) =>
         ask({ images }, images.map(({ data }) => data.buffer as ArrayBuffer)) as Promise<readonly FacesIn[]>,
-      close: () => end(new Error("Cannot find faces: expected a detector that is open but found it closed")),
+      close: async () => {
+        end(new Error("Cannot find faces: expected a detector that is open but found it closed"));
+        if (answered < count) await atRest.promise;
+        worker.terminate();
+      },
     };
   } catch (error) {
     worker.terminate();

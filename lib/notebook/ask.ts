@@ -42,7 +42,7 @@ export async function askAbout(
     }
     const judge = await openJudge(weights, { alpha, given: { backend, clipWeights }, signal });
     try {
-      using cutter = await openCutter(judge, { cropped });
+      await using cutter = await openCutter(judge, { cropped });
       const maps: Showable[] = [];
       const answers = await Array.fromAsync(predict(judge, [file], {
         ...{ faces: cutter.faces, signal },

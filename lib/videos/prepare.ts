@@ -106,7 +106,7 @@ export async function prepareVideos(
   const keep = videos.some(needsFfmpeg(options)) ? await findFfmpeg() : [];
   if (recompress !== undefined) await checkRecompress(recompress, { videos, landmarks: options.landmarks });
   const { boxesOf, warnings } = await openBoxes(videos, { reading, ...options });
-  using faces = options.faces && await openFaces(options.faces, { apart: true });
+  await using faces = options.faces && await openFaces(options.faces, { apart: true });
   if (faces?.note) warnings.push(faces.note);
   const crop = faces
     ? "faces"

@@ -4,15 +4,13 @@
  * @module
  */
 import { join } from "node:path";
-import { initBackend } from "../backend/start.ts";
 import { InputError, reasonOf } from "../base/errors.ts";
 import { createBudget, inParallel } from "../base/pool.ts";
 import type { FaceSettings } from "../data/prepared.ts";
 import type { Video } from "../data/layouts/layout.ts";
 import { type AlignmentName, alignments } from "../faces/align.ts";
 import { LEAST_FACE } from "../faces/face.ts";
-import { type FaceOptions, openFaceFinder } from "../faces/find.ts";
-import { type FaceFinderApart, openFaceFinderApart } from "../faces/find_apart.ts";
+import { type FaceFinderApart, openFaceFinderApart, openFaceFinderHere } from "../faces/find_apart.ts";
 import { type Landmarks68, openLandmarks68 } from "../faces/landmarks68.ts";
 import { landmarksBeside } from "./boxes.ts";
 import { type Coverage, coverageKey } from "./coverage.ts";
@@ -41,7 +39,7 @@ export type FacesChoice = {
 };
 
 /** A detector that is open, and what is kept of how it is used. */
-export type OpenFaces = Disposable & {
+export type OpenFaces = AsyncDisposable & {
   /** Why it is slower than it could be. */
   readonly note?: string;
   readonly settings: FaceSettings;
@@ -91,22 +89,9 @@ export async function openFaces(
       using _mine = await turn.take(1);
       return await landmarks68.find(image, boxes);
     }),
-    [Symbol.dispose]: () => {
-      finder.close();
+    [Symbol.asyncDispose]: async () => {
+      await finder.close();
       landmarks68?.close();
-    },
-  };
-}
-
-async function openFaceFinderHere(options: FaceOptions): Promise<FaceFinderApart> {
-  const { note } = await initBackend();
-  const finder = await openFaceFinder(options);
-  return {
-    ...finder,
-    note,
-    find: async (images) => {
-      const found = await finder.find(images);
-      return images.map((image, i) => ({ image, faces: found[i] }));
     },
   };
 }

@@ -34,7 +34,7 @@ Deno.test("openFaceFinderApart() finds openFaceFinder()'s faces to the bit, and 
     );
   } finally {
     here.close();
-    apart.close();
+    await apart.close();
   }
 });
 
@@ -46,8 +46,9 @@ Deno.test("openFaceFinderApart() refuses what openFaceFinder() does, and ends wh
   );
   const finder = await openFaceFinderApart({});
   const asked = finder.find([await decodeImage(fixture("mtcnn/several.jpg"))]);
-  finder.close();
+  const closing = finder.close();
   const closed = "expected a detector that is open but found it closed";
   await assertRejects(() => asked, Error, closed);
   await assertRejects(() => finder.find([]), Error, closed);
+  await closing;
 });

@@ -9,7 +9,7 @@ import type { Judge } from "./judge.ts";
 import { type FaceCutter, ruleOf } from "./pictures.ts";
 
 /** A way to find faces that is open, if there is to be one, and what a reader must know of it. */
-export type Cutter = Disposable & { readonly faces?: FaceCutter; readonly note: string };
+export type Cutter = AsyncDisposable & { readonly faces?: FaceCutter; readonly note: string };
 
 /**
  * How faces are found: as the detector's training images were made, unless the user says that they are cut out; the caller disposes.
@@ -21,7 +21,7 @@ export async function openCutter(
   { prepared }: Judge,
   { cropped }: { readonly cropped: boolean },
 ): Promise<Cutter> {
-  const asTheyAre = (note: string): Cutter => ({ note, [Symbol.dispose]: () => {} });
+  const asTheyAre = (note: string): Cutter => ({ note, [Symbol.asyncDispose]: async () => {} });
   if (cropped) return asTheyAre("Pictures are taken as they are, as faces that are cut out already.");
   if (!prepared?.faces) {
     return asTheyAre(
@@ -40,7 +40,7 @@ export async function openCutter(
     leastSide: settings.leastSide,
   });
   if (opened.settings.finderDigest !== settings.finderDigest) {
-    opened[Symbol.dispose]();
+    await opened[Symbol.asyncDispose]();
     throw new InputError(
       `Cannot find faces as the detector was trained: expected the detector ${settings.finder} of its training but found ${opened.settings.finder} with other weights; cut the faces out first and give --cropped`,
     );
@@ -58,6 +58,6 @@ export async function openCutter(
           ? ""
           : `, which were compressed as H.264 with CRF ${recompress} first: what is answered about here is not`
       }.`,
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }

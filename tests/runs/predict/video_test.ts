@@ -47,7 +47,7 @@ withFfmpeg("predict() gives a video the score that its crops by prepareVideos() 
     const rows = lines.filter((line) => line[head.indexOf("perturbation")] === "none");
     const byVideo = Map.groupBy(rows, (line) => basename(dirname(line[head.indexOf("path")])));
 
-    using opened = await openFaces({ align: "deepfakebench" });
+    await using opened = await openFaces({ align: "deepfakebench" });
     const judge = await openJudge(weightsPath(run, 0), { alpha: 0.05 });
     try {
       const faces: FaceCutter = {
