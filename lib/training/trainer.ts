@@ -21,7 +21,7 @@ import { type ForgeLens, headOf } from "../model/detectors/notebook_head.ts";
 import type { Precision } from "../model/encoders/encoder.ts";
 import type { StateDict } from "../weights/state.ts";
 import { eagerEngine } from "./eager.ts";
-import type { Engine, EngineName, TrainBatch } from "./engine.ts";
+import { type Engine, type EngineName, engineNames, type TrainBatch } from "./engine.ts";
 import { graphEngine, type HeadOptions } from "./graph_engine.ts";
 import { nativeHeadFault } from "./head_native.ts";
 import { crossEntropy } from "./losses/cross_entropy.ts";
@@ -272,7 +272,7 @@ async function acceleratorOf(
 }
 
 const choiceSchema = z.object({
-  engine: z.enum(["graph", "native", "native-amx"]),
+  engine: z.enum(engineNames).exclude(["eager"]),
   seconds: roundsSchema.optional(),
 });
 

@@ -117,13 +117,19 @@ inline __m512 normalShare(__m512 x) {
 // The exact GELU.
 inline __m512 gelu(__m512 x) { return _mm512_mul_ps(x, normalShare(x)); }
 
+// The largest of a row's first n numbers, in every place; the row has room for whole vectors, and what is behind becomes `least`.
+inline __m512 largestOf(float* x, int n, float least) {
+  const int whole = roundUp(n, LANES);
+  std::fill(x + n, x + whole, least);
+  __m512 most = _mm512_loadu_ps(x);
+  for (int i = LANES; i < whole; i += LANES) most = _mm512_max_ps(most, _mm512_loadu_ps(x + i));
+  return _mm512_set1_ps(_mm512_reduce_max_ps(most));
+}
+
 // Softmax of the first n numbers of a row that has room for whole vectors; what is behind them becomes next to nothing.
 inline void softmaxRow(float* x, int n) {
   const int whole = roundUp(n, LANES);
-  std::fill(x + n, x + whole, -INFINITY);
-  __m512 most = _mm512_loadu_ps(x);
-  for (int i = LANES; i < whole; i += LANES) most = _mm512_max_ps(most, _mm512_loadu_ps(x + i));
-  most = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+  const __m512 most = largestOf(x, n, -INFINITY);
   __m512 sum = _mm512_setzero_ps();
   for (int i = 0; i < whole; i += LANES) {
     const __m512 e = exponential(_mm512_sub_ps(_mm512_loadu_ps(x + i), most));

@@ -159,10 +159,7 @@ class HeadDesk {
     float* x = scores_.get() + static_cast<size_t>(r) * columns_;
     uint8_t *high = high_.get() + tiles_.start(r, room_), *low = low_.get() + tiles_.start(r, room_);
     const int whole = roundUp(N, LANES);
-    std::fill(x + N, x + whole, -1e30f);
-    __m512 most = _mm512_load_ps(x);
-    for (int i = LANES; i < whole; i += LANES) most = _mm512_max_ps(most, _mm512_load_ps(x + i));
-    most = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+    const __m512 most = largestOf(x, N, -1e30f);
     __m512i total = _mm512_setzero_si512();
     for (int i = 0; i < whole; i += LANES) {
       const __m512i weight = powerOfTwo(_mm512_sub_ps(_mm512_load_ps(x + i), most));

@@ -12,7 +12,7 @@ import { InputError } from "../../base/errors.ts";
 import { exists, readJson, writeWhole } from "../../base/files.ts";
 import { type Rounds, roundsSchema } from "../../backend/measure.ts";
 import type { Encoder } from "../../model/encoders/encoder.ts";
-import { engineNames } from "../../training/engine.ts";
+import { type EngineName, engineNames } from "../../training/engine.ts";
 
 /** What matrix products are computed in, and why. */
 export type NumericsPrecision = {
@@ -37,7 +37,7 @@ export type Numerics = {
   /** What it computes in. */
   precision: NumericsPrecision;
   /** What the training steps ran on. */
-  engine?: "graph" | "native" | "native-amx" | "eager";
+  engine?: EngineName;
   /** By engine, what each round of the measurement took. */
   engineSeconds?: Rounds;
   /** For each seed, SHA-256 of the file of the first stage that it stands on, where it stands on one. */
