@@ -68,7 +68,7 @@ export async function openCluster(root: string, slurm: Slurm): Promise<Cluster> 
       await Deno.symlink(join(cacheFolder(), name), join(user, name));
     }
   }
-  const hasInt8 = /^flags\s.*vnni/m.test(await Deno.readTextFile("/proc/cpuinfo"));
+  const hasInt8 = /^flags\s.*avx2/m.test(await Deno.readTextFile("/proc/cpuinfo"));
   const unset = Object.keys(Deno.env.toObject()).filter((name) => /^(SLURM|SBATCH)_/.test(name));
   const cluster = {
     root,

@@ -6,10 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "avx512.h"
+#include "vectors.h"
 
 // Older compilers do not know the instructions; what is compiled with others must not hold them, so the functions name theirs.
-#if (defined(__clang__) && __clang_major__ >= 12) || (!defined(__clang__) && __GNUC__ >= 11)
+#if defined(__AVX512F__) && ((defined(__clang__) && __clang_major__ >= 12) || (!defined(__clang__) && __GNUC__ >= 11))
 #define WITH_AMX __attribute__((target("amx-tile,amx-int8")))
 #endif
 
@@ -72,7 +72,7 @@ WITH_AMX inline void amxTile(const uint8_t* a, int inner, const int8_t* b, int32
 inline bool amxAllowed() { return false; }
 inline void openTiles() {}
 inline void closeTiles() {}
-inline void amxTile(const uint8_t*, int, const int8_t*, int32_t*) {}
+inline void amxTile(const void*, int, const int8_t*, int32_t*) {}
 
 #endif
 

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "avx512.h"
+#include "vectors.h"
 
 namespace {
 
@@ -17,8 +17,6 @@ using Pair = uint32_t;
 
 // Rows of this width begin this far from each other: multiples of a page would all compete for the same lines of the cache.
 size_t strideOf(int width) { return width % 512 == 0 ? width + TILE_COLUMNS : width; }
-
-__m512 load(const float* x) { return _mm512_loadu_ps(x); }
 
 __m512 widen(__m256i halves) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16)); }
 

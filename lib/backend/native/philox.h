@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "avx512.h"
+#include "vectors.h"
 
 namespace {
 

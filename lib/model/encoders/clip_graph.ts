@@ -15,7 +15,7 @@ import { encoderGraph, encoderOutputs } from "./encoder_graph.ts";
 
 /** Changes when what the graph computes does. */
 const VERSION = 2;
-/** Changes when what int8.cc computes does. */
+/** Changes when what int8.h computes does. */
 const INT8_VERSION = 2;
 
 /**

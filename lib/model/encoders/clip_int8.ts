@@ -1,9 +1,10 @@
 /**
- * CLIP's frozen vision transformer with matrix products in 8 bits, on CPUs with AVX-512 VNNI.
+ * CLIP's frozen vision transformer with matrix products in 8 bits, on CPUs with AVX2.
  *
- * The same function as `encodeTokens()` up to rounding: `int8.cc` has the arithmetic, this file hands it weights and images.
+ * The same function as `encodeTokens()` up to rounding: `int8.h` has the arithmetic, this file hands it weights and images.
  * TensorFlow's own 8-bit ops round a whole tensor by one scale, too coarsely for this; here each token and each output of a
- * weight has its own, as LLM.int8() (arXiv 2208.07339) calls vector-wise. An image's tokens depend on that image alone.
+ * weight has its own, as LLM.int8() (arXiv 2208.07339) calls vector-wise. An image's tokens depend on that image alone, and are the
+ * same to the bit whichever instructions compute them.
  * Shapes: B batch, N tokens, D width, H heads, K head width, F feed-forward width.
  *
  * @module
@@ -28,20 +29,26 @@ const symbols = {
 
 type Library = Deno.StaticForeignLibraryInterface<typeof symbols>;
 
+/** What 8 bits are multiplied by, the fastest first. */
+export const int8Instructions = ["amx", "vnni", "avx2"] as const;
+
+/** One of `int8Instructions`. */
+export type Int8Instructions = typeof int8Instructions[number];
+
 /**
  * Compiles an encoder in 8 bits, in a second or so and, the first time on a machine, a C++ compiler's few more.
  *
- * @param options.amx false leaves AMX alone where the CPU has it, for the same numbers; true unless given
+ * @param options.instructions what computes; the fastest that the CPU has unless given
  * @throws {InputError} when the machine or the encoder's sizes are not those that it is written for, with the reason
  */
 export async function compileInt8(
   clip: Clip,
-  { amx = true }: { readonly amx?: boolean } = {},
+  { instructions }: { readonly instructions?: Int8Instructions } = {},
 ): Promise<CompiledTower> {
   const { config, params } = clip;
   const { width: D, heads: H } = config;
   const F = params.blocks[0].cFc.weight.shape[0];
-  let library: Library;
+  let library: Library, withAmx: boolean;
   try {
     if (params.guidance) throw new Error("expected a tower without guidance but found one with it");
     if (config.attendAcross !== "tokens") {
@@ -52,15 +59,13 @@ export async function compileInt8(
         `expected widths that are multiples of ${TILE} but found heads of ${D / H} and an MLP of ${F}`,
       );
     }
-    library = await openNative("int8", symbols);
-    if (!library.int8_supported()) throw new Error("expected a CPU with AVX-512 VNNI but found one without");
+    ({ library, withAmx } = await openLibrary([D, F], instructions));
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
     throw new InputError(
       `Cannot compile the encoder in int8: ${reason}; choose --precision bfloat16 or float32`,
     );
   }
-  const withAmx = amx ? library.int8_amx(D, F) : 0;
   let model: Model | undefined = packModel(clip, library);
   const { imageSize: S, patchSize, layers: L, activation } = config;
   const N = tokenCount(config);
@@ -79,7 +84,7 @@ export async function compileInt8(
       pixels: await pixels.data() as Float32Array<ArrayBuffer>,
       tokens: new Float32Array(B * N * D),
       clsTokens: new Float32Array(B * layers * D),
-      sizes: Int32Array.of(B, S, patchSize, D, H, F, layers, quick, threads, isWhole, withAmx),
+      sizes: Int32Array.of(B, S, patchSize, D, H, F, layers, quick, threads, isWhole, Number(withAmx)),
     };
     await whileHeld(
       call,
@@ -99,7 +104,26 @@ export async function compileInt8(
   };
 }
 
-/** Weights as `int8.cc` takes them: tables of addresses, and the arrays that those point into. */
+/** The library that computes 8 bits here, by what is asked for or the fastest instructions of this CPU. */
+async function openLibrary(
+  widths: readonly [number, number],
+  asked?: Int8Instructions,
+): Promise<{ library: Library; withAmx: boolean }> {
+  const expected = { amx: "AMX", vnni: "AVX-512 VNNI", avx2: "AVX2" }[asked ?? "avx2"];
+  if (asked !== "avx2") {
+    const library = await openNative("int8_vnni", symbols);
+    const isSupported = library.int8_supported() !== 0;
+    const withAmx = isSupported && asked !== "vnni" && library.int8_amx(...widths) !== 0;
+    if (isSupported && (asked !== "amx" || withAmx)) return { library, withAmx };
+  }
+  if (asked === undefined || asked === "avx2") {
+    const library = await openNative("int8_avx2", symbols);
+    if (library.int8_supported()) return { library, withAmx: false };
+  }
+  throw new Error(`expected a CPU with ${expected} but found one without`);
+}
+
+/** Weights as `int8.h` takes them: tables of addresses, and the arrays that those point into. */
 type Model = {
   readonly arrays: readonly ArrayBufferView[];
   readonly ends: BigUint64Array<ArrayBuffer>;

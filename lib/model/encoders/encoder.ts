@@ -16,7 +16,7 @@ import type { Clip } from "./clip.ts";
 /** What matrix products are computed in. */
 export type Precision = "bfloat16" | "float32";
 
-/** The same for an encoder, which is not trained: `int8` on CPUs with AVX-512 VNNI. */
+/** The same for an encoder, which is not trained: `int8` on CPUs with AVX2. */
 export type EncoderPrecision = Precision | "int8";
 
 /** Three numbers, one for each of red, green and blue. */

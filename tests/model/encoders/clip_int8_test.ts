@@ -1,5 +1,6 @@
 import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { sha256 } from "../../../lib/base/checksum.ts";
 import { InputError } from "../../../lib/base/errors.ts";
 import {
   bindClip,
@@ -9,7 +10,7 @@ import {
   encodeTokens,
   randomClip,
 } from "../../../lib/model/encoders/clip.ts";
-import { compileInt8 } from "../../../lib/model/encoders/clip_int8.ts";
+import { compileInt8, int8Instructions } from "../../../lib/model/encoders/clip_int8.ts";
 import { compileClip } from "../../../lib/model/encoders/clip_graph.ts";
 import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../../lib/model/layers.ts";
 import { meanCosine } from "../../../lib/model/encoders/precision.ts";
@@ -17,9 +18,9 @@ import { dispose } from "../../../lib/backend/tensors.ts";
 import { compilesFor } from "../../backend/native.ts";
 import { tensorTest } from "../../tensors.ts";
 
-const ignore = !await compilesFor("avx512_vnni");
+const ignore = !await compilesFor("avx2");
 
-/** Numbers rounded as `int8.cc` rounds what weights are multiplied with: 256 values between each row's least and most. */
+/** Numbers rounded as `int8.h` rounds what weights are multiplied with: 256 values between each row's least and most. */
 function roundedRows<T extends tf.Tensor>(x: T): T {
   const low = tf.min(x, -1, true);
   const step = tf.maximum(tf.div(tf.sub(tf.max(x, -1, true), low), 255), 1e-30);
@@ -32,7 +33,7 @@ function roundedLinear({ weight, bias }: Linear): Linear {
   return { weight: tf.mul(tf.round(tf.div(weight, scale)), scale) as tf.Tensor2D, bias };
 }
 
-/** Keys and values as `int8.cc` rounds them, to 255 values about their mean over the tokens, with a scale along `axis`. */
+/** Keys and values as `int8.h` rounds them, to 255 values about their mean over the tokens, with a scale along `axis`. */
 function roundedApart(x: tf.Tensor, axis: number): tf.Tensor {
   const mean = tf.mean(x, 2, true); // [B, H, 1, K]
   const rest = tf.sub(x, mean);
@@ -40,7 +41,7 @@ function roundedApart(x: tf.Tensor, axis: number): tf.Tensor {
   return tf.add(tf.mul(tf.round(tf.div(rest, scale)), scale), mean);
 }
 
-/** What `int8.cc` computes, in float32 and tfjs's ops; its attention weights have 16 bits, which no token shows. */
+/** What `int8.h` computes, in float32 and tfjs's ops; its attention weights have 16 bits, which no token shows. */
 function roundedTokens(clip: Clip, pixels: tf.Tensor4D): tf.Tensor3D {
   return tf.tidy(() => {
     const { config: { width: D, heads: H, activation }, params } = clip;
@@ -125,19 +126,45 @@ tensorTest("in int8 an image's tokens are the same bits in every batch and every
   dispose(clip);
 }, { ignore });
 
-tensorTest("in int8 tokens are the same bits with AMX's tiles and without", async () => {
-  for (const [changes, batch] of [[{ width: 64, heads: 2 }, 1], [{ width: 128, heads: 4 }, 5]] as const) {
-    const clip = open(changes);
-    const images = pixels(batch);
-    const [first, second] = [await compileInt8(clip), await compileInt8(clip, { amx: false })];
-    const [tiles, plain] = [await first.tokens(images), await second.tokens(images)];
-    assertEquals(tiles.dataSync(), plain.dataSync());
-    first.dispose();
-    second.dispose();
-    tf.dispose([tiles, plain, images]);
-    dispose(clip);
+/** The tokens' bits by the fastest instructions here, which each slower kind is found to give as well. */
+async function bitsOf(changes: Partial<typeof sizes>, batch: number): Promise<string> {
+  const clip = open(changes);
+  const images = pixels(batch);
+  const digests: string[] = [];
+  for (const instructions of int8Instructions) {
+    if (!await compilesFor(flagOf[instructions])) continue;
+    const compiled = await compileInt8(clip, { instructions });
+    const tokens = await compiled.tokens(images);
+    const { buffer, byteOffset, byteLength } = tokens.dataSync();
+    digests.push(sha256(new Uint8Array(buffer, byteOffset, byteLength), { digits: 16 }));
+    compiled.dispose();
+    tokens.dispose();
   }
-}, { ignore: ignore || !await compilesFor("amx_int8") });
+  images.dispose();
+  dispose(clip);
+  assertEquals(digests, digests.map(() => digests[0]));
+  return digests[0];
+}
+
+const flagOf = { amx: "amx_int8", vnni: "avx512_vnni", avx2: "avx2" } as const;
+
+tensorTest("in int8 tokens are the same bits by AMX, by VNNI and by AVX2, on every machine", async () => {
+  assertEquals(await bitsOf({ width: 64, heads: 2 }, 1), "921fada3aef7e473");
+  assertEquals(await bitsOf({ width: 128, heads: 4 }, 5), "3794e4928e2357da");
+}, { ignore });
+
+tensorTest("compileInt8() says which instructions are missing", async () => {
+  const clip = open();
+  for (const [instructions, flag] of [["amx", "amx_int8"], ["vnni", "avx512_vnni"]] as const) {
+    if (await compilesFor(flag)) continue;
+    await assertRejects(
+      () => compileInt8(clip, { instructions }),
+      InputError,
+      `expected a CPU with ${instructions === "amx" ? "AMX" : "AVX-512 VNNI"} but found one without`,
+    );
+  }
+  dispose(clip);
+}, { ignore });
 
 tensorTest("in int8 what all keys or all values share costs no accuracy", async () => {
   const clip = open();

@@ -152,7 +152,7 @@ Deno.test("encoderWarning() says NOT CLIP of the demo encoder beside all data bu
 
 Deno.test("openEncoder() never measures for a test, and takes the run's precision or the next that there is", async () => {
   if (!isTensorFlow()) return;
-  // Attention across the batch is what int8.cc has not.
+  // Attention across the batch is what int8.h has not.
   const config = resolveConfig({ clip: "demo", attendAcross: "batch", cache: false });
   const kept = { encoder: "int8", head: "bfloat16" } as const;
   const next = await openEncoder(config, { kept, testing: true });

@@ -1,4 +1,4 @@
-// CLIP's vision transformer with matrix products in 8 bits (AVX-512 VNNI, or AMX with the same numbers), for clip_int8.ts.
+// CLIP's vision transformer with matrix products in 8 bits, by AVX2, AVX-512 VNNI or AMX with the same numbers, for clip_int8.ts.
 //
 // Weights are int8 with a scale for each output. What is multiplied with them is rounded to bytes with a scale and an offset for
 // each row, which is a token, so that no row depends on another and no data set needs to be seen first. The first product, of
@@ -67,7 +67,7 @@ struct Rows {
 
 // Rows of bytes and what they stand for: low + step * byte.
 struct Bytes {
-  uint8_t* values;
+  Byte* values;
   float *low, *step;
   ByteTiles tiles;
 
@@ -83,23 +83,23 @@ struct Bytes {
 void normRow(const Norm& p, const float* x, int width, float* y) {
   const Spread spread = spreadOf(x, width);
   for (int i = 0; i < width; i += LANES) {
-    _mm512_storeu_ps(y + i, _mm512_fmadd_ps(spread.unit(x + i), _mm512_loadu_ps(p.weight + i), _mm512_loadu_ps(p.bias + i)));
+    store(y + i, fma(spread.unit(x + i), load(p.weight + i), load(p.bias + i)));
   }
 }
 
 struct Pair {
-  __m512 left, right;
+  Floats left, right;
 };
 
 // x times the sigmoid of 1.702 x. A division takes as long as all the rest, so the two share one; what is below -25 is nothing either way.
 Pair quickGelu(Pair x) {
-  const auto one = [](__m512 x) {
-    const __m512 power = _mm512_min_ps(_mm512_mul_ps(x, _mm512_set1_ps(-1.702f)), _mm512_set1_ps(43));
-    return _mm512_add_ps(exponential(power), _mm512_set1_ps(1));
+  const auto one = [](Floats x) {
+    const Floats power = least(x * floats(-1.702f), floats(43));
+    return exponential(power) + floats(1);
   };
-  const __m512 left = one(x.left), right = one(x.right);
-  const __m512 both = _mm512_div_ps(_mm512_set1_ps(1), _mm512_mul_ps(left, right));
-  return {_mm512_mul_ps(_mm512_mul_ps(x.left, both), right), _mm512_mul_ps(_mm512_mul_ps(x.right, both), left)};
+  const Floats left = one(x.left), right = one(x.right);
+  const Floats both = floats(1) / (left * right);
+  return {x.left * both * right, x.right * both * left};
 }
 
 Pair exactGelu(Pair x) { return {gelu(x.left), gelu(x.right)}; }
@@ -107,20 +107,23 @@ Pair exactGelu(Pair x) { return {gelu(x.left), gelu(x.right)}; }
 template <int... I>
 inline void floatTile(const float* a, size_t lda, const float* b, size_t ldb, int inner, float* to,
                       std::integer_sequence<int, I...>) {
-  __m512 left[] = {(void(I), _mm512_setzero_ps())...}, right[] = {(void(I), _mm512_setzero_ps())...};
+  Floats left[] = {(void(I), floats(0))...}, right[] = {(void(I), floats(0))...};
   for (int k = 0; k < inner; k++, a++, b += ldb) {
-    const __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LANES);
+    const Floats b0 = load(b), b1 = load(b + LANES);
     (
         [&] {
-          const __m512 one = _mm512_set1_ps(a[I * lda]);
-          left[I] = _mm512_fmadd_ps(one, b0, left[I]);
-          right[I] = _mm512_fmadd_ps(one, b1, right[I]);
+          const Floats one = floats(a[I * lda]);
+          left[I] = fma(one, b0, left[I]);
+          right[I] = fma(one, b1, right[I]);
         }(),
         ...);
   }
-  (_mm512_store_ps(to + I * TILE_COLUMNS, left[I]), ...);
-  (_mm512_store_ps(to + I * TILE_COLUMNS + LANES, right[I]), ...);
+  (store(to + I * TILE_COLUMNS, left[I]), ...);
+  (store(to + I * TILE_COLUMNS + LANES, right[I]), ...);
 }
+
+// Rows of a tile whose sums the registers hold.
+constexpr int FLOAT_ROWS = alignof(Floats) == 64 ? TILE_ROWS : TILE_ROWS / 4;
 
 struct Shape {
   int rows, in, out;
@@ -135,9 +138,9 @@ void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
   alignas(64) int32_t tile[AMX_ROWS * TILE_COLUMNS];
   for (int column = 0; column < out; column += TILE_COLUMNS) {
     const int8_t *weight = p.weight + column / TILE_COLUMNS * size, *next = weight + size;
-    const auto load = [&](const float* from, int j) { return _mm512_loadu_ps(from + column + j); };
-    const __m512 sums[] = {load(p.sum, 0), load(p.sum, LANES)}, scales[] = {load(p.scale, 0), load(p.scale, LANES)};
-    const __m512 biases[] = {load(p.bias, 0), load(p.bias, LANES)};
+    const auto of = [&](const float* from, int j) { return load(from + column + j); };
+    const Floats sums[] = {of(p.sum, 0), of(p.sum, LANES)}, scales[] = {of(p.scale, 0), of(p.scale, LANES)};
+    const Floats biases[] = {of(p.bias, 0), of(p.bias, LANES)};
     for (int row = 0; row < rows; row += step, next += share) {
       // The next columns' weights are on their way meanwhile.
       if (column + TILE_COLUMNS < out) {
@@ -145,10 +148,10 @@ void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
       }
       x.tiles.product(x.values + x.tiles.start(row, in), in, weight, tile);
       for (int r = row; r < std::min(row + step, rows); r++) {
-        const __m512 low = _mm512_set1_ps(x.low[r]), step = _mm512_set1_ps(x.step[r]);
+        const Floats low = floats(x.low[r]), step = floats(x.step[r]);
         const auto value = [&](int half) {
-          const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(tile + (r - row) * TILE_COLUMNS + half * LANES));
-          return _mm512_fmadd_ps(_mm512_fmadd_ps(step, sum, _mm512_mul_ps(low, sums[half])), scales[half], biases[half]);
+          const Floats sum = toFloats(load(tile + (r - row) * TILE_COLUMNS + half * LANES));
+          return fma(fma(step, sum, (low * sums[half])), scales[half], biases[half]);
         };
         keep(r, column, value(0), value(1));
       }
@@ -158,21 +161,21 @@ void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
 
 // y += x * weight transposed + bias, y [rows, out].
 void addLinear(const Linear& p, const Bytes& x, Shape shape, float* y) {
-  linear(p, x, shape, [&](int row, int column, __m512 left, __m512 right) {
+  linear(p, x, shape, [&](int row, int column, Floats left, Floats right) {
     float* to = y + static_cast<size_t>(row) * shape.out + column;
-    _mm512_storeu_ps(to, _mm512_add_ps(left, _mm512_loadu_ps(to)));
-    _mm512_storeu_ps(to + LANES, _mm512_add_ps(right, _mm512_loadu_ps(to + LANES)));
+    store(to, left + load(to));
+    store(to + LANES, right + load(to + LANES));
   });
 }
 
 // y = a * b in float32, [rows, in] * [in, out]; a has room for whole tiles, `out` is a multiple of theirs.
 void product(const float* a, size_t lda, const float* b, size_t ldb, Shape shape, float* y, size_t ldy) {
   const auto [rows, in, out] = shape;
-  alignas(64) float tile[TILE_ROWS * TILE_COLUMNS];
+  alignas(64) float tile[FLOAT_ROWS * TILE_COLUMNS];
   for (int column = 0; column < out; column += TILE_COLUMNS) {
-    for (int row = 0; row < rows; row += TILE_ROWS) {
-      floatTile(a + row * lda, lda, b + column, ldb, in, tile, TileRows{});
-      for (int r = row; r < std::min(row + TILE_ROWS, rows); r++) {
+    for (int row = 0; row < rows; row += FLOAT_ROWS) {
+      floatTile(a + row * lda, lda, b + column, ldb, in, tile, std::make_integer_sequence<int, FLOAT_ROWS>{});
+      for (int r = row; r < std::min(row + FLOAT_ROWS, rows); r++) {
         std::memcpy(y + r * ldy + column, tile + (r - row) * TILE_COLUMNS, TILE_COLUMNS * sizeof(float));
       }
     }
@@ -183,7 +186,7 @@ void product(const float* a, size_t lda, const float* b, size_t ldb, Shape shape
 struct Desk {
   Buffer<float> patches, normed, low, step;
   Buffer<uint16_t> hidden;
-  Buffer<uint8_t> values;
+  Buffer<Byte> values;
   Bytes bytes;
   HeadDesk head;
   Buffer<float> qkv;  // a head's, [rows of a group, 3K]
@@ -194,7 +197,7 @@ struct Desk {
         low(allocate<float>(s.panel())),
         step(allocate<float>(s.panel())),
         hidden(allocate<uint16_t>(static_cast<size_t>(s.panel()) * s.hidden)),
-        values(allocate<uint8_t>(static_cast<size_t>(s.panel()) * std::max(s.width, s.hidden))),
+        values(allocate<Byte>(static_cast<size_t>(s.panel()) * std::max(s.width, s.hidden))),
         bytes{values.get(), low.get(), step.get(), s.tiles()},
         head(s.tokens(), s.width / s.heads, s.tiles()),
         qkv(allocate<float>(static_cast<size_t>(s.group()) * s.tokens() * 3 * (s.width / s.heads))) {
@@ -205,19 +208,19 @@ struct Desk {
   }
 
   void quantize(const float* x, int rows, int width) {
-    for (int r = 0; r < rows; r++, x += width) bytes.round(r, width, [&](int i) { return _mm512_loadu_ps(x + i); });
+    for (int r = 0; r < rows; r++, x += width) bytes.round(r, width, [&](int i) { return load(x + i); });
   }
   void normalize(const Norm& p, const float* x, int rows, int width) {
     for (int r = 0; r < rows; r++, x += width) normalizeRow(p, x, width, bytes, r);
   }
   void normalizeRow(const Norm& p, const float* x, int width, const Bytes& to, int row) {
     normRow(p, x, width, normed.get());
-    to.round(row, width, [&](int i) { return _mm512_load_ps(normed.get() + i); });
+    to.round(row, width, [&](int i) { return load(normed.get() + i); });
   }
   void quantizeHidden(int rows, int width) {
     const uint16_t* x = hidden.get();
     for (int r = 0; r < rows; r++, x += width) {
-      bytes.round(r, width, [&](int i) { return _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(x + i))); });
+      bytes.round(r, width, [&](int i) { return fromHalves(x + i); });
     }
   }
 };
@@ -242,11 +245,11 @@ void embed(const Ends& p, const float* pixels, float* x, const Sizes& s, Desk& d
 // The hidden layer's numbers in 16 bits, which rounding to bytes does not notice.
 template <Pair activate(Pair)>
 void openMlp(const Linear& p, Shape shape, Desk& desk) {
-  linear(p, desk.bytes, shape, [&](int row, int column, __m512 left, __m512 right) {
+  linear(p, desk.bytes, shape, [&](int row, int column, Floats left, Floats right) {
     const Pair active = activate({left, right});
-    __m256i* to = reinterpret_cast<__m256i*>(desk.hidden.get() + static_cast<size_t>(row) * shape.out + column);
-    _mm256_store_si256(to, _mm512_cvtps_ph(active.left, _MM_FROUND_TO_NEAREST_INT));
-    _mm256_store_si256(to + 1, _mm512_cvtps_ph(active.right, _MM_FROUND_TO_NEAREST_INT));
+    uint16_t* to = desk.hidden.get() + static_cast<size_t>(row) * shape.out + column;
+    storeHalves(to, active.left);
+    storeHalves(to + LANES, active.right);
   });
 }
 
@@ -268,10 +271,10 @@ void projectHead(const Linear& p, const Bytes& x, int rows, int head, const Size
   for (int i = 0; i < 3; i++) {
     const int first = i * D + head * K;
     const Linear own{p.weight + static_cast<size_t>(first) * D, p.scale + first, p.sum + first, p.bias + first};
-    linear(own, x, {rows, D, K}, [&](int row, int column, __m512 left, __m512 right) {
+    linear(own, x, {rows, D, K}, [&](int row, int column, Floats left, Floats right) {
       float* to = desk.qkv.get() + static_cast<size_t>(row) * 3 * K + i * K + column;
-      _mm512_store_ps(to, left);
-      _mm512_store_ps(to + LANES, right);
+      store(to, left);
+      store(to + LANES, right);
     });
   }
 }
@@ -280,9 +283,14 @@ void projectHead(const Linear& p, const Bytes& x, int rows, int head, const Size
 
 extern "C" {
 
+// Whether this processor has what the library was compiled for.
 int32_t int8_supported() {
+#ifdef __AVX512VNNI__
   return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
          __builtin_cpu_supports("avx512dq");
+#else
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+#endif
 }
 
 // Whether products with `width` and `hidden` on their inner sides can be AMX's, which Linux is asked for here.
@@ -318,7 +326,7 @@ void int8_encode(const float* pixels, float* x, float* clsTokens, const Ends* en
   const size_t image = static_cast<size_t>(3) * s.imageSize * s.imageSize;
   const auto mixed = allocate<float>(static_cast<size_t>(R) * D);
   // What enters attention.
-  const auto values = allocate<uint8_t>(static_cast<size_t>(parts(R, G)) * padded * D);
+  const auto values = allocate<Byte>(static_cast<size_t>(parts(R, G)) * padded * D);
   const auto low = allocate<float>(R), step = allocate<float>(R);
   const Bytes entering{values.get(), low.get(), step.get(), s.tiles()};
   const auto groupOf = [&](int row) { return entering.from(row / G * G, static_cast<size_t>(row / G) * padded, D); };
