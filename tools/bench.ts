@@ -25,12 +25,13 @@ import { type Measure, type Rates, type Setting, writeBenchImages } from "./benc
 /** Images that whole runs are timed on: enough for what a run does once to weigh little. */
 const IMAGES = 96;
 
-/** Runs the measures `rounds` times in turn: a map of rates for each round. */
+/** Runs the measures in turn, `rounds` times or as often as fits into `minutes` of this process: a map of rates for each round. */
 async function runRounds(
   setting: Setting,
   options: {
     readonly only: readonly MeasureName[];
     readonly rounds: number;
+    readonly minutes: number;
     readonly peer?: Peer;
     readonly log: (line: string) => void;
   },
@@ -38,13 +39,20 @@ async function runRounds(
   const rounds: Rates[] = [];
   const ready: Measure[] = [];
   for (const name of options.only) ready.push(...await measures[name](setting, options.peer));
+  let longest = 0;
   for (let round = 0; round < options.rounds; round++) {
+    const began = performance.now(); // since the process began
+    if (round > 0 && began + longest > 60_000 * options.minutes) {
+      options.log(`${round} rounds: another would end after ${options.minutes} minutes, see --minutes`);
+      break;
+    }
     const rates: Rates = new Map();
     for (const measure of ready) {
       options.log(`Round ${round + 1}/${options.rounds}: ${measure.name}`);
       for (const [name, rate] of Object.entries(await measure.run())) rates.set(name, rate);
     }
     rounds.push(rates);
+    longest = Math.max(longest, performance.now() - began);
   }
   for (const measure of ready) await measure.close?.();
   return {
@@ -60,6 +68,7 @@ type Flags = {
   readonly peerPython?: string;
   readonly only: readonly MeasureName[];
   readonly rounds: number;
+  readonly minutes: number;
   readonly batch: number;
   readonly scale?: number;
   readonly json: boolean;
@@ -67,7 +76,7 @@ type Flags = {
 };
 
 async function main(flags: Flags): Promise<void> {
-  const { batch, rounds: count } = flags;
+  const { batch } = flags;
   const log = (line: string) => console.error(line);
   const env = Deno.env.toObject(); // before what the backend sets, which is not for the peer
   const backend = await initBackend(flags);
@@ -83,7 +92,7 @@ async function main(flags: Flags): Promise<void> {
       return;
     }
     const paths = await writeBenchImages(folder, IMAGES);
-    const options = { only: flags.only, rounds: count, peer, log };
+    const options = { ...flags, peer, log };
     const { rounds, versions, leftOut } = await runRounds({ batch, folder, paths }, options);
     const medians = medianRates(rounds);
     const found = ratiosOf(rounds);
@@ -93,7 +102,7 @@ async function main(flags: Flags): Promise<void> {
       ...peer ? [peer.name] : [],
       ...versions,
       `batches of ${batch}`,
-      `medians of ${count} rounds`,
+      rounds.length === 1 ? "1 round" : `medians of ${rounds.length} rounds`,
       new Date().toISOString().slice(0, 10),
     ].join("; ");
     console.log(`\n${made}\n`);
@@ -156,6 +165,7 @@ const program = new Command("bench")
     new Option("--only <names...>", "measure these alone").choices(measureNames).default(measureNames, "all"),
   )
   .option("--rounds <n>", "how often everything is measured in turn", count, 5)
+  .option("--minutes <n>", "begin no further round that would end later than this", count, 20)
   .option("--batch <n>", "images in a batch", count, 8)
   .option("--scale <n>", "only measure how cost and memory grow from 100 images to n", count)
   .option("--chart <file>", "write the ratios as a chart, an SVG")

@@ -113,7 +113,8 @@ export async function encoders({ batch, folder }: Setting, peer?: Peer): Promise
   };
   for (const [, body] of bodies) await once(body);
   const { able, leftOut } = await peersThatRun(peer, {
-    "PyTorch encoder, bfloat16, compiled": "encoder_bf16_compiled",
+    "PyTorch encoder, bfloat16": "encoder_bf16",
+    [`PyTorch encoder, ${peer?.low}, compiled`]: "encoder_compiled",
   });
   const cosines: Record<string, number> = {};
   let others: Engines | undefined;
@@ -162,7 +163,6 @@ export async function encoders({ batch, folder }: Setting, peer?: Peer): Promise
           rates["encoder GFLOP/s, bfloat16"] = encoderWork(clip.config) * batch / 1e9 / Math.min(...seconds);
         }
       }
-      if (peer) rates["PyTorch encoder, bfloat16"] = await peerRate(peer, "encoder_bf16", { items: batch });
       for (const { name, measure } of able) rates[name] = await peerRate(peer!, measure, { items: batch });
       await timed(inTurn.slice(engines.length >> 1));
       return { ...rates, ...cosines };

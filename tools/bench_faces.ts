@@ -10,9 +10,10 @@ import { findFaces, openFaceFinder } from "../lib/faces/find.ts";
 import { decodeImage } from "../lib/images/image.ts";
 import { facenetFolder, peerPython } from "./bench_peer.ts";
 import { median } from "./bench_print.ts";
+import { CALLS, secondsOf } from "./bench_setting.ts";
 
-/** Frames that are looked at together, and calls of which a rate is the median. */
-const FRAMES = 8, CALLS = 4;
+/** Frames that are looked at together. */
+const FRAMES = 8;
 /** What `prepare` looks for, in pixels. */
 const LEAST_SIDE = 30;
 
@@ -49,15 +50,7 @@ export async function faces({ folder }: { readonly folder: string }, peer?: obje
   const frames = await Promise.all(paths.map((path) => decodeImage(path)));
   const options = { leastSide: LEAST_SIDE };
   const finder = await openFaceFinder(options);
-  const seconds = async (body: () => Promise<unknown>) => {
-    const each: number[] = [];
-    for (let i = 0; i < CALLS; i++) {
-      const began = performance.now();
-      await body();
-      each.push((performance.now() - began) / 1000);
-    }
-    return median(each);
-  };
+  const seconds = async (body: () => Promise<unknown>) => median(await secondsOf(CALLS, body));
   await finder.find(frames);
   await findFaces(frames[0], options);
   return [{

@@ -153,9 +153,10 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
     ofRuns.close();
     dispose(clip);
   }
+  const low = peer?.low === "bfloat16" ? "bfloat16 autocast" : "float32, fused AdamW";
   const { able, leftOut } = await peersThatRun(peer, {
-    "PyTorch head step, bfloat16 autocast": "head_bf16",
-    "PyTorch head step, bfloat16 autocast, compiled": "head_bf16_compiled",
+    [`PyTorch head step, ${low}`]: "head_fused",
+    [`PyTorch head step, ${low}, compiled`]: "head_compiled",
   });
   return [{
     name: "head training step",

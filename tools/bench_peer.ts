@@ -14,7 +14,7 @@ import { outputOf, packagesAlone, privatePython } from "./python.ts";
  */
 export type PeerMeasure =
   | ("encoder_fp32" | "encoder_bf16" | "head_fp32" | "seed_step_fp32" | "images")
-  | ("encoder_bf16_compiled" | "head_bf16" | "head_bf16_compiled" | "five_epochs")
+  | ("encoder_compiled" | "head_fused" | "head_compiled" | "five_epochs")
   | ("ln_step_fp32" | "ln_step_bf16" | "stage1_step_fp32" | "stage1_step_bf16");
 
 /** A running peer; `close()` ends it. */
@@ -24,9 +24,11 @@ export type Peer = {
   /** What runs it, where, and in which environment. */
   readonly python: string;
   readonly device: "cpu" | "cuda";
+  /** What `at_best.py` computes in: float32 where the processor has no products in bfloat16. */
+  readonly low: "bfloat16" | "float32";
   readonly env: Readonly<Record<string, string>>;
   /**
-   * The seconds of each of `calls` calls.
+   * The seconds of each of `calls` calls, or of as many as begin within `LIMIT` seconds.
    *
    * @throws {Error} with the reason, when the measure cannot run there
    */
@@ -79,7 +81,7 @@ export async function facenetFolder(python: string, log: (line: string) => void)
 export async function peersThatRun(
   peer: Peer | undefined,
   measures: Readonly<Record<string, PeerMeasure>>,
-  options: { readonly paths?: readonly string[] } = {},
+  options: { readonly paths?: readonly string[]; readonly batch?: number } = {},
 ): Promise<{
   readonly able: readonly { readonly name: string; readonly measure: PeerMeasure }[];
   readonly leftOut: Readonly<Record<string, string>>;
@@ -134,6 +136,7 @@ export async function startPeer(
     name: `PyTorch ${hello.torch}, ${device === "cpu" ? `${hello.threads} threads` : device}`,
     python,
     device,
+    low: hello.low === "bfloat16" ? "bfloat16" : "float32",
     env,
     seconds: async (measure, options) => {
       const { seconds, unable } = await ask({ measure, ...options });

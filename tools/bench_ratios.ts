@@ -35,6 +35,7 @@ const encoderPeers = {
   "PyTorch encoder, float32": "PyTorch float32",
   "PyTorch encoder, bfloat16": "PyTorch bfloat16",
   "PyTorch encoder, bfloat16, compiled": "torch.compile bfloat16",
+  "PyTorch encoder, float32, compiled": "torch.compile float32",
   "OpenVINO encoder, int8": "OpenVINO int8",
   "OpenVINO encoder, bfloat16": "OpenVINO bfloat16",
   "onnxruntime encoder, int8": "onnxruntime int8",
@@ -46,6 +47,8 @@ const headStepPeers = {
   "PyTorch head step, float32": "PyTorch float32",
   "PyTorch head step, bfloat16 autocast": "PyTorch autocast",
   "PyTorch head step, bfloat16 autocast, compiled": "torch.compile autocast",
+  "PyTorch head step, float32, fused AdamW": "PyTorch float32, fused AdamW",
+  "PyTorch head step, float32, fused AdamW, compiled": "torch.compile float32",
 };
 
 const fiveEpochsPeers = {

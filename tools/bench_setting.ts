@@ -11,6 +11,7 @@ import { clipTower } from "../lib/model/encoders/clip_tower.ts";
 import type { Tower } from "../lib/model/encoders/encoder.ts";
 import { createRandom } from "../lib/base/random.ts";
 import type { Peer, PeerMeasure } from "./bench_peer.ts";
+import { LIMIT } from "./bench_process.ts";
 import { median } from "./bench_print.ts";
 
 /** Rates by name: images a second, GFLOP/s or megabytes. */
@@ -30,7 +31,7 @@ export type Measure = {
   close?(): void | Promise<void>;
 };
 
-/** Calls of which a rate is the median. */
+/** Calls of which a rate is the median; fewer where they take longer than `LIMIT` seconds. */
 export const CALLS = 4;
 
 /** Seeded pictures with texture, 299 pixels a side unless told, as JPEG; the first is number `from`, 0 unless told. */
@@ -56,10 +57,10 @@ export async function writeBenchImages(
   return paths;
 }
 
-/** The seconds of each call. */
+/** The seconds of each of `calls` calls, or of as many as begin within `LIMIT` seconds. */
 export async function secondsOf(calls: number, body: () => unknown): Promise<number[]> {
   const seconds: number[] = [];
-  for (let i = 0; i < calls; i++) {
+  for (let spent = 0; seconds.length < calls && spent < LIMIT; spent += seconds.at(-1)!) {
     const began = performance.now();
     await body();
     seconds.push((performance.now() - began) / 1000);
@@ -67,17 +68,19 @@ export async function secondsOf(calls: number, body: () => unknown): Promise<num
   return seconds;
 }
 
-/** Images a second of the peer: the median over calls. */
+/** Images a second of the peer: the median over calls, of which there are fewer where they take longer than `LIMIT` seconds. */
 export async function peerRate(
   peer: Peer,
   measure: PeerMeasure,
-  { items, paths, calls = CALLS }: {
+  { items, calls = CALLS, ...options }: {
     readonly items: number;
     readonly paths?: readonly string[];
+    /** Images of a step of LN-tuning or stage 1. */
+    readonly batch?: number;
     readonly calls?: number;
   },
 ): Promise<number> {
-  return items / median(await peer.seconds(measure, { calls, paths }));
+  return items / median(await peer.seconds(measure, { calls, ...options }));
 }
 
 /** Real and fake in turn. */

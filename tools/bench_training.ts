@@ -1,8 +1,8 @@
 /**
  * Training steps through a whole tower: LN-tuned CLIP and stage 1 of the published ForgeLens, pixels to optimizer.
  *
- * Ours are a run's: the encoder opened as for training, the trainer with the tower's blocks as graphs, in bfloat16, every block
- * computed again for its gradient, but for hidden layers that are kept. The memory of one is that of a process of its own: `bench_memory.ts`.
+ * Ours are a run's: the encoder opened as for training, the trainer with the tower's blocks as graphs, in the precision that runs choose
+ * here, every block computed again for its gradient, but for hidden layers that are kept. The memory of one is that of a process of its own: `bench_memory.ts`.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { createDetector, trunkOf } from "../lib/runs/detectors.ts";
 import { openEncoder } from "../lib/runs/encoder.ts";
 import { lossKind } from "../lib/training/losses/mod.ts";
 import { openTrainer } from "../lib/training/trainer.ts";
-import type { Peer } from "./bench_peer.ts";
-import type { Measure, Setting } from "./bench_setting.ts";
+import { type Peer, peersThatRun } from "./bench_peer.ts";
+import { type Measure, peerRate, type Setting } from "./bench_setting.ts";
 
 /** Images of a step: the published batch of stage 1. */
 const BATCH = 32;
@@ -36,7 +36,7 @@ export async function openTraining(
 ): Promise<{ step(): Promise<number>; close(): void }> {
   const config = resolveConfig({
     ...trainings[name],
-    ...{ clip, randomClip: true, precision: "bfloat16", cache: false },
+    ...{ clip, randomClip: true, cache: false },
   });
   const { optimizer: kind, learningRate, weightDecay } = config;
   const encoder = await openEncoder(config);
@@ -70,23 +70,25 @@ export async function openTraining(
   return { step, close };
 }
 
-/** A step of each training, between PyTorch's in float32 and in bfloat16 autocast with recomputation. */
+/** A step of each training, beside PyTorch's in float32 and in bfloat16 autocast with recomputation. */
 export async function trainingSteps(_: Setting, peer?: Peer): Promise<Measure[]> {
   if (!isTensorFlow()) return [];
   const peers = { "LN-tuning": "ln_step", "stage-1": "stage1_step" } as const;
   const steps: Measure[] = [];
   for (const name of Object.keys(trainings) as TrainingName[]) {
     const { step, close } = await openTraining(name, { clip: "ViT-B-16" });
-    const peerStep = async (precision: "fp32" | "bf16") => {
-      const [seconds] = await peer!.seconds(`${peers[name]}_${precision}`, { calls: 1, batch: BATCH });
-      return BATCH / seconds;
+    const { able, leftOut } = await peersThatRun(peer, {
+      [`PyTorch ${name} step, float32`]: `${peers[name]}_fp32`,
+      [`PyTorch ${name} step, bfloat16 autocast`]: `${peers[name]}_bf16`,
+    }, { batch: BATCH });
+    const run = async () => {
+      const rates: Record<string, number> = { [`${name} step`]: BATCH / await step() };
+      for (const each of able) {
+        rates[each.name] = await peerRate(peer!, each.measure, { items: BATCH, batch: BATCH, calls: 1 });
+      }
+      return rates;
     };
-    const run = async () => ({
-      ...peer && { [`PyTorch ${name} step, float32`]: await peerStep("fp32") },
-      [`${name} step`]: BATCH / await step(),
-      ...peer && { [`PyTorch ${name} step, bfloat16 autocast`]: await peerStep("bf16") },
-    });
-    steps.push({ name: `${name} step of ViT-B/16, batch of ${BATCH}`, run, close });
+    steps.push({ name: `${name} step of ViT-B/16, batch of ${BATCH}`, leftOut, run, close });
   }
   return [memoryOfStep(), ...steps];
 }

@@ -1,7 +1,7 @@
 """What the bench times in PyTorch as a user in a hurry would write it, beside the reference's own loop; imported by serve.py.
 
-The encoder is compiled with its weights as constants (freezing), in bfloat16; the head's step is bfloat16 autocast with fused AdamW, as it
-is and compiled; five epochs read files with DataLoader's workers, encode once, and keep the tokens in memory.
+All in `low`, bfloat16 or where the processor has no products in it float32. The encoder is compiled with its weights as constants
+(freezing); the head's step is autocast with fused AdamW, as it is and compiled; five epochs read files with DataLoader's workers, encode once, and keep the tokens in memory.
 Needs: torch open_clip_torch pillow numpy.
 """
 import os
@@ -51,10 +51,10 @@ class Files(Dataset):
         return torch.from_numpy(np.array(image)), i % 2
 
 
-def compiled_encoder(device):
-    """A function of pixels, CLIP-normalised, [B, 3, 224, 224] in bfloat16."""
+def compiled_encoder(device, low):
+    """A function of pixels, CLIP-normalised, [B, 3, 224, 224] in `low`."""
     visual = open_clip.create_model("ViT-B-16-quickgelu", pretrained=None).visual.eval().requires_grad_(False)
-    tower = torch.compile(Tokens(visual).to(device, torch.bfloat16))
+    tower = torch.compile(Tokens(visual).to(device, low))
 
     def encode(pixels):
         with torch.no_grad(), torch._inductor.config.patch(freezing=True):
@@ -63,12 +63,12 @@ def compiled_encoder(device):
     return encode
 
 
-def head_step(head, device, compiled):
+def head_step(head, device, low, compiled):
     """A training step on tokens and labels."""
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-4, fused=True)
 
     def loss(tokens, labels):
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=low == torch.bfloat16):
             return F.cross_entropy(head(tokens).float(), labels)
 
     measured = torch.compile(loss) if compiled else loss
@@ -99,14 +99,14 @@ def fastest(steps, settle):
     return min(steps, key=lambda name: seconds(steps[name]))
 
 
-def five_epochs(paths, batch, device, encode, step):
+def five_epochs(paths, batch, device, low, encode, step):
     """From files to a trained head: the images are read and encoded once."""
     mean, std = (torch.tensor(each, device=device).view(3, 1, 1) for each in (MEAN, STD))
     loader = DataLoader(Files(paths), batch_size=batch, num_workers=min(os.cpu_count(), 8), pin_memory=device != "cpu")
     kept = []
     for images, labels in loader:
         pixels = images.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div(255)
-        tokens, labels = encode(((pixels - mean) / std).bfloat16()), labels.to(device)
+        tokens, labels = encode(((pixels - mean) / std).to(low)), labels.to(device)
         kept.append((tokens, labels))
         step(tokens, labels)
     for _ in range(EPOCHS - 1):

@@ -2,7 +2,8 @@
  * Times `onnxruntime-node` on an encoder on request, in a process without this project's dependencies, of which it is none.
  *
  * Usage: `deno run -A --no-config --no-lock onnxruntime_node.ts PACKAGE BATCH MODEL`, PACKAGE as in `npm:onnxruntime-node@1.30.0`. MODEL is as
- * `export_onnx.py` writes it. Reads one JSON object a line, `{"calls": N}`, and answers `{"seconds": [...]}`, one for each call.
+ * `export_onnx.py` writes it. Reads one JSON object a line, `{"calls": N, "limit": S}`, and answers
+ * `{"seconds": [...]}`, one for each call, of which none begins after S seconds.
  *
  * @module
  */
@@ -33,7 +34,8 @@ for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream()
   rest = lines.pop()!;
   for (const line of lines) {
     const seconds: number[] = [];
-    for (let i = 0; i < JSON.parse(line).calls; i++) {
+    const { calls, limit } = JSON.parse(line);
+    for (let spent = 0; seconds.length < calls && spent < limit; spent += seconds.at(-1)!) {
       const began = performance.now();
       await encode();
       seconds.push((performance.now() - began) / 1000);

@@ -1,8 +1,9 @@
 """Times calls of PyTorch and Pillow on request, so that another program can alternate them with its own.
 
 usage: serve.py BATCH [DEVICE]     needs: torch open_clip_torch pillow
-Reads one JSON object a line, {"measure": NAME, "calls": N, "batch": B, "paths": [...]}, and answers with {"seconds": [...]}, one for each
-call, or with {"unable": REASON}. What is timed is seed_bench.py's, run once first as a warm-up, training_steps.py's on B images, each
+Says first what it is, and as "low" the precision in which products are fastest here: bfloat16, or float32 where the processor has none.
+Reads one JSON object a line, {"measure": NAME, "calls": N, "limit": S, "batch": B, "paths": [...]}, and answers with {"seconds": [...]},
+one for each call, or with {"unable": REASON}; after S seconds no further call begins. What is timed is seed_bench.py's, run once first as a warm-up, training_steps.py's on B images, each
 stepped once first, and at_best.py's, each run once first; `images` opens, converts and resizes each path with Pillow, on as many threads
 as there are CPUs. What is never asked for is never made.
 """
@@ -15,6 +16,8 @@ import torch
 from PIL import Image
 
 settle = torch.cuda.synchronize if device != "cpu" else lambda: None
+has_bf16 = device != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+low = torch.bfloat16 if has_bf16 else torch.float32
 
 
 @functools.cache
@@ -27,11 +30,12 @@ def source():
         exec(compile(open(path).read(), path, "exec"), ns)
     ns["head"].to(device)
     ns["opt"] = torch.optim.AdamW(ns["head"].parameters(), lr=1e-4)  # whose moments are to be there too
-    low = ns["visual"].to(device)  # seed_bench.py ends with its tower in bfloat16
-    full = ns["visual"] = copy.deepcopy(low).float()
-    for name in ("x", "xb", "y", "tokens"):
+    tower = ns["visual"].to(device)  # in bfloat16 where seed_bench.py has timed that
+    ns["low"], ns["full"] = tower.to(low), copy.deepcopy(tower).float()
+    ns["visual"] = ns["full"]
+    for name in ("x", "y", "tokens"):
         ns[name] = ns[name].to(device)
-    ns["low"], ns["full"] = low, full
+    ns["xb"] = ns["x"].to(low)
     return ns
 
 
@@ -78,7 +82,7 @@ def warm(name, images):
 def best_encoder():
     import at_best
 
-    return at_best.compiled_encoder(device)
+    return at_best.compiled_encoder(device, low)
 
 
 @functools.cache
@@ -86,12 +90,12 @@ def best_step(compiled):
     """A step of a head of its own on tokens and labels."""
     import at_best
 
-    return at_best.head_step(source()["Head"]().to(device).train(), device, compiled)
+    return at_best.head_step(source()["Head"]().to(device).train(), device, low, compiled)
 
 
 def on_ready_tokens(compiled):
     ns, step = source(), best_step(compiled)
-    tokens = ns["tokens"].bfloat16()
+    tokens = ns["tokens"].to(low)
     return lambda: step(tokens, ns["y"])
 
 
@@ -109,11 +113,11 @@ def five_epochs(paths):
 
     encode = {"compiled": compiled, "eager": eager}[at_best.fastest(encoders, settle)]
     step = best_step(at_best.fastest(steps, settle) == "compiled")
-    return lambda: at_best.five_epochs(paths, batch, device, encode, step)
+    return lambda: at_best.five_epochs(paths, batch, device, low, encode, step)
 
 
 def best(name):
-    if name == "encoder_bf16_compiled":
+    if name == "encoder_compiled":
         encode, pixels = best_encoder(), source()["xb"]
         return lambda: encode(pixels)
     return on_ready_tokens(compiled=name.endswith("_compiled"))
@@ -122,7 +126,9 @@ def best(name):
 @functools.cache
 def warm_best(name, paths):
     """What has run once, or on a GPU three times; it is compiled then."""
-    body = five_epochs(paths) if name == "five_epochs" else best(name)
+    if name == "five_epochs":
+        return five_epochs(paths)  # whose parts are warm
+    body = best(name)
     for _ in range(1 if device == "cpu" else 3):
         body()
     settle()
@@ -140,18 +146,20 @@ def ready(request):
     name = request["measure"]
     if name == "images":
         return lambda: list(pool.map(image, request["paths"]))
-    if name in ("encoder_bf16_compiled", "head_bf16", "head_bf16_compiled", "five_epochs"):
+    if "bf16" in name and low != torch.bfloat16:
+        raise RuntimeError("this processor has no products in bfloat16")
+    if name in ("encoder_compiled", "head_fused", "head_compiled", "five_epochs"):
         return warm_best(name, tuple(request.get("paths") or ()))
     return warm(name, request["batch"]) if name.startswith(("ln_", "stage1_")) else reference()[name]
 
 
-print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
+print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "low": str(low).split(".")[1]}), flush=True)
 for line in sys.stdin:
     request = json.loads(line)
     try:
         body = ready(request)
         seconds = []
-        for _ in range(request["calls"]):
+        while len(seconds) < request["calls"] and sum(seconds) < request["limit"]:
             began = time.perf_counter()
             body()
             settle()
