@@ -59,7 +59,7 @@ export async function readFolders(
   const warnings: string[] = [];
   for (const label of [0, 1] as const) {
     const { files, unusable, unread, notKept } = await listImages(roots[label], options);
-    skipped.push(...unusable.map((file) => ({ ...file, set, split })));
+    for (const file of unusable) skipped.push({ ...file, set, split }); // more than a call takes arguments
     if (files.length === 0) {
       throw new InputError(
         `Cannot read the set ${set}: expected images (${[...imageSuffixes].join(" ")}) in the ${
@@ -222,7 +222,7 @@ async function listImages(root: string, options: ScanOptions) {
       else unusable.push({ path: join(root, file), reason: "not an image's suffix" });
     }
   }
-  unusable.push(...tree.unreadable.map(({ path, reason }) => ({ path: join(root, path), reason })));
+  for (const { path, reason } of tree.unreadable) unusable.push({ path: join(root, path), reason });
   return { files: files.sort(byName), unusable, unread, notKept: tree.notKept };
 }
 

@@ -255,7 +255,7 @@ async function readFolder(
     } else if (info?.isFile) files.push(name);
     else odd.push({ path: inside, reason: info ? "not a file" : "a link to nothing" });
   }
-  unreadable.push(...odd);
+  for (const each of odd) unreadable.push(each); // more, perhaps, than a call takes arguments
   const data = files.includes(settingsName) ? files.filter((name) => name !== sheetName) : files;
   return {
     path,

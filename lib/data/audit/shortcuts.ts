@@ -58,14 +58,15 @@ export function auditShortcuts(
     const found = facts.get(path);
     return found && !found.fault ? [{ label, group: `${label} ${video ?? path}`, facts: found }] : [];
   });
-  const folds = dealFolds(items);
+  const dealt = dealFolds(items);
   return shortcutNames.map((property): Shortcut => {
-    if (folds === undefined) return { property, auc: null, warn: false };
+    if (dealt === undefined) return { property, auc: null, warn: false };
+    const { folds, foldOf } = dealt;
     const columns = columnsOf(property, items.map((item) => item.facts));
     const aucs: number[] = [];
-    for (let fold = 0; fold < Math.max(...folds) + 1; fold++) {
-      const inside = items.map((_, i) => i).filter((i) => folds[i] !== fold);
-      const outside = items.map((_, i) => i).filter((i) => folds[i] === fold);
+    for (let fold = 0; fold < folds; fold++) {
+      const inside = items.map((_, i) => i).filter((i) => foldOf[i] !== fold);
+      const outside = items.map((_, i) => i).filter((i) => foldOf[i] === fold);
       const scores = score(columns, { labels: items.map(({ label }) => label), inside, outside });
       aucs.push(areaUnder(outside.map((i) => items[i].label), scores));
     }
@@ -85,20 +86,22 @@ export function shortcutWarning(name: string, shortcuts: readonly Shortcut[]): s
 
 type Item = { readonly label: 0 | 1; readonly group: string };
 
-/** A fold for each item, a video in one; undefined where a class has fewer than two videos. */
-function dealFolds(items: readonly Item[]): number[] | undefined {
+/** How many folds there are and each item's, a video in one; undefined where a class has fewer than two videos. */
+function dealFolds(
+  items: readonly Item[],
+): { readonly folds: number; readonly foldOf: readonly number[] } | undefined {
   const groups = ([0, 1] as const).map((label) => [
     ...new Set(items.filter((item) => item.label === label).map(({ group }) => group)),
   ]);
   const folds = Math.min(FOLDS, groups[0].length, groups[1].length);
   if (folds < 2) return undefined;
-  const foldOf = new Map<string, number>();
+  const foldOfGroup = new Map<string, number>();
   for (const names of groups) {
     createRandom(0, "shortcut folds").shuffled(names.sort()).forEach((name, i) =>
-      foldOf.set(name, i % folds)
+      foldOfGroup.set(name, i % folds)
     );
   }
-  return items.map(({ group }) => foldOf.get(group)!);
+  return { folds, foldOf: items.map(({ group }) => foldOfGroup.get(group)!) };
 }
 
 /** The AUC that scores without any skill stay below in 19 of 20 cases, with a video as the unit (Mann–Whitney). */

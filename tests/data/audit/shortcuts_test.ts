@@ -50,6 +50,11 @@ Deno.test("auditShortcuts() gives 1 for what tells the classes apart and 0.5 for
   }
 });
 
+Deno.test("auditShortcuts() takes more images than a call takes arguments", () => {
+  const { format } = audit((label) => ({ format: label ? "PNG" : "JPEG" }), 50_000);
+  assertEquals(format.auc, 1);
+});
+
 Deno.test("auditShortcuts() does not learn a value that only one video has", () => {
   // Every video its own size: in-sample this tells everything, on other videos nothing.
   const random = createRandom(0, "sizes");
