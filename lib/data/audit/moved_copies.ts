@@ -42,6 +42,11 @@ const moves: readonly Move[] = [false, true].flatMap((mirrored) =>
   }))
 );
 
+/** Where the mirrored ones begin. */
+const MIRRORED_FROM = moves.length / 2;
+/** More than rounding changes a product of two pictures of length 1. */
+const ROUNDING = 1e-5;
+
 /** Two images, by index in their sides, and how far their detail agrees when one is laid over the other: 0.9 to 1. */
 export type Alike = { readonly a: number; readonly b: number; readonly correlation: number };
 
@@ -62,10 +67,14 @@ export async function findAlike(
   let lastBreath = Date.now();
   for (const [j, { grid }] of second.entries()) {
     const moved = moves.map((move) => residual(moveOver(grid, { size: across, move }), mean));
-    for (const [i, other] of plain.entries()) {
+    const [asIs, mirrored] = [moved.slice(0, MIRRORED_FROM), moved.slice(MIRRORED_FROM)].map(surround);
+    for (let i = 0; i < plain.length; i++) {
+      const other = plain[i];
+      const from = mayBeNear(other, asIs) ? 0 : MIRRORED_FROM;
+      const to = mayBeNear(other, mirrored) ? moved.length : MIRRORED_FROM;
       let likeness = -1;
       let best = 0;
-      for (let k = 0; k < moved.length; k++) {
+      for (let k = from; k < to; k++) {
         const value = dot(other, moved[k]);
         if (value > likeness) [likeness, best] = [value, k];
       }
@@ -121,6 +130,34 @@ function meanOf(grids: readonly Float32Array[]): Float32Array {
   if (grids.length < 20) return mean;
   for (const grid of grids) for (let i = 0; i < mean.length; i++) mean[i] += grid[i] / grids.length;
   return mean;
+}
+
+/** A picture among several, all of length 1, and the least product with it of any picture that may be {@link LIKELY} one of them. */
+type Surround = { readonly middle: Float32Array; readonly least: number };
+
+/**
+ * By the triangle's inequality of angles, what is near one of them is not far from their middle: so one product leaves out
+ * nearly all pictures that are like none of them.
+ */
+function surround(all: readonly Float32Array[]): Surround {
+  const middle = unit(all[0].map((_, i) => all.reduce((sum, each) => sum + each[i], 0)));
+  const angle = (cosine: number) => Math.acos(Math.min(1, Math.max(-1, cosine)));
+  const widest = angle(LIKELY) + Math.max(...all.map((each) => angle(dot(each, middle))));
+  return { middle, least: Math.cos(Math.min(Math.PI, widest)) - ROUNDING };
+}
+
+/** False for what is {@link LIKELY} none of them. In four sums, which the processor adds up side by side. */
+function mayBeNear(other: Float32Array, { middle, least }: Surround): boolean {
+  let one = 0, two = 0, three = 0, four = 0;
+  let i = 0;
+  for (; i + 3 < middle.length; i += 4) {
+    one += other[i] * middle[i];
+    two += other[i + 1] * middle[i + 1];
+    three += other[i + 2] * middle[i + 2];
+    four += other[i + 3] * middle[i + 3];
+  }
+  for (; i < middle.length; i++) one += other[i] * middle[i];
+  return one + two + three + four >= least;
 }
 
 /** What is its own, of the inner cells: at the edge a turned or cropped copy has other things, or black corners. */
