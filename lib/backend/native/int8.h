@@ -1,8 +1,9 @@
 // CLIP's vision transformer with matrix products in 8 bits, by AVX2, AVX-512 VNNI or AMX with the same numbers, for clip_int8.ts.
 //
-// Weights are int8 with a scale for each output. What is multiplied with them is rounded to bytes with a scale and an offset for
-// each row, which is a token, so that no row depends on another and no data set needs to be seen first. The first product, of
-// pixels, the residual stream, layer norms, softmax and activations are in float32.
+// Weights are int8 with a scale for each output, in two bytes where a few large ones would leave an output's others too few values. What is
+// multiplied with them is rounded to bytes with a scale and an offset for each row, which is a token, so that no row depends on another and
+// no data set needs to be seen first. The first product, of pixels, the residual stream, layer norms, softmax and activations are in
+// float32.
 // Shapes: B images, S pixels a side, P a patch's, N tokens, R rows (all tokens of a batch), D width, H heads, K head width, F
 // feed-forward width.
 
@@ -14,12 +15,21 @@ namespace {
 // queries, keys and values of a head it holds. CPUs with AMX have a larger one.
 constexpr int PANEL = 8 * TILE_ROWS, AMX_PANEL = 9 * AMX_ROWS, GROUP_BYTES = 5 << 18;
 
+// Of what one is in a rounded weight, the parts that its rest is counted in: half of one makes 127.
+constexpr int REST_PARTS = 254;
+
 // These five are filled in by clip_int8.ts, in this order.
 struct Linear {
-  const int8_t* weight;  // [out / 32, in / 4, 32, 4]
-  const float* scale;    // [out]
-  const float* sum;      // [out], of the rounded weights
-  const float* bias;     // [out]
+  const int8_t* weight;       // [out / 32, in / 4, 32, 4]
+  const int8_t* const* rest;  // [out / 32], what rounding left of 32 outputs' weights, in parts of 254; null where one byte is enough
+  const float* scale;         // [out]
+  const float* sum;           // [out], of the rounded weights
+  const float* bias;          // [out]
+
+  // The outputs from one on, which begins a panel of 32; the inner side is `in`.
+  Linear from(int first, int in) const {
+    return {weight + static_cast<size_t>(first) * in, rest + first / TILE_COLUMNS, scale + first, sum + first, bias + first};
+  }
 };
 struct Norm {
   const float *weight, *bias;  // [D]
@@ -135,9 +145,9 @@ void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
   const auto [rows, in, out] = shape;
   const int step = x.tiles.rows();
   const size_t size = static_cast<size_t>(TILE_COLUMNS) * in, share = size / parts(rows, step);
-  alignas(64) int32_t tile[AMX_ROWS * TILE_COLUMNS];
+  alignas(64) int32_t tile[AMX_ROWS * TILE_COLUMNS], restTile[AMX_ROWS * TILE_COLUMNS];
   for (int column = 0; column < out; column += TILE_COLUMNS) {
-    const int8_t *weight = p.weight + column / TILE_COLUMNS * size, *next = weight + size;
+    const int8_t *weight = p.weight + column / TILE_COLUMNS * size, *next = weight + size, *rest = p.rest[column / TILE_COLUMNS];
     const auto of = [&](const float* from, int j) { return load(from + column + j); };
     const Floats sums[] = {of(p.sum, 0), of(p.sum, LANES)}, scales[] = {of(p.scale, 0), of(p.scale, LANES)};
     const Floats biases[] = {of(p.bias, 0), of(p.bias, LANES)};
@@ -147,10 +157,13 @@ void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
         for (size_t i = 0; i < share; i += 64) _mm_prefetch(reinterpret_cast<const char*>(next + i), _MM_HINT_T1);
       }
       x.tiles.product(x.values + x.tiles.start(row, in), in, weight, tile);
+      if (rest) x.tiles.product(x.values + x.tiles.start(row, in), in, rest, restTile);
       for (int r = row; r < std::min(row + step, rows); r++) {
         const Floats low = floats(x.low[r]), step = floats(x.step[r]);
         const auto value = [&](int half) {
-          const Floats sum = toFloats(load(tile + (r - row) * TILE_COLUMNS + half * LANES));
+          const int place = (r - row) * TILE_COLUMNS + half * LANES;
+          Floats sum = toFloats(load(tile + place));
+          if (rest) sum = fma(toFloats(load(restTile + place)), floats(1.f / REST_PARTS), sum);
           return fma(fma(step, sum, (low * sums[half])), scales[half], biases[half]);
         };
         keep(r, column, value(0), value(1));
@@ -269,9 +282,7 @@ void finishBlock(const Block& p, const float* mixed, float* x, int rows, const S
 void projectHead(const Linear& p, const Bytes& x, int rows, int head, const Sizes& s, Desk& desk) {
   const int D = s.width, K = D / s.heads;
   for (int i = 0; i < 3; i++) {
-    const int first = i * D + head * K;
-    const Linear own{p.weight + static_cast<size_t>(first) * D, p.scale + first, p.sum + first, p.bias + first};
-    linear(own, x, {rows, D, K}, [&](int row, int column, Floats left, Floats right) {
+    linear(p.from(i * D + head * K, D), x, {rows, D, K}, [&](int row, int column, Floats left, Floats right) {
       float* to = desk.qkv.get() + static_cast<size_t>(row) * 3 * K + i * K + column;
       store(to, left);
       store(to + LANES, right);
@@ -298,22 +309,36 @@ int32_t int8_amx(int32_t width, int32_t hidden) {
   return width % PIECE == 0 && hidden % PIECE == 0 && amxAllowed();
 }
 
-// Rounds a weight [out, in] to int8, the largest of each output to 127, and lays it out for `byteTile()`.
-void int8_pack(const float* weight, int32_t out, int32_t in, int8_t* packed, float* scale, float* sum) {
-  for (int n = 0; n < out; n++) {
-    const float* row = weight + static_cast<size_t>(n) * in;
-    float most = 0;
-    for (int k = 0; k < in; k++) most = std::max(most, std::abs(row[k]));
-    const float inverse = most > 0 ? 127 / most : 0;
-    int8_t* column = packed + static_cast<size_t>(n / TILE_COLUMNS) * TILE_COLUMNS * in + n % TILE_COLUMNS * 4;
-    int total = 0;
-    for (int k = 0; k < in; k++) {
-      const int rounded = static_cast<int>(std::nearbyint(row[k] * inverse));
-      column[static_cast<size_t>(k / 4) * 4 * TILE_COLUMNS + k % 4] = static_cast<int8_t>(rounded);
-      total += rounded;
+// Rounds a weight [out, in] to int8, the largest of each output to 127, and lays it out for `byteTile()`; what rounding leaves likewise, in
+// parts of 254. Says of each 32 outputs whether they need that: rounding errs by more than a 64th of an output's weights, as vectors.
+// Weights from a normal distribution err by half as much.
+void int8_pack(const float* weight, int32_t out, int32_t in, int8_t* packed, int8_t* rest, uint8_t* needsRest, float* scale, float* sum) {
+  for (int first = 0; first < out; first += TILE_COLUMNS, packed += TILE_COLUMNS * in, rest += TILE_COLUMNS * in) {
+    int32_t totals[2][TILE_COLUMNS] = {};
+    bool isCoarse = false;
+    for (int n = 0; n < TILE_COLUMNS; n++, weight += in) {
+      float most = 0;
+      for (int k = 0; k < in; k++) most = std::max(most, std::abs(weight[k]));
+      const float inverse = most > 0 ? 127 / most : 0;
+      int64_t squares[2] = {};
+      for (int k = 0; k < in; k++) {
+        const float whole = std::nearbyint(weight[k] * inverse);
+        const float left = std::nearbyint(std::fma(weight[k], inverse, -whole) * REST_PARTS);
+        const int place = k / 4 * 4 * TILE_COLUMNS + n * 4 + k % 4, bytes[] = {static_cast<int>(whole), static_cast<int>(left)};
+        packed[place] = static_cast<int8_t>(bytes[0]);
+        rest[place] = static_cast<int8_t>(bytes[1]);
+        for (int i = 0; i < 2; i++) {
+          totals[i][n] += bytes[i];
+          squares[i] += bytes[i] * bytes[i];
+        }
+      }
+      isCoarse |= squares[1] * 64 * 64 > squares[0] * REST_PARTS * REST_PARTS;
+      scale[first + n] = most / 127;
     }
-    scale[n] = most / 127;
-    sum[n] = static_cast<float>(total);
+    needsRest[first / TILE_COLUMNS] = isCoarse;
+    for (int n = 0; n < TILE_COLUMNS; n++) {
+      sum[first + n] = std::fma(static_cast<float>(isCoarse ? totals[1][n] : 0), 1.f / REST_PARTS, static_cast<float>(totals[0][n]));
+    }
   }
 }
 

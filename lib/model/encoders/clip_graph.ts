@@ -16,7 +16,7 @@ import { encoderGraph, encoderOutputs } from "./encoder_graph.ts";
 /** Changes when what the graph computes does. */
 const VERSION = 2;
 /** Changes when what int8.h computes does. */
-const INT8_VERSION = 2;
+const INT8_VERSION = 3;
 
 /**
  * Compiles an encoder, in a second or so. On WebAssembly alone, which runs no graphs, `tokens()` is `encodeTokens()`.

@@ -3,8 +3,9 @@
  *
  * The same function as `encodeTokens()` up to rounding: `int8.h` has the arithmetic, this file hands it weights and images.
  * TensorFlow's own 8-bit ops round a whole tensor by one scale, too coarsely for this; here each token and each output of a
- * weight has its own, as LLM.int8() (arXiv 2208.07339) calls vector-wise. An image's tokens depend on that image alone, and are the
- * same to the bit whichever instructions compute them.
+ * weight has its own, as LLM.int8() (arXiv 2208.07339) calls vector-wise. Weights that this is too coarse for, an output's small ones
+ * beside a few large, have two bytes. An image's tokens depend on that image alone, and are the same to the bit whichever instructions
+ * compute them.
  * Shapes: B batch, N tokens, D width, H heads, K head width, F feed-forward width.
  *
  * @module
@@ -19,7 +20,10 @@ import type { Linear, Norm } from "../layers.ts";
 const symbols = {
   int8_supported: { parameters: [], result: "i32" },
   int8_amx: { parameters: ["i32", "i32"], result: "i32" },
-  int8_pack: { parameters: ["buffer", "i32", "i32", "buffer", "buffer", "buffer"], result: "void" },
+  int8_pack: {
+    parameters: ["buffer", "i32", "i32", "buffer", "buffer", "buffer", "buffer", "buffer"],
+    result: "void",
+  },
   int8_encode: {
     parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
     result: "void",
@@ -140,10 +144,17 @@ function packModel({ params }: Clip, library: Library): Model {
   const norm = (p: Norm) => [p.weight, p.bias].map((x) => address(floats(x)));
   const linear = ({ weight, bias }: Linear) => {
     const [out, width] = weight.shape;
-    const packed = aligned(out * width);
+    const [packed, rest] = [aligned(out * width), new Uint8Array(out * width)];
+    const needsRest = new Uint8Array(out / TILE);
     const [scale, sum] = [new Float32Array(out), new Float32Array(out)];
-    library.int8_pack(floats(weight), out, width, packed, scale, sum);
-    return [packed, scale, sum, floats(bias)].map(address);
+    library.int8_pack(floats(weight), out, width, packed, rest, needsRest, scale, sum);
+    const rests = BigUint64Array.from(needsRest, (needs, i) => {
+      if (!needs) return 0n;
+      const own = aligned(TILE * width);
+      own.set(rest.subarray(i * TILE * width, (i + 1) * TILE * width));
+      return address(own);
+    });
+    return [packed, rests, scale, sum, floats(bias)].map(address);
   };
   const { patchFilter, classEmbedding, positionalEmbedding, lnPre, lnPost } = params;
   const ends = [
