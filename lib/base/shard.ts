@@ -59,6 +59,38 @@ export function slurmShard(
 }
 
 /**
+ * The index, from 0, of the one of several parts that a flag names, or with `task` of the one that the task of a Slurm array numbers,
+ * from 1.
+ *
+ * @param options.parts their names
+ * @param options.listed the names in words; each of them unless given
+ * @param options.doing what is done with one part, for the message: `train one seed alone`
+ * @throws {InputError} for another text, or a task that numbers none
+ */
+export function partIndex(
+  text: string,
+  options: {
+    readonly parts: readonly string[];
+    readonly listed?: string;
+    readonly env: { get(name: string): string | undefined };
+    readonly doing: string;
+    readonly flag: string;
+  },
+): number {
+  const { parts, listed = parts.join(", "), env, doing, flag } = options;
+  const isTask = text === "task";
+  const id = env.get("SLURM_ARRAY_TASK_ID");
+  const index = isTask ? Number(id) - 1 : parts.indexOf(text);
+  if (parts[index] !== undefined) return index;
+  const task = id ? ` with SLURM_ARRAY_TASK_ID=${id}` : " outside a Slurm array";
+  throw new InputError(
+    `Cannot ${doing}: expected ${flag} with one of ${listed}, or task in a Slurm array of 1 to ${parts.length}, but found ${text}${
+      isTask ? task : ""
+    }`,
+  );
+}
+
+/**
  * The items of a share: each by a hash of its name, so that neither the order nor the number of the others changes whose it is.
  *
  * @param options.nameOf what an item is called on every machine

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { InputError } from "../base/errors.ts";
 import { printable } from "../base/printable.ts";
+import { partIndex } from "../base/shard.ts";
 import { robustnessSentences } from "../report/robustness/page.ts";
 import { tableText } from "../report/table.ts";
 import { robustnessTable } from "../report/tables/robustness.ts";
@@ -17,7 +18,12 @@ import { runFolderAt } from "./run_folder.ts";
 /** Tests how far a run holds under perturbations; resolves to the exit code. */
 export async function robustness(folder: string, flags: Flags): Promise<number> {
   const { root, out, ...given } = configFlags(flags);
-  const family = flags.onlyFamily === undefined ? undefined : familyOf(`${flags.onlyFamily}`);
+  const family = flags.onlyFamily === undefined ? undefined : allLadders[
+    partIndex(`${flags.onlyFamily}`, {
+      ...{ parts: allLadders, env: Deno.env },
+      ...{ doing: "score one family alone", flag: "--only-family" },
+    })
+  ];
   if (family !== undefined && given.perturb !== undefined) {
     throw new InputError(
       "Cannot score one family alone: expected --only-family or --perturb but found both; leave one of them out",
@@ -48,18 +54,4 @@ export async function robustness(folder: string, flags: Flags): Promise<number> 
     interrupted: () =>
       "Interrupted. The scores of every perturbation that was finished are kept, and the same command goes on.",
   });
-}
-
-/** The family of this name, or with `task` the one that a Slurm array's task numbers, from 1. @throws {InputError} for another */
-function familyOf(text: string): string {
-  const number = Deno.env.get("SLURM_ARRAY_TASK_ID") ?? "";
-  const family = text === "task" ? allLadders[Number(number) - 1] : text;
-  if (allLadders.includes(family)) return family;
-  throw new InputError(
-    `Cannot score one family alone: expected --only-family with one of ${
-      allLadders.join(", ")
-    }, or task in a Slurm array of 1 to ${allLadders.length}, but found ${text}${
-      text === "task" ? ` with SLURM_ARRAY_TASK_ID=${number}` : ""
-    }`,
-  );
 }

@@ -9,6 +9,7 @@ import { InputError } from "../base/errors.ts";
 import { exists } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
 import { printable } from "../base/printable.ts";
+import { partIndex } from "../base/shard.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { isSmallDemo, smallDemoOf, smallDemoWarning } from "../runs/config/small_demo.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
@@ -81,18 +82,18 @@ async function trainSeed(text: string, flags: Flags): Promise<number> {
   }
   const { config, resume } = await newOrBegunConfig({ ...flags, startOrResume: true });
   const named = { ...config, run: config.run! };
-  const number = text === "task" ? Deno.env.get("SLURM_ARRAY_TASK_ID") ?? "no SLURM_ARRAY_TASK_ID" : text;
-  const seedIndex = /^\d{1,6}$/.test(number) ? Number(number) - 1 : -1;
   const seeds = seedsOf(config);
-  if (seeds < 2 || seedIndex < 0 || seedIndex >= seeds) {
+  if (seeds < 2) {
     throw new InputError(
-      `Cannot train one seed alone: expected --only-seed with one of ${
-        seeds < 2 ? "several --runs" : `1 to ${seeds}`
-      } but found ${number}`,
+      "Cannot train one seed alone: expected --only-seed with several --runs but found one; give --runs N, or leave --only-seed out",
     );
   }
+  const seedIndex = partIndex(text, {
+    ...{ parts: Array.from({ length: seeds }, (_, i) => `${i + 1}`), listed: `1 to ${seeds}`, env: Deno.env },
+    ...{ doing: "train one seed alone", flag: "--only-seed" },
+  });
   if (resume) await checkRunFolder(named, { resume });
-  const name = `Seed ${number} of ${seeds}`;
+  const name = `Seed ${seedIndex + 1} of ${seeds}`;
   if (await seedWeights(named, seedIndex) !== undefined) {
     console.log(`${name} is trained already`);
     return 0;

@@ -195,5 +195,5 @@ Deno.test("train --only-seed task takes the array's number, goes on by itself an
   );
   const refused = await task("4", "--only-seed", "task");
   assertEquals(refused.code, 2);
-  assertStringIncludes(refused.err, "expected --only-seed with one of 1 to 3 but found 4");
+  assertStringIncludes(refused.err, "of 1 to 3, but found task with SLURM_ARRAY_TASK_ID=4");
 });
