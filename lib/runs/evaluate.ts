@@ -31,7 +31,7 @@ import {
 import { describeEncoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
 import { newRunName, progressOf, readRunConfig } from "./folder/folder.ts";
-import type { TrainState } from "./folder/train_state.ts";
+import { unfinishedDoubts } from "./folder/train_state.ts";
 import { stopOnSignals } from "./interrupt.ts";
 import { checkOwnData, runOfWeights, withDataOf } from "./folder/own_data.ts";
 import type { EpochRecord, EvaluationResult, Prediction, RunReport } from "../report/report.ts";
@@ -196,7 +196,7 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
       report,
       signal: stop.signal,
     });
-    const doubts = [...unfinished(state, config), ...doubtsOf(detectors, { config, session })];
+    const doubts = [...unfinishedDoubts(state, config), ...doubtsOf(detectors, { config, session })];
     for (const message of doubts) report({ type: "warning", message });
     const results: EvaluationResult[] = [];
     const predictions: Prediction[] = [];
@@ -235,15 +235,6 @@ export async function evaluateRun(given: RunInput, options: EvaluateOptions = {}
 /** How many seeds a run trained; undefined where its folder does not say. */
 async function runsOf(folder: string): Promise<number | undefined> {
   return await exists(join(folder, "config.json")) ? (await readRunConfig(folder)).runs : undefined;
-}
-
-/** That a run has weights although its training goes on. */
-function unfinished(state: TrainState | undefined, { epochs, runs }: RunConfig): string[] {
-  if (!state || state.done) return [];
-  const seed = runs > 1 ? ` of run ${state.run + 1} of ${runs}` : "";
-  return [
-    `Training is not finished: it stands in epoch ${state.epoch} of ${epochs}${seed}, and the weights are the best of those before it. train --resume goes on.`,
-  ];
 }
 
 /**

@@ -28,6 +28,7 @@ import { configFor, doubtsOf, openDetectors, readWeights, type TrainedDetector }
 import type { RunTask } from "./events.ts";
 import { type Experiment, loadExperiment } from "./experiment.ts";
 import { progressOf, readRunConfig } from "./folder/folder.ts";
+import { unfinishedDoubts } from "./folder/train_state.ts";
 import { checkOwnData } from "./folder/own_data.ts";
 import { ownResults, refuseResults } from "./folder/results_folder.ts";
 import { trainedOn } from "./folder/trained_on.ts";
@@ -103,7 +104,8 @@ export async function testRobustness(
         `The report of ${before} perturbed tests in ${into} gives way to this one; their scores are kept.`;
       report({ type: "note", message });
     }
-    const doubts = [...await unfinished(folder), ...doubtsOf(detectors, { config, session })];
+    const state = await progressOf(folder);
+    const doubts = [...unfinishedDoubts(state, config), ...doubtsOf(detectors, { config, session })];
     for (const message of doubts) report({ type: "warning", message });
     const further = await furtherTests(folder, { config, test, report, signal: stop.signal });
     const tests = [...session.experiment.tests.filter(({ kind }) => kind === "within"), ...further.tests];
@@ -269,12 +271,4 @@ async function furtherTests(
   const seen = await trainedOn(folder, { experiment, allow: config.allowLeak, signal });
   for (const message of seen) report({ type: "warning", message });
   return { ...experiment, warnings: [...experiment.warnings, ...seen] };
-}
-
-/** That a run has weights although its training goes on. */
-async function unfinished(folder: string): Promise<string[]> {
-  const state = await progressOf(folder);
-  return !state || state.done
-    ? []
-    : ["Training is not finished: these are the best weights up to its last epoch. train --resume goes on."];
 }

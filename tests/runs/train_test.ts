@@ -14,6 +14,7 @@ import { initBackend } from "../../lib/backend/start.ts";
 import { evaluateRun } from "../../lib/runs/evaluate.ts";
 import type { RunEvent } from "../../lib/runs/events.ts";
 import { parseMetricsJson } from "../../lib/report/schema.ts";
+import { testRobustness } from "../../lib/runs/robustness.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { resolveConfig, type RunConfig, type RunInput } from "../../lib/runs/config/config.ts";
 import { detectorNames, detectorTitle } from "../../lib/model/detectors/mod.ts";
@@ -350,15 +351,20 @@ Deno.test("evaluateRun() tests weights in a run's folder on the run's own split,
   }
 });
 
-Deno.test("evaluateRun() tests a run that is not trained to its end with a warning, and leaves the place of its report", async () => {
+Deno.test("evaluateRun() and testRobustness() test a run that is not trained to its end with one warning, which leaves the place of its report", async () => {
   const config = configure("early");
   const steps = losses(await runAll(config, { stopAfter: 9 })).length;
   assertEquals(steps, 9);
   const early = await evaluateRun(config);
-  assertStringIncludes(
-    early.warnings.join(),
-    "Training is not finished: it stands in epoch 2 of 3, and the weights are the best of those before it",
-  );
+  const perturbed = await testRobustness(join(root, "runs", "early"), {
+    given: { perturb: ["brightness-0.7"] },
+  });
+  for (const { warnings } of [early, perturbed]) {
+    assertStringIncludes(
+      warnings.join(),
+      "Training is not finished: it stands in epoch 2 of 3, and the weights are the best of those before it",
+    );
+  }
   assertEquals(early.history.map(({ epoch }) => epoch), [1]);
   await runAll(config, { resume: true });
   const finished = await evaluateRun(config);

@@ -76,6 +76,18 @@ export function parseState(value: unknown): TrainState {
   return unsealed(value as object, { expected: "state" }) as TrainState;
 }
 
+/** That a run has weights although its training goes on: one sentence, or none. */
+export function unfinishedDoubts(
+  state: TrainState | undefined,
+  { epochs, runs }: Pick<RunConfig, "epochs" | "runs">,
+): string[] {
+  if (!state || state.done) return [];
+  const seed = runs > 1 ? ` of run ${state.run + 1} of ${runs}` : "";
+  return [
+    `Training is not finished: it stands in epoch ${state.epoch} of ${epochs}${seed}, and the weights are the best of those before it. train --resume goes on.`,
+  ];
+}
+
 /** Settings that say where things lie, or how fast they go, and change no number. */
 const movable: ReadonlySet<string> = new Set<keyof RunConfig>([
   ...[
