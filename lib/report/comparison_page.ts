@@ -21,14 +21,13 @@ import { chartHtml, demoText, documentHtml, narrowWidth, openingHtml } from "./d
 import { demoTitle } from "./report.ts";
 import type { ChartOptions, ChartSpec } from "./style.ts";
 import { escapeHtml, escapeMarkdown, type Table, tableHtml, tableMarkdown } from "./table.ts";
-import { count, decimals } from "./tables/column.ts";
+import { count, decimals, signed } from "./tables/column.ts";
 import {
   comparedName,
   comparisonTable,
   drawnText,
   pairTable,
   pText,
-  signed,
   signedRange,
 } from "./tables/comparison.ts";
 import { publishedTable } from "./tables/published.ts";

@@ -5,6 +5,7 @@
  */
 import type { Pointing } from "../model/detectors/attribution.ts";
 import type { Trust } from "../model/maps/trust.ts";
+import { signed } from "./tables/column.ts";
 
 /**
  * How far a map can be trusted, in a line: what becomes of the score once the half of the patches that it marks most are gone, beside
@@ -89,15 +90,11 @@ export function sumText(
   const { classToken, even, total } = map;
   const patches = Array.from(map.patches).reduce((sum, share) => sum + share, 0);
   const score = 1 / (1 + Math.exp(-total));
-  return `logit ${signed(total)} (score ${digits(score)}) = even image ${signed(even)}, patches ${
-    signed(patches)
-  }, class token ${signed(classToken)}`;
+  return `logit ${signed(total, 2)} (score ${digits(score)}) = even image ${signed(even, 2)}, patches ${
+    signed(patches, 2)
+  }, class token ${signed(classToken, 2)}`;
 }
 
 function digits(score: number): string {
   return score.toFixed(2);
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 }

@@ -78,8 +78,8 @@ export type {
 export type {
   CleanThreshold,
   FamilyScore,
-  RateName as RobustnessRateName,
   RobustnessLevel,
+  RobustnessRateName,
   RobustnessRates,
   RobustnessReport,
   RobustnessResult,

@@ -16,6 +16,7 @@ import { drawGallery, type Gallery } from "../report/gallery.ts";
 import type { Tile } from "../report/pictures.ts";
 import { type EvaluationResult, type Prediction, testName } from "../report/report.ts";
 import { classScale } from "../report/style.ts";
+import { signed } from "../report/tables/column.ts";
 import type { RunConfig } from "./config/config.ts";
 import { type TrainedDetector, trunkOf } from "./detectors.ts";
 import { type ImageMap, imageMaps, mapSubject } from "./maps.ts";
@@ -212,16 +213,12 @@ export async function mapsOf(
 export function mapTile({ image, patches: map, mask, classToken, even, total }: Mapped, label: 0 | 1): Tile {
   const patches = map.reduce((sum, share) => sum + share, 0);
   const caption = [
-    `logit ${signed(total)} (${(1 / (1 + Math.exp(-total))).toFixed(3)})`,
-    `= even image ${signed(even)}`,
-    `+ patches ${signed(patches)}`,
-    `+ class token ${signed(classToken)}`,
+    `logit ${signed(total, 2)} (${(1 / (1 + Math.exp(-total))).toFixed(3)})`,
+    `= even image ${signed(even, 2)}`,
+    `+ patches ${signed(patches, 2)}`,
+    `+ class token ${signed(classToken, 2)}`,
   ];
   return { image, map, mask, label, caption };
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 }
 
 /** `count` of the items, evenly over the videos, methods taking turns. */

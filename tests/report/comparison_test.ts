@@ -17,7 +17,8 @@ import {
 } from "../../lib/report/comparison_page.ts";
 import { publishedFigures } from "../../lib/report/published.ts";
 import { renderSvg } from "../../lib/report/render.ts";
-import { comparisonTable, pairTable, pText, signed } from "../../lib/report/tables/comparison.ts";
+import { signed } from "../../lib/report/tables/column.ts";
+import { comparisonTable, pairTable, pText } from "../../lib/report/tables/comparison.ts";
 import { publishedTable } from "../../lib/report/tables/published.ts";
 import { evaluateScores } from "../../lib/metrics/evaluate.ts";
 import { column } from "./made_report.ts";
@@ -192,12 +193,13 @@ Deno.test("comparison.html and comparison.md show the same cells as the tables, 
 });
 
 Deno.test("signed() and pText() write small values without losing what they say", () => {
-  assertEquals([0.0425, -0.0425, 0.0001, -0.0001, null].map(signed), [
+  assertEquals([0.0425, -0.0425, 0.0001, -0.0001, null].map((value) => signed(value)), [
     "+0.043",
     "−0.043",
     "0.000",
     "0.000",
     "–",
   ]);
+  assertEquals([0.125, -0.125, 0.004].map((value) => signed(value, 2)), ["+0.13", "−0.13", "0.00"]);
   assertEquals([0.0009, 0.001, 1, null].map(pText), ["< 0.001", "0.001", "1.000", "–"]);
 });

@@ -28,7 +28,8 @@ import {
   shortNames,
   twoLineNames,
 } from "../style.ts";
-import { comparedName, drawnText, signed, signedRange } from "../tables/comparison.ts";
+import { signed } from "../tables/column.ts";
+import { comparedName, drawnText, signedRange } from "../tables/comparison.ts";
 
 /** A row for each name, in the order of the data. */
 const y = {

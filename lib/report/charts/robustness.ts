@@ -8,8 +8,8 @@ import { perturbationKinds } from "../../images/perturbations/mod.ts";
 import type { Estimate } from "../report.ts";
 import {
   quotedResults,
-  type RateName,
-  rateNames,
+  type RobustnessRateName,
+  robustnessRateNames,
   type RobustnessReport,
   type RobustnessResult,
   type RobustnessScore,
@@ -28,7 +28,7 @@ import {
 } from "../style.ts";
 
 /** What the charts call the rates. */
-const titles: Readonly<Record<RateName, string>> = {
+const titles: Readonly<Record<RobustnessRateName, string>> = {
   auc: "AUC",
   falsePositiveRate: "FPR: reals called fake",
   truePositiveRate: "TPR: fakes called fake",
@@ -71,14 +71,14 @@ export function robustnessChart(
       `Cannot draw the robustness to ${kind.title}: expected a test under ${kind.family}-… but found none`,
     );
   }
-  const names = rateNames.map((name) => titles[name]);
-  const values = rateNames.flatMap((name) =>
+  const names = robustnessRateNames.map((name) => titles[name]);
+  const values = robustnessRateNames.flatMap((name) =>
     shown.flatMap((result) => {
       const point = pointOf(result[name]);
       return point ? [{ severity: labelOf(result), rate: titles[name], ...point }] : [];
     })
   );
-  const marks = rateNames.flatMap((name) =>
+  const marks = robustnessRateNames.flatMap((name) =>
     clean[name] ? [{ rate: titles[name], value: clean[name].mean }] : []
   );
   const color = {
@@ -181,6 +181,6 @@ function pointOf(value: Estimate | null): { value: number; low?: number; high?: 
 }
 
 function inWords(result: RobustnessResult): string {
-  const [auc, fpr, tpr] = rateNames.map((name) => result[name]?.mean.toFixed(3) ?? "undefined");
+  const [auc, fpr, tpr] = robustnessRateNames.map((name) => result[name]?.mean.toFixed(3) ?? "undefined");
   return `${labelOf(result)}: AUC ${auc}, FPR ${fpr}, TPR ${tpr}.`;
 }

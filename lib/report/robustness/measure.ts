@@ -11,9 +11,9 @@ import { labelsOf, type Level, type ScoredImage, toVideos } from "../measure.ts"
 import { type Estimate, meanAndSd } from "../report.ts";
 import {
   quotedResults,
-  type RateName,
-  rateNames,
   type RobustnessLevel,
+  type RobustnessRateName,
+  robustnessRateNames,
   type RobustnessRates,
   type RobustnessResult,
   type RobustnessScore,
@@ -147,10 +147,10 @@ function ratesOf(
 }
 
 function eachRate(
-  value: (name: RateName) => Estimate | null,
-): { [name in RateName]: Estimate | null } {
-  return Object.fromEntries(rateNames.map((name) => [name, value(name)])) as {
-    [name in RateName]: Estimate | null;
+  value: (name: RobustnessRateName) => Estimate | null,
+): { [name in RobustnessRateName]: Estimate | null } {
+  return Object.fromEntries(robustnessRateNames.map((name) => [name, value(name)])) as {
+    [name in RobustnessRateName]: Estimate | null;
   };
 }
 

@@ -33,17 +33,17 @@ export type RobustnessRates = {
 };
 
 /** One of the rates. */
-export type RateName = keyof RobustnessRates;
+export type RobustnessRateName = keyof RobustnessRates;
 
 /** The names of the rates, in the order of tables and files. */
-export const rateNames = [
+export const robustnessRateNames = [
   "auc",
   "falsePositiveRate",
   "truePositiveRate",
-] as const satisfies readonly RateName[];
+] as const satisfies readonly RobustnessRateName[];
 
 /** A test under one perturbation, at one level: mean and standard deviation over training seeds. */
-export type RobustnessResult = { readonly [name in RateName]: Estimate | null } & {
+export type RobustnessResult = { readonly [name in RobustnessRateName]: Estimate | null } & {
   readonly set: string;
   readonly split: string;
   /** "none" for the clean test, or family and level: "jpeg-90". */
@@ -57,7 +57,7 @@ export type RobustnessResult = { readonly [name in RateName]: Estimate | null } 
   readonly real: number;
   readonly fake: number;
   /** What each rate is above the clean test's, over the same seeds; 0 for the clean test itself. */
-  readonly drift: { readonly [name in RateName]: Estimate | null };
+  readonly drift: { readonly [name in RobustnessRateName]: Estimate | null };
   /** One for each training seed. */
   readonly runs: readonly RobustnessRates[];
 };
@@ -154,18 +154,20 @@ export function robustnessCsv({ results, threshold }: RobustnessReport): string 
   });
   const rows = results.map((result) => ({
     ...result,
-    ...Object.assign({}, ...rateNames.map((name) => spread(name, result[name]))),
-    ...Object.assign({}, ...rateNames.map((name) => spread(driftKey(name), result.drift[name]))),
+    ...Object.assign({}, ...robustnessRateNames.map((name) => spread(name, result[name]))),
+    ...Object.assign({}, ...robustnessRateNames.map((name) => spread(driftKey(name), result.drift[name]))),
     severity: result.severity ?? undefined,
     threshold: threshold.values.join(" "),
     seeds: result.runs.length,
   }));
-  const columns = [...rateNames, ...rateNames.map(driftKey)].flatMap((key) => [key, `${key}Sd`]);
+  const columns = [...robustnessRateNames, ...robustnessRateNames.map(driftKey)].flatMap((
+    key,
+  ) => [key, `${key}Sd`]);
   const places = ["set", "split", "perturbation", "family", "severity", "level", "real", "fake"];
   return csvText(rows, { columns: [...places, "threshold", "seeds", ...columns] });
 }
 
-function driftKey(name: RateName): string {
+function driftKey(name: RobustnessRateName): string {
   return `${name}Drift`;
 }
 

@@ -62,8 +62,23 @@ export function decimals(value: number | null, digits = 3): string {
   return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
+/** A difference, or what is added, with its sign: `+0.042`, `−0.042`, and none where it rounds to 0; a dash where it is undefined. */
+export function signed(value: number | null, digits = 3): string {
+  const text = decimals(value, digits);
+  return value !== null && value > 0 && Number(text) !== 0 ? `+${text}` : text;
+}
+
 /** A mean as a cell, ± its standard deviation over several runs; a dash where it is undefined. */
 export function estimateCell(value: Estimate | null): string {
   if (!value) return decimals(null);
-  return value.sd === null ? decimals(value.mean) : `${decimals(value.mean)} ± ${decimals(value.sd)}`;
+  return withSpread(decimals(value.mean), value);
+}
+
+/** The mean of a difference as a cell, {@link signed}, ± its standard deviation: `+0.120`, `−0.050 ± 0.010`. */
+export function signedEstimateCell(value: Estimate | null): string {
+  return value ? withSpread(signed(value.mean), value) : signed(null);
+}
+
+function withSpread(mean: string, { sd }: Estimate): string {
+  return sd === null ? mean : `${mean} ± ${decimals(sd)}`;
 }

@@ -15,7 +15,7 @@ import {
 } from "../comparison.ts";
 import { testName } from "../report.ts";
 import type { Table } from "../table.ts";
-import { type Column, count, decimals, tableOf } from "./column.ts";
+import { type Column, count, decimals, signed, tableOf } from "./column.ts";
 import { columnName } from "./metric_columns.ts";
 
 type ResultRow = { readonly test: ComparedTest; readonly result: InputResult };
@@ -167,13 +167,6 @@ export function drawnText(tests: readonly Pick<ComparedTest, "drawn" | "level">[
     drawn === "persons" ? "groups of persons" : level === "video" ? "video" : "image"
   );
   return [...new Set(words)].join(" or ");
-}
-
-/** A difference with its sign: `+0.042`, `−0.042`. */
-export function signed(value: number | null): string {
-  if (value === null) return "–";
-  const text = decimals(Math.abs(value));
-  return Number(text) === 0 ? text : `${value < 0 ? "−" : "+"}${text}`;
 }
 
 /** An interval of a difference: `−0.010 to +0.042`. */

@@ -11,8 +11,8 @@ import {
   testName,
 } from "../report.ts";
 import type { Table } from "../table.ts";
-import { type Column, decimals, isOfDemo, levelColumns, tableOf } from "./column.ts";
-import { signed, signedRange } from "./comparison.ts";
+import { type Column, decimals, isOfDemo, levelColumns, signed, tableOf } from "./column.ts";
+import { signedRange } from "./comparison.ts";
 import { range } from "./intervals.ts";
 
 type Row = LevelledResult & { readonly probe: ProbeResult };

@@ -5,15 +5,14 @@
  */
 import {
   quotedResults,
-  type RateName,
+  type RobustnessRateName,
   type RobustnessReport,
   type RobustnessResult,
   thresholdSentence,
 } from "../robustness/robustness.ts";
 import { perturbationKinds } from "../../images/perturbations/mod.ts";
-import type { Estimate } from "../report.ts";
 import type { Table } from "../table.ts";
-import { type Column, count, estimateCell, tableOf } from "./column.ts";
+import { type Column, count, estimateCell, signedEstimateCell, tableOf } from "./column.ts";
 
 /** The title of a family of perturbations: `JPEG` for `jpeg`. */
 export function familyTitle(family: string): string {
@@ -27,15 +26,15 @@ export function robustnessTable(report: RobustnessReport): Table {
   const frames = new Map(
     results.filter(({ level }) => level === "frame").map((result) => [placeOf(result), result]),
   );
-  const rate = (name: string, rate: RateName): Column<RobustnessResult> => ({
+  const rate = (name: string, rate: RobustnessRateName): Column<RobustnessResult> => ({
     name,
     align: "right",
     value: (row) => estimateCell(row[rate]),
   });
-  const drift = (name: string, rate: RateName): Column<RobustnessResult> => ({
+  const drift = (name: string, rate: RobustnessRateName): Column<RobustnessResult> => ({
     name,
     align: "right",
-    value: (row) => row.perturbation === "none" ? "" : signed(row.drift[rate]),
+    value: (row) => row.perturbation === "none" ? "" : signedEstimateCell(row.drift[rate]),
   });
   const test: Column<RobustnessResult> = {
     name: "Test",
@@ -99,10 +98,4 @@ function scoreLines({ scores, definition }: RobustnessReport): string[] {
 
 function placeOf({ set, split, perturbation }: RobustnessResult): string {
   return JSON.stringify([set, split, perturbation]);
-}
-
-/** A drift as a cell: "+0.120", "−0.050". */
-function signed(value: Estimate | null): string {
-  const text = estimateCell(value);
-  return value === null || text.startsWith("−") ? text : `+${text}`;
 }

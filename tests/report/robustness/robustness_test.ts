@@ -7,9 +7,9 @@ import { measureRobustness } from "../../../lib/report/robustness/measure.ts";
 import { robustnessHtml, robustnessSentences } from "../../../lib/report/robustness/page.ts";
 import {
   quotedResults,
-  rateNames,
   robustnessCsv,
   robustnessJson,
+  robustnessRateNames,
 } from "../../../lib/report/robustness/robustness.ts";
 import { escapeHtml } from "../../../lib/report/table.ts";
 import { robustnessTable } from "../../../lib/report/tables/robustness.ts";
@@ -24,11 +24,11 @@ Deno.test("measureRobustness() counts rates at the fixed threshold, and their dr
   const clean = at("none", "video");
   assertEquals([clean.auc?.mean, clean.falsePositiveRate?.mean, clean.truePositiveRate?.mean], [1, 0, 1]);
   assertEquals([clean.real, clean.fake, clean.family, clean.severity], [2, 2, "none", null]);
-  assertEquals(rateNames.map((name) => clean.drift[name]?.mean), [0, 0, 0]);
+  assertEquals(robustnessRateNames.map((name) => clean.drift[name]?.mean), [0, 0, 0]);
   const mild = at("jpeg-90", "video");
   assertEquals([mild.auc, mild.family, mild.severity], [{ mean: 0.75, sd: null }, "jpeg", 90]);
   assertEquals([mild.falsePositiveRate?.mean, mild.truePositiveRate?.mean], [0.5, 0.5]);
-  assertEquals(rateNames.map((name) => mild.drift[name]?.mean), [-0.25, 0.5, -0.5]);
+  assertEquals(robustnessRateNames.map((name) => mild.drift[name]?.mean), [-0.25, 0.5, -0.5]);
   const strong = at("jpeg-30", "frame");
   assertEquals([strong.real, strong.fake, strong.auc?.mean, strong.falsePositiveRate?.mean], [4, 4, 0, 1]);
   // The threshold is the first score that counts as fake.
@@ -103,7 +103,7 @@ Deno.test("JSON, CSV, table and page of a robustness run agree", async () => {
       assertEquals(rows[i].perturbation, result.perturbation);
       assertEquals(rows[i].severity, `${result.severity ?? ""}`);
       assertEquals(rows[i].level, result.level);
-      for (const name of rateNames) {
+      for (const name of robustnessRateNames) {
         assertEquals(Number(rows[i][name]), result[name]!.mean);
         assertEquals(rows[i][`${name}Sd`], `${result[name]!.sd ?? ""}`);
         assertEquals(Number(rows[i][`${name}Drift`]), result.drift[name]!.mean);
@@ -117,7 +117,7 @@ Deno.test("JSON, CSV, table and page of a robustness run agree", async () => {
     assertEquals(column(table, "Frame AUC"), cells); // both frames of a video have its score
     const drifts = ["AUC drift", "FPR drift", "TPR drift"].flatMap((name) => column(table, name));
     assert(drifts.some((cell) => cell.startsWith("−")) && drifts.some((cell) => cell.startsWith("+")));
-    for (const cell of drifts) assertMatch(cell, /^([+−]\d\.\d{3}( ± \d\.\d{3})?)?$/);
+    for (const cell of drifts) assertMatch(cell, /^(([+−](?!0\.000)\d\.\d{3}|0\.000)( ± \d\.\d{3})?)?$/);
     const html = await robustnessHtml(report);
     for (const row of table.rows) for (const cell of row) assertStringIncludes(html, `>${cell}</t`);
     for (const note of [...table.notes, ...robustnessSentences(report), report.definition]) {
