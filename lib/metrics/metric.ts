@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Ranked } from "./ranking.ts";
+import type { Confusion, Ranked } from "./ranking.ts";
 
 /** One number for a set of predictions, and where reports show it. */
 export type Metric = {
@@ -19,6 +19,8 @@ export type Metric = {
   readonly note?: string;
   /** What is to be said of its value in a test of so many predictions of each class, if anything: the value is marked. */
   readonly remark?: (counts: { readonly real: number; readonly fake: number }) => string | undefined;
+  /** Whether its value is only scikit-learn's convention, 0 for a share of nothing: reports show a dash for it. */
+  readonly isConvention?: (confusion: Confusion) => boolean;
   /** Whether it gets a bootstrap interval, for which it is measured a thousand times. */
   readonly interval: boolean;
   /** Whether the charts of metrics show it: only for one in [0, 1] that is better when it is higher. */

@@ -11,7 +11,8 @@ import type { CalibrationComparison } from "../metrics/calibration.ts";
 import type { Metrics } from "../metrics/evaluate.ts";
 import type { Fairness } from "../metrics/fairness.ts";
 import type { VideoLevel } from "../metrics/levels.ts";
-import { type MetricName, metricNames, type MetricValues } from "../metrics/metrics/mod.ts";
+import type { Metric } from "../metrics/metric.ts";
+import { type MetricName, metricNames, metrics, type MetricValues } from "../metrics/metrics/mod.ts";
 
 /** One scored image. */
 export type Prediction = {
@@ -242,11 +243,24 @@ export function metricsIn(results: readonly EvaluationResult[]): MetricName[] {
 /**
  * A metric of a result over its runs.
  *
- * @returns null where the metric is undefined in any run, or was not measured
+ * @returns null where the metric is undefined in any run, by convention 0 in metrics.json or not, or was not measured
  */
 export function estimate(result: EvaluationResult, metric: MetricName): Estimate | null {
-  const runs = result.runs && result.runs.length > 0 ? result.runs : [result.metrics];
-  return meanAndSd(runs.map((run) => run[metric] ?? null));
+  return meanAndSd(runsOf(result).map((run) => isConvention(run, metric) ? null : run[metric] ?? null));
+}
+
+/** Whether a metric of any run has a value by convention alone, which metrics.json keeps. */
+export function hasConvention(result: EvaluationResult, metric: MetricName): boolean {
+  return runsOf(result).some((run) => isConvention(run, metric));
+}
+
+function isConvention(run: Metrics, name: MetricName): boolean {
+  const { isConvention }: Metric = metrics[name];
+  return isConvention?.(run.confusion) ?? false;
+}
+
+function runsOf({ runs, metrics }: EvaluationResult): readonly Metrics[] {
+  return runs && runs.length > 0 ? runs : [metrics];
 }
 
 /** Mean and standard deviation (n - 1); null when a value is, or there is none. */

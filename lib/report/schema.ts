@@ -48,13 +48,15 @@ const count = z.int().min(0);
 const share = z.number().min(0).max(1);
 
 function metricValue(name: MetricName): z.ZodType<number | null | undefined> {
-  const { title, better }: Metric = metrics[name];
+  const { title, better, isConvention }: Metric = metrics[name];
   const [least, most] = ranges[name] ?? [0, 1];
   // Sums in floating point may end a little beyond the range.
   const number = z.number().min(least - 1e-9);
   const value = (most === Infinity ? number : number.max(most + 1e-9)).nullable();
   const range = most === Infinity ? `from ${least} on` : `in [${least}, ${most}]`;
-  const text = `${title}, ${range}; ${better} is better; null where it is undefined`;
+  const text = `${title}, ${range}; ${better} is better; ${
+    isConvention ? "0 by scikit-learn's convention" : "null"
+  } where it is undefined`;
   return (firstMetrics.includes(name) ? value : value.optional()).describe(text);
 }
 

@@ -11,6 +11,7 @@ import { metricsChart } from "../../lib/report/charts/metrics.ts";
 import { confusionChart } from "../../lib/report/charts/confusion.ts";
 import { scoreChart } from "../../lib/report/charts/scores.ts";
 import { compareCalibration } from "../../lib/metrics/calibration.ts";
+import { evaluateScores } from "../../lib/metrics/evaluate.ts";
 import { estimate, type EvaluationResult } from "../../lib/report/report.ts";
 import { type Table, tableText } from "../../lib/report/table.ts";
 import { calibrationTable } from "../../lib/report/tables/calibration.ts";
@@ -52,6 +53,31 @@ Deno.test("tables hold the metrics, rounded", () => {
     "second test",
   ]);
   assertEquals(column(main, "Fake"), ["50", "50", "50", "20"]);
+});
+
+Deno.test("a share of nothing is a dash in the tables, with a note, and scikit-learn's 0 in what is measured", () => {
+  const test = { set: "faces", split: "test", perturbation: "none", kind: "cross", demo: false } as const;
+  const cells = (labels: number[], scores: number[], again?: number[]) => {
+    const measured = [scores, ...(again ? [again] : [])].map((each) => evaluateScores(labels, each));
+    const [metrics] = measured;
+    const table = thresholdTable([{ ...test, metrics, ...(again ? { runs: measured } : {}) }]);
+    const names = ["Precision", "Recall", "F1", "MCC"];
+    const values = [metrics.precision, metrics.recall, metrics.f1, metrics.mcc];
+    return { cells: names.flatMap((name) => column(table, name)), values, notes: table.notes.join() };
+  };
+  const said = "–: undefined, a share of nothing; metrics.json has 0 there, as scikit-learn.";
+  for (const scores of [[0.1, 0.2], [0.1, 0.9]]) { // reals alone: none called fake, then one
+    const { notes, ...reals } = cells([0, 0], scores);
+    assertEquals(reals, { cells: ["–", "–", "–", "–"], values: [0, 0, 0, 0] });
+    assertStringIncludes(notes, said);
+  }
+  const missed = cells([0, 1], [0.1, 0.2]); // a fake that is not found is no share of nothing
+  assertEquals(missed.cells, ["–", "0.000", "0.000", "–"]);
+  const wrong = cells([0, 1], [0.9, 0.2]);
+  assertEquals(wrong.cells, ["0.000", "0.000", "0.000", "−1.000"]);
+  assert(!wrong.notes.includes("–"));
+  const once = cells([0, 1], [0.1, 0.9], [0.1, 0.2]); // undefined in the second run
+  assertEquals([once.cells[0], once.cells[1]], ["–", "0.500 ± 0.707"]);
 });
 
 const calibration = compareCalibration([0, 1], [0.2, 0.7]);

@@ -1,8 +1,8 @@
 /** @module */
 import type { Metric } from "../metric.ts";
-import { confusionAt, type Ranked, ratio } from "../ranking.ts";
+import { type Confusion, confusionAt, type Ranked, ratio } from "../ranking.ts";
 
-/** Matthews correlation coefficient, in [-1, 1]; 0 when a row or column of the confusion matrix is empty. */
+/** Matthews correlation coefficient, in [-1, 1]; 0 when a row or column of the confusion matrix is empty, which reports show as undefined. */
 export const matthews = {
   title: "MCC",
   better: "higher",
@@ -14,4 +14,6 @@ export const matthews = {
     const scale = Math.sqrt(tp + fp) * Math.sqrt(fn + tp) * Math.sqrt(tn + fp) * Math.sqrt(tn + fn);
     return ratio(tp * tn - fp * fn, scale);
   },
+  isConvention: ([[tn, fp], [fn, tp]]: Confusion): boolean =>
+    [tn + fp, fn + tp, tn + fn, fp + tp].includes(0),
 } as const satisfies Metric;

@@ -5,7 +5,7 @@
  */
 import type { Metric } from "../../metrics/metric.ts";
 import { type MetricName, metrics } from "../../metrics/metrics/mod.ts";
-import { estimate, type EvaluationResult, metricsIn } from "../report.ts";
+import { estimate, type EvaluationResult, hasConvention, metricsIn } from "../report.ts";
 import { type Column, estimateCell } from "./column.ts";
 
 /** The columns of the metrics that a table shows, those that any of the results has. */
@@ -26,11 +26,15 @@ export function metricNotes(
   options: { readonly table: Metric["table"]; readonly note: string },
 ): string[] {
   const { table, note } = options;
-  const listed = namesIn(results, table).map((name): Metric => metrics[name]);
+  const names = namesIn(results, table);
+  const listed = names.map((name): Metric => metrics[name]);
   const lower = listed.filter(({ better }) => better === "lower").map(({ title }) => title);
   const sentences = [
     note,
     ...listed.flatMap(({ note }) => note ?? []),
+    ...(names.some((name) => results.some((result) => hasConvention(result, name)))
+      ? ["–: undefined, a share of nothing; metrics.json has 0 there, as scikit-learn."]
+      : []),
     ...(lower.length > 0 ? [`${capitalised(and.format(lower))}: lower is better.`] : []),
   ];
   const runs = Math.max(0, ...results.map((result) => result.runs?.length ?? 1));

@@ -31,6 +31,6 @@ export function thresholdTable(results: readonly EvaluationResult[]): Table {
     demo: isOfDemo(results),
     columns: [...levelColumns(rows), ...metricColumns(results, "further")],
     rows,
-    notes: metricNotes(results, { table: "further", note: `Fake from a score of ${thresholds}.` }),
+    notes: metricNotes(rows, { table: "further", note: `Fake from a score of ${thresholds}.` }),
   });
 }
