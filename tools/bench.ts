@@ -22,61 +22,83 @@ import { medianRates, ratiosOf } from "./bench_ratios.ts";
 import { measureScale, scaleTable } from "./bench_scale.ts";
 import { type Measure, type Rates, type Setting, writeBenchImages } from "./bench_setting.ts";
 
-/** Images that whole runs are timed on: enough for what a run does once to weigh little. */
-const IMAGES = 96;
+/** Images, and batches, that whole runs are timed on at least: enough for what a run does once to weigh little. */
+const IMAGES = 96, BATCHES = 4;
 
-/** Runs the measures in turn, `rounds` times or as often as fits into `minutes` of this process: a map of rates for each round. */
+/** Rates of each round, the peers' versions, and by the name of its rate why one is left out. */
+type Found = {
+  readonly rounds: readonly Rates[];
+  readonly versions: readonly string[];
+  readonly leftOut: Readonly<Record<string, string>>;
+};
+
+/** Runs the measures in turn, `rounds` times or as often as fits into `seconds` of this process: a map of rates for each round. */
 async function runRounds(
   setting: Setting,
   options: {
     readonly only: readonly MeasureName[];
     readonly rounds: number;
-    readonly minutes: number;
+    readonly seconds: number;
     readonly peer?: Peer;
     readonly log: (line: string) => void;
+    /** Called after each measure with all that there is. */
+    readonly soFar?: (found: Found) => Promise<void>;
   },
-): Promise<{ rounds: Rates[]; versions: string[]; leftOut: Record<string, string> }> {
+): Promise<Found> {
   const rounds: Rates[] = [];
   const ready: Measure[] = [];
-  for (const name of options.only) ready.push(...await measures[name](setting, options.peer));
-  let longest = 0;
-  for (let round = 0; round < options.rounds; round++) {
-    const began = performance.now(); // since the process began
-    if (round > 0 && began + longest > 60_000 * options.minutes) {
-      options.log(`${round} rounds: another would end after ${options.minutes} minutes, see --minutes`);
-      break;
-    }
-    const rates: Rates = new Map();
-    for (const measure of ready) {
-      options.log(`Round ${round + 1}/${options.rounds}: ${measure.name}`);
-      for (const [name, rate] of Object.entries(await measure.run())) rates.set(name, rate);
-    }
-    rounds.push(rates);
-    longest = Math.max(longest, performance.now() - began);
-  }
-  for (const measure of ready) await measure.close?.();
-  return {
+  const found = (): Found => ({
     rounds,
     versions: ready.flatMap(({ versions }) => versions ?? []),
     leftOut: Object.assign({}, ...ready.map(({ leftOut }) => leftOut)),
-  };
+  });
+  async function* opened() {
+    for (const name of options.only) {
+      for (const measure of await measures[name](setting, options.peer)) {
+        ready.push(measure);
+        yield measure;
+      }
+    }
+  }
+  let longest = 0;
+  for (let round = 0; round < options.rounds; round++) {
+    if (round > 0 && performance.now() + longest > options.seconds * 1000) { // since the process began
+      options.log(`${round} rounds: another would end after ${options.seconds} seconds, see --seconds`);
+      break;
+    }
+    let taken = 0;
+    const rates: Rates = new Map();
+    rounds.push(rates);
+    for await (const measure of round === 0 ? opened() : ready) {
+      options.log(`Round ${round + 1}/${options.rounds}: ${measure.name}`);
+      const began = performance.now();
+      for (const [name, rate] of Object.entries(await measure.run())) rates.set(name, rate);
+      taken += performance.now() - began;
+      await options.soFar?.(found());
+    }
+    longest = Math.max(longest, taken);
+  }
+  for (const measure of ready) await measure.close?.();
+  return found();
 }
 
 type Flags = {
   readonly backend: BackendName | "auto";
   readonly peer: boolean;
   readonly peerPython?: string;
+  readonly engines: boolean;
   readonly only: readonly MeasureName[];
   readonly rounds: number;
-  readonly minutes: number;
+  readonly seconds: number;
   readonly batch: number;
   readonly scale?: number;
   readonly json: boolean;
+  readonly jsonFile?: string;
   readonly chart?: string;
 };
 
 async function main(flags: Flags): Promise<void> {
-  const { batch } = flags;
+  const { batch, engines } = flags;
   const log = (line: string) => console.error(line);
   const env = Deno.env.toObject(); // before what the backend sets, which is not for the peer
   const backend = await initBackend(flags);
@@ -91,9 +113,26 @@ async function main(flags: Flags): Promise<void> {
       console.log(scaleTable(await measureScale(flags.scale, { folder, log })));
       return;
     }
-    const paths = await writeBenchImages(folder, IMAGES);
-    const options = { ...flags, peer, log };
-    const { rounds, versions, leftOut } = await runRounds({ batch, folder, paths }, options);
+    const paths = await writeBenchImages(folder, Math.max(IMAGES, BATCHES * batch));
+    const asJson = ({ rounds, versions, leftOut }: Found) => {
+      const ratios = ratiosOf(rounds);
+      return JSON.stringify({
+        ratios: Object.fromEntries(ratios.map(({ name, value }) => [name, value])),
+        bases: Object.fromEntries(ratios.map(({ name, base }) => [name, base])),
+        rates: Object.fromEntries(medianRates(rounds)),
+        rounds: rounds.map((rates) => Object.fromEntries(rates)),
+        machine: cpu,
+        backend,
+        peer: peer?.name ?? null,
+        peers: versions,
+        leftOut,
+      });
+    };
+    const soFar = async (found: Found) => {
+      if (flags.jsonFile) await writeWhole(flags.jsonFile, `${asJson(found)}\n`);
+    };
+    const options = { soFar, only: flags.only, rounds: flags.rounds, seconds: flags.seconds, peer, log };
+    const { rounds, versions, leftOut } = await runRounds({ batch, folder, paths, engines }, options);
     const medians = medianRates(rounds);
     const found = ratiosOf(rounds);
     const made = [
@@ -102,7 +141,7 @@ async function main(flags: Flags): Promise<void> {
       ...peer ? [peer.name] : [],
       ...versions,
       `batches of ${batch}`,
-      rounds.length === 1 ? "1 round" : `medians of ${rounds.length} rounds`,
+      rounds.length === 1 ? "one round" : `medians of ${rounds.length} rounds`,
       new Date().toISOString().slice(0, 10),
     ].join("; ");
     console.log(`\n${made}\n`);
@@ -117,17 +156,7 @@ async function main(flags: Flags): Promise<void> {
       }
     }
     if (flags.json) {
-      console.log(JSON.stringify({
-        ratios: Object.fromEntries(found.map(({ name, value }) => [name, value])),
-        bases: Object.fromEntries(found.map(({ name, base }) => [name, base])),
-        rates: Object.fromEntries(medians),
-        rounds: rounds.map((rates) => Object.fromEntries(rates)),
-        machine: cpu,
-        backend,
-        peer: peer?.name ?? null,
-        peers: versions,
-        leftOut,
-      }));
+      console.log(asJson({ rounds, versions, leftOut }));
     }
   } finally {
     await peer?.close();
@@ -161,14 +190,19 @@ const program = new Command("bench")
     false,
   )
   .option("--peer-python <path>", "the same with a Python that has torch, open_clip_torch and pillow")
+  .option(
+    "--no-engines",
+    "leave OpenVINO and onnxruntime out; on a GPU they are, since they compute on the CPU",
+  )
   .addOption(
     new Option("--only <names...>", "measure these alone").choices(measureNames).default(measureNames, "all"),
   )
   .option("--rounds <n>", "how often everything is measured in turn", count, 5)
-  .option("--minutes <n>", "begin no further round that would end later than this", count, 20)
+  .option("--seconds <n>", "begin no further round that would end after so many seconds", count, 1200)
   .option("--batch <n>", "images in a batch", count, 8)
   .option("--scale <n>", "only measure how cost and memory grow from 100 images to n", count)
   .option("--chart <file>", "write the ratios as a chart, an SVG")
+  .option("--json-file <file>", "write the same there after each measure, with all that there is")
   .option("--json", "end with the numbers as one line of JSON", false)
   .exitOverride()
   .action(main);

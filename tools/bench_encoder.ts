@@ -87,7 +87,10 @@ async function heldOutTokens(
 }
 
 /** ViT-B/16: eager float32, and compiled in each precision that this machine has, the one that runs choose among them. */
-export async function encoders({ batch, folder }: Setting, peer?: Peer): Promise<Measure[]> {
+export async function encoders(
+  { batch, folder, engines: withEngines }: Setting,
+  peer?: Peer,
+): Promise<Measure[]> {
   const clip = openClip();
   const { imageSize } = clip.config;
   const pixels = tf.randomNormal([batch, imageSize, imageSize, 3], 0, 1, "float32", 1) as tf.Tensor4D;
@@ -127,25 +130,28 @@ export async function encoders({ batch, folder }: Setting, peer?: Peer): Promise
     const images = await preparedImages(folder, { from: 0, count: count(HELD_OUT) });
     const { cosine, tokens } = await heldOutTokens(towers, { images, batch, size: imageSize });
     cosines["cosine with float32, encoder as runs choose it"] = cosine;
-    others = await openEngines(() => randomClip(clipModels["ViT-B-16"], 0), {
-      peer,
-      batch,
-      folder,
-      pictures: {
-        heldOut: images,
-        exact: tokens,
-        calibration: () => preparedImages(folder, { from: images.length, count: count(CALIBRATION) }),
-      },
-      log: console.error,
-    });
-    for (const { name, cosine } of others.engines) cosines[`cosine with float32, ${name}`] = cosine;
+    if (withEngines && peer.device === "cpu") {
+      others = await openEngines(() => randomClip(clipModels["ViT-B-16"], 0), {
+        peer,
+        batch,
+        folder,
+        pictures: {
+          heldOut: images,
+          exact: tokens,
+          calibration: () => preparedImages(folder, { from: images.length, count: count(CALIBRATION) }),
+        },
+        log: console.error,
+      });
+    }
+    for (const { name, cosine } of others?.engines ?? []) cosines[`cosine with float32, ${name}`] = cosine;
   }
   const engines = others?.engines ?? [];
+  const attention = peer ? [`PyTorch attends by ${await peer.attention()}`] : [];
   let round = 0;
   return [{
     name: "encoder",
     leftOut: { ...leftOut, ...others?.leftOut },
-    versions: others?.versions,
+    versions: [...others?.versions ?? [], ...attention],
     run: async () => {
       const rates: Record<string, number> = {};
       // Ours has its turn in the middle, and from round to round the others come before it and after it.

@@ -41,6 +41,8 @@ export type Peer = {
       readonly batch?: number;
     },
   ): Promise<readonly number[]>;
+  /** The ops that attend in bfloat16, as PyTorch calls them, for example `aten::_scaled_dot_product_flash_attention`. */
+  attention(): Promise<string>;
   close(): Promise<void>;
 };
 
@@ -144,6 +146,10 @@ export async function startPeer(
         throw new Error(`Cannot time the peer's ${measure}: expected it to run but found: ${unable}`);
       }
       return seconds;
+    },
+    attention: async () => {
+      const { attention, unable } = await ask({ measure: "attention" });
+      return attention ?? `unknown (${unable})`;
     },
     close,
   };

@@ -16,10 +16,11 @@ export type TimingProcess = {
   close(): Promise<void>;
 };
 
-/** Seconds of each call, or a cosine, or why there is neither. */
+/** Seconds of each call, a cosine or the name of an op, or why there is none. */
 export type Answer = {
   readonly seconds?: readonly number[];
   readonly cosine?: number;
+  readonly attention?: string;
   readonly unable?: string;
 };
 

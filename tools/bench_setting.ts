@@ -18,7 +18,13 @@ import { median } from "./bench_print.ts";
 export type Rates = Map<string, number>;
 
 /** What all measures share. */
-export type Setting = { readonly batch: number; readonly folder: string; readonly paths: readonly string[] };
+export type Setting = {
+  readonly batch: number;
+  readonly folder: string;
+  readonly paths: readonly string[];
+  /** Whether OpenVINO and onnxruntime are held against the encoder; never on a GPU, since they compute on the CPU. */
+  readonly engines: boolean;
+};
 
 /** A measure, warm. */
 export type Measure = {

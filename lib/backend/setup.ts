@@ -200,7 +200,8 @@ export async function withLock<T>(
   }
 }
 
-async function hasNvidiaGpu(): Promise<boolean> {
+/** Whether this machine has an NVIDIA GPU with its driver. */
+export async function hasNvidiaGpu(): Promise<boolean> {
   if (await Deno.stat("/proc/driver/nvidia/version").then(() => true, () => false)) return true;
   return await firstThatRuns([["nvidia-smi"]], "-L") !== undefined;
 }

@@ -3,9 +3,10 @@
 usage: serve.py BATCH [DEVICE]     needs: torch open_clip_torch pillow
 Says first what it is, and as "low" the precision in which products are fastest here: bfloat16, or float32 where the processor has none.
 Reads one JSON object a line, {"measure": NAME, "calls": N, "limit": S, "batch": B, "paths": [...]}, and answers with {"seconds": [...]},
-one for each call, or with {"unable": REASON}; after S seconds no further call begins. What is timed is seed_bench.py's, run once first as a warm-up, training_steps.py's on B images, each
-stepped once first, and at_best.py's, each run once first; `images` opens, converts and resizes each path with Pillow, on as many threads
-as there are CPUs. What is never asked for is never made.
+one for each call, or with {"unable": REASON}; after S seconds no further call begins. What is timed is seed_bench.py's, run once first as a
+warm-up, training_steps.py's on B images, each stepped once first, and at_best.py's, each run once first; `images` opens, converts and
+resizes each path with Pillow, on as many threads as there are CPUs. What is never asked for is never made. {"measure": "attention"} is
+answered with {"attention": NAMES}, the ops that attend in bfloat16.
 """
 import concurrent.futures, contextlib, copy, functools, io, json, os, sys, time
 
@@ -23,7 +24,7 @@ low = torch.bfloat16 if has_bf16 else torch.float32
 @functools.cache
 def source():
     """What seed_bench.py makes, on the device."""
-    sys.argv = ["seed_bench.py", str(batch), "1"]
+    sys.argv = ["seed_bench.py", str(batch if device == "cpu" else 1), "1"]  # which runs it on the CPU
     path = os.path.join(here, "seed_bench.py")
     ns = {"__name__": "seed_bench"}
     with contextlib.redirect_stdout(io.StringIO()):
@@ -33,8 +34,10 @@ def source():
     tower = ns["visual"].to(device)  # in bfloat16 where seed_bench.py has timed that
     ns["low"], ns["full"] = tower.to(low), copy.deepcopy(tower).float()
     ns["visual"] = ns["full"]
-    for name in ("x", "y", "tokens"):
-        ns[name] = ns[name].to(device)
+    if device != "cpu":
+        ns["x"], ns["y"] = torch.randn(batch, 3, 224, 224, device=device), torch.arange(batch, device=device) % 2
+        with torch.no_grad():
+            ns["tokens"] = ns["encode"](ns["full"], ns["x"])
     ns["xb"] = ns["x"].to(low)
     return ns
 
@@ -135,6 +138,15 @@ def warm_best(name, paths):
     return body
 
 
+def attention():
+    """What PyTorch itself calls the op that attends, as in aten::_scaled_dot_product_flash_attention."""
+    ns = source()
+    with torch.no_grad(), torch.profiler.profile() as profile:
+        ns["encode"](ns["low"], ns["xb"])
+    names = {event.key for event in profile.key_averages() if event.key.startswith("aten::_scaled_dot_product")}
+    return ", ".join(sorted(names)) or "no fused op"
+
+
 def image(path):
     return Image.open(path).convert("RGB").resize((224, 224), Image.BILINEAR).tobytes()
 
@@ -157,6 +169,9 @@ print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()
 for line in sys.stdin:
     request = json.loads(line)
     try:
+        if request["measure"] == "attention":
+            print(json.dumps({"attention": attention()}), flush=True)
+            continue
         body = ready(request)
         seconds = []
         while len(seconds) < request["calls"] and sum(seconds) < request["limit"]:

@@ -1,0 +1,417 @@
+/**
+ * Sets up, tests and measures a machine with an NVIDIA GPU within minutes: `deno task gpu-check`.
+ *
+ * Each part is a program of its own that is ended when its time is over, and each number stands in one table: measured, wanted, met or not.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { ignoreNotFound } from "../lib/backend/build_tensorflow.ts";
+import { hasNvidiaGpu } from "../lib/backend/setup.ts";
+import { cacheFolder } from "../lib/base/cache.ts";
+import { writeWhole } from "../lib/base/files.ts";
+import { makeTemporaryFolder } from "../lib/base/temporary.ts";
+import {
+  describeRows,
+  exitCode,
+  type Outcome,
+  runStages,
+  type Stage,
+  StageTimeout,
+} from "./gpu_check_stages.ts";
+import type { Probe } from "./gpu_probe.ts";
+import { outputOf } from "./python.ts";
+
+type Device = "cuda" | "cpu";
+
+/** What the parts share. */
+type Check = {
+  readonly device: Device;
+  /** A Python with torch, open_clip and pillow; undefined where there is none. */
+  readonly python?: string;
+  readonly folder: string;
+  /** What the bench measured, by batch size, and of images. */
+  readonly measured: Record<string, unknown>;
+};
+
+/** What the bench ends with, as far as it is read here. */
+type BenchNumbers = {
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly bases: Readonly<Record<string, string>>;
+  readonly rates: Readonly<Record<string, number>>;
+  readonly peers: readonly string[];
+  readonly leftOut: Readonly<Record<string, string>>;
+  readonly rounds: readonly unknown[];
+};
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+/** Of a product in float32; TF32 is near 3e-4. */
+const MOST_ERROR = 1e-5;
+const COMPILED = "PyTorch encoder, bfloat16, compiled";
+
+/** The tests of what computes otherwise on a GPU, with the seconds that each is given. */
+const TESTS: readonly (readonly [file: string, seconds: number])[] = [
+  ["tests/backend/raw_test.ts", 15],
+  ["tests/model/encoders/clip_graph_test.ts", 40],
+  ["tests/training/trainer_test.ts", 30],
+  ["tests/training/tower_engine_test.ts", 20],
+  ["tests/model/features/batches_test.ts", 15],
+];
+
+/**
+ * Runs a program of this project to its end, its standard error into a file of `folder`; resolves to what it printed.
+ *
+ * @throws {StageTimeout} when it was ended after `seconds`, {Error} with its last line when it failed
+ */
+async function runProgram(
+  args: readonly string[],
+  { seconds, folder, env = {} }: {
+    readonly seconds: number;
+    readonly folder: string;
+    readonly env?: Readonly<Record<string, string>>;
+  },
+): Promise<string> {
+  const signal = AbortSignal.timeout(Math.max(1, seconds * 1000));
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: ROOT,
+    stdin: "null",
+    // CUDA keeps what it compiles for a new card, a gigabyte unless told; PyPI may be out of reach.
+    env: { NO_COLOR: "1", CUDA_CACHE_MAXSIZE: "4294967296", PIP_RETRIES: "1", ...env },
+    signal,
+  }).output();
+  const [printed, problems] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  await Deno.writeTextFile(join(folder, "log.txt"), `$ deno ${args.join(" ")}\n${printed}${problems}\n`, {
+    append: true,
+  });
+  if (success) return printed;
+  if (signal.aborted) throw new StageTimeout(`did not end within ${Math.round(seconds)} s`);
+  const lines = `${printed}\n${problems}`.trim().split("\n");
+  throw new Error(lines.findLast((line) => /error|Cannot|FAILED/i.test(line)) ?? lines.at(-1));
+}
+
+const run = (permissions: string, ...args: readonly string[]) => ["run", "-q", `-P=${permissions}`, ...args];
+
+/** The last line of what a program printed, as JSON. */
+function lastJson<T>(printed: string): T {
+  return JSON.parse(printed.trim().split("\n").at(-1)!);
+}
+
+/** TensorFlow set up and started on the device, in float32 that is none of TF32's, but where it is asked for. */
+function setUp({ device, folder }: Check): Stage {
+  const names = {
+    device: "TensorFlow's device",
+    float32: "error of float32",
+    tf32: "error with NVIDIA_TF32_OVERRIDE=1",
+  };
+  return {
+    ...{ name: "set up", seconds: 75, least: 1, isNeeded: true },
+    wishes: [
+      { name: names.device, wanted: device === "cuda" ? "a GPU" : "the CPU" },
+      { name: names.float32, wanted: `at most ${MOST_ERROR}` },
+      { name: names.tf32, wanted: `above ${MOST_ERROR}` },
+    ],
+    run: async ({ seconds, say }) => {
+      const ends = performance.now() + seconds * 1000;
+      const within = () => ({ seconds: (ends - performance.now()) / 1000, folder });
+      await runProgram(run("setup", "lib/backend/setup.ts", "--variant", device), within());
+      const probe = async (env: Readonly<Record<string, string>>) =>
+        lastJson<Probe>(await runProgram(run("bench", "tools/gpu_probe.ts"), { ...within(), env }));
+      const own = await probe({});
+      say(names.device, { measured: own.name, met: own.isOnGpu === (device === "cuda") });
+      say(names.float32, { measured: own.error.toExponential(1), met: own.error <= MOST_ERROR });
+      if (device === "cpu") return say(names.tf32, { notMeasured: "needs a GPU" });
+      const { error } = await probe({ NVIDIA_TF32_OVERRIDE: "1" });
+      say(names.tf32, { measured: error.toExponential(1), met: error > MOST_ERROR });
+    },
+  };
+}
+
+/** The same training twice in a precision, each encoding for itself: equal predictions and weights. */
+function twice(check: Check, precision: "float32" | "bfloat16"): Stage {
+  const names = { predictions: "predictions.csv of two runs", weights: "weights of two runs" };
+  return {
+    ...{ name: `twice, ${precision}`, seconds: 35, least: 10 },
+    wishes: Object.values(names).map((name) => ({ name, wanted: "equal" })),
+    run: async ({ seconds, say }) => {
+      const ends = performance.now() + seconds * 1000;
+      const out = join(check.folder, precision);
+      for (const name of ["first", "second"]) {
+        const settings = {
+          clip: precision === "float32" ? "demo" : "demo-tower",
+          ...{ epochs: "1", precision, backend: "tensorflow", out, run: name },
+          "cache-folder": join(out, `tokens-${name}`),
+        };
+        const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
+        const left = (ends - performance.now()) / 1000;
+        await runProgram(run("train", "lib/cli.ts", "train", ...flags), {
+          seconds: left,
+          folder: check.folder,
+        });
+      }
+      for (
+        const [name, file] of [[names.predictions, "predictions.csv"], [names.weights, "model.safetensors"]]
+      ) {
+        const [first, second] = await Promise.all(
+          ["first", "second"].map((one) => Deno.readFile(join(out, one, file))),
+        );
+        const met = first.length === second.length && first.every((byte, i) => byte === second[i]);
+        say(name, { measured: met ? `equal, ${first.length} bytes` : "different", met });
+      }
+    },
+  };
+}
+
+/** The encoder, the head's step and five epochs beside PyTorch, in batches of `batch`. */
+function beside(
+  check: Check,
+  { batch, seconds }: { readonly batch: number; readonly seconds: number },
+): Stage {
+  const wishes = {
+    encoderVsBestPeer: "encoder, against PyTorch's fastest",
+    headStepVsBestPeer: "head's step, against PyTorch's fastest",
+    fiveEpochsVsPeer: "5 epochs from files, against the reference's loop",
+    secondRunVsPeer: "5 epochs again, against the same",
+    fiveEpochsVsBestPeer: "5 epochs from files, against the fastest",
+  };
+  const names = { compiled: "torch.compile among the peers", attention: "PyTorch's attention" };
+  return {
+    ...{ name: `batches of ${batch}`, seconds, least: 30 },
+    wishes: [
+      ...Object.values(wishes).map((name) => ({ name, wanted: "at least 1.00" })),
+      { name: names.compiled, wanted: "runs" },
+      { name: names.attention, wanted: "flash" },
+    ],
+    run: async ({ seconds, say }) => {
+      const numbers = await bench(
+        check,
+        ["--only", "encoder", "head", "runs", "--batch", `${batch}`],
+        seconds,
+      );
+      if (typeof numbers === "string") {
+        for (const name of [...Object.values(wishes), ...Object.values(names)]) {
+          say(name, { notMeasured: numbers });
+        }
+        return;
+      }
+      check.measured[`batches of ${batch}`] = numbers;
+      for (const [key, name] of Object.entries(wishes)) {
+        if (numbers.ratios[key] !== undefined) {
+          say(name, onGpu(check, numbers.ratios[key], numbers.bases[key]));
+        }
+      }
+      const rate = numbers.rates[COMPILED];
+      say(
+        names.compiled,
+        rate === undefined
+          ? { notMeasured: numbers.leftOut[COMPILED] ?? "the time was over before it" }
+          : { measured: `${Math.round(rate)} images/s`, met: true },
+      );
+      const attention = numbers.peers.find((peer) => /attends/.test(peer)) ?? "unknown";
+      say(names.attention, { measured: attention.replace(/^.* by /, ""), met: /flash/.test(attention) });
+    },
+  };
+}
+
+/** Large JPEGs made ready on all cores. */
+function images(check: Check): Stage {
+  const name = `1080p JPEGs on ${navigator.hardwareConcurrency} threads, against Pillow`;
+  return {
+    ...{ name: "images", seconds: 35, least: 15 },
+    wishes: [{ name, wanted: "at least 1.00" }],
+    run: async ({ seconds, say }) => {
+      const numbers = await bench(check, ["--only", "images"], seconds);
+      if (typeof numbers === "string") return say(name, { notMeasured: numbers });
+      check.measured.images = numbers;
+      const ratio = numbers.ratios.imagesVsPillow;
+      const rate = Math.round(numbers.rates["1080p images prepared"]);
+      say(name, { measured: `${ratio.toFixed(2)}, ${rate} images/s`, met: ratio >= 1 });
+    },
+  };
+}
+
+/** A file of tests; those of what a GPU does otherwise. */
+function tests(check: Check, [file, seconds]: typeof TESTS[number]): Stage {
+  return {
+    ...{ name: "tests", seconds, least: Math.min(10, seconds) },
+    wishes: [{ name: file, wanted: "all pass" }],
+    run: async ({ seconds, say }) => {
+      const printed = await runProgram(["test", "-q", "-A", "--no-check", file], {
+        seconds,
+        folder: check.folder,
+      });
+      const counts = /(\d+) passed.*?(\d+) failed(?: \| (\d+) ignored)?/.exec(printed);
+      if (counts === null) throw new Error("the tests ended without saying how many passed");
+      const [, passed, failed, ignored = "0"] = counts;
+      say(file, {
+        measured: `${passed} passed, ${failed} failed, ${ignored} ignored`,
+        met: failed === "0" && passed !== "0",
+      });
+    },
+  };
+}
+
+/**
+ * What the bench measured in rounds until a third of the time is over, and of the one after it, as far as it came; or why there is nothing.
+ *
+ * @throws {StageTimeout} when it was ended before it had measured anything
+ */
+async function bench(
+  check: Check,
+  flags: readonly string[],
+  seconds: number,
+): Promise<BenchNumbers | string> {
+  if (check.python === undefined) {
+    return "no Python with torch, open_clip and pillow (--peer-python names one)";
+  }
+  const rounds = ["--rounds", "5", "--seconds", `${Math.max(1, Math.floor(seconds / 3))}`];
+  const peer = ["--peer-python", check.python, "--no-engines"];
+  const file = join(check.folder, "bench.json");
+  await Deno.remove(file).catch(ignoreNotFound);
+  const args = run(
+    "bench",
+    "tools/bench.ts",
+    "--backend",
+    "tensorflow",
+    ...peer,
+    ...rounds,
+    ...flags,
+    "--json-file",
+    file,
+  );
+  try {
+    await runProgram(args, { seconds, folder: check.folder });
+  } catch (error) {
+    // What it measured before counts; what is missing is said in the table.
+    if (!(error instanceof StageTimeout) || !await Deno.stat(file).then(() => true, ignoreNotFound)) {
+      throw error;
+    }
+  }
+  return JSON.parse(await Deno.readTextFile(file));
+}
+
+/** A ratio, which says nothing of a GPU when a CPU measured it. */
+function onGpu({ device }: Check, ratio: number, base: string): Outcome {
+  const measured = `${ratio.toFixed(2)} (${base})`;
+  return device === "cuda"
+    ? { measured, met: ratio >= 1 }
+    : { notMeasured: `needs a GPU; on this CPU ${measured}` };
+}
+
+/** The first Python that has what the peer needs, and on a GPU a torch that sees it. */
+async function findPython(device: Device, named?: string): Promise<string | undefined> {
+  const test =
+    `import torch, open_clip, PIL; print('found' if torch.cuda.is_available() or '${device}' == 'cpu' else 'no GPU')`;
+  const own = join(cacheFolder(), "peer", "bin", "python");
+  for (const python of named === undefined ? ["python3", own] : [named]) {
+    if (await outputOf([python, "-c", test]) === "found") return python;
+  }
+  return undefined;
+}
+
+type Flags = {
+  readonly device: Device;
+  readonly minutes: number;
+  readonly batch: readonly number[];
+  readonly only?: readonly string[];
+  readonly peerPython?: string;
+  readonly out?: string;
+};
+
+const stageNames = ["twice", "batches", "images", "tests"] as const;
+
+async function main(flags: Flags): Promise<number> {
+  const began = performance.now();
+  const { device } = flags;
+  if (device === "cuda" && !await hasNvidiaGpu()) {
+    console.error(
+      "Cannot check the GPU: expected an NVIDIA GPU (nvidia-smi -L lists it) but found none; run it on a machine with one, " +
+        "or try the check itself with --device cpu",
+    );
+    return 2;
+  }
+  const folder = makeTemporaryFolder({ prefix: "forgelens-gpu-check-" });
+  const python = await findPython(device, flags.peerPython);
+  const check: Check = { device, python, folder, measured: {} };
+  const stages = [
+    setUp(check),
+    ...flags.batch.map((batch) => beside(check, { batch, seconds: 240 / flags.batch.length })),
+    twice(check, "float32"),
+    twice(check, "bfloat16"),
+    images(check),
+    ...TESTS.map((test) => tests(check, test)),
+  ];
+  const wanted = flags.only;
+  const chosen = stages.filter(({ name }, i) =>
+    i === 0 || !wanted || wanted.some((one) => name.startsWith(one))
+  );
+  const seconds = flags.minutes * 60 - (performance.now() - began) / 1000;
+  const rows = await runStages(chosen, { seconds, log: console.error });
+  const took = Math.round((performance.now() - began) / 1000);
+  const left = stages.filter((stage) => !chosen.includes(stage)).map(({ name }) => name);
+  const notes = [
+    `Device: ${device === "cuda" ? "NVIDIA GPU" : "CPU, so that no number here is a GPU's"}; peer: ${
+      python ?? "none"
+    }; took ${took} s`,
+    ...left.length > 0 ? [`Not asked for: ${[...new Set(left)].join(", ")}`] : [],
+  ];
+  console.log(`${notes.join("\n")}\n\n${describeRows(rows)}`);
+  if (flags.out) {
+    await Deno.mkdir(flags.out, { recursive: true });
+    const record = {
+      device,
+      python: python ?? null,
+      took,
+      notAskedFor: left,
+      rows,
+      measured: check.measured,
+    };
+    await writeWhole(join(flags.out, "gpu-check.json"), JSON.stringify(record, null, 2) + "\n");
+    await Deno.copyFile(join(folder, "log.txt"), join(flags.out, "gpu-check.log"));
+  }
+  await Deno.remove(folder, { recursive: true });
+  return exitCode(rows);
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError(`expected a number above 0 but found ${text}`);
+  return value;
+}
+
+function batchSizes(text: string, before: readonly number[] | undefined): readonly number[] {
+  const value = positive(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError(`expected a whole number but found ${text}`);
+  return [...before ?? [], value];
+}
+
+if (import.meta.main) {
+  const program = new Command("gpu-check")
+    .description(
+      "Sets up, tests and measures a machine with an NVIDIA GPU; exits with 0 where all that ran met what is wanted.",
+    )
+    .addOption(
+      new Option("--device <name>", "cpu only tries the check itself").choices(["cuda", "cpu"]).default(
+        "cuda",
+      ),
+    )
+    .option("--minutes <n>", "the time that all of it may take", positive, 7.5)
+    .option("--batch <sizes...>", "batch sizes beside PyTorch: 8 and 128 unless given", batchSizes)
+    .addOption(new Option("--only <stages...>", "these after the set-up").choices(stageNames))
+    .option(
+      "--peer-python <path>",
+      "a Python with torch, open_clip_torch and pillow; else python3, or the bench's own",
+    )
+    .option("--out <folder>", "write gpu-check.json and gpu-check.log there")
+    .exitOverride()
+    .action(async (flags) => Deno.exit(await main({ ...flags, batch: flags.batch ?? [8, 128] })));
+  try {
+    await program.parseAsync(Deno.args, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) Deno.exit(error.exitCode === 0 ? 0 : 2);
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(1);
+  }
+}
