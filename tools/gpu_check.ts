@@ -49,7 +49,14 @@ type BenchNumbers = {
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** Of a product in float32; TF32 is near 3e-4. */
 const MOST_ERROR = 1e-5;
-const COMPILED = "PyTorch encoder, bfloat16, compiled";
+/** How many times as fast as a peer ours is to be, by the bench's name of the ratio. */
+const ratiosWanted = {
+  encoderVsBestPeer: { name: "encoder, against PyTorch's fastest", least: 1.1 },
+  headStepVsBestPeer: { name: "head's step, against PyTorch's fastest", least: 1.1 },
+  fiveEpochsVsPeer: { name: "5 epochs from files, against the reference's loop", least: 1.5 },
+  secondRunVsPeer: { name: "5 epochs again, against the same", least: 1.5 },
+  fiveEpochsVsBestPeer: { name: "5 epochs from files, against the fastest", least: 1 },
+} as const;
 
 /** The tests of what computes otherwise on a GPU, with the seconds that each is given. */
 const TESTS: readonly (readonly [file: string, seconds: number])[] = [
@@ -169,18 +176,11 @@ function beside(
   check: Check,
   { batch, seconds }: { readonly batch: number; readonly seconds: number },
 ): Stage {
-  const wishes = {
-    encoderVsBestPeer: "encoder, against PyTorch's fastest",
-    headStepVsBestPeer: "head's step, against PyTorch's fastest",
-    fiveEpochsVsPeer: "5 epochs from files, against the reference's loop",
-    secondRunVsPeer: "5 epochs again, against the same",
-    fiveEpochsVsBestPeer: "5 epochs from files, against the fastest",
-  };
   const names = { compiled: "torch.compile among the peers", attention: "PyTorch's attention" };
   return {
     ...{ name: `batches of ${batch}`, seconds, least: 30 },
     wishes: [
-      ...Object.values(wishes).map((name) => ({ name, wanted: "at least 1.00" })),
+      ...Object.values(ratiosWanted).map(({ name, least }) => ({ name, wanted: atLeast(least) })),
       { name: names.compiled, wanted: "runs" },
       { name: names.attention, wanted: "flash" },
     ],
@@ -191,22 +191,23 @@ function beside(
         seconds,
       );
       if (typeof numbers === "string") {
-        for (const name of [...Object.values(wishes), ...Object.values(names)]) {
-          say(name, { notMeasured: numbers });
-        }
-        return;
+        const all = [...Object.values(ratiosWanted).map(({ name }) => name), ...Object.values(names)];
+        return all.forEach((name) => say(name, { notMeasured: numbers }));
       }
       check.measured[`batches of ${batch}`] = numbers;
-      for (const [key, name] of Object.entries(wishes)) {
-        if (numbers.ratios[key] !== undefined) {
-          say(name, onGpu(check, numbers.ratios[key], numbers.bases[key]));
-        }
+      for (const [key, { name, least }] of Object.entries(ratiosWanted)) {
+        const ratio = numbers.ratios[key];
+        if (ratio !== undefined) say(name, onGpu(check, { ratio, least, base: numbers.bases[key] }));
       }
-      const rate = numbers.rates[COMPILED];
+      const isCompiled = (name: string) => /^PyTorch encoder.*compiled$/.test(name);
+      const [, rate] = Object.entries(numbers.rates).find(([name]) => isCompiled(name)) ?? [];
       say(
         names.compiled,
         rate === undefined
-          ? { notMeasured: numbers.leftOut[COMPILED] ?? "the time was over before it" }
+          ? {
+            notMeasured: Object.entries(numbers.leftOut).find(([name]) => isCompiled(name))?.[1] ??
+              "the time was over before it",
+          }
           : { measured: `${Math.round(rate)} images/s`, met: true },
       );
       const attention = numbers.peers.find((peer) => /attends/.test(peer)) ?? "unknown";
@@ -220,7 +221,7 @@ function images(check: Check): Stage {
   const name = `1080p JPEGs on ${navigator.hardwareConcurrency} threads, against Pillow`;
   return {
     ...{ name: "images", seconds: 35, least: 15 },
-    wishes: [{ name, wanted: "at least 1.00" }],
+    wishes: [{ name, wanted: atLeast(1) }],
     run: async ({ seconds, say }) => {
       const numbers = await bench(check, ["--only", "images"], seconds);
       if (typeof numbers === "string") return say(name, { notMeasured: numbers });
@@ -292,11 +293,16 @@ async function bench(
   return JSON.parse(await Deno.readTextFile(file));
 }
 
+const atLeast = (ratio: number) => `at least ${ratio.toFixed(2)}`;
+
 /** A ratio, which says nothing of a GPU when a CPU measured it. */
-function onGpu({ device }: Check, ratio: number, base: string): Outcome {
+function onGpu(
+  { device }: Check,
+  { ratio, least, base }: { readonly ratio: number; readonly least: number; readonly base: string },
+): Outcome {
   const measured = `${ratio.toFixed(2)} (${base})`;
   return device === "cuda"
-    ? { measured, met: ratio >= 1 }
+    ? { measured, met: ratio >= least }
     : { notMeasured: `needs a GPU; on this CPU ${measured}` };
 }
 
