@@ -7,14 +7,8 @@ import * as tf from "@tensorflow/tfjs";
 import { isTensorFlow } from "../lib/backend/raw.ts";
 import { dispose } from "../lib/backend/tensors.ts";
 import { imageBatches } from "../lib/data/order.ts";
-import {
-  type Clip,
-  clipModels,
-  encodeTokens,
-  randomClip,
-  tokenCount,
-  toPixels,
-} from "../lib/model/encoders/clip.ts";
+import { type Clip, clipModels, encodeTokens, tokenCount, toPixels } from "../lib/model/encoders/clip.ts";
+import { randomClip } from "../lib/model/encoders/clip_weights.ts";
 import type { CompiledTower, EncoderPrecision } from "../lib/model/encoders/encoder.ts";
 import { choosePrecision, meanCosine } from "../lib/model/encoders/precision.ts";
 import { type Engine, type Engines, openEngines } from "./bench_engines.ts";

@@ -15,7 +15,7 @@ import { initBackend } from "../lib/backend/start.ts";
 import { createRandom } from "../lib/base/random.ts";
 import type { Sample } from "../lib/data/sample.ts";
 import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
-import { bindClip, randomClip } from "../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../lib/model/encoders/clip_weights.ts";
 import { openTower } from "../lib/model/encoders/open.ts";
 import { featureBatches } from "../lib/model/features/batches.ts";
 import { resolveConfig } from "../lib/runs/config/config.ts";

@@ -6,7 +6,8 @@
 import { join } from "node:path";
 import sharp from "sharp";
 import type { Sample } from "../lib/data/sample.ts";
-import { bindClip, type Clip, clipModels, randomClip } from "../lib/model/encoders/clip.ts";
+import { type Clip, clipModels } from "../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../lib/model/encoders/clip_weights.ts";
 import { clipTower } from "../lib/model/encoders/clip_tower.ts";
 import type { Tower } from "../lib/model/encoders/encoder.ts";
 import { createRandom } from "../lib/base/random.ts";

@@ -67,7 +67,6 @@ export { bindPublished } from "./detectors/published/bind_published.ts";
 export type { FaformerBlock } from "./detectors/published/faformer.ts";
 export { bindPaper, paperClsTokens, paperLogit, type PaperModel } from "./detectors/published/published.ts";
 export {
-  bindClip,
   type Clip,
   type ClipConfig,
   clipMean,
@@ -76,10 +75,10 @@ export {
   clipStd,
   embed,
   encodeTokens,
-  randomClip,
   toPixels,
 } from "./encoders/clip.ts";
 export { compileClip } from "./encoders/clip_graph.ts";
+export { bindClip, randomClip } from "./encoders/clip_weights.ts";
 export { clsAttention } from "./encoders/cls_attention.ts";
 export { demoEncoder } from "./encoders/demo.ts";
 export type {

@@ -1,7 +1,8 @@
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { type Blocks, blockVariables, openBlocks } from "../../lib/model/blocks.ts";
-import { bindClip, type Clip, randomClip } from "../../lib/model/encoders/clip.ts";
+import type { Clip } from "../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../lib/model/encoders/clip_weights.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
 import { tensorTest } from "../tensors.ts";
 import { noise, tinyTower } from "./towers.ts";

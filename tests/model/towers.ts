@@ -6,7 +6,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { toVariable } from "../../lib/backend/tensors.ts";
 import { createRandom } from "../../lib/base/random.ts";
-import { bindClip, type Clip, randomClip } from "../../lib/model/encoders/clip.ts";
+import type { Clip } from "../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../lib/model/encoders/clip_weights.ts";
 import type { Guidance, Linear } from "../../lib/model/layers.ts";
 
 /** What of a tower is trained: its blocks' layer norms, all that its blocks have, or guidance modules, two for its blocks. */

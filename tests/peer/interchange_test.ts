@@ -7,7 +7,7 @@ import { wholeModel } from "../../lib/model/detectors/export.ts";
 import { trainRun } from "../../lib/runs/train.ts";
 import { resolveConfig } from "../../lib/runs/config/config.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { randomClip } from "../../lib/model/encoders/clip.ts";
+import { randomClip } from "../../lib/model/encoders/clip_weights.ts";
 import { bindForgeLens, logits } from "../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
 import { loadStateDict } from "../../lib/weights/load.ts";

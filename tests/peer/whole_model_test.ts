@@ -11,7 +11,7 @@ import { perturbationName } from "../../lib/images/perturbations/perturbation.ts
 import { resolveConfig, type RunConfig } from "../../lib/runs/config/config.ts";
 import { perturbationsOf } from "../../lib/runs/config/perturbations.ts";
 import { InputError } from "../../lib/base/errors.ts";
-import { randomClip } from "../../lib/model/encoders/clip.ts";
+import { randomClip } from "../../lib/model/encoders/clip_weights.ts";
 import { bindForgeLens, logits } from "../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../lib/backend/tensors.ts";
 import { loadStateDict } from "../../lib/weights/load.ts";

@@ -3,7 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import { gradients, gradientsOf, trainStep } from "../../lib/training/eager.ts";
 import { crossEntropy } from "../../lib/training/losses/cross_entropy.ts";
 import { adamW, optimizerState, restoreOptimizer } from "../../lib/training/optimizers.ts";
-import { bindClip, encodeTokens, randomClip } from "../../lib/model/encoders/clip.ts";
+import { encodeTokens } from "../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../lib/model/encoders/clip_weights.ts";
 import {
   bindForgeLens,
   createForgeLens,

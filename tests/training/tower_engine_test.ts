@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { isTensorFlow } from "../../lib/backend/raw.ts";
-import { randomClip } from "../../lib/model/encoders/clip.ts";
+import { randomClip } from "../../lib/model/encoders/clip_weights.ts";
 import { bindLnTuned } from "../../lib/model/detectors/ln_tuned.ts";
 import { losses } from "../../lib/training/losses/mod.ts";
 import { openTrainer } from "../../lib/training/trainer.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import { bindClip, embed, encodeTokens } from "../../lib/model/encoders/clip.ts";
+import { embed, encodeTokens } from "../../lib/model/encoders/clip.ts";
+import { bindClip } from "../../lib/model/encoders/clip_weights.ts";
 import { bindForgeLens } from "../../lib/model/detectors/notebook_head.ts";
 import { toHuggingFace } from "../hugging_face.ts";
 import { fromHuggingFace } from "../../lib/weights/hugging_face.ts";

@@ -7,7 +7,8 @@ import type * as tf from "@tensorflow/tfjs";
 import { dispose } from "../../lib/backend/tensors.ts";
 import { createRandom } from "../../lib/base/random.ts";
 import { withTrained } from "../../lib/model/detectors/trained_tower.ts";
-import { bindClip, type Clip, randomClip } from "../../lib/model/encoders/clip.ts";
+import type { Clip } from "../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../lib/model/encoders/clip_weights.ts";
 import { demoEncoder, spectrum, spectrumCoefficients } from "../../lib/model/encoders/demo.ts";
 import type { StateDict } from "../../lib/weights/state.ts";
 

@@ -12,7 +12,8 @@ import { dispose, stateOf, tensorsOf, variablesOf } from "../../backend/tensors.
 import { InputError } from "../../base/errors.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
-import { bindClip, type Clip, clipShapes, clipSizes, clsTokenOf, embedPatches } from "../encoders/clip.ts";
+import { type Clip, clsTokenOf, embedPatches } from "../encoders/clip.ts";
+import { bindClip, clipShapes, clipSizes } from "../encoders/clip_weights.ts";
 import { clipState } from "../encoders/clip_state.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import { layerNorm, type Linear, linear } from "../layers.ts";

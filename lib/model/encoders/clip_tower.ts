@@ -9,7 +9,6 @@ import { clipWeights } from "../../weights/download.ts";
 import { loadStateDict } from "../../weights/load.ts";
 import { checkActivation } from "./activation.ts";
 import {
-  bindClip,
   type Clip,
   clipMean,
   clipModels,
@@ -17,10 +16,10 @@ import {
   encodeTokens,
   modelOf,
   projectClsToken,
-  randomClip,
   tokenCount,
   toPixels,
 } from "./clip.ts";
+import { bindClip, randomClip } from "./clip_weights.ts";
 import { compileClip, encoderDigest, weightsDigest } from "./clip_graph.ts";
 import type { EncoderKind, Tower } from "./encoder.ts";
 

@@ -14,7 +14,8 @@
  * @module
  */
 import type { StateDict } from "../../weights/state.ts";
-import { bindClip, type ClipConfig, clipMean, clipStd } from "./clip.ts";
+import { type ClipConfig, clipMean, clipStd } from "./clip.ts";
+import { bindClip } from "./clip_weights.ts";
 import { clipTower } from "./clip_tower.ts";
 import type { EncoderKind, Tower, TowerSettings } from "./encoder.ts";
 

@@ -9,7 +9,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { loadStateDict } from "../../weights/load.ts";
-import { bindClip } from "./clip.ts";
+import { bindClip } from "./clip_weights.ts";
 import { clipTower } from "./clip_tower.ts";
 import type { EncoderKind } from "./encoder.ts";
 

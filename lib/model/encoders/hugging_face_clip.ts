@@ -9,7 +9,7 @@ import { exists } from "../../base/files.ts";
 import { isHuggingFace } from "../../weights/hugging_face.ts";
 import { loadStateDict } from "../../weights/load.ts";
 import { checkActivation } from "./activation.ts";
-import { bindClip } from "./clip.ts";
+import { bindClip } from "./clip_weights.ts";
 import { checkModel, clipTower, modelName, randomTower } from "./clip_tower.ts";
 import type { EncoderKind } from "./encoder.ts";
 

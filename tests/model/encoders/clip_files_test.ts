@@ -3,16 +3,14 @@ import { join } from "node:path";
 import { dispose } from "../../../lib/backend/tensors.ts";
 import { InputError } from "../../../lib/base/errors.ts";
 import {
-  bindClip,
   type Clip,
   clipModels,
-  clipShapes,
   clsTokenOf,
   embed,
   modelOf,
-  randomClip,
   toPixels,
 } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, clipShapes, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { checkModel, modelName } from "../../../lib/model/encoders/clip_tower.ts";
 import { encoders } from "../../../lib/model/encoders/mod.ts";
 import { resolveConfig } from "../../../lib/runs/config/config.ts";

@@ -9,13 +9,12 @@ import {
 import * as tf from "@tensorflow/tfjs";
 import { isOnGpu, isTensorFlow } from "../../../lib/backend/raw.ts";
 import {
-  bindClip,
   type Clip,
   encodeClsTokens,
   encodeEntering,
   encodeTokens,
-  randomClip,
 } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { compileClip, encoderDigest } from "../../../lib/model/encoders/clip_graph.ts";
 import { clipTower } from "../../../lib/model/encoders/clip_tower.ts";
 import { demoEncoder } from "../../../lib/model/encoders/demo.ts";

@@ -2,14 +2,8 @@ import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/ass
 import * as tf from "@tensorflow/tfjs";
 import { sha256 } from "../../../lib/base/checksum.ts";
 import { InputError } from "../../../lib/base/errors.ts";
-import {
-  bindClip,
-  type Clip,
-  embedPatches,
-  encodeEntering,
-  encodeTokens,
-  randomClip,
-} from "../../../lib/model/encoders/clip.ts";
+import { type Clip, embedPatches, encodeEntering, encodeTokens } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { compileInt8, int8Instructions } from "../../../lib/model/encoders/clip_int8.ts";
 import { compileClip } from "../../../lib/model/encoders/clip_graph.ts";
 import { gelu, layerNorm, type Linear, linear, quickGelu } from "../../../lib/model/layers.ts";

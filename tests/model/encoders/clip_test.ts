@@ -1,13 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
-import {
-  bindClip,
-  type Clip,
-  embed,
-  encodeTokens,
-  randomClip,
-  toPixels,
-} from "../../../lib/model/encoders/clip.ts";
+import { type Clip, embed, encodeTokens, toPixels } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
 import type { StateDict } from "../../../lib/weights/state.ts";
 import { arrays, tensorOf, tensorTest, worstDifference } from "../../tensors.ts";

@@ -1,7 +1,8 @@
 import { assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { dispose } from "../../../lib/backend/tensors.ts";
-import { bindClip, encodeEntering, randomClip } from "../../../lib/model/encoders/clip.ts";
+import { encodeEntering } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { clsAttention } from "../../../lib/model/encoders/cls_attention.ts";
 import { layerNorm, linear } from "../../../lib/model/layers.ts";
 import { tensorTest } from "../../tensors.ts";

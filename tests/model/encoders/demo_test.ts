@@ -5,7 +5,8 @@ import { initBackend } from "../../../lib/backend/start.ts";
 import { drawPerson, drawView } from "../../../lib/data/demo/person.ts";
 import { photograph } from "../../../lib/data/demo/fakes.ts";
 import { renderPortrait } from "../../../lib/data/demo/portrait.ts";
-import { bindClip, embed, encodeTokens, toPixels } from "../../../lib/model/encoders/clip.ts";
+import { embed, encodeTokens, toPixels } from "../../../lib/model/encoders/clip.ts";
+import { bindClip } from "../../../lib/model/encoders/clip_weights.ts";
 import {
   demoEncoder,
   demoEncoderConfig,

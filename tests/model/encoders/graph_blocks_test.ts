@@ -1,7 +1,8 @@
 import { assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { blockParameters, type Blocks, blockVariables, openBlocks } from "../../../lib/model/blocks.ts";
-import { bindClip, type Clip, randomClip } from "../../../lib/model/encoders/clip.ts";
+import type { Clip } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { openGraphBlocks } from "../../../lib/model/encoders/graph_blocks.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
 import { onTensorFlow, tensorTest } from "../../tensors.ts";

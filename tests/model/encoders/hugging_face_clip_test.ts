@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
-import { bindClip, encodeTokens, randomClip } from "../../../lib/model/encoders/clip.ts";
+import { encodeTokens } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { huggingFaceClip } from "../../../lib/model/encoders/hugging_face_clip.ts";
 import { InputError } from "../../../lib/base/errors.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";

@@ -6,14 +6,8 @@ import { fakeLogit } from "../../../lib/model/detectors/detector.ts";
 import { knn } from "../../../lib/model/detectors/knn.ts";
 import { linearProbe } from "../../../lib/model/detectors/linear_probe.ts";
 import { createForgeLens, headDetector } from "../../../lib/model/detectors/notebook_head.ts";
-import {
-  bindClip,
-  type Clip,
-  clsTokenOf,
-  embedPatches,
-  encodeTokens,
-  randomClip,
-} from "../../../lib/model/encoders/clip.ts";
+import { type Clip, clsTokenOf, embedPatches, encodeTokens } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { gradient } from "../../../lib/model/maps/gradient.ts";
 import { towerFeatures } from "../../../lib/model/maps/map.ts";
 import { tensorTest, worstDifference } from "../../tensors.ts";

@@ -1,13 +1,8 @@
 import { assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { dispose } from "../../../lib/backend/tensors.ts";
-import {
-  bindClip,
-  type Clip,
-  embedPatches,
-  encodeEntering,
-  randomClip,
-} from "../../../lib/model/encoders/clip.ts";
+import { type Clip, embedPatches, encodeEntering } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { attentionShares } from "../../../lib/model/encoders/cls_attention.ts";
 import { createForgeLens, headDetector } from "../../../lib/model/detectors/notebook_head.ts";
 import { rollout } from "../../../lib/model/maps/rollout.ts";

@@ -9,7 +9,8 @@ import {
 import * as tf from "@tensorflow/tfjs";
 import { dispose } from "../../../lib/backend/tensors.ts";
 import type { Scorer } from "../../../lib/model/detectors/detector.ts";
-import { bindClip, clsTokenOf, encodeTokens, randomClip } from "../../../lib/model/encoders/clip.ts";
+import { clsTokenOf, encodeTokens } from "../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { meanMap } from "../../../lib/model/maps/map.ts";
 import { type Trust, trustOf } from "../../../lib/model/maps/trust.ts";
 import { tensorTest } from "../../tensors.ts";

@@ -19,7 +19,7 @@ import { trainRun } from "../../../lib/runs/train.ts";
 import { resolveConfig, type RunInput } from "../../../lib/runs/config/config.ts";
 import { InputError } from "../../../lib/base/errors.ts";
 import { fits } from "../../../lib/images/fits/mod.ts";
-import { randomClip } from "../../../lib/model/encoders/clip.ts";
+import { randomClip } from "../../../lib/model/encoders/clip_weights.ts";
 import { loadStateDict, loadWeights } from "../../../lib/weights/load.ts";
 import { savePth } from "../../../lib/weights/pth.ts";
 import { saveSafetensors } from "../../../lib/weights/safetensors.ts";

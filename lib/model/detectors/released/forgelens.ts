@@ -5,7 +5,7 @@
  * @module
  */
 import { InputError } from "../../../base/errors.ts";
-import { clipSizes } from "../../encoders/clip.ts";
+import { clipSizes } from "../../encoders/clip_weights.ts";
 import type { StateDict } from "../../../weights/state.ts";
 import type { ReleasedKind } from "./released.ts";
 

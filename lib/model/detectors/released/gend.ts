@@ -8,7 +8,8 @@ import { z } from "zod";
 import { InputError } from "../../../base/errors.ts";
 import { fromHuggingFace } from "../../../weights/hugging_face.ts";
 import type { StateDict } from "../../../weights/state.ts";
-import { clipSizes, modelOf } from "../../encoders/clip.ts";
+import { modelOf } from "../../encoders/clip.ts";
+import { clipSizes } from "../../encoders/clip_weights.ts";
 import type { ReleasedKind } from "./released.ts";
 
 const EXTRACTOR = "feature_extractor.";

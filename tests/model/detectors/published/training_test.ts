@@ -9,14 +9,13 @@ import { bindPaper, paperLogit } from "../../../../lib/model/detectors/published
 import { forgelensStage1 } from "../../../../lib/model/detectors/published/stage1.ts";
 import { forgelens } from "../../../../lib/model/detectors/published/stage2.ts";
 import {
-  bindClip,
   clsTokenOf,
   embed,
   embedPatches,
   encodeTokens,
   projectClsToken,
-  randomClip,
 } from "../../../../lib/model/encoders/clip.ts";
+import { bindClip, randomClip } from "../../../../lib/model/encoders/clip_weights.ts";
 import { clipTower } from "../../../../lib/model/encoders/clip_tower.ts";
 import { openTower } from "../../../../lib/model/encoders/open.ts";
 import { openBlocks } from "../../../../lib/model/blocks.ts";

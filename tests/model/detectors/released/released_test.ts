@@ -5,7 +5,7 @@ import { createRandom } from "../../../../lib/base/random.ts";
 import { linearProbe } from "../../../../lib/model/detectors/linear_probe.ts";
 import { bindPaper } from "../../../../lib/model/detectors/published/published.ts";
 import { releasedIn } from "../../../../lib/model/detectors/released/mod.ts";
-import { randomClip } from "../../../../lib/model/encoders/clip.ts";
+import { randomClip } from "../../../../lib/model/encoders/clip_weights.ts";
 import { dispose } from "../../../../lib/backend/tensors.ts";
 import type { StateDict } from "../../../../lib/weights/state.ts";
 import { toHuggingFace } from "../../../hugging_face.ts";
