@@ -16,11 +16,13 @@ import { fastBlock } from "../../tools/demo_tower/fast_block.ts";
 import { drawRegion, sharesOf } from "../../tools/demo_tower/regions.ts";
 import { drawSamples } from "../../tools/demo_tower/samples.ts";
 import { initialTower, trainableTower } from "../../tools/demo_tower/tower.ts";
+import { compilesFor } from "../backend/native.ts";
 import { createLearner, learn, learnerState, restoreLearner } from "../../tools/demo_tower/training.ts";
 
 await initBackend();
 
 const SIZE = 224;
+const hasBfloat16 = await compilesFor("avx512_bf16");
 
 /** An image with detail everywhere, which no edit leaves as it is. */
 function textured(seed: number): Uint8Array {
@@ -148,8 +150,9 @@ Deno.test({
     for (const { name, shape } of variables) {
       const [a, b] = [exact.grads[name], fast.grads[name]];
       const far = tf.tidy(() => tf.div(tf.norm(tf.sub(a, b)), tf.norm(a)));
-      // bfloat16 keeps 8 bits: 0.4 % a product, less in sums; the bias of the keys, whose gradient is 0, is beside others.
-      assertLess((await far.data())[0], 0.02, `${name} [${shape}]`);
+      // bfloat16 keeps 8 bits: 0.4 % a product, less in sums, but where processors without it round those too; the bias of the keys, whose
+      // gradient is 0, is beside others.
+      assertLess((await far.data())[0], hasBfloat16 ? 0.02 : 0.03, `${name} [${shape}]`);
       far.dispose();
     }
     dispose([clip, x, dy, exact.value, exact.grads, fast.value, fast.grads]);
