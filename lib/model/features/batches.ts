@@ -11,7 +11,14 @@ import type { Sample } from "../../data/sample.ts";
 import type { CropPart } from "../../images/fits/fit.ts";
 import { loadImage, releaseBytes } from "../../images/image.ts";
 import { batchesAhead } from "../../data/order.ts";
-import { type FeatureCache, hashImage, imageKey, type KeptFeatures, type Preparation } from "./cache.ts";
+import {
+  type FeatureCache,
+  hashImage,
+  imageKey,
+  type KeptFeatures,
+  type Preparation,
+  preparationText,
+} from "./cache.ts";
 import type { Perturbation } from "../../images/perturbations/perturbation.ts";
 import type { Trunk } from "./trunk.ts";
 
@@ -98,13 +105,18 @@ async function prepare(
   return { key, image: () => Promise.resolve(loaded) };
 }
 
-/** A file is read for its keys once a process, however it is prepared, unless it changes. */
+/** Keys of files that this process has read, by version and preparation: a later epoch reads none for its key, unless it changes. */
+const keys = new Map<string, string>();
+
+/** The files that were read last, by version: one that is prepared in several ways, as a test's images are, is read once for all. */
 const files = new Map<string, Hash>();
+/** More of them would take more memory than a set's images need otherwise: more than a kilobyte each. */
+const MOST_FILES = 20_000;
 
 /**
  * The key of a file's features, and the file's bytes where this read it; neither when it cannot be read, which loading it will say.
  *
- * @param options.forgets does not keep what is known of the file in memory, some kilobyte of it
+ * @param options.forgets keeps nothing of the file in memory
  */
 export async function keyOf(
   path: string,
@@ -114,13 +126,19 @@ export async function keyOf(
   const info = await Deno.stat(path).catch(() => undefined);
   if (!info) return {};
   const version = [path, info.size, info.mtime?.getTime(), info.ino].join("\0");
-  const known = files.get(version);
-  if (known) return { key: imageKey(known, preparation) };
-  const bytes = await Deno.readFile(path).catch(() => undefined);
-  if (!bytes) return {};
-  const file = hashImage(bytes);
-  if (!options.forgets) files.set(version, file);
-  return { key: imageKey(file, preparation), bytes };
+  const place = `${version}\0${preparationText(preparation)}`;
+  const known = keys.get(place);
+  if (known !== undefined) return { key: known };
+  const bytes = files.has(version) ? undefined : await Deno.readFile(path).catch(() => undefined);
+  const file = files.get(version) ?? (bytes && hashImage(bytes));
+  if (!file) return {};
+  const key = imageKey(file, preparation);
+  if (!options.forgets) {
+    keys.set(place, key);
+    files.set(version, file);
+    if (files.size > MOST_FILES) files.delete(files.keys().next().value!);
+  }
+  return { key, bytes };
 }
 
 async function encode(trunk: Trunk, batch: readonly Prepared[]): Promise<tf.Tensor> {

@@ -72,20 +72,24 @@ export type Preparation = {
   readonly perturbation?: Perturbation;
 };
 
-/** What is known of a file once it was read, from which `imageKey()` goes on for any preparation: some 650 bytes. */
+/** What is known of a file once it was read, from which `imageKey()` goes on for any preparation: more than a kilobyte. */
 export function hashImage(bytes: Uint8Array): Hash {
   return createHash("sha256").update(bytes);
 }
 
 /** The key of an image's features: of the file's bytes and how they are prepared. */
-export function imageKey(file: Hash, { size, fit = "resize", perturbation }: Preparation): string {
-  const preparation = JSON.stringify([
+export function imageKey(file: Hash, preparation: Preparation): string {
+  return file.copy().update(preparationText(preparation)).digest("hex").slice(0, 40);
+}
+
+/** A preparation as it stands in keys. */
+export function preparationText({ size, fit = "resize", perturbation }: Preparation): string {
+  return JSON.stringify([
     PREPARATION_VERSION,
     size,
     perturbation ? keyPart(perturbation) : null,
     ...(fit === "resize" ? [] : [fit]), // as in the caches from when it was the only one
   ]);
-  return file.copy().update(preparation).digest("hex").slice(0, 40);
 }
 
 /** A perturbation's name; JPEG's is its quality, as in the caches from when it was the only kind. */
