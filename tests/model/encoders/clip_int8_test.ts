@@ -86,24 +86,28 @@ function pixels(batch: number, size = sizes.imageSize): tf.Tensor4D {
   return tf.randomNormal([batch, size, size, 3], 0, 1, "float32", 1) as tf.Tensor4D;
 }
 
+/** The mean cosine of the tokens in int8 with those of `roundedTokens()`, and with float32's. */
+async function cosines(clip: Clip, batch: number): Promise<{ rounded: number; exact: number }> {
+  const images = pixels(batch, clip.config.imageSize);
+  const compiled = await compileClip(clip, { precision: "int8" });
+  const tokens = await compiled.tokens(images);
+  const [rounded, exact] = [roundedTokens(clip, images), encodeTokens(clip, images)];
+  const found = { rounded: meanCosine(tokens, rounded), exact: meanCosine(tokens, exact) };
+  compiled.dispose();
+  compiled.dispose(); // twice is harmless
+  tf.dispose([tokens, rounded, exact, images]);
+  return found;
+}
+
 for (const activation of ["quickgelu", "gelu"] as const) {
   for (const changes of [{}, { heads: 1, imageSize: 16 }, { width: 64, heads: 2, imageSize: 112 }]) {
     const name = `${activation}, ${JSON.stringify(changes)}`;
     tensorTest(`compileClip() in int8 computes what it says, and agrees with float32 (${name})`, async () => {
       const clip = open(changes, { activation });
-      const images = pixels(3, clip.config.imageSize);
-      const compiled = await compileClip(clip, { precision: "int8" });
-      const [tokens, rounded, exact] = [
-        await compiled.tokens(images),
-        roundedTokens(clip, images),
-        encodeTokens(clip, images),
-      ];
+      const { rounded, exact } = await cosines(clip, 3);
       // Sums in another order put a few numbers on the other side of a rounding, and those spread.
-      assertGreater(meanCosine(tokens, rounded), 0.9999);
-      assertGreater(meanCosine(tokens, exact), 0.999);
-      compiled.dispose();
-      compiled.dispose(); // twice is harmless
-      tf.dispose([tokens, rounded, exact, images]);
+      assertGreater(rounded, 0.9999);
+      assertGreater(exact, 0.999);
       dispose(clip);
     }, { ignore });
   }
@@ -193,28 +197,15 @@ tensorTest("in int8 what all keys or all values share costs no accuracy", async 
     (inProj as { bias: tf.Tensor1D }).bias = tf.add(bias, shared);
     tf.dispose([bias, shared]);
   }
-  const images = pixels(2);
-  const compiled = await compileClip(clip, { precision: "int8" });
-  const [tokens, exact] = [await compiled.tokens(images), encodeTokens(clip, images)];
-  assertGreater(meanCosine(tokens, exact), 0.999);
-  compiled.dispose();
-  tf.dispose([tokens, exact, images]);
+  assertGreater((await cosines(clip, 2)).exact, 0.999);
   dispose(clip);
 }, { ignore });
 
 tensorTest("in int8 one large weight among small ones costs its output no accuracy", async () => {
   const clip = addPeaks(open());
-  const images = pixels(2);
-  const compiled = await compileClip(clip, { precision: "int8" });
-  const [tokens, rounded, exact] = [
-    await compiled.tokens(images),
-    roundedTokens(clip, images),
-    encodeTokens(clip, images),
-  ];
-  assertGreater(meanCosine(tokens, rounded), 0.9999);
-  assertGreater(meanCosine(tokens, exact), 0.9997); // by a byte alone 0.9994
-  compiled.dispose();
-  tf.dispose([tokens, rounded, exact, images]);
+  const { rounded, exact } = await cosines(clip, 2);
+  assertGreater(rounded, 0.9999);
+  assertGreater(exact, 0.9997); // by a byte alone 0.9994
   dispose(clip);
 }, { ignore });
 
