@@ -8,7 +8,7 @@
  * @module
  */
 import os from "node:os";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { isOnGpu } from "../lib/backend/raw.ts";
 import { type BackendName, backendNames } from "../lib/backend/backends/mod.ts";
 import { initBackend } from "../lib/backend/start.ts";
@@ -19,6 +19,7 @@ import { type Peer, startPeer } from "./bench_peer.ts";
 import { renderSvg } from "../lib/report/render.ts";
 import { barChart, ratioChart, table } from "./bench_print.ts";
 import { medianRates, ratiosOf } from "./bench_ratios.ts";
+import { count } from "./flags.ts";
 import { measureScale, scaleTable } from "./bench_scale.ts";
 import { type Measure, type Rates, type Setting, writeBenchImages } from "./bench_setting.ts";
 
@@ -169,14 +170,6 @@ function inUnits(name: string, rate: number): string {
   if (/cosine/.test(name)) return rate.toFixed(5);
   if (/^memory/.test(name)) return `${Math.round(rate)} MB`;
   return `${rate < 100 ? rate.toFixed(1) : Math.round(rate)} images/s`;
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError(`expected a whole number of at least 1 but found ${text}`);
-  }
-  return value;
 }
 
 const program = new Command("bench")

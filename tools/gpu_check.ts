@@ -22,6 +22,7 @@ import {
   StageTimeout,
 } from "./gpu_check_stages.ts";
 import type { Probe } from "./gpu_probe.ts";
+import { count } from "./flags.ts";
 import { outputOf } from "./python.ts";
 
 type Device = "cuda" | "cpu";
@@ -388,9 +389,7 @@ function positive(text: string): number {
 }
 
 function batchSizes(text: string, before: readonly number[] | undefined): readonly number[] {
-  const value = positive(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError(`expected a whole number but found ${text}`);
-  return [...before ?? [], value];
+  return [...before ?? [], count(text)];
 }
 
 if (import.meta.main) {

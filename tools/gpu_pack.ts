@@ -10,9 +10,10 @@ import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { setup } from "../lib/backend/setup.ts";
 import { makeTemporaryFolder } from "../lib/base/temporary.ts";
+import { count } from "./flags.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const FATBIN_MAGIC = 0xba55ed50, FATBIN_HEADER = 16;
@@ -207,28 +208,19 @@ async function pack(folder: string, flags: Flags): Promise<void> {
   }
 }
 
-function count(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError(`expected a whole number of at least 1 but found ${text}`);
-  }
-  return value;
-}
-
 if (import.meta.main) {
   await new Command("gpu-pack")
     .description("Packs what the check of a GPU needs, for a machine without a network.")
     .argument("<folder>", "where the pack is written")
     .option("--part <megabytes>", "the most that a part takes", count, 50)
     .option("--level <n>", "of zstd, 1 to 19", count, 12)
-    .option("--capability <n>", "keep GPU code of one compute capability alone, 90 for an H100 or H200")
+    .option(
+      "--capability <n>",
+      "keep GPU code of one compute capability alone, 90 for an H100 or H200",
+      count,
+    )
     .option("--cuda-libraries", "take CUDA's libraries along, 3 GB", false)
     .option("--python <version>", "of the machine with the GPU", "3.12")
-    .action((folder, flags) =>
-      pack(folder, {
-        ...flags,
-        capability: flags.capability === undefined ? undefined : count(flags.capability),
-      })
-    )
+    .action(pack)
     .parseAsync(Deno.args, { from: "user" });
 }

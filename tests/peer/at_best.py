@@ -1,7 +1,8 @@
 """What the bench times in PyTorch as a user in a hurry would write it, beside the reference's own loop; imported by serve.py.
 
 All in `low`, bfloat16 or where the processor has no products in it float32. The encoder is compiled with its weights as constants
-(freezing); the head's step is autocast with fused AdamW, as it is and compiled; five epochs read files with DataLoader's workers, encode once, and keep the tokens in memory.
+(freezing); the head's step is autocast with fused AdamW, as it is and compiled; five epochs read files with DataLoader's workers, encode
+once, and keep the tokens in memory.
 Needs: torch open_clip_torch pillow numpy.
 """
 import os

@@ -5,7 +5,8 @@ MODELS has export_onnx.py's `encoder.onnx` and keeps what is quantised from it, 
 by NNCF after training, calibrated on `calibration.u8`, and `onnxruntime-int8.onnx` with dynamic quantisation. PICTURES has
 `calibration.u8` and `held-out.u8`, RGB bytes of 224×224 pixels each, a multiple of BATCH, and `held-out.f32`, the exact tokens of the latter.
 Reads one JSON object a line. {"measure": NAME, "calls": N, "limit": S} answers {"seconds": [...]}, one for each call on a batch, of which none
-begins after S seconds; with "cosine": true it answers {"cosine": X}, the mean over tokens of held-out pictures; {"unable": REASON} where NAME is not to be had on this machine.
+begins after S seconds; with "cosine": true it answers {"cosine": X}, the mean over tokens of held-out pictures; {"unable": REASON} where
+NAME is not to be had on this machine.
 """
 import functools
 import json
