@@ -14,7 +14,7 @@ import { type BackendName, backendNames } from "../lib/backend/backends/mod.ts";
 import { initBackend } from "../lib/backend/start.ts";
 import { writeWhole } from "../lib/base/files.ts";
 import { makeTemporaryFolder } from "../lib/base/temporary.ts";
-import { type MeasureName, measureNames, measures } from "./bench_measures.ts";
+import { type MeasureName, measureNames, measures, rateNames } from "./bench_measures.ts";
 import { type Peer, startPeer } from "./bench_peer.ts";
 import { renderSvg } from "../lib/report/render.ts";
 import { barChart, ratioChart, table } from "./bench_print.ts";
@@ -188,7 +188,8 @@ const program = new Command("bench")
     "leave OpenVINO and onnxruntime out; on a GPU they are, since they compute on the CPU",
   )
   .addOption(
-    new Option("--only <names...>", "measure these alone").choices(measureNames).default(measureNames, "all"),
+    new Option("--only <names...>", "measure these alone").choices(measureNames)
+      .default(rateNames, "all but memory"),
   )
   .option("--rounds <n>", "how often everything is measured in turn", count, 5)
   .option("--seconds <n>", "begin no further round that would end after so many seconds", count, 1200)

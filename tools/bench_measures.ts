@@ -40,7 +40,7 @@ import {
   type Setting,
   towerOf,
 } from "./bench_setting.ts";
-import { trainingSteps } from "./bench_training.ts";
+import { memoryOfSteps, trainingSteps } from "./bench_training.ts";
 
 /** All measures by the names that `--only` takes, in their order within a round. */
 export const measures = {
@@ -52,6 +52,7 @@ export const measures = {
   training: trainingSteps,
   faces,
   prepare,
+  memory: memoryOfSteps,
 } as const satisfies Readonly<Record<string, (setting: Setting, peer?: Peer) => Promise<Measure[]>>>;
 
 /** The name of a group of measures. */
@@ -59,6 +60,9 @@ export type MeasureName = keyof typeof measures;
 
 /** The names of all groups. */
 export const measureNames = Object.keys(measures) as MeasureName[];
+
+/** Those that are measured unless some are named: all rates. */
+export const rateNames = measureNames.filter((name) => name !== "memory");
 
 // A batch of eight through the first half of ViT-B/16's MLP: 8·197 tokens, width 768 to 3072.
 const [ROWS, INNER, COLUMNS] = [1576, 768, 3072];

@@ -17,7 +17,7 @@ import { streamFrames } from "../lib/videos/raw_frames.ts";
 import { type Measure, secondsOf } from "./bench_setting.ts";
 
 /** Clips of each class, their frames, and those that are taken. */
-const CLIPS = 4, LENGTH = 250, FRAMES = 32;
+const CLIPS = 2, LENGTH = 250, FRAMES = 32;
 
 const photograph = fileURLToPath(new URL("../tests/fixtures/mtcnn/several.jpg", import.meta.url));
 

@@ -5,7 +5,7 @@
  */
 
 /** Seconds after which a measure begins no further call, so that what is slow here does not hold up the rest. */
-export const LIMIT = 3;
+export const LIMIT = 2;
 
 /** A running process; `close()` ends it. */
 export type TimingProcess = {

@@ -17,8 +17,8 @@ import { openTrainer } from "../lib/training/trainer.ts";
 import { type Peer, peersThatRun } from "./bench_peer.ts";
 import { type Measure, peerRate, type Setting } from "./bench_setting.ts";
 
-/** Images of a step: the published batch of stage 1. */
-const BATCH = 32;
+/** Images of the step whose memory is measured: the published batch of stage 1. */
+const PUBLISHED_BATCH = 32;
 
 /** What is trained, each with the optimizer of its publication. */
 const trainings = {
@@ -32,7 +32,11 @@ export type TrainingName = keyof typeof trainings;
 /** A training on a tower with random weights, its first step taken; `step()` resolves to the seconds of the next. */
 export async function openTraining(
   name: TrainingName,
-  { clip }: { readonly clip: ClipName },
+  { clip, batch = PUBLISHED_BATCH }: {
+    readonly clip: ClipName;
+    /** Images of a step; the published 32 unless given. */
+    readonly batch?: number;
+  },
 ): Promise<{ step(): Promise<number>; close(): void }> {
   const config = resolveConfig({
     ...trainings[name],
@@ -49,7 +53,7 @@ export async function openTraining(
     precision: encoder.choice.head,
     shape,
   });
-  const labels = Array.from({ length: BATCH }, (_, i) => i % 2);
+  const labels = Array.from({ length: batch }, (_, i) => i % 2);
   const random = createRandom("bench", clip);
   const images = labels.map(() => Uint8Array.from({ length: imageSize ** 2 * 3 }, () => random.integer(256)));
   let seed = 0;
@@ -71,35 +75,35 @@ export async function openTraining(
 }
 
 /** A step of each training, beside PyTorch's in float32 and in bfloat16 autocast with recomputation. */
-export async function trainingSteps(_: Setting, peer?: Peer): Promise<Measure[]> {
+export async function trainingSteps({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   if (!isTensorFlow()) return [];
   const peers = { "LN-tuning": "ln_step", "stage-1": "stage1_step" } as const;
   const steps: Measure[] = [];
   for (const name of Object.keys(trainings) as TrainingName[]) {
-    const { step, close } = await openTraining(name, { clip: "ViT-B-16" });
+    const { step, close } = await openTraining(name, { clip: "ViT-B-16", batch });
     const { able, leftOut } = await peersThatRun(peer, {
       [`PyTorch ${name} step, float32`]: `${peers[name]}_fp32`,
       [`PyTorch ${name} step, bfloat16 autocast`]: `${peers[name]}_bf16`,
-    }, { batch: BATCH });
+    }, { batch });
     const run = async () => {
-      const rates: Record<string, number> = { [`${name} step`]: BATCH / await step() };
+      const rates: Record<string, number> = { [`${name} step`]: batch / await step() };
       for (const each of able) {
-        rates[each.name] = await peerRate(peer!, each.measure, { items: BATCH, batch: BATCH, calls: 1 });
+        rates[each.name] = await peerRate(peer!, each.measure, { items: batch, batch, calls: 1 });
       }
       return rates;
     };
-    steps.push({ name: `${name} step of ViT-B/16, batch of ${BATCH}`, leftOut, run, close });
+    steps.push({ name: `${name} step of ViT-B/16`, leftOut, run, close });
   }
-  return [memoryOfStep(), ...steps];
+  return steps;
 }
 
-/** The most memory that a process held which trained ViT-L/14 for two steps; once, whatever the rounds. */
-function memoryOfStep(): Measure {
+/** The most memory that a process holds which trains ViT-L/14 for two steps; once, whatever the rounds. */
+export function memoryOfSteps(): Promise<Measure[]> {
   let found: Promise<Record<string, number>> | undefined;
-  return {
-    name: `memory of an LN-tuning step of ViT-L/14, batch of ${BATCH}`,
+  return Promise.resolve([{
+    name: `memory of an LN-tuning step of ViT-L/14, batch of ${PUBLISHED_BATCH}`,
     run: () => found ??= peakMemory("LN-tuning", "ViT-L-14"),
-  };
+  }]);
 }
 
 async function peakMemory(name: TrainingName, clip: ClipName): Promise<Record<string, number>> {
