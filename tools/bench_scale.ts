@@ -12,6 +12,7 @@ import { join } from "node:path";
 import process from "node:process";
 import sharp from "sharp";
 import { initBackend } from "../lib/backend/start.ts";
+import { inParallel } from "../lib/base/pool.ts";
 import { createRandom } from "../lib/base/random.ts";
 import type { Sample } from "../lib/data/sample.ts";
 import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
@@ -45,6 +46,12 @@ export type ScalePoint = {
 };
 
 const FRAMES = 10;
+/** Pixels across a picture, the coloured cells that it is made of, and pixels across the patch by which a frame differs from another. */
+const [SIDE, CELLS, PATCH] = [64, 12, 6];
+/** Videos that are written at a time: drawing waits for the disk, and the disk for drawing. */
+const WRITTEN_TOGETHER = 10;
+/** So many videos are written between two lines that say how long is left. */
+const SAID_EVERY = 1000;
 const BATCH = 8;
 const sizes = { width: 64, layers: 1, heads: 1, imageSize: 64, patchSize: 32, embedDim: 32 };
 const head = { dim: sizes.width, heads: 4, depth: 1, feedForward: 64, dropout: 0.1 };
@@ -52,9 +59,11 @@ const head = { dim: sizes.width, heads: 4, depth: 1, feedForward: 64, dropout: 0
 const WARM = 1000;
 /** Further epochs are as many as visit so many images, so that few images are timed for as long. */
 const FURTHER = 4000;
-/** Processes of which a count of few images is the median. */
-const REPEATS = 3;
-const FEW = 5000;
+/** Rounds of which a count is the median; so many images are measured in the middle one alone, the others before and after them. */
+const ROUNDS = 3;
+const MANY = 50_000;
+/** Images that cost as much as the start of the processes does. */
+const START = 3000;
 
 /** Costs and memory at 100 images, at ten times as many and so on up to `most`. */
 export async function measureScale(
@@ -64,32 +73,45 @@ export async function measureScale(
   const counts = [100];
   while (counts.at(-1)! * 10 < most) counts.push(counts.at(-1)! * 10);
   if (most > 100) counts.push(most);
-  log(`Writing ${most} images`);
-  const all = await writeImages(join(folder, "all"), Math.max(most, WARM));
+  const all = await writeImages(join(folder, "all"), { count: Math.max(most, WARM), log });
   await linkImages(all.slice(0, WARM), join(folder, "warm"));
   for (const count of counts) await linkImages(all.slice(0, count), join(folder, `${count}`));
-  const points: ScalePoint[] = [];
-  for (const images of counts) {
-    const found: Omit<ScalePoint, "images">[] = [];
-    for (let repeat = 0; repeat < (images < FEW ? REPEATS : 1); repeat++) {
-      log(`${images} images, ${repeat + 1}`);
-      const kept = join(folder, `kept-${images}-${repeat}`);
-      const [first, second] = [
-        await inProcess(folder, { images, kept }),
-        await inProcess(folder, { images, kept }),
-      ];
-      found.push({ first, second, megabytes: Math.max(first.megabytes, second.megabytes) });
-      await Deno.remove(kept, { recursive: true });
-    }
-    const costs = (process: "first" | "second"): Costs => ({
-      list: median(found.map((each) => each[process].list)),
-      epoch: median(found.map((each) => each[process].epoch)),
-      further: median(found.map((each) => each[process].further)),
-    });
-    const megabytes = median(found.map((each) => each.megabytes));
-    points.push({ images, first: costs("first"), second: costs("second"), megabytes });
+  const found = new Map(counts.map((images): [number, Omit<ScalePoint, "images">[]] => [images, []]));
+  const due = Array.from({ length: ROUNDS }, (_, round) => {
+    const some = counts.filter((images) => images < MANY || round === ROUNDS >> 1);
+    return some.map((images) => ({ images, round }));
+  }).flat();
+  const costOf = (images: number) => images + START;
+  const sayLeft = timeLeft(due.reduce((sum, { images }) => sum + costOf(images), 0));
+  let done = 0;
+  for (const { images, round } of due) {
+    log(`Round ${round + 1} of ${ROUNDS}: ${images.toLocaleString("en")} images${sayLeft(done)}`);
+    const kept = join(folder, `kept-${images}-${round}`);
+    const first = await inProcess(folder, { images, kept });
+    const second = await inProcess(folder, { images, kept });
+    await Deno.remove(kept, { recursive: true });
+    found.get(images)!.push({ first, second, megabytes: Math.max(first.megabytes, second.megabytes) });
+    done += costOf(images);
   }
-  return points;
+  return [...found].map(([images, points]) => {
+    const costs = (process: "first" | "second"): Costs => ({
+      list: median(points.map((each) => each[process].list)),
+      epoch: median(points.map((each) => each[process].epoch)),
+      further: median(points.map((each) => each[process].further)),
+    });
+    const megabytes = median(points.map((each) => each.megabytes));
+    return { images, first: costs("first"), second: costs("second"), megabytes };
+  });
+}
+
+/** Says how much longer `all` takes, once a part of it is done: `; about 3 minutes left`. */
+function timeLeft(all: number): (done: number) => string {
+  const began = performance.now();
+  return (done) => {
+    if (done === 0) return "";
+    const minutes = ((performance.now() - began) / 60e3) * (all - done) / done;
+    return `; about ${minutes < 1.5 ? "a minute" : `${Math.round(minutes)} minutes`} left`;
+  };
 }
 
 /** A row for each count of images. */
@@ -128,25 +150,40 @@ async function inProcess(
   return JSON.parse(said);
 }
 
-/** Writes videos of ten frames that differ a little, reals and fakes in turn. */
-async function writeImages(folder: string, count: number): Promise<string[]> {
-  const random = createRandom("bench scale");
-  const paths: string[] = [];
-  let cells = new Uint8Array();
-  for (let n = 0; n < count; n++) {
-    const video = Math.floor(n / FRAMES);
-    const inside = join(video % 2 === 0 ? "real" : "fake", `${video}`);
-    if (n % FRAMES === 0) {
-      await Deno.mkdir(join(folder, inside), { recursive: true });
-      cells = Uint8Array.from({ length: 12 * 12 * 3 }, () => 255 * random.uniform());
+/** Writes videos of ten frames, reals and fakes in turn; frames of a video differ by where a patch is. */
+async function writeImages(
+  folder: string,
+  { count, log }: { readonly count: number; readonly log: (line: string) => void },
+): Promise<string[]> {
+  const videos = Array.from({ length: Math.ceil(count / FRAMES) }, (_, video) => video);
+  const sayLeft = timeLeft(videos.length);
+  let done = 0;
+  const written = await inParallel(videos, async (video) => {
+    if (done++ % SAID_EVERY === 0) {
+      log(`Writing ${count.toLocaleString("en")} images${sayLeft(done - 1)}`);
     }
-    cells[n % cells.length] ^= 127; // no two files are the same
-    const path = join(inside, `${n % FRAMES}.jpg`);
-    const picture = sharp(cells, { raw: { width: 12, height: 12, channels: 3 } }).resize(64, 64);
-    await Deno.writeFile(join(folder, path), await picture.jpeg({ quality: 90 }).toBuffer());
-    paths.push(join(folder, path));
-  }
-  return paths;
+    const inside = join(folder, video % 2 === 0 ? "real" : "fake", `${video}`);
+    await Deno.mkdir(inside, { recursive: true });
+    const random = createRandom("bench scale", video);
+    const cells = Uint8Array.from({ length: CELLS * CELLS * 3 }, () => 255 * random.uniform());
+    const raw = { width: SIDE, height: SIDE, channels: 3 } as const;
+    const picture = await sharp(cells, { raw: { ...raw, width: CELLS, height: CELLS } }).resize(SIDE, SIDE)
+      .raw().toBuffer();
+    const paths = Array.from(
+      { length: Math.min(FRAMES, count - video * FRAMES) },
+      (_, frame) => join(inside, `${frame}.jpg`),
+    );
+    for (const [frame, path] of paths.entries()) {
+      const pixels = Uint8Array.from(picture);
+      for (let row = 0; row < PATCH; row++) {
+        const from = 3 * (row * SIDE + frame * PATCH);
+        pixels.fill(255, from, from + 3 * PATCH);
+      }
+      await Deno.writeFile(path, await sharp(pixels, { raw }).jpeg({ quality: 90 }).toBuffer());
+    }
+    return paths;
+  }, { workers: WRITTEN_TOGETHER });
+  return written.flat();
 }
 
 async function linkImages(paths: readonly string[], folder: string): Promise<void> {
