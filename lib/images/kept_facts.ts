@@ -59,7 +59,9 @@ export async function openKeptFacts<Facts>(
   const root = commonFolder(paths);
   const folder = join(cacheDir, `images-${sha256(root)}`);
   const place: Place = { root, folder, old: `${folder}.jsonl` };
-  const known = new Map<string, Known>();
+  const known = new Map<string, Known | undefined>();
+  // All from the first on, so that each path is there once, as the caller has it, and not once more from its line.
+  for (const path of paths) known.set(path, undefined);
   let keeps = true;
   const stopKeeping = (error: unknown) => {
     if (keeps) {
@@ -70,7 +72,7 @@ export async function openKeptFacts<Facts>(
     keeps = false; // a cache out of reach stops no run
   };
   try {
-    const damaged = await readAll(place, { wanted: new Set(paths), known });
+    const damaged = await readAll(place, known);
     for (const [file, lines] of damaged) {
       onNote(
         `Asking images again, because ${lines} ${
@@ -116,15 +118,12 @@ export async function openKeptFacts<Facts>(
   };
 }
 
-/** Fills `known` with what is kept of the wanted paths; resolves to the files with damaged lines, and how many. */
-async function readAll(
-  place: Place,
-  options: { readonly wanted: ReadonlySet<string>; readonly known: Map<string, Known> },
-): Promise<Map<string, number>> {
+/** Fills `known` with what is kept of its paths; resolves to the files with damaged lines, and how many. */
+async function readAll(place: Place, known: Map<string, Known | undefined>): Promise<Map<string, number>> {
   const damaged = new Map<string, number>();
   const read = new Set<string>();
   const readOne = async (file: string) => {
-    const lines = await readLines(file, { root: place.root, ...options });
+    const lines = await readLines(file, { root: place.root, known });
     if (lines > 0) damaged.set(file, lines);
   };
   await readOne(place.old);
@@ -140,16 +139,15 @@ async function readAll(
   return damaged;
 }
 
-/** Takes what a file has of the wanted paths, where there is one; resolves to the number of lines that are not as they were written. */
+/** Takes what a file has of the paths that `known` has, where there is one; resolves to the number of lines that are not as they were written. */
 async function readLines(
   file: string,
   options: {
     readonly root: string;
-    readonly wanted: ReadonlySet<string>;
-    readonly known: Map<string, Known>;
+    readonly known: Map<string, Known | undefined>;
   },
 ): Promise<number> {
-  const { root, wanted, known } = options;
+  const { root, known } = options;
   let damaged = 0;
   for await (const line of linesOf(file)) {
     if (line.startsWith('{"v":1,')) continue; // an older version's, without a checksum
@@ -160,7 +158,7 @@ async function readLines(
     }
     const { v, path: inside, key, facts } = JSON.parse(json);
     const path = join(root, inside);
-    if (v !== VERSION || !wanted.has(path)) continue;
+    if (v !== VERSION || !known.has(path)) continue;
     const before = known.get(path);
     // Two processes that asked one file say the same.
     known.set(path, before && before.key !== key ? { key, facts, before } : { key, facts });

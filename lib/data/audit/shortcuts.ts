@@ -59,17 +59,23 @@ export function auditShortcuts(
     return found && !found.fault ? [{ label, group: `${label} ${video ?? path}`, facts: found }] : [];
   });
   const dealt = dealFolds(items);
+  const labels = items.map(({ label }) => label);
+  const folds = Array.from({ length: dealt?.folds ?? 0 }, (_, fold) => {
+    const isOutside = (i: number) => dealt!.foldOf[i] === fold;
+    const indices = Int32Array.from(labels.keys());
+    const outside = indices.filter(isOutside);
+    return {
+      inside: indices.filter((i) => !isOutside(i)),
+      outside,
+      labelsOutside: Array.from(outside, (i) => labels[i]),
+    };
+  });
   return shortcutNames.map((property): Shortcut => {
-    if (dealt === undefined) return { property, auc: null, warn: false };
-    const { folds, foldOf } = dealt;
+    if (folds.length === 0) return { property, auc: null, warn: false };
     const columns = columnsOf(property, items.map((item) => item.facts));
-    const aucs: number[] = [];
-    for (let fold = 0; fold < folds; fold++) {
-      const inside = items.map((_, i) => i).filter((i) => foldOf[i] !== fold);
-      const outside = items.map((_, i) => i).filter((i) => foldOf[i] === fold);
-      const scores = score(columns, { labels: items.map(({ label }) => label), inside, outside });
-      aucs.push(areaUnder(outside.map((i) => items[i].label), scores));
-    }
+    const aucs = folds.map(({ inside, outside, labelsOutside }) =>
+      areaUnder(labelsOutside, score(columns, { labels, inside, outside }))
+    );
     const auc = aucs.reduce((sum, value) => sum + value, 0) / aucs.length;
     return { property, auc, warn: auc > SHORTCUT_AUC && auc > chance(items) };
   });
@@ -137,14 +143,14 @@ function score(
   columns: readonly (readonly (string | number)[])[],
   options: {
     readonly labels: readonly (0 | 1)[];
-    readonly inside: readonly number[];
-    readonly outside: readonly number[];
+    readonly inside: Int32Array;
+    readonly outside: Int32Array;
   },
 ): number[] {
   const { labels, inside, outside } = options;
   const totals = [0, 0];
   for (const i of inside) totals[labels[i]]++;
-  const sums = outside.map(() => 0);
+  const sums = Array.from(outside, () => 0);
   for (const column of columns) {
     const bin = binning(column, inside);
     const counts = new Map<string | number, [number, number]>();
@@ -168,9 +174,9 @@ function score(
 /** Values as they are where they are few or names; else which of the bins of equal count they fall in. */
 function binning(
   column: readonly (string | number)[],
-  inside: readonly number[],
+  inside: Int32Array,
 ): (value: string | number) => string | number {
-  const values = inside.map((i) => column[i]);
+  const values = Array.from(inside, (i) => column[i]);
   if (typeof column[0] === "string" || new Set(values).size <= BINS) return (value) => value;
   const sorted = (values as number[]).toSorted((a, b) => a - b);
   const edges = Array.from(
