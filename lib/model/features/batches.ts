@@ -105,13 +105,20 @@ async function prepare(
   return { key, image: () => Promise.resolve(loaded) };
 }
 
-/** Keys of files that this process has read, by version and preparation: a later epoch reads none for its key, unless it changes. */
-const keys = new Map<string, string>();
+/** What tells that a file is the one that was read, beside its path. */
+type Version = { readonly bytes: number; readonly inode: number | null; readonly modified?: number };
+/** What is known of a file as long as it is that version. */
+type Known<T> = Version & { readonly value: T };
 
-/** The files that were read last, by version: one that is prepared in several ways, as a test's images are, is read once for all. */
-const files = new Map<string, Hash>();
-/** More of them would take more memory than a set's images need otherwise: more than a kilobyte each. */
-const MOST_FILES = 20_000;
+/** Keys of files that this process has read, by preparation and path: a later epoch reads none for its key, unless it changes. */
+const keys = new Map<string, Map<string, Known<string>>>();
+
+/** The files that were read last, by path: one that is prepared in several ways, as a test's images are, is read once for all. */
+let files = new Map<string, Known<Hash>>();
+/** Those that were read before them. A map of which the oldest are taken out one by one passes by all that were, each time. */
+let filesBefore = new Map<string, Known<Hash>>();
+/** More of either would take more memory than a set's images need otherwise: half a kilobyte each. */
+const MOST_FILES = 10_000;
 
 /**
  * The key of a file's features, and the file's bytes where this read it; neither when it cannot be read, which loading it will say.
@@ -125,20 +132,28 @@ export async function keyOf(
 ): Promise<{ readonly key?: string; readonly bytes?: Uint8Array }> {
   const info = await Deno.stat(path).catch(() => undefined);
   if (!info) return {};
-  const version = [path, info.size, info.mtime?.getTime(), info.ino].join("\0");
-  const place = `${version}\0${preparationText(preparation)}`;
-  const known = keys.get(place);
+  const version = { bytes: info.size, inode: info.ino, modified: info.mtime?.getTime() };
+  const prepared = preparationText(preparation);
+  const known = ofVersion(version, keys.get(prepared)?.get(path));
   if (known !== undefined) return { key: known };
-  const bytes = files.has(version) ? undefined : await Deno.readFile(path).catch(() => undefined);
-  const file = files.get(version) ?? (bytes && hashImage(bytes));
+  const before = ofVersion(version, files.get(path) ?? filesBefore.get(path));
+  const bytes = before ? undefined : await Deno.readFile(path).catch(() => undefined);
+  const file = before ?? (bytes && hashImage(bytes));
   if (!file) return {};
   const key = imageKey(file, preparation);
   if (!options.forgets) {
-    keys.set(place, key);
-    files.set(version, file);
-    if (files.size > MOST_FILES) files.delete(files.keys().next().value!);
+    if (!keys.has(prepared)) keys.set(prepared, new Map());
+    keys.get(prepared)!.set(path, { ...version, value: key });
+    files.set(path, { ...version, value: file });
+    if (files.size >= MOST_FILES) [files, filesBefore] = [new Map(), files];
   }
   return { key, bytes };
+}
+
+/** What is known of a file, unless that was of another version. */
+function ofVersion<T>({ bytes, inode, modified }: Version, known: Known<T> | undefined): T | undefined {
+  const isSame = known?.bytes === bytes && known.inode === inode && known.modified === modified;
+  return isSame ? known.value : undefined;
 }
 
 async function encode(trunk: Trunk, batch: readonly Prepared[]): Promise<tf.Tensor> {
