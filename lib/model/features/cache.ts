@@ -63,6 +63,8 @@ export const progressRoom = "progress";
 /** Changes when the preparation of images does. */
 const PREPARATION_VERSION = 2;
 const SHARD_BYTES = 64e6;
+/** Small features fill no shard of that size before what is kept of each beside its numbers takes more than they do. */
+const SHARD_IMAGES = 20_000;
 
 /** How an image file's picture is prepared for an encoder: what is done to it, and how it becomes a square of `size` pixels a side. */
 export type Preparation = {
@@ -72,14 +74,15 @@ export type Preparation = {
   readonly perturbation?: Perturbation;
 };
 
-/** What is known of a file once it was read, from which `imageKey()` goes on for any preparation: more than a kilobyte. */
+/** What is known of a file once it was read, from which `imageKey()` goes on for any preparation: more than half a kilobyte. */
 export function hashImage(bytes: Uint8Array): Hash {
   return createHash("sha256").update(bytes);
 }
 
 /** The key of an image's features: of the file's bytes and how they are prepared. */
 export function imageKey(file: Hash, preparation: Preparation): string {
-  return file.copy().update(preparationText(preparation)).digest("hex").slice(0, 40);
+  // Of the bytes: a part of a longer text would keep all of it.
+  return file.copy().update(preparationText(preparation)).digest().subarray(0, 20).toHex();
 }
 
 /** A preparation as it stands in keys. */
@@ -121,6 +124,7 @@ export async function openFeatureCache(
   const { array: Numbers, bytes: numberBytes } = keptTypes[keptIn];
   const folder = join(root, encoder);
   const length = shape.reduce((a, b) => a * b, 1);
+  const mostWaiting = Math.min(SHARD_IMAGES, SHARD_BYTES / (numberBytes * length));
   const places = new Map<string, Place>(); // of what this process wrote
   let index: CacheIndex | undefined;
   let before = new Set<string>();
@@ -207,7 +211,7 @@ export async function openFeatureCache(
       }
       if (fault !== undefined || waiting.has(key) || places.has(key) || index?.has(key)) return;
       waiting.set(key, values);
-      if (waiting.size * numberBytes * length >= SHARD_BYTES) await flush();
+      if (waiting.size >= mostWaiting) await flush();
     },
     flush,
     fault: () => fault,

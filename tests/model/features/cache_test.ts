@@ -103,6 +103,18 @@ Deno.test("a shard is a safetensors file with a key for each image", async () =>
   });
 });
 
+Deno.test("a token cache writes small features 20,000 at a time", async () => {
+  await withRoot(async (root) => {
+    const { cache } = await open(root);
+    const put = (i: number) => cache.put(`${i}`.padStart(40, "0"), numbers(1));
+    for (let i = 1; i < 20_000; i++) await put(i);
+    assertEquals((await cacheUse(root))[0].images, 0);
+    await put(20_000);
+    assertEquals((await cacheUse(root))[0].images, 20_000);
+    await cache.close();
+  });
+});
+
 Deno.test("a changed byte is noticed when it is read, and the image encoded again", async () => {
   await withRoot(async (root) => {
     const shard = await writeOne(root);
