@@ -80,9 +80,9 @@ export async function nativeHeadFault(
 }
 
 async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig, engine: NativeName) {
-  if ((dim / heads) % TILE !== 0 || feedForward % TILE !== 0) {
+  if (dim % TILE !== 0 || feedForward % TILE !== 0 || (dim / heads) % 2 !== 0) {
     throw new Error(
-      `expected widths that are multiples of ${TILE} but found heads of ${
+      `expected widths that are multiples of ${TILE}, and of 2 in heads, but found tokens of ${dim}, heads of ${
         dim / heads
       } and a hidden layer of ${feedForward}`,
     );

@@ -157,6 +157,8 @@ const nativeCases = [
   { dim: 96, heads: 3, feedForward: 160, tokens: 5, images: [3, 1, 4] },
   { dim: 64, heads: 1, feedForward: 512, tokens: 40, images: [1, 2] },
   { dim: 512, heads: 8, feedForward: 32, tokens: 17, images: [2] },
+  { dim: 192, heads: 8, feedForward: 64, tokens: 33, images: [2, 1] },
+  { dim: 160, heads: 4, feedForward: 64, tokens: 6, images: [3] },
 ];
 
 const natives = ["native", "native-amx"] as const;
@@ -257,7 +259,7 @@ tensorTest("an engine that cannot be had says why, and a trainer takes the next"
   await assertRejects(
     () => nativeEngine(model, { optimizer, precision: "bfloat16", tokens: 5 }),
     Error,
-    "Cannot train by native code: expected widths that are multiples of 32 but found heads of 8 and a hidden layer of 40",
+    "Cannot train by native code: expected widths that are multiples of 32, and of 2 in heads, but found tokens of 24, heads of 8 and a hidden layer of 40",
   );
   await assertRejects(
     () => nativeEngine(model, { optimizer, precision: "float32", tokens: 5 }),

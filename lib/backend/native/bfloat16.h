@@ -117,4 +117,12 @@ auto intoHalves(Half* to, size_t stride) {
   return [=](int r, int c, __m512 left, __m512 right) { store(to + r * stride + c, left, right); };
 }
 
+// The same for rows of `width`, behind which something else begins.
+auto intoHalves(Half* to, size_t stride, int width) {
+  return [=](int r, int c, __m512 left, __m512 right) {
+    const __mmask32 inside = width - c < TILE_COLUMNS ? (1u << (width - c)) - 1 : ~0u;
+    _mm512_mask_storeu_epi16(to + r * stride + c, inside, (__m512i)_mm512_cvtne2ps_pbh(right, left));
+  };
+}
+
 }  // namespace

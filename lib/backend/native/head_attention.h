@@ -7,7 +7,7 @@
 
 namespace {
 
-// Shapes: N tokens, K head width. Rows of queries, keys and values are `apart` from each other.
+// Shapes: N tokens, K head width, an even number. Rows of queries, keys and values are `apart` from each other.
 struct Attention {
   int tokens, width;
   const Half *q, *k, *v;  // [N, K]
@@ -34,7 +34,7 @@ struct AttentionDesk {
     dropped = allocate<Half>(rows * room + LANES);
     gradient = allocate<Half>(rows * room + LANES);
     turned = allocate<Pair>(room * width / 2);
-    across = allocate<Pair>(room / 2 * width);
+    across = allocate<Pair>(room / 2 * roundUp(width, TILE_COLUMNS));
     strips = allocate<Pair>(rows * room / 2);
   }
 };
@@ -69,7 +69,7 @@ void attend(const Attention& p, Half* mixed, size_t stride, AttentionDesk& desk)
     for (int i = 0; i < room; i += LANES) store(dropped + n * room + i, dropWeights(p, n, i, load(weights + i)));
   }
   layOut<TILE_COLUMNS>(p.v, p.apart, N, K, desk.across.get(), parts(N, 2), 0);
-  multiplyRows(dropped, room, desk.across.get(), {N, N, K}, intoHalves(mixed, stride));
+  multiplyRows(dropped, room, desk.across.get(), {N, N, K}, intoHalves(mixed, stride, K));
 }
 
 // From the gradient of what `attend()` gave to those of queries, keys and values, rows `apart` from each other like these.
@@ -96,12 +96,12 @@ void attendBack(const Attention& p, const Half* dMixed, size_t stride, Half* dQ,
   }
   layOut<TILE_ROWS>(dropped, room, N, N, strips, pairs, 0);
   layOut<TILE_COLUMNS>(dMixed, stride, N, K, across, pairs, 0);
-  multiply<true>(strips, 0, across, {N, N, K}, intoHalves(dV, p.apart));
+  multiply<true>(strips, 0, across, {N, N, K}, intoHalves(dV, p.apart, K));
   layOut<TILE_COLUMNS>(p.k, p.apart, N, K, across, pairs, 0);
-  multiplyRows(gradient, room, across, {N, N, K}, intoHalves(dQ, p.apart));
+  multiplyRows(gradient, room, across, {N, N, K}, intoHalves(dQ, p.apart, K));
   layOut<TILE_ROWS>(gradient, room, N, N, strips, pairs, 0);
   layOut<TILE_COLUMNS>(p.q, p.apart, N, K, across, pairs, 0);
-  multiply<true>(strips, 0, across, {N, N, K}, intoHalves(dK, p.apart));
+  multiply<true>(strips, 0, across, {N, N, K}, intoHalves(dK, p.apart, K));
 }
 
 }  // namespace
