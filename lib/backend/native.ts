@@ -33,6 +33,14 @@ async function open<S extends Deno.ForeignLibraryInterface>(
   return Deno.dlopen(await buildNative(name), symbols).symbols;
 }
 
+/**
+ * Whether the CPU has the instructions that Linux calls `flag`, so that nothing is compiled in vain; true too where Linux does not say it.
+ */
+export async function mayHave(flag: string): Promise<boolean> {
+  const cpu = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
+  return cpu === "" || new RegExp(`\\b${flag}\\b`).test(cpu);
+}
+
 /** Columns of the tiles in `lib/backend/native`: widths must be multiples of it. */
 export const TILE = 32;
 

@@ -69,10 +69,11 @@ export function modelCard(report: ScoreReport): string {
   return `---\n${header}---\n\n${parts.map((part) => part.trimEnd()).join("\n\n")}\n`;
 }
 
-function aboutOf({ head, encoder, backend, createdAt, preset }: ScoreReport): string {
+function aboutOf({ head, encoder, steps, backend, createdAt, preset }: ScoreReport): string {
   const facts = [
     ["Detector", head],
     ["Frozen encoder, and its precision", encoder],
+    ["Trained in", steps],
     ["Preset", preset],
     ["Computed on", backend && `${backend.name} ${backend.version}, ${backend.device}`],
     ["Report made", createdAt],

@@ -107,12 +107,13 @@ export async function reportHtml(
   }
   const title = demoTitle(report.name, demo);
   const { results, probe, methods, origins, ...others } = namedTables(report);
-  const { preset, encoder, backend } = report;
+  const { preset, encoder, steps, backend } = report;
   const facts = [
     ["Made", report.createdAt],
     ...(preset === undefined ? [] : [["Preset", preset]]),
     ...(encoder === undefined ? [] : [["Encoder", encoder]]),
     ["Model", report.head],
+    ...(steps === undefined ? [] : [["Trained in", steps]]),
     ...(report.noProbe === undefined ? [] : [["Linear probe", `none beside it: ${report.noProbe}`]]),
     ...(backend ? [["Backend", `${backend.name} ${backend.version} on ${backend.device}`]] : []),
   ];

@@ -181,6 +181,8 @@ export type RunReport = {
   readonly head: string;
   /** The frozen encoder and its precision, for example `CLIP ViT-B-16, bfloat16`. */
   readonly encoder: string;
+  /** What the training steps were computed in and by, for example `bfloat16 (engine native)`, where it is known; a fit takes no steps. */
+  readonly steps?: string;
   /** The resolved configuration. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly backend: { readonly name: string; readonly device: string; readonly version: string };

@@ -321,6 +321,7 @@ export const reportSchema = z.looseObject(
     demo: z.boolean().describe("whether the procedural data set is in it"),
     head: z.string().describe("the kind of detector in words"),
     encoder: z.string().optional().describe("the frozen encoder and its precision"),
+    steps: z.string().optional().describe("what the training steps were computed in and by"),
     config: z.record(z.string(), z.unknown()).describe("the resolved configuration"),
     backend: z.looseObject({ name: z.string(), device: z.string(), version: z.string() }).optional()
       .describe("what computed it"),

@@ -20,6 +20,7 @@ import type { EncoderUse } from "../model/encoders/precisions.ts";
 import type { StateDict } from "../weights/state.ts";
 import { withoutPrefix } from "../weights/prefix.ts";
 import { isDemo, type RunConfig } from "./config/config.ts";
+import { headUseOf } from "./head_use.ts";
 
 /**
  * Opens the encoder that `config` names, compiled and with its features kept; the caller closes it.
@@ -53,14 +54,15 @@ async function openFor(
   tower: Tower,
   options: TaskOptions & EncoderUse,
 ): Promise<Encoder> {
-  const { precision, headPrecision, fit, cache, cacheFolder, cacheLimit } = config;
+  const { precision, fit, cache, cacheFolder, cacheLimit } = config;
   const keep = {
     folder: cacheFolder ?? tokenFolder(),
     limit: cacheLimit * 1e9,
     onNote: (message: string) => options.report?.({ type: "note", message }),
   };
   const kept = { fit, keep: cache ? keep : undefined };
-  return await openTower(tower, { ...options, ...kept, precision, headPrecision });
+  const head = await headUseOf(config, { tower, use: options });
+  return await openTower(tower, { ...options, ...kept, ...head, precision });
 }
 
 /**

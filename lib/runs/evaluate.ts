@@ -30,6 +30,7 @@ import {
 } from "./detectors.ts";
 import { describeEncoder } from "../model/encoders/open.ts";
 import type { RunEvent } from "./events.ts";
+import { stepsOf } from "./folder/card.ts";
 import { newRunName, progressOf, readRunConfig } from "./folder/folder.ts";
 import { unfinishedDoubts } from "./folder/train_state.ts";
 import { stopOnSignals } from "./interrupt.ts";
@@ -304,7 +305,8 @@ export function makeReport(
   },
 ): RunReport {
   const { session: { experiment, encoder, backend, warnings }, history, results, doubts = [] } = options;
-  const { beside } = options.detectors?.[0] ?? {};
+  const { beside, source } = options.detectors?.[0] ?? {};
+  const trained = stepsOf(source?.card);
   const few = results.flatMap(({ set, split, intervals, drawnBy }) =>
     (intervals && tooFewGroups(`${set} ${split}`, intervals.groups, { drawnBy })) ?? []
   );
@@ -316,6 +318,7 @@ export function makeReport(
     demo: experiment.demo,
     head: detectorTitle(config.detector),
     encoder: describeEncoder(encoder),
+    ...(trained === undefined ? {} : { steps: trained }),
     config,
     backend: { name: backend.name, device: backend.device, version: backend.version },
     data: experiment.data,

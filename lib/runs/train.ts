@@ -44,6 +44,7 @@ import {
 import { lossKind } from "../training/losses/mod.ts";
 import { otherImages, writeRunData } from "./folder/run_data.ts";
 import { openSession, type Session } from "./session.ts";
+import { stepsText } from "../training/engine.ts";
 import { openTrainer, type Trainer } from "../training/trainer.ts";
 import { seesParts, trainEpochs, type Training } from "./train_epochs.ts";
 
@@ -218,6 +219,11 @@ async function* trainSeeds(
       if (weights) trainer.restore(weights.optimizer);
       weights = undefined;
       numerics = await settleEngine(folder, { numerics: numerics!, trainer, asked: config.engine });
+      const { precision, engine } = trainer;
+      yield {
+        type: "note",
+        message: `Training: ${detectorTitle(config.detector)}, ${stepsText({ precision, engine })}`,
+      };
       if (fits[config.fit].hasParts && !seesParts({ config, trunk })) {
         const message =
           `Training images are cut at their centre and not at random as --fit ${config.fit} has it for trained encoders: the encoder is frozen, and an image is encoded once.`;

@@ -19,6 +19,11 @@ export const engineNames = [
   "eager",
 ] as const satisfies readonly EngineName[];
 
+/** In what, and by what, steps are computed, for a reader: `bfloat16 (engine native)`. */
+export function stepsText({ precision, engine }: { precision: Precision; engine: string }): string {
+  return `${precision} (engine ${engine})`;
+}
+
 /** The engines of the project's C++. */
 export type NativeName = Extract<EngineName, `native${string}`>;
 

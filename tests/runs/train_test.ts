@@ -421,6 +421,7 @@ Deno.test("evaluateRun() writes metrics, predictions, history and a report that 
   assertStringIncludes(await Deno.readTextFile(join(folder, "history.csv")), "epoch");
   const html = await Deno.readTextFile(join(folder, "report.html"));
   assertStringIncludes(html, "demo encoder (spectral, not CLIP), float32");
+  assertMatch(html, /<dt>Trained in<\/dt><dd>float32 \(engine (graph|eager)\)<\/dd>/);
   assertStringIncludes(html, '<p class="demo">NOT CLIP: the built-in demo encoder makes the tokens');
   // Reloaded and scored again, the same weights give the same numbers.
   assertEquals((await evaluateRun(config)).results, report.results);

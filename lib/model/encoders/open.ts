@@ -42,7 +42,7 @@ export async function openTower(
     await takeBreath(signal);
     const { compiled, headPrecision, instead } = options.tuned && isTensorFlow()
       ? { compiled: compiledLater(tower, wanted), headPrecision: choice.head, instead: undefined }
-      : await compileAs(tower, { wanted, head: choice.head, canChange });
+      : await compileAs(tower, { wanted, head: choice.head, canChange, headFault: options.headFault });
     const warnings = [tower.warning, choice.doubt, instead, compiled.note];
     const warning = warnings.filter((text) => text !== undefined).join(" ") || undefined;
     const trunks = new Map<string, Trunk>();

@@ -21,6 +21,8 @@ export type EncoderUse = {
   readonly testing?: boolean;
   /** For a tower that is trained, or was: it takes the precision of training, in which there is no int8. */
   readonly tuned?: boolean;
+  /** Why this machine does not train in the head's precision of the run that goes on, which then goes on in float32. */
+  readonly headFault?: string;
 };
 
 /** A precision for encoder and head, what to say of it, and whether another may stand in where the machine has none such. */
@@ -102,17 +104,18 @@ const below: Readonly<Record<EncoderPrecision, EncoderPrecision | undefined>> = 
 /** An encoder compiled in the wanted precision, or, where it may change and this machine has none such, in the next that it has. */
 export async function compileAs(
   tower: Tower,
-  options: Pick<Wanted, "wanted" | "head" | "canChange">,
+  options: Pick<Wanted, "wanted" | "head" | "canChange"> & Pick<EncoderUse, "headFault">,
 ): Promise<{ compiled: CompiledTower; headPrecision: Precision; instead?: string }> {
-  const { wanted, head, canChange } = options;
+  const { wanted, head, canChange, headFault } = options;
+  const why = headFault === undefined ? "" : ` (${headFault})`;
   const reasons: string[] = [];
   for (let precision = wanted;;) {
     try {
       const compiled = await tower.compile(precision);
-      const headPrecision = canChange && !isTensorFlow() ? "float32" : head;
+      const headPrecision = canChange && (!isTensorFlow() || headFault !== undefined) ? "float32" : head;
       const changes = [
         ...(precision === wanted ? [] : [`${precision} instead of ${wanted} (${reasons.join("; ")})`]),
-        ...(headPrecision === head ? [] : [`the head in ${headPrecision} instead of ${head}`]),
+        ...(headPrecision === head ? [] : [`the head in ${headPrecision} instead of ${head}${why}`]),
       ];
       const instead = changes.length === 0
         ? undefined

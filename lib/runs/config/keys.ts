@@ -41,7 +41,7 @@ const run = {
     "of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 for the demo encoder and with attention across the batch)",
   ),
   headPrecision: z.enum(["auto", "float32", "bfloat16"]).default("auto").describe(
-    "of matrix products where the head is trained; auto: the encoder's, or beside int8 the faster one, by measurement",
+    "of matrix products where the head is trained; auto: the encoder's, or beside int8 the faster one, by measurement; on the demo bfloat16 where native code takes the steps",
   ),
   engine: z.enum(["auto", ...engineNames]).default("auto").describe(
     "what takes the training steps: a TensorFlow graph, native code by AVX-512 or AMX, or op by op; auto: the fastest that takes the detector, by measurement",

@@ -29,6 +29,7 @@ import { releasedIn } from "../../model/detectors/released/mod.ts";
 import type { Released } from "../../model/detectors/released/released.ts";
 import { loadWeights } from "../../weights/load.ts";
 import type { StateDict } from "../../weights/state.ts";
+import { stepsText } from "../../training/engine.ts";
 import { type VideoLevel, videoLevelNames } from "../../metrics/levels.ts";
 import { thresholdNames } from "../../metrics/threshold.ts";
 import type { DataSummary } from "../../report/report.ts";
@@ -216,6 +217,12 @@ export function cardOf(
     notes: [...numerics.notes, ...publishedNotes(config)],
     config,
   };
+}
+
+/** In what, and by what, the training steps were computed, for a reader; undefined where a file does not say it, or none were taken. */
+export function stepsOf({ precision, engine }: WeightsCard = {}): string | undefined {
+  if (precision === undefined || engine === undefined) return undefined;
+  return stepsText({ precision: engine === "eager" ? "float32" : precision.head, engine });
 }
 
 /** What `--as-published` kept of the official code. */
