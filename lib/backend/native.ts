@@ -33,12 +33,20 @@ async function open<S extends Deno.ForeignLibraryInterface>(
   return Deno.dlopen(await buildNative(name), symbols).symbols;
 }
 
+const yesOrNo = { parameters: [], result: "i32" } as const;
+const cpuSymbols = {
+  cpu_runs_int8_vnni: yesOrNo,
+  cpu_runs_head_step: yesOrNo,
+  cpu_runs_head_amx: yesOrNo,
+} as const;
+
 /**
- * Whether the CPU has the instructions that Linux calls `flag`, so that nothing is compiled in vain; true too where Linux does not say it.
+ * Whether this CPU has the instructions of a source that takes seconds to compile, asked before it is; true where that cannot be asked,
+ * as the library then says.
  */
-export async function mayHave(flag: string): Promise<boolean> {
-  const cpu = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
-  return cpu === "" || new RegExp(`\\b${flag}\\b`).test(cpu);
+export async function mayRun(name: Extract<NativeSource, "int8_vnni" | `head_${string}`>): Promise<boolean> {
+  const cpu = await openNative("cpu", cpuSymbols).catch(() => undefined);
+  return cpu?.[`cpu_runs_${name}`]() !== 0;
 }
 
 /** Columns of the tiles in `lib/backend/native`: widths must be multiples of it. */

@@ -8,7 +8,7 @@
  */
 import type * as tf from "@tensorflow/tfjs";
 import { reasonOf } from "../base/errors.ts";
-import { mayHave, openNative, TILE, whileHeld } from "../backend/native.ts";
+import { mayRun, openNative, TILE, whileHeld } from "../backend/native.ts";
 import type { NativeSource } from "../backend/build_native.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/head_shapes.ts";
 import type { NativeName } from "./engine.ts";
@@ -65,14 +65,11 @@ export type NativeHead = {
   close(): void;
 };
 
-/** What an engine's products are made by: the source, what a CPU must have for it, and what Linux calls the last of that. */
+/** What an engine's products are made by: the source, and what a CPU must have for it. */
 const sources = {
-  native: { source: "head_step", needs: "AVX-512 BF16", flag: "avx512_bf16" },
-  "native-amx": { source: "head_amx", needs: "AVX-512 BF16 and AMX BF16", flag: "amx_bf16" },
-} as const satisfies Record<
-  NativeName,
-  { readonly source: NativeSource; readonly needs: string; readonly flag: string }
->;
+  native: { source: "head_step", needs: "AVX-512 BF16" },
+  "native-amx": { source: "head_amx", needs: "AVX-512 BF16 and AMX BF16" },
+} as const satisfies Record<NativeName, { readonly source: NativeSource; readonly needs: string }>;
 
 /** Why this machine or a head's sizes are not those that an engine is written for; nothing if they are. */
 export async function nativeHeadFault(
@@ -90,8 +87,8 @@ async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig, engine:
       } and a hidden layer of ${feedForward}`,
     );
   }
-  const { source, needs, flag } = sources[engine];
-  const library = await mayHave(flag) ? await openNative(source, symbols) : undefined;
+  const { source, needs } = sources[engine];
+  const library = await mayRun(source) ? await openNative(source, symbols) : undefined;
   if (!library?.head_supported()) throw new Error(`expected a CPU with ${needs} but found one without`);
   return library;
 }

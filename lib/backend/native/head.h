@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include "cpu.h"
 #include "head_state.h"
 #include "philox.h"
 
@@ -303,10 +304,7 @@ class Head : public HeadState {
 
 extern "C" {
 
-int32_t head_supported() {
-  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq") && tilesAllowed();
-}
+int32_t head_supported() { return hasBfloat16() && tilesAllowed(); }
 
 Head* head_open(const Sizes* sizes) { return new Head(*sizes); }
 

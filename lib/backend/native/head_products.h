@@ -60,6 +60,7 @@ void sumTurned(const Pair* a, int count, int batchRows, float* sums) {
 }  // namespace
 
 #include "amx.h"
+#include "cpu.h"
 
 namespace {
 
@@ -76,11 +77,7 @@ class Tiles {
 };
 
 // Whether the CPU multiplies tiles of bfloat16, and this process may have it do so.
-inline bool tilesAllowed() {
-  constexpr unsigned BFLOAT16 = 1u << 22;
-  unsigned a, b, c, d;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & BFLOAT16) && amxAllowed();
-}
+inline bool tilesAllowed() { return hasBfloat16Tiles() && amxAllowed(); }
 
 // 32 rows times 32 columns, to [32, 32] sums; the axis is a multiple of 32.
 inline void multiplyTile32(const Half* a, size_t stride, const Pair* b, int axis, float* to) {

@@ -7,6 +7,7 @@
 // Shapes: B images, S pixels a side, P a patch's, N tokens, R rows (all tokens of a batch), D width, H heads, K head width, F
 // feed-forward width.
 
+#include "cpu.h"
 #include "int8_attention.h"
 
 namespace {
@@ -297,8 +298,7 @@ extern "C" {
 // Whether this processor has what the library was compiled for.
 int32_t int8_supported() {
 #ifdef __AVX512VNNI__
-  return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq");
+  return hasVnni();
 #else
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 #endif

@@ -12,7 +12,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { InputError } from "../../base/errors.ts";
-import { openNative, TILE, whileHeld } from "../../backend/native.ts";
+import { mayRun, openNative, TILE, whileHeld } from "../../backend/native.ts";
 import { type Clip, tokenCount } from "./clip.ts";
 import type { CompiledTower } from "./encoder.ts";
 import type { Linear, Norm } from "../layers.ts";
@@ -114,7 +114,7 @@ async function openLibrary(
   asked?: Int8Instructions,
 ): Promise<{ library: Library; withAmx: boolean }> {
   const expected = { amx: "AMX", vnni: "AVX-512 VNNI", avx2: "AVX2" }[asked ?? "avx2"];
-  if (asked !== "avx2") {
+  if (asked !== "avx2" && await mayRun("int8_vnni")) {
     const library = await openNative("int8_vnni", symbols);
     const isSupported = library.int8_supported() !== 0;
     const withAmx = isSupported && asked !== "vnni" && library.int8_amx(...widths) !== 0;
