@@ -92,7 +92,7 @@ export async function calibrateRun(folder: string, options: CalibrateOptions = {
   const config = await configFor(weights, input);
   const session = await openSession(config, {
     ...{ signal, tests: true, trainedIn: folder, kept: weights[0].card?.precision, testing: true },
-    checkpoint: weights[0].dict,
+    ...{ checkpoint: weights[0].dict, demo },
     // Of data that are the demo's own there is nothing to say.
     report: demo ? quietly(report) : report,
   });

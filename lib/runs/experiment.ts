@@ -53,6 +53,7 @@ export type Experiment = {
  * and its warnings.
  *
  * @param options.tests reads nothing but the test sets that folders are named for
+ * @param options.demo says that these are the demo's own, in which there is nothing to find
  * @throws {InputError} when a folder is missing, empty, has no readable image of a class, or cannot be split by video; or
  * when something is in two splits.
  *
@@ -76,11 +77,11 @@ export type Experiment = {
  */
 export async function loadExperiment(
   config: RunConfig,
-  options: TaskOptions & { readonly tests?: boolean } = {},
+  options: TaskOptions & { readonly tests?: boolean; readonly demo?: boolean } = {},
 ): Promise<Experiment> {
   const facts = new Map<string, ImageFacts>();
   const parts = await readParts(requestOf(config, options), { ...options, facts });
-  const demo = isDemo(config) && !options.tests;
+  const { demo = isDemo(config) && !options.tests } = options;
   const named = namedParts(config, parts);
   const inspection = await inspect(config, { ...options, parts, facts, demo });
   if (!demo) {

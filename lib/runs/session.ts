@@ -42,6 +42,7 @@ export type RunFolder = {
  * Starts the backend, reads the data and opens the encoder, telling `report` what it finds.
  *
  * @param options.tests reads only the test sets that `config` names, not the training data
+ * @param options.demo says that these are the demo's own, in which there is nothing to find
  * @param options.runFolder takes the data that this run was trained with, split as they were, instead of reading them anew
  * @param options.trainedIn the run whose weights are tested on other data than its own: what it was trained with is no test
  * @param options.kept the precision of the run that goes on or is tested
@@ -72,6 +73,7 @@ export async function openSession(
   config: RunConfig,
   options: RunTask & EncoderUse & {
     readonly tests?: boolean;
+    readonly demo?: boolean;
     readonly runFolder?: RunFolder;
     readonly trainedIn?: string;
     readonly checkpoint?: StateDict;
