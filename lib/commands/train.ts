@@ -10,6 +10,8 @@ import { exists } from "../base/files.ts";
 import { unlockedNote } from "../base/owner.ts";
 import { printable } from "../base/printable.ts";
 import { partIndex } from "../base/shard.ts";
+import { readMarker } from "../data/demo/folder.ts";
+import { drawDemo } from "../data/split/parts.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { isSmallDemo, smallDemoOf, smallDemoWarning } from "../runs/config/small_demo.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
@@ -22,7 +24,7 @@ import {
 } from "../runs/folder/folder.ts";
 import { readNumerics } from "../runs/folder/numerics.ts";
 import { seedRun, seedsOf, seedWeights } from "../runs/folder/seeds.ts";
-import { openSession } from "../runs/session.ts";
+import { openSession, startBeside } from "../runs/session.ts";
 import { trainRun } from "../runs/train.ts";
 import { printCalibration } from "./calibrate.ts";
 import { configFlags, type Flags, fromFile } from "./flags.ts";
@@ -48,7 +50,7 @@ export async function train(flags: Flags): Promise<number> {
     const unlocked = unlockedNote(folder, owner);
     if (unlocked) screen.show({ type: "warning", message: unlocked });
     if (isDemo(config)) console.log(demoNotice);
-    const named = { ...(resume ? config : await forBackend(config, screen)), run };
+    const named = { ...(resume ? config : await forBackend(config, { screen, signal })), run };
     if (isSmallDemo(named)) console.log(smallDemoWarning);
     const kept = (await readNumerics(folder))?.precision;
     const runFolder = resume ? { folder } : undefined;
@@ -110,11 +112,22 @@ async function trainSeed(text: string, flags: Flags): Promise<number> {
   }, { interrupted: () => "Interrupted. The same command goes on." });
 }
 
-/** A new run's configuration, of which a demo is smaller where WebAssembly alone computes. */
-async function forBackend(config: RunConfig, screen: Screen): Promise<RunConfig> {
+/**
+ * A new run's configuration, of which a demo is smaller where WebAssembly alone computes; the images, the same for either, are drawn
+ * while that is found out.
+ */
+async function forBackend(
+  config: RunConfig,
+  { screen, signal }: { readonly screen: Screen; readonly signal: AbortSignal },
+): Promise<RunConfig> {
   if (!isDemo(config)) return config;
   const log = (message: string) => screen.show({ type: "note", message });
-  const { name } = await initBackend({ backend: config.backend, log });
+  const starting = initBackend({ backend: config.backend, log });
+  const draw = async (signal: AbortSignal) => {
+    if (await readMarker(config.demoRoot)) return; // what is there is looked at once, by whoever reads it
+    await drawDemo(config.demoRoot, { report: screen.show, signal });
+  };
+  const [{ name }] = await startBeside(starting, draw, { signal });
   return name === "wasm" ? smallDemoOf(config) : config;
 }
 

@@ -83,20 +83,10 @@ export async function openSession(
   // Known at once, so said before hours of reading images.
   if (config.clipWeights !== undefined) await clipWeights({ model: config.clip, path: config.clipWeights });
   const { runFolder, trainedIn } = options;
-  // Images are read, or drawn, in other threads than a backend is set up and started in; without it they are not read to the end.
-  const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]);
-  const task = { ...options, signal };
-  const [starting, loading] = await Promise.allSettled([
-    startBackend(config, report).catch((error) => {
-      stop.abort();
-      throw error;
-    }),
-    runFolder ? loadRunData(config, { ...task, ...runFolder }) : loadExperiment(config, task),
-  ]);
-  if (starting.status === "rejected") throw starting.reason;
-  if (loading.status === "rejected") throw loading.reason;
-  const [backend, loaded] = [starting.value, loading.value];
+  const [backend, loaded] = await startBeside(startBackend(config, report), (signal) => {
+    const task = { ...options, signal };
+    return runFolder ? loadRunData(config, { ...task, ...runFolder }) : loadExperiment(config, task);
+  }, options);
   const seen = trainedIn === undefined
     ? []
     : await trainedOn(trainedIn, { ...options, experiment: loaded, allow: config.allowLeak });
@@ -109,6 +99,29 @@ export async function openSession(
   if (warning) report({ type: "warning", message: warning });
   const parts = { backend, experiment, encoder };
   return { ...parts, warnings: warningsOf(parts), close: encoder.close };
+}
+
+/**
+ * Has images read, or drawn, while a backend is set up and started, which is in other threads; without it they are not read to the end.
+ *
+ * @throws {Error} what the start throws, or else what the work does
+ */
+export async function startBeside<T>(
+  starting: Promise<Backend>,
+  work: (signal: AbortSignal) => Promise<T>,
+  { signal }: Pick<RunTask, "signal">,
+): Promise<[Backend, T]> {
+  const stop = new AbortController();
+  const [started, done] = await Promise.allSettled([
+    starting.catch((error) => {
+      stop.abort();
+      throw error;
+    }),
+    work(AbortSignal.any([stop.signal, ...(signal ? [signal] : [])])),
+  ]);
+  if (started.status === "rejected") throw started.reason;
+  if (done.status === "rejected") throw done.reason;
+  return [started.value, done.value];
 }
 
 /** Starts the backend that a run asks for, telling which it is and what to know of it. */

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { dataFolder } from "../../base/cache.ts";
 import { InputError } from "../../base/errors.ts";
+import type { TaskOptions } from "../../base/task.ts";
 import { demoSets, writeDemoData } from "../demo/demo.ts";
 import { readFolders } from "../folders.ts";
 import type { TestSet } from "../sample.ts";
@@ -76,14 +77,22 @@ async function sourceParts(source: DataSource | undefined, options: SourceOption
   }
 }
 
-async function demoParts({ root }: { readonly root: string }, options: SourceOptions): Promise<Parts> {
+/** Writes the demo data where they are not there yet, telling how far that is. */
+export async function drawDemo(
+  root: string,
+  { report, signal }: Pick<TaskOptions, "report" | "signal">,
+): Promise<void> {
   await writeDemoData({
     root,
-    signal: options.signal,
-    onNote: (message) => options.report?.({ type: "note", message }),
+    signal,
+    onNote: (message) => report?.({ type: "note", message }),
     onProgress: (done, total) =>
-      options.report?.({ type: "progress", task: "Writing the demo data", unit: "images", done, total }),
+      report?.({ type: "progress", task: "Writing the demo data", unit: "images", done, total }),
   });
+}
+
+async function demoParts({ root }: { readonly root: string }, options: SourceOptions): Promise<Parts> {
+  await drawDemo(root, options);
   const read = (set: string, split: string) => {
     const folder = join(root, set, split);
     const folders = { real: join(folder, "real"), fake: join(folder, "fake") };
