@@ -87,7 +87,9 @@ export async function calibrateRun(folder: string, options: CalibrateOptions = {
       `Cannot calibrate ${folder}: expected videos that it was neither trained nor chosen by but found none named; name a set with --test NAME=FOLDER or --test NAME=REAL,FAKE`,
     );
   }
-  const input = { ...own, testReal: undefined, testFake: undefined, ...given, ...place, test };
+  // The demo's have a folder a video, which need not be found out by looking at them.
+  const videos = demo ? "folder" : own.videos;
+  const input = { ...own, testReal: undefined, testFake: undefined, videos, ...given, ...place, test };
   const weights = await readWeights(resolveConfig(input), { folder });
   const config = await configFor(weights, input);
   const session = await openSession(config, {
