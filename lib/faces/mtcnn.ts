@@ -36,6 +36,8 @@ const cascade = {
 const WINDOW = 12, STEP = 2;
 /** Pixels of a level that go through the first net at a time, which bounds its memory: some 200 bytes a pixel. */
 const MAX_PIXELS = 500_000;
+/** The least that goes through a net at a time: in a batch of one TensorFlow sums in another order, by which a face would move. */
+const LEAST_BATCH = 2;
 
 /** What is looked for. */
 export type MtcnnOptions = {
@@ -120,34 +122,60 @@ async function* windowsOf(model: Mtcnn, sums: readonly AreaSums[], scale: number
   const [width, height] = [imageWidth, imageHeight].map((side) => Math.trunc(side * scale + 1));
   const part = { left: 0, top: 0, right: imageWidth, bottom: imageHeight };
   const most = Math.max(1, Math.floor(MAX_PIXELS / (width * height))); // images at a time
-  const lines = Math.ceil((height - 2) / 2) - 4; // of windows
-  // Rows of windows that share no input beyond what they overlap; an image that fits is one strip.
-  const strip = Math.max(1, Math.floor((MAX_PIXELS / width - WINDOW) / STEP));
   for (let first = 0; first < sums.length; first += most) {
     const some = sums.slice(first, first + most);
-    for (let line = 0; line < lines; line += strip) {
-      const end = Math.min(lines, line + strip);
-      const rows = { from: STEP * line, to: end === lines ? height : STEP * (end - 1) + WINDOW };
-      const size = (rows.to - rows.from) * width * 3;
-      const pixels = new Float32Array(some.length * size);
-      some.forEach((one, i) =>
-        writeResized(one, pixels.subarray(i * size, (i + 1) * size), { part, width, height, rows })
+    // An image that is alone goes through the net as two strips or more.
+    const strips = some.length > 1 ? 1 : LEAST_BATCH * Math.ceil(width * height / MAX_PIXELS);
+    const pieces = some.flatMap((one, i) => stripsOf(height, strips).map((strip) => ({ ...strip, one, i })));
+    const rows = pieces[0].to - pieces[0].from;
+    const size = rows * width * 3;
+    const atATime = Math.max(LEAST_BATCH, some.length);
+    for (let at = 0; at < pieces.length; at += atATime) {
+      const batch = pieces.slice(at, at + atATime);
+      const pixels = new Float32Array(batch.length * size);
+      batch.forEach(({ one, from, to }, n) =>
+        writeResized(one, pixels.subarray(n * size, (n + 1) * size), {
+          ...{ part, width, height },
+          rows: { from, to },
+        })
       );
       const { values, shape: [, down, across, outs] } = await computed(
         (x) => proposals(model, x),
-        tf.tensor4d(pixels, [some.length, rows.to - rows.from, width, 3]),
+        tf.tensor4d(pixels, [batch.length, rows, width, 3]),
       );
-      for (let i = 0, at = 0; i < some.length; i++) {
-        for (let y = 0; y < down; y++) {
-          for (let x = 0; x < across; x++, at += outs) {
-            const score = scoreOf(values, at);
+      for (const [n, { i, from, lines }] of batch.entries()) {
+        for (let y = 0; y < Math.min(down, lines); y++) {
+          for (let x = 0; x < across; x++) {
+            const own = ((n * down + y) * across + x) * outs;
+            const score = scoreOf(values, own);
             if (score < cascade.proposed) continue;
-            yield { image: first + i, score, x, y: line + y, correction: correctionIn(values, at + 2) };
+            yield {
+              image: first + i,
+              score,
+              x,
+              y: from / STEP + y,
+              correction: correctionIn(values, own + 2),
+            };
           }
         }
       }
     }
   }
+}
+
+/**
+ * Strips of one height that cover an image's rows, each with how many of its lines of windows the next strip does not begin with. All
+ * are odd where the image is: the last line of its windows reaches beyond it.
+ */
+function stripsOf(height: number, count: number) {
+  const lines = Math.ceil((Math.floor((height - WINDOW) / STEP) + 1) / count);
+  const rows = STEP * (lines - 1) + WINDOW + height % STEP;
+  const starts = Array.from({ length: count }, (_, i) => Math.min(STEP * lines * i, height - rows));
+  return starts.map((from, i) => ({
+    from,
+    to: from + rows,
+    lines: i === count - 1 ? Infinity : (starts[i + 1] - from) / STEP,
+  }));
 }
 
 /** What a net makes of an input, which is disposed. */
@@ -180,7 +208,8 @@ async function* looksAt(
   const size = side * side * 3;
   for (let first = 0; first < inside.length; first += cascade.crops) {
     const some = inside.slice(first, first + cascade.crops);
-    const pixels = new Float32Array(some.length * size);
+    const batch = Math.max(LEAST_BATCH, some.length); // filled up with grey
+    const pixels = new Float32Array(batch * size);
     some.forEach(({ box, part }, i) =>
       writeResized(sums[box.image], pixels.subarray(i * size, (i + 1) * size), {
         part,
@@ -188,10 +217,7 @@ async function* looksAt(
         height: side,
       })
     );
-    const { values, shape: [, outs] } = await computed(
-      net,
-      tf.tensor4d(pixels, [some.length, side, side, 3]),
-    );
+    const { values, shape: [, , , outs] } = await computed(net, tf.tensor4d(pixels, [batch, side, side, 3]));
     for (let i = 0; i < some.length; i++) {
       const own = values.subarray(i * outs, (i + 1) * outs);
       yield { box: some[i].box, values: own, score: scoreOf(own, 0), correction: correctionIn(own, 2) };

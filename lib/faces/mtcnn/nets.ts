@@ -5,14 +5,17 @@
  * they are bound. Each net's outputs are computed as one layer: two logits (none, face), four corrections of the box in its own
  * sides, and with the last net five points, all x before all y.
  *
+ * An image has the same bits whatever is beside it in a batch of two or more. Therefore dense layers are convolutions, each image's by
+ * itself: TensorFlow's product of matrices sums its last rows in another order. In a batch of one it convolves in another order too.
+ *
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
 import { isTensorFlow } from "../../backend/raw.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
 
-/** A convolution, `weight` [height, width, in, out], or a dense layer, [in, out]; `slope` is its PReLU's below 0. */
-type Layer = { readonly weight: tf.Tensor; readonly bias: tf.Tensor1D; readonly slope?: tf.Tensor1D };
+/** A convolution, `weight` [height, width, in, out]; `slope` is its PReLU's below 0. */
+type Layer = { readonly weight: tf.Tensor4D; readonly bias: tf.Tensor1D; readonly slope?: tf.Tensor1D };
 
 /** The weights of a net by layer; `heads` are its outputs. */
 type Net<Name extends string> = Readonly<Record<Name | "heads", Layer>>;
@@ -105,10 +108,10 @@ function layerOf(dict: StateDict, ...names: readonly string[]): Layer {
         const isMap = slopeKey(name) !== undefined;
         const [side, channels] = isMap ? [3, inner / 9] : [1, inner];
         const map = tensor(`${name}.weight`, [out, side, side, channels]); // [out, W, H, C]
-        return tf.reshape(tf.transpose(map, [2, 1, 3, 0]), [inner, out]);
+        return tf.transpose(map, [2, 1, 3, 0]);
       });
       return pieces.length === 1 ? pieces[0] : tf.concat(pieces, -1);
-    }),
+    }) as tf.Tensor4D,
     bias: tf.tidy(() => tf.concat(names.map((name) => tensor(`${name}.bias`)))) as tf.Tensor1D,
     ...slope !== undefined && { slope: tensor(slope) as tf.Tensor1D },
   };
@@ -125,41 +128,32 @@ export function proposals({ pnet }: Mtcnn, images: tf.Tensor4D): tf.Tensor4D {
   });
 }
 
-/** What refines boxes: crops [B, 24, 24, 3] → [B, 6]. The caller disposes the tensor. */
-export function refinements({ rnet }: Mtcnn, crops: tf.Tensor4D): tf.Tensor2D {
+/** What refines boxes: crops [B, 24, 24, 3] → [B, 1, 1, 6]. The caller disposes the tensor. */
+export function refinements({ rnet }: Mtcnn, crops: tf.Tensor4D): tf.Tensor4D {
   return tf.tidy(() => {
     const maps = pool(convolve(rnet.conv2, pool(convolve(rnet.conv1, crops), 3)), 3); // [B, 4, 4, 48]
-    return dense(rnet.heads, dense(rnet.dense4, flat(convolve(rnet.conv3, maps))));
+    return convolve(rnet.heads, convolve(rnet.dense4, convolve(rnet.conv3, maps)));
   });
 }
 
-/** What gives the last word, and five points: crops [B, 48, 48, 3] → [B, 16]. The caller disposes the tensor. */
-export function outputs({ onet }: Mtcnn, crops: tf.Tensor4D): tf.Tensor2D {
+/** What gives the last word, and five points: crops [B, 48, 48, 3] → [B, 1, 1, 16]. The caller disposes the tensor. */
+export function outputs({ onet }: Mtcnn, crops: tf.Tensor4D): tf.Tensor4D {
   return tf.tidy(() => {
     const maps = pool(convolve(onet.conv2, pool(convolve(onet.conv1, crops), 3)), 3); // [B, 10, 10, 64]
     const last = convolve(onet.conv4, pool(convolve(onet.conv3, maps), 2)); // [B, 3, 3, 128]
-    return dense(onet.heads, dense(onet.dense5, flat(last)));
+    return convolve(onet.heads, convolve(onet.dense5, last));
   });
 }
 
-function convolve({ weight, bias, slope }: Layer, x: tf.Tensor4D): tf.Tensor4D {
-  const settings = { x, filter: weight as tf.Tensor4D, strides: 1, pad: "valid", bias } as const;
+function convolve({ weight: filter, bias, slope }: Layer, x: tf.Tensor4D): tf.Tensor4D {
+  const settings = { x, filter, strides: 1, pad: "valid", bias } as const;
+  if (!slope) return tf.fused.conv2d(settings);
   // On WebAssembly one kernel does it all; on TensorFlow tfjs makes six operations of PReLU.
-  if (slope && !isTensorFlow()) {
+  if (!isTensorFlow()) {
     return tf.fused.conv2d({ ...settings, activation: "prelu", preluActivationWeights: slope });
   }
   const y = tf.fused.conv2d(settings);
-  return slope ? bent(y, slope) : y;
-}
-
-function dense({ weight, bias, slope }: Layer, x: tf.Tensor2D): tf.Tensor2D {
-  const y = tf.add(tf.matMul(x, weight as tf.Tensor2D), bias) as tf.Tensor2D;
-  return slope ? bent(y, slope) : y;
-}
-
-/** PReLU. */
-function bent<T extends tf.Tensor>(y: T, slope: tf.Tensor1D): T {
-  return tf.where(tf.greater(y, 0), y, tf.mul(y, slope)) as T;
+  return tf.where(tf.greater(y, 0), y, tf.mul(y, slope));
 }
 
 /** PyTorch's max pool in steps of 2 with `ceil_mode`: the last window may reach past the end, but does not begin there. */
@@ -168,8 +162,4 @@ function pool(x: tf.Tensor4D, side: 2 | 3): tf.Tensor4D {
   // A window of 3 reaches past the end of an even side alone; all maps with such windows are square.
   const reaches = side === 2 || (height % 2 === 0 && width % 2 === 0);
   return tf.maxPool(x, side, 2, reaches ? "same" : "valid");
-}
-
-function flat(maps: tf.Tensor4D): tf.Tensor2D {
-  return tf.reshape(maps, [maps.shape[0], -1]);
 }
