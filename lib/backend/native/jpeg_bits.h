@@ -179,33 +179,33 @@ inline bool read_block(Bits& all, const Huffman& dc, const Huffman& ac, int& las
   bits.drop(first.bits);
   last += first.value;
   block[0] = static_cast<int16_t>(last);
+  if (!first.bits) return false;
   int k = 1;
-  bool found = first.bits != 0;
-  while (k < 64 && found) {
-    if (bits.count < 32) bits.fill();
+  do {
     // Of two codes the first never ends the block here, where the second would be the next one's.
-    if (k < 64 - RUN) {
+    while (__builtin_expect(k < 64 - RUN, 1)) {
+      if (bits.count < 32) bits.fill();
       const Pair& pair = ac.pair(bits.held);
-      if (__builtin_expect(pair.bits != 0, 1)) {
-        bits.drop(pair.bits);
-        block[NATURAL[k + pair.first_place]] = pair.first;
-        block[NATURAL[k + pair.second_place]] = pair.second;
-        k += pair.reach;
-        continue;
-      }
+      if (__builtin_expect(pair.bits == 0, 0)) break;
+      bits.drop(pair.bits);
+      block[NATURAL[k + pair.first_place]] = pair.first;
+      block[NATURAL[k + pair.second_place]] = pair.second;
+      k += pair.reach;
     }
+    if (k >= 64) break;
+    if (bits.count < 32) bits.fill();
     const Coefficient one = ac.single(bits.held);
+    if (!one.bits) return false;
     bits.drop(one.bits);
-    found = one.bits != 0;
     if (one.zeros >= RUN) {
       k += one.zeros == END ? ENDED : RUN;
     } else {
       k += one.zeros;
       block[NATURAL[k++]] = one.value;
     }
-  }
+  } while (k < 64);
   all = bits;
-  return found && (k == 64 || k >= ENDED && k < ENDED + 64);
+  return k == 64 || k >= ENDED && k < ENDED + 64;
 }
 
 }  // namespace jpeg
