@@ -11,6 +11,7 @@
 using resizing::CHANNELS;
 using resizing::PADDING;
 using resizing::Resizer;
+using resizing::STRIP;
 
 namespace jpeg {
 
@@ -147,11 +148,11 @@ class Rows {
  public:
   Rows(int width, Resizer& resizer)
       : length_(static_cast<size_t>(width) * CHANNELS), resizer_(resizer),
-        pixels_(Resizer::STRIP * length_ + AT_A_TIME * CHANNELS + PADDING) {}
+        pixels_(STRIP * length_ + AT_A_TIME * CHANNELS + PADDING) {}
 
   uint8_t* next() { return pixels_.data() + count_ * length_; }
   void done() {
-    if (++count_ == Resizer::STRIP) flush();
+    if (++count_ == STRIP) flush();
   }
   void flush() {
     if (count_) resizer_.take(pixels_.data(), count_);

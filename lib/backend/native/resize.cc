@@ -5,6 +5,7 @@
 using resizing::CHANNELS;
 using resizing::PADDING;
 using resizing::Resizer;
+using resizing::STRIP;
 
 namespace {
 
@@ -12,8 +13,8 @@ void resize_whole(const uint8_t* source, const int32_t* sizes, Resizer& resizer)
   const int height = sizes[0];
   const size_t length = static_cast<size_t>(sizes[1]) * CHANNELS;
   int y = 0;
-  for (; y + Resizer::STRIP < height; y += Resizer::STRIP, source += Resizer::STRIP * length) {
-    resizer.take(source, Resizer::STRIP);
+  for (; y + STRIP < height; y += STRIP, source += STRIP * length) {
+    resizer.take(source, STRIP);
   }
   std::vector<uint8_t> last((height - y) * length + PADDING);  // nothing can be read after the source's end
   std::memcpy(last.data(), source, (height - y) * length);
