@@ -12,13 +12,12 @@ namespace {
 void resize_whole(const uint8_t* source, const int32_t* sizes, Resizer& resizer) {
   const int height = sizes[0];
   const size_t length = static_cast<size_t>(sizes[1]) * CHANNELS;
-  int y = 0;
-  for (; y + STRIP < height; y += STRIP, source += STRIP * length) {
-    resizer.take(source, STRIP);
-  }
-  std::vector<uint8_t> last((height - y) * length + PADDING);  // nothing can be read after the source's end
-  std::memcpy(last.data(), source, (height - y) * length);
-  resizer.take(last.data(), height - y);
+  int left = height;
+  // Nothing can be read after the source's end.
+  for (; left > STRIP && (left - STRIP) * length >= PADDING; left -= STRIP, source += STRIP * length) resizer.take(source, STRIP);
+  std::vector<uint8_t> last(left * length + PADDING);
+  std::memcpy(last.data(), source, left * length);
+  for (int y = 0; y < left; y += STRIP) resizer.take(last.data() + y * length, std::min(STRIP, left - y));
 }
 
 }  // namespace
