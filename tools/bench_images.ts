@@ -10,7 +10,6 @@ import type { Peer } from "./bench_peer.ts";
 import { median } from "./bench_print.ts";
 import { startTiming, type TimingProcess } from "./bench_process.ts";
 import {
-  CALLS,
   type Measure,
   peerRate,
   samplesOf,
@@ -25,6 +24,9 @@ const PACKAGES = ["simplejpeg==1.9.0", "numpy"];
 
 /** Pictures that are written for it. */
 const FILES = 16;
+
+/** Calls of which a rate is the median: more than elsewhere, as one takes a tenth of a second. */
+const CALLS = 16;
 
 /** The name of libjpeg-turbo's rate. */
 const DECODED = "libjpeg-turbo, 1080p images decoded";
@@ -50,7 +52,13 @@ export async function images({ batch, folder }: Setting, peer?: Peer): Promise<M
       "1080p images prepared": paths.length / median(await secondsOf(CALLS, prepare)),
       ...turbo && { [DECODED]: paths.length / median((await turbo.ask({ calls: CALLS })).seconds ?? []) },
       ...peer &&
-        { "Pillow, 1080p images prepared": await peerRate(peer, "images", { items: paths.length, paths }) },
+        {
+          "Pillow, 1080p images prepared": await peerRate(peer, "images", {
+            items: paths.length,
+            paths,
+            calls: CALLS,
+          }),
+        },
     }),
     close: () => turbo?.close(),
   }];
