@@ -72,7 +72,7 @@ WITH_AMX inline void amxTile(const uint8_t* a, int inner, const int8_t* b, int32
 inline bool amxAllowed() { return false; }
 inline void openTiles() {}
 inline void closeTiles() {}
-inline void amxTile(const void*, int, const int8_t*, int32_t*) {}
+inline void amxTile(const void*, int, const void*, int32_t*) {}
 
 #endif
 

@@ -88,7 +88,14 @@ struct Bytes {
     roundRow(load, width, values + tiles.start(row, width), tiles.apart(), low[row], step[row]);
   }
   // The rows from one on, which begins a tile of `padded` ones.
-  Bytes from(int row, size_t padded, int width) const { return {values + padded * width, low + row, step + row, tiles}; }
+  Bytes from(int row, size_t padded, int width) const { return {values + tiles.size(padded, width), low + row, step + row, tiles}; }
+};
+
+// 32 outputs' weights, and what rounding left of them.
+struct Factors {
+  Columns whole, rest;
+
+  explicit Factors(int inner) : whole(TILE_COLUMNS, inner), rest(TILE_COLUMNS, inner) {}
 };
 
 void normRow(const Norm& p, const float* x, int width, float* y) {
@@ -140,9 +147,9 @@ struct Shape {
   int rows, in, out;
 };
 
-// x * weight transposed + bias; `keep` takes each row's numbers 32 at a time.
+// x * weight transposed + bias, in the room of `factors`; `keep` takes each row's numbers 32 at a time.
 template <class Keep>
-void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
+void linear(const Linear& p, const Bytes& x, Shape shape, Factors& factors, const Keep& keep) {
   const auto [rows, in, out] = shape;
   const int step = x.tiles.rows();
   const size_t size = static_cast<size_t>(TILE_COLUMNS) * in, share = size / parts(rows, step);
@@ -152,13 +159,15 @@ void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
     const auto of = [&](const float* from, int j) { return load(from + column + j); };
     const Floats sums[] = {of(p.sum, 0), of(p.sum, LANES)}, scales[] = {of(p.scale, 0), of(p.scale, LANES)};
     const Floats biases[] = {of(p.bias, 0), of(p.bias, LANES)};
+    factors.whole.take(weight, TILE_COLUMNS, in);
+    if (rest) factors.rest.take(rest, TILE_COLUMNS, in);
     for (int row = 0; row < rows; row += step, next += share) {
       // The next columns' weights are on their way meanwhile.
       if (column + TILE_COLUMNS < out) {
         for (size_t i = 0; i < share; i += 64) _mm_prefetch(reinterpret_cast<const char*>(next + i), _MM_HINT_T1);
       }
-      x.tiles.product(x.values + x.tiles.start(row, in), in, weight, tile);
-      if (rest) x.tiles.product(x.values + x.tiles.start(row, in), in, rest, restTile);
+      x.tiles.product(x.values + x.tiles.start(row, in), in, factors.whole.from(weight, 0, in), tile);
+      if (rest) x.tiles.product(x.values + x.tiles.start(row, in), in, factors.rest.from(rest, 0, in), restTile);
       for (int r = row; r < std::min(row + step, rows); r++) {
         const Floats low = floats(x.low[r]), step = floats(x.step[r]);
         const auto value = [&](int half) {
@@ -174,8 +183,8 @@ void linear(const Linear& p, const Bytes& x, Shape shape, const Keep& keep) {
 }
 
 // y += x * weight transposed + bias, y [rows, out].
-void addLinear(const Linear& p, const Bytes& x, Shape shape, float* y) {
-  linear(p, x, shape, [&](int row, int column, Floats left, Floats right) {
+void addLinear(const Linear& p, const Bytes& x, Shape shape, Factors& factors, float* y) {
+  linear(p, x, shape, factors, [&](int row, int column, Floats left, Floats right) {
     float* to = y + static_cast<size_t>(row) * shape.out + column;
     store(to, left + load(to));
     store(to + LANES, right + load(to + LANES));
@@ -202,6 +211,7 @@ struct Desk {
   Buffer<uint16_t> hidden;
   Buffer<Byte> values;
   Bytes bytes;
+  Factors factors;
   HeadDesk head;
   Buffer<float> qkv;  // a head's, [rows of a group, 3K]
 
@@ -211,8 +221,9 @@ struct Desk {
         low(allocate<float>(s.panel())),
         step(allocate<float>(s.panel())),
         hidden(allocate<uint16_t>(static_cast<size_t>(s.panel()) * s.hidden)),
-        values(allocate<Byte>(static_cast<size_t>(s.panel()) * std::max(s.width, s.hidden))),
+        values(allocate<Byte>(s.tiles().size(s.panel(), std::max(s.width, s.hidden)))),
         bytes{values.get(), low.get(), step.get(), s.tiles()},
+        factors(std::max(s.width, s.hidden)),
         head(s.tokens(), s.width / s.heads, s.tiles()),
         qkv(allocate<float>(static_cast<size_t>(s.group()) * s.tokens() * 3 * (s.width / s.heads))) {
     if (s.amx) openTiles();
@@ -259,7 +270,7 @@ void embed(const Ends& p, const float* pixels, float* x, const Sizes& s, Desk& d
 // The hidden layer's numbers in 16 bits, which rounding to bytes does not notice.
 template <Pair activate(Pair)>
 void openMlp(const Linear& p, Shape shape, Desk& desk) {
-  linear(p, desk.bytes, shape, [&](int row, int column, Floats left, Floats right) {
+  linear(p, desk.bytes, shape, desk.factors, [&](int row, int column, Floats left, Floats right) {
     const Pair active = activate({left, right});
     uint16_t* to = desk.hidden.get() + static_cast<size_t>(row) * shape.out + column;
     storeHalves(to, active.left);
@@ -271,19 +282,19 @@ void openMlp(const Linear& p, Shape shape, Desk& desk) {
 void finishBlock(const Block& p, const float* mixed, float* x, int rows, const Sizes& s, Desk& desk) {
   const int D = s.width, F = s.hidden;
   desk.quantize(mixed, rows, D);
-  addLinear(p.outProj, desk.bytes, {rows, D, D}, x);
+  addLinear(p.outProj, desk.bytes, {rows, D, D}, desk.factors, x);
   desk.normalize(p.ln2, x, rows, D);
   if (s.quick) openMlp<quickGelu>(p.cFc, {rows, D, F}, desk);
   else openMlp<exactGelu>(p.cFc, {rows, D, F}, desk);
   desk.quantizeHidden(rows, F);
-  addLinear(p.cProj, desk.bytes, {rows, F, D}, x);
+  addLinear(p.cProj, desk.bytes, {rows, F, D}, desk.factors, x);
 }
 
 // Queries, keys and values of one head, from rows of bytes, to the desk's [rows, 3K].
 void projectHead(const Linear& p, const Bytes& x, int rows, int head, const Sizes& s, Desk& desk) {
   const int D = s.width, K = D / s.heads;
   for (int i = 0; i < 3; i++) {
-    linear(p.from(i * D + head * K, D), x, {rows, D, K}, [&](int row, int column, Floats left, Floats right) {
+    linear(p.from(i * D + head * K, D), x, {rows, D, K}, desk.factors, [&](int row, int column, Floats left, Floats right) {
       float* to = desk.qkv.get() + static_cast<size_t>(row) * 3 * K + i * K + column;
       store(to, left);
       store(to + LANES, right);
@@ -351,7 +362,7 @@ void int8_encode(const float* pixels, float* x, float* clsTokens, const Ends* en
   const size_t image = static_cast<size_t>(3) * s.imageSize * s.imageSize;
   const auto mixed = allocate<float>(static_cast<size_t>(R) * D);
   // What enters attention.
-  const auto values = allocate<Byte>(static_cast<size_t>(parts(R, G)) * padded * D);
+  const auto values = allocate<Byte>(s.tiles().size(static_cast<size_t>(parts(R, G)) * padded, D));
   const auto low = allocate<float>(R), step = allocate<float>(R);
   const Bytes entering{values.get(), low.get(), step.get(), s.tiles()};
   const auto groupOf = [&](int row) { return entering.from(row / G * G, static_cast<size_t>(row / G) * padded, D); };

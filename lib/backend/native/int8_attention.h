@@ -20,18 +20,20 @@ class HeadDesk {
         inner_(tiles.inner(K)),
         room_(tiles.inner(N)),
         columns_(roundUp(N, TILE_COLUMNS)),
-        queries_(zeros<Byte>(static_cast<size_t>(roundUp(N, tiles.rows())) * inner_)),
+        queries_(zeros<Byte>(tiles.size(roundUp(N, tiles.rows()), inner_))),
         keys_(zeros<int8_t>(static_cast<size_t>(columns_) * inner_)),
         values_(zeros<int8_t>(static_cast<size_t>(K) * room_)),
-        high_(zeros<Byte>(static_cast<size_t>(tiles.rows()) * room_)),
-        low_(zeros<Byte>(static_cast<size_t>(tiles.rows()) * room_)),
+        high_(zeros<Byte>(tiles.size(tiles.rows(), room_))),
+        low_(zeros<Byte>(tiles.size(tiles.rows(), room_))),
         scores_(zeros<float>(static_cast<size_t>(tiles.rows()) * columns_)),
         queryLow_(zeros<float>(N)),
         queryStep_(zeros<float>(N)),
         keyScale_(zeros<float>(columns_)),
         keySum_(zeros<float>(columns_)),
         mean_(zeros<float>(K)),
-        valueScale_(zeros<float>(K)) {}
+        valueScale_(zeros<float>(K)),
+        keyColumns_(columns_, inner_),
+        valueColumns_(K, room_) {}
 
   // Queries, keys and values side by side, [N, 3K], to columns of mixed [N, D].
   void attend(const float* qkv, float* mixed, int D) {
@@ -42,6 +44,8 @@ class HeadDesk {
     }
     roundKeys(qkv + K, stride);
     roundValues(qkv + 2 * K, stride);
+    keyColumns_.take(keys_.get(), columns_, inner_);
+    valueColumns_.take(values_.get(), K, room_);
     for (int row = 0; row < N; row += tiles_.rows()) {
       const int rows = std::min(tiles_.rows(), N - row);
       compare(row, rows);
@@ -60,6 +64,7 @@ class HeadDesk {
   const Buffer<Byte> high_, low_;         // the weights' bytes, [rows, room]
   const Buffer<float> scores_;            // [rows, columns]
   const Buffer<float> queryLow_, queryStep_, keyScale_, keySum_, mean_, valueScale_;
+  Columns keyColumns_, valueColumns_;
   alignas(64) int32_t sums_[2][AMX_ROWS * TILE_COLUMNS];
 
   template <class T>
@@ -130,7 +135,7 @@ class HeadDesk {
   void compare(int row, int rows) {
     for (int column = 0; column < columns_; column += TILE_COLUMNS) {
       tiles_.product(queries_.get() + tiles_.start(row, inner_), inner_,
-                     keys_.get() + static_cast<size_t>(column) * inner_, sums_[0]);
+                     keyColumns_.from(keys_.get(), column, inner_), sums_[0]);
       for (int j = 0; j < TILE_COLUMNS; j += LANES) {
         const Floats sum = load(keySum_.get() + column + j), scale = load(keyScale_.get() + column + j);
         for (int r = 0; r < rows; r++) {
@@ -167,13 +172,15 @@ class HeadDesk {
       storeRow(high + place, shiftRight<8>(weight));
       storeRow(low + place, bitsAnd(weight, ints(255)));
     }
+    endRow(high, room_);
+    endRow(low, room_);
     return sumOf(total);
   }
 
   // The values' mean by their weights.
   void mix(float* mixed, int D, int rows, const int32_t* totals) {
     for (int column = 0; column < K; column += TILE_COLUMNS) {
-      const int8_t* values = values_.get() + static_cast<size_t>(column) * room_;
+      const Weight* values = valueColumns_.from(values_.get(), column, room_);
       tiles_.product(high_.get(), room_, values, sums_[0]);
       tiles_.product(low_.get(), room_, values, sums_[1]);
       for (int j = 0; j < TILE_COLUMNS; j += LANES) {
