@@ -167,6 +167,7 @@ async function main(flags: Flags): Promise<void> {
 
 function inUnits(name: string, rate: number): string {
   if (/matmul|GFLOP/.test(name)) return `${Math.round(rate)} GFLOP/s`;
+  if (/GOP|peak, int8/.test(name)) return `${Math.round(rate)} GOP/s`;
   if (/cosine/.test(name)) return rate.toFixed(5);
   if (/^memory/.test(name)) return `${Math.round(rate)} MB`;
   return `${rate < 100 ? rate.toFixed(1) : Math.round(rate)} images/s`;

@@ -8,6 +8,7 @@ import { isTensorFlow } from "../lib/backend/raw.ts";
 import { dispose } from "../lib/backend/tensors.ts";
 import { imageBatches } from "../lib/data/order.ts";
 import { type Clip, clipModels, encodeTokens, tokenCount, toPixels } from "../lib/model/encoders/clip.ts";
+import { int8Peak } from "../lib/model/encoders/clip_int8.ts";
 import { randomClip } from "../lib/model/encoders/clip_weights.ts";
 import type { CompiledTower, EncoderPrecision } from "../lib/model/encoders/encoder.ts";
 import { choosePrecision, meanCosine } from "../lib/model/encoders/precision.ts";
@@ -159,8 +160,11 @@ export async function encoders(
         const seconds = await secondsOf(CALLS, () => once(body));
         rates[name] = batch / median(seconds);
         if (name === `encoder compiled, ${chosen}`) rates["encoder as runs choose it"] = rates[name];
-        if (name.endsWith("bfloat16")) {
-          rates["encoder GFLOP/s, bfloat16"] = encoderWork(clip.config) * batch / 1e9 / Math.min(...seconds);
+        const work = encoderWork(clip.config) * batch / 1e9 / Math.min(...seconds);
+        if (name.endsWith("bfloat16")) rates["encoder GFLOP/s, bfloat16"] = work;
+        if (name.endsWith("int8")) {
+          rates["encoder GOP/s, int8"] = work;
+          rates["products' peak, int8"] = 2 * await int8Peak() / 1e9;
         }
       }
       for (const { name, measure } of able) rates[name] = await peerRate(peer!, measure, { items: batch });

@@ -141,6 +141,11 @@ const comparisons: readonly Comparison[] = [
     base: "matmul peak, bfloat16",
     isInChart: true,
   }),
+  against("encoderInt8VsPeak", {
+    title: "encoder's products a second in 8 bits, against their peak",
+    ours: "encoder GOP/s, int8",
+    base: "products' peak, int8",
+  }),
   against("encoderVsPeerBfloat16", {
     title: "encoder, against PyTorch bfloat16",
     ours: "encoder as runs choose it",

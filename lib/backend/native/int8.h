@@ -353,6 +353,29 @@ void int8_pack(const float* weight, int32_t out, int32_t in, int8_t* packed, int
   }
 }
 
+// Multiplies a tile by 32 columns so many times on each thread, out of the nearest cache: what products could reach at most. Gives the
+// multiplications of one time.
+int32_t int8_peak(int32_t threads, int32_t amx, int32_t times) {
+  constexpr int INNER = 256;
+  const ByteTiles tiles{amx != 0};
+  together(threads, [&] {
+    const size_t count = tiles.size(tiles.rows(), INNER), size = TILE_COLUMNS * INNER;
+    const auto rows = allocate<Byte>(count);
+    const auto packed = allocate<int8_t>(size);
+    const auto sums = allocate<int32_t>(tiles.rows() * TILE_COLUMNS);
+    std::fill_n(rows.get(), count, 100), std::fill_n(packed.get(), size, -50);
+    Columns columns(TILE_COLUMNS, INNER);
+    columns.take(packed.get(), TILE_COLUMNS, INNER);
+    if (amx) openTiles();
+    for (int i = 0; i < times; i++) {
+      tiles.product(rows.get(), INNER, columns.from(packed.get(), 0, INNER), sums.get());
+      asm volatile("" ::: "memory");  // each is computed, whatever the one before it gave
+    }
+    if (amx) closeTiles();
+  });
+  return threads * tiles.rows() * TILE_COLUMNS * INNER;
+}
+
 // Pixels [B, S, S, 3] to the tokens after all blocks, x [B, N, D], where they are the whole tower's after its last norm; and to
 // the class token after each block and that norm, clsTokens [B, L, D].
 void int8_encode(const float* pixels, float* x, float* clsTokens, const Ends* ends, const Block* blocks, const Sizes* sizes) {

@@ -24,6 +24,7 @@ const symbols = {
     parameters: ["buffer", "i32", "i32", "buffer", "buffer", "buffer", "buffer", "buffer"],
     result: "void",
   },
+  int8_peak: { parameters: ["i32", "i32", "i32"], result: "i32", nonblocking: true },
   int8_encode: {
     parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
     result: "void",
@@ -125,6 +126,25 @@ async function openLibrary(
     if (library.int8_supported()) return { library, withAmx: false };
   }
   throw new Error(`expected a CPU with ${expected} but found one without`);
+}
+
+/**
+ * Multiplications a second of bytes, each with its addition, that the encoder's own tile reaches out of the nearest cache on all threads:
+ * what an encoder in 8 bits is held against.
+ *
+ * @throws {Error} where this machine has no 8 bits
+ */
+export async function int8Peak(): Promise<number> {
+  const { library, withAmx } = await openLibrary([256, 256]);
+  const threads = navigator.hardwareConcurrency;
+  const rateOf = async (times: number) => {
+    const began = performance.now();
+    const products = await library.int8_peak(threads, Number(withAmx), times);
+    return products * times / (performance.now() - began) * 1000;
+  };
+  const rates: number[] = [];
+  for (let i = 0; i < 5; i++) rates.push(await rateOf(100_000));
+  return Math.max(...rates);
 }
 
 /** Weights as `int8.h` takes them: tables of addresses, and the arrays that those point into. */
