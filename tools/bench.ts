@@ -14,7 +14,7 @@ import { type BackendName, backendNames } from "../lib/backend/backends/mod.ts";
 import { initBackend } from "../lib/backend/start.ts";
 import { writeWhole } from "../lib/base/files.ts";
 import { makeTemporaryFolder } from "../lib/base/temporary.ts";
-import { type MeasureName, measureNames, measures, rateNames } from "./bench_measures.ts";
+import { comparedNames, type MeasureName, measureNames, measures } from "./bench_measures.ts";
 import { type Peer, startPeer } from "./bench_peer.ts";
 import { renderSvg } from "../lib/report/render.ts";
 import { barChart, ratioChart, table } from "./bench_print.ts";
@@ -190,7 +190,7 @@ const program = new Command("bench")
   )
   .addOption(
     new Option("--only <names...>", "measure these alone").choices(measureNames)
-      .default(rateNames, "all but memory"),
+      .default(comparedNames, "all but prepare and memory"),
   )
   .option("--rounds <n>", "how often everything is measured in turn", count, 5)
   .option("--seconds <n>", "begin no further round that would end after so many seconds", count, 1200)

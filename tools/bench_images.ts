@@ -42,6 +42,7 @@ export async function images({ batch, folder }: Setting, peer?: Peer): Promise<M
   const prepare = async () => {
     for await (const _ of imageBatches(samplesOf(paths), { batchSize: batch })) { /* dropped */ }
   };
+  await prepare(); // which compiles our decoder where it is not yet
   const opened = peer ? await openTurbo(paths, peer).catch(reasonOf) : undefined;
   const turbo = typeof opened === "string" ? undefined : opened;
   return [{

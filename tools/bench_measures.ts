@@ -61,8 +61,8 @@ export type MeasureName = keyof typeof measures;
 /** The names of all groups. */
 export const measureNames = Object.keys(measures) as MeasureName[];
 
-/** Those that are measured unless some are named: all rates. */
-export const rateNames = measureNames.filter((name) => name !== "memory");
+/** Those that are measured unless some are named: all that have a peer to stand beside. */
+export const comparedNames = measureNames.filter((name) => name !== "prepare" && name !== "memory");
 
 // A batch of eight through the first half of ViT-B/16's MLP: 8·197 tokens, width 768 to 3072.
 const [ROWS, INNER, COLUMNS] = [1576, 768, 3072];
