@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 /**
  * The SHA-256 of texts and bytes, one after the other, in hexadecimal.
  *
- * @param options.digits how many of its digits, from the first on; all 64 unless given
+ * @param options.digits how many of its digits, an even number, from the first on; all 64 unless given
  */
 export function sha256(
   content: string | Uint8Array | readonly (string | Uint8Array)[],
@@ -16,7 +16,9 @@ export function sha256(
 ): string {
   const hash = createHash("sha256");
   for (const piece of Array.isArray(content) ? content : [content]) hash.update(piece);
-  return hash.digest("hex").slice(0, options.digits);
+  const { digits } = options;
+  // Of the bytes: a part of a longer text would keep all of it.
+  return digits === undefined ? hash.digest("hex") : hash.digest().subarray(0, digits / 2).toHex();
 }
 
 /**

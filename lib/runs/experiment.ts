@@ -115,6 +115,8 @@ export async function loadExperiment(
   for (const message of warnings) options.report?.({ type: "warning", message });
   const prepared = new Map<string, PrepareSettings | undefined>();
   for (const { set, root } of demo ? [] : parts.sets) prepared.set(set, await readSettings(root));
+  const digests = new Map<string, string>();
+  for (const [path, { digest }] of facts) digests.set(path, digest);
   return {
     demo,
     train: parts.train,
@@ -129,7 +131,7 @@ export async function loadExperiment(
       })
     ),
     digest: digestOf(named.map(({ set, split, samples }) => [set, split, samples])),
-    digests: new Map([...facts].map(([path, { digest }]) => [path, digest])),
+    digests,
   };
 }
 

@@ -242,10 +242,11 @@ async function alikePictures(
     readonly said: ReadonlySet<string>;
   },
 ): Promise<Leak[]> {
-  const places = parts.flatMap(({ name, role, samples }) =>
-    samples.map((sample) => ({ name, role, sample }))
+  const sides = [true, false].map((isTrain) =>
+    parts.filter(({ role }) => (role === "train") === isTrain).flatMap(({ name, samples }) =>
+      samples.map((sample) => ({ name, sample }))
+    )
   );
-  const sides = [true, false].map((isTrain) => places.filter(({ role }) => (role === "train") === isTrain));
   const [first, second] = sides.map((side) => side.map(({ sample }) => sample.path));
   return (await findAlike([first, second], options)).flatMap(({ a, b }): Leak[] => {
     const where = [placed(sides[0][a]), placed(sides[1][b])] as const;
