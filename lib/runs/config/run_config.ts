@@ -21,7 +21,7 @@ export type RunConfig = {
   runs: number;
   /** of matrix products, int8 in the encoder alone; auto: the fastest whose tokens agree with float32's, by measurement (float32 for the demo encoder and with attention across the batch) (default: "auto") */
   precision: "auto" | "float32" | "bfloat16" | "int8";
-  /** of matrix products where the head is trained; auto: the encoder's, or beside int8 the faster one, by measurement (default: "auto") */
+  /** of matrix products where the head is trained; auto: the encoder's, or beside int8 the faster one, by measurement; on the demo bfloat16 where native code takes the steps (default: "auto") */
   headPrecision: "auto" | "float32" | "bfloat16";
   /** what takes the training steps: a TensorFlow graph, native code by AVX-512 or AMX, or op by op; auto: the fastest that takes the detector, by measurement (default: "auto") */
   engine: "auto" | "graph" | "native" | "native-amx" | "eager";
