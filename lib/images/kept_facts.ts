@@ -11,7 +11,7 @@
 import { dirname, join } from "node:path";
 import { sha256 } from "../base/checksum.ts";
 import { reasonOf } from "../base/errors.ts";
-import { linesOf, writeAtomically } from "../base/files.ts";
+import { linesOf, writeAtomically, writeWhole } from "../base/files.ts";
 
 /** The facts of files that did not change since, by path and what tells a change. */
 export type KeptFacts<Facts> = AsyncDisposable & {
@@ -27,13 +27,11 @@ const nothingKept: KeptFacts<never> = {
 
 const VERSION = 3;
 const SUFFIX = ".jsonl";
-const encoder = new TextEncoder();
 const APPENDED_TOGETHER = 1000;
 /** A process that is killed loses what it found since it last wrote. */
 const WRITE_EVERY_MS = 60e3;
-/** Lines that become bytes together, and how often that many wait at most. */
-const ENCODED_TOGETHER = 250;
-const MOST_WAITING = 80;
+/** Lines that wait at most. */
+const MOST_WAITING = 20_000;
 /** More parts than these are joined, all but the largest, which would be copied each time. */
 const MOST_PARTS = 16;
 const LEFT_APART = 4;
@@ -87,25 +85,16 @@ export async function openKeptFacts<Facts>(
   } catch (error) {
     stopKeeping(error);
   }
-  let lines: string[] = [];
-  /** Lines as bytes: as texts they would outlive what else is made meanwhile, and be cleared away late. */
-  let waiting: Uint8Array[] = [];
+  let waiting: string[] = [];
   let writing = Promise.resolve();
   let written = Date.now();
-  const encodeLines = () => {
-    waiting.push(encoder.encode(lines.join("")));
-    lines = [];
-  };
   const flush = () => {
-    encodeLines();
-    const pieces = waiting;
+    const text = waiting.join("");
     waiting = [];
     written = Date.now();
     writing = writing.then(async () => {
       if (!keeps) return;
-      await writeAtomically(newPart(folder), async (append) => {
-        for (const piece of pieces) await append(piece);
-      });
+      await writeWhole(newPart(folder), text);
       await joinSmall(place).catch(() => {}); // another process joins them, or a later one
     }).catch(stopKeeping);
     return writing;
@@ -119,12 +108,11 @@ export async function openKeptFacts<Facts>(
     add: async (path, key, facts) => {
       if (!keeps) return;
       const json = JSON.stringify({ v: VERSION, path: path.slice(root.length), key, facts });
-      lines.push(`${sumOf(root, json)} ${json}\n`);
-      if (lines.length >= ENCODED_TOGETHER) encodeLines();
+      waiting.push(`${sumOf(root, json)} ${json}\n`);
       if (waiting.length >= MOST_WAITING || Date.now() - written > WRITE_EVERY_MS) await flush();
     },
     [Symbol.asyncDispose]: async () => {
-      if (lines.length + waiting.length > 0) await flush();
+      if (waiting.length > 0) await flush();
       await writing;
     },
   };
@@ -202,6 +190,7 @@ async function joinSmall(place: Place): Promise<void> {
 
 /** Writes the sound lines of files as one part, each once, and then removes the files. */
 async function joinParts({ root, folder }: Place, files: readonly string[]): Promise<void> {
+  const encoder = new TextEncoder();
   const sums = new Set<number>(); // the first 52 bits: a line that is lost by chance is found out again
   await writeAtomically(newPart(folder), async (append) => {
     let together: string[] = [];

@@ -54,20 +54,10 @@ export function auditShortcuts(
   samples: readonly Sample[],
   facts: ReadonlyMap<string, ImageFacts>,
 ): Shortcut[] {
-  const items: (Item & { readonly facts: ImageFacts })[] = [];
-  let last: Sample | undefined;
-  let group = "";
-  for (const sample of samples) {
-    const found = facts.get(sample.path);
-    if (!found || found.fault) continue;
-    const { label, video, path } = sample;
-    // One text for the frames of a video, which mostly follow each other.
-    if (video === undefined || label !== last?.label || video !== last.video) {
-      group = `${label} ${video ?? path}`;
-    }
-    items.push({ label, group, facts: found });
-    last = sample;
-  }
+  const items = samples.flatMap(({ label, video, path }) => {
+    const found = facts.get(path);
+    return found && !found.fault ? [{ label, group: `${label} ${video ?? path}`, facts: found }] : [];
+  });
   const dealt = dealFolds(items);
   const labels = items.map(({ label }) => label);
   const folds = Array.from({ length: dealt?.folds ?? 0 }, (_, fold) => {
