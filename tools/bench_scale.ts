@@ -21,6 +21,7 @@ import { openTower } from "../lib/model/encoders/open.ts";
 import { featureBatches } from "../lib/model/features/batches.ts";
 import { resolveConfig } from "../lib/runs/config/config.ts";
 import { loadExperiment } from "../lib/runs/experiment.ts";
+import { duration } from "../lib/runs/screen.ts";
 import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
 import { openTrainer } from "../lib/training/trainer.ts";
 import { median, table } from "./bench_print.ts";
@@ -104,14 +105,11 @@ export async function measureScale(
   });
 }
 
-/** Says how much longer `all` takes, once a part of it is done: `; about 3 minutes left`. */
+/** Says how much longer `all` takes, once a part of it is done: `; about 3 min 5 s left`. */
 function timeLeft(all: number): (done: number) => string {
   const began = performance.now();
-  return (done) => {
-    if (done === 0) return "";
-    const minutes = ((performance.now() - began) / 60e3) * (all - done) / done;
-    return `; about ${minutes < 1.5 ? "a minute" : `${Math.round(minutes)} minutes`} left`;
-  };
+  return (done) =>
+    done === 0 ? "" : `; about ${duration((performance.now() - began) / 1000 * (all - done) / done)} left`;
 }
 
 /** A row for each count of images. */

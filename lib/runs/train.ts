@@ -219,11 +219,7 @@ async function* trainSeeds(
       if (weights) trainer.restore(weights.optimizer);
       weights = undefined;
       numerics = await settleEngine(folder, { numerics: numerics!, trainer, asked: config.engine });
-      const { precision, engine } = trainer;
-      yield {
-        type: "note",
-        message: `Training: ${detectorTitle(config.detector)}, ${stepsText({ precision, engine })}`,
-      };
+      yield { type: "note", message: `Training: ${detectorTitle(config.detector)}, ${stepsText(trainer)}` };
       if (fits[config.fit].hasParts && !seesParts({ config, trunk })) {
         const message =
           `Training images are cut at their centre and not at random as --fit ${config.fit} has it for trained encoders: the encoder is frozen, and an image is encoded once.`;
