@@ -145,10 +145,10 @@ async function heads({ batch }: Setting, peer?: Peer): Promise<Measure[]> {
   if (isTensorFlow()) {
     for (const precision of ["float32", "bfloat16"] as const) {
       steps.push(await open({ precision, engine: "graph" }));
-    }
-    for (const engine of ["native", "native-amx"] as const) {
-      if (await nativeHeadFault(head, engine) === undefined) {
-        steps.push(await open({ precision: "bfloat16", engine }));
+      for (const engine of ["native", "native-amx"] as const) {
+        if (await nativeHeadFault(head, { engine, precision }) === undefined) {
+          steps.push(await open({ precision, engine }));
+        }
       }
     }
     const clip = openClip();

@@ -11,16 +11,21 @@ import { exists, writeWhole } from "../base/files.ts";
 import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build_tensorflow.ts";
 
 /** A source that `buildNative()` compiles, without its `.cc`. */
-export type NativeSource = "cpu" | "int8_vnni" | "int8_avx2" | "head_step" | "head_amx" | "resize" | "jpeg";
+export type NativeSource = "cpu" | "int8_vnni" | "int8_avx2" | HeadSource | "resize" | "jpeg";
+
+/** Those of the notebook head's training step. */
+export type HeadSource = "head_float32" | "head_step" | "head_amx";
 
 const FOLDER = fileURLToPath(new URL("native/", import.meta.url));
 const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-shared", "-pthread", "-w"];
 // Instructions are named, not those of the machine at hand: a cache may be shared by machines of several kinds.
 const AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"];
+const AVX2 = ["-mavx2", "-mfma", "-mf16c"];
 const INSTRUCTIONS: Readonly<Record<NativeSource, readonly string[]>> = {
   cpu: [],
   int8_vnni: [...AVX512, "-mavx512vnni"],
-  int8_avx2: ["-mavx2", "-mfma", "-mf16c"],
+  int8_avx2: AVX2,
+  head_float32: AVX2,
   head_step: [...AVX512, "-mavx512bf16"],
   head_amx: [...AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
   resize: ["-mavx2"],

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NativeSource } from "./build_native.ts";
+import type { HeadSource, NativeSource } from "./build_native.ts";
 
 const opened = new Map<NativeSource, Promise<unknown>>();
 
@@ -36,6 +36,7 @@ async function open<S extends Deno.ForeignLibraryInterface>(
 const yesOrNo = { parameters: [], result: "i32" } as const;
 const cpuSymbols = {
   cpu_runs_int8_vnni: yesOrNo,
+  cpu_runs_head_float32: yesOrNo,
   cpu_runs_head_step: yesOrNo,
   cpu_runs_head_amx: yesOrNo,
 } as const;
@@ -44,7 +45,7 @@ const cpuSymbols = {
  * Whether this CPU has the instructions of a source that takes seconds to compile, asked before it is; true where that cannot be asked,
  * as the library then says.
  */
-export async function mayRun(name: Extract<NativeSource, "int8_vnni" | `head_${string}`>): Promise<boolean> {
+export async function mayRun(name: "int8_vnni" | HeadSource): Promise<boolean> {
   const cpu = await openNative("cpu", cpuSymbols).catch(() => undefined);
   return cpu?.[`cpu_runs_${name}`]() !== 0;
 }

@@ -37,7 +37,7 @@ export async function headUseOf(
   const isForNative = detector === "notebook-head" && engine !== "graph" && engine !== "eager" &&
     lossKind(loss).create(config) === crossEntropy;
   if (!isOpen || !isDemoRun || !isForNative || kept?.head === "float32") return { headPrecision };
-  const headFault = await faultOf({ ...config, dim: sizes.width });
+  const headFault = await faultOf({ ...config, dim: sizes.width }, { precision: "bfloat16" });
   if (kept) return { headPrecision, headFault: isOnGpu() ? undefined : headFault }; // which has a fast bfloat16 of its own
   return { headPrecision: headFault === undefined ? "bfloat16" : headPrecision };
 }

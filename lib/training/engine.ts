@@ -8,7 +8,7 @@ import type { Precision } from "../model/encoders/encoder.ts";
 import type { Labels, Loss } from "./losses/loss.ts";
 import type { Optimizer } from "./optimizers.ts";
 
-/** A graph, by TensorFlow or onnxruntime, the project's C++ by AVX-512 or by AMX, or tfjs's ops one by one. */
+/** A graph, by TensorFlow or onnxruntime, the project's C++ by AVX2, AVX-512 or AMX, or tfjs's ops one by one. */
 export type EngineName = "graph" | "native" | "native-amx" | "eager";
 
 /** All of them. */

@@ -1,7 +1,8 @@
 /**
- * The training step of the ForgeLens head in bfloat16, on CPUs with AVX-512's bfloat16 products, or AMX's.
+ * The training step of the ForgeLens head by the project's C++: in bfloat16 on CPUs with AVX-512's products of it, or AMX's, and in float32
+ * on those with AVX2 and no AVX-512.
  *
- * What `head_graph.ts` computes in bfloat16, with the same dropout masks: `head.h` has the arithmetic, this file hands it
+ * What `head_graph.ts` computes, with the same dropout masks: `head.h` has the arithmetic, this file hands it
  * numbers. Weights and moments live there between steps.
  *
  * @module
@@ -9,7 +10,8 @@
 import type * as tf from "@tensorflow/tfjs";
 import { reasonOf } from "../base/errors.ts";
 import { mayRun, openNative, TILE, whileHeld } from "../backend/native.ts";
-import type { NativeSource } from "../backend/build_native.ts";
+import type { HeadSource } from "../backend/build_native.ts";
+import type { Precision } from "../model/encoders/encoder.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/head_shapes.ts";
 import type { NativeName } from "./engine.ts";
 
@@ -65,21 +67,33 @@ export type NativeHead = {
   close(): void;
 };
 
-/** What an engine's products are made by: the source, and what a CPU must have for it. */
-const sources = {
-  native: { source: "head_step", needs: "AVX-512 BF16" },
-  "native-amx": { source: "head_amx", needs: "AVX-512 BF16 and AMX BF16" },
-} as const satisfies Record<NativeName, { readonly source: NativeSource; readonly needs: string }>;
+/** By what, and in what, products are computed. */
+export type NativeUse = {
+  /** `native` unless given; sums of engines differ in their last digits. */
+  readonly engine?: NativeName;
+  readonly precision: Precision;
+};
+
+/** The source for each, and what a CPU must have for it. */
+const sources: Readonly<
+  Record<NativeName, Partial<Record<Precision, { readonly source: HeadSource; readonly needs: string }>>>
+> = {
+  native: {
+    float32: { source: "head_float32", needs: "AVX2 and no AVX-512" },
+    bfloat16: { source: "head_step", needs: "AVX-512 BF16" },
+  },
+  "native-amx": { bfloat16: { source: "head_amx", needs: "AVX-512 BF16 and AMX BF16" } },
+};
 
 /** Why this machine or a head's sizes are not those that an engine is written for; nothing if they are. */
-export async function nativeHeadFault(
-  config: ForgeLensConfig,
-  engine: NativeName = "native",
-): Promise<string | undefined> {
-  return await openLibrary(config, engine).then(() => undefined, reasonOf);
+export async function nativeHeadFault(config: ForgeLensConfig, use: NativeUse): Promise<string | undefined> {
+  return await openLibrary(config, use).then(() => undefined, reasonOf);
 }
 
-async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig, engine: NativeName) {
+async function openLibrary(
+  { dim, heads, feedForward }: ForgeLensConfig,
+  { engine = "native", precision }: NativeUse,
+) {
   if (dim % TILE !== 0 || feedForward % TILE !== 0 || (dim / heads) % 2 !== 0) {
     throw new Error(
       `expected widths that are multiples of ${TILE}, and of 2 in heads, but found tokens of ${dim}, heads of ${
@@ -87,7 +101,9 @@ async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig, engine:
       } and a hidden layer of ${feedForward}`,
     );
   }
-  const { source, needs } = sources[engine];
+  const found = sources[engine][precision];
+  if (!found) throw new Error(`expected bfloat16 for the engine ${engine} but found ${precision}`);
+  const { source, needs } = found;
   const library = await mayRun(source) ? await openNative(source, symbols) : undefined;
   if (!library?.head_supported()) throw new Error(`expected a CPU with ${needs} but found one without`);
   return library;
@@ -97,18 +113,17 @@ async function openLibrary({ dim, heads, feedForward }: ForgeLensConfig, engine:
  * Opens a head whose parameters are still to be put in.
  *
  * @param options.tokens tokens an image
- * @param options.engine by what its products are made, AVX-512 unless given; sums differ in their last digits
  * @param options.threads one for each of the machine's unless given; no number depends on it
  * @throws {Error} with the reason that `nativeHeadFault()` gives
  */
 export async function openNativeHead(
   config: ForgeLensConfig,
-  options: { readonly tokens: number; readonly engine?: NativeName; readonly threads?: number },
+  options: NativeUse & { readonly tokens: number; readonly threads?: number },
 ): Promise<NativeHead> {
   const { dim: D, heads: H, feedForward: F, depth, dropout } = config;
   let library: Awaited<ReturnType<typeof openLibrary>>;
   try {
-    library = await openLibrary(config, options.engine ?? "native");
+    library = await openLibrary(config, options);
   } catch (error) {
     throw new Error(`Cannot train by native code: ${reasonOf(error)}`);
   }

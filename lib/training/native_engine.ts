@@ -1,5 +1,5 @@
 /**
- * The notebook's head trained by the project's C++, in bfloat16 on CPUs that have it.
+ * The notebook's head trained by the project's C++.
  *
  * @module
  */
@@ -15,10 +15,7 @@ export async function nativeEngine(
   model: ForgeLens,
   { optimizer, precision, tokens: N, engine }: HeadOptions & { readonly engine?: NativeName },
 ): Promise<Engine> {
-  if (precision !== "bfloat16") {
-    throw new Error(`Cannot train by native code: expected precision bfloat16 but found ${precision}`);
-  }
-  const head = await openNativeHead(model.config, { tokens: N, engine });
+  const head = await openNativeHead(model.config, { tokens: N, engine, precision });
   const load = () => {
     for (const { key, slot, variable } of statesOf(model, optimizer)) {
       head.put(key, slot, variable.dataSync() as Float32Array);

@@ -259,9 +259,9 @@ async function acceleratorOf(
   if (!isTensorFlow() && !onnxRuntime()) return undefined;
   const head = { model, options: { precision, tokens: shape[0] } };
   const able: AcceleratorName[] = ["graph"];
-  if (engine !== "graph" && precision === "bfloat16" && !isOnGpu()) {
+  if (engine !== "graph" && !isOnGpu()) {
     for (const name of ["native", "native-amx"] as const) {
-      if (!(await nativeHeadFault(model.config, name))) able.push(name);
+      if (!(await nativeHeadFault(model.config, { engine: name, precision }))) able.push(name);
     }
   }
   if (able.length === 1) return { ...head, engine: "graph" };

@@ -7,6 +7,8 @@ Deno.test({
   ignore: !await compilesFor("fpu"),
   fn: async () => {
     assertEquals(await mayRun("int8_vnni"), await compilesFor("avx512_vnni"));
+    const isPlain = await compilesFor("avx2") && !await compilesFor("avx512bw");
+    assertEquals(await mayRun("head_float32"), isPlain);
     assertEquals(await mayRun("head_step"), await compilesFor("avx512_bf16"));
     assertEquals(await mayRun("head_amx"), await compilesFor("amx_bf16"));
   },

@@ -2,15 +2,14 @@ import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { forgeLensShapes } from "../../lib/model/detectors/head_shapes.ts";
 import { openNativeHead } from "../../lib/training/head_native.ts";
-import { compilesFor } from "../backend/native.ts";
+import { natives } from "./natives.ts";
 import { tensorTest } from "../tensors.ts";
 
 const config = { dim: 64, heads: 2, depth: 2, feedForward: 96, dropout: 0.1 };
-const ignored = { native: !await compilesFor("avx512_bf16"), "native-amx": !await compilesFor("amx_bf16") };
 
-for (const engine of ["native", "native-amx"] as const) {
+for (const { engine, precision, missing } of natives) {
   tensorTest(
-    `openNativeHead() gives the same numbers with any number of threads, bit for bit (${engine})`,
+    `openNativeHead() gives the same numbers with any number of threads, bit for bit (${engine}, ${precision})`,
     async () => {
       const tokens = tf.randomNormal([7, 23, config.dim], 0, 1, "float32", 1) as tf.Tensor3D;
       const draws = Int32Array.from({ length: 8 }, (_, i) => i);
@@ -24,7 +23,7 @@ for (const engine of ["native", "native-amx"] as const) {
       };
       const results = [];
       for (const threads of [1, 2, 5, 5]) {
-        const head = await openNativeHead(config, { tokens: 23, engine, threads });
+        const head = await openNativeHead(config, { tokens: 23, engine, precision, threads });
         let phase = 0;
         for (const [key, shape] of forgeLensShapes(config)) {
           const length = shape.reduce((a, b) => a * b, 1);
@@ -46,6 +45,6 @@ for (const engine of ["native", "native-amx"] as const) {
       for (const result of results.slice(1)) assertEquals(result, results[0]);
       tokens.dispose();
     },
-    { ignore: ignored[engine] },
+    { ignore: missing },
   );
 }

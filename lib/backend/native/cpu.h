@@ -1,10 +1,14 @@
-// What the processor has of the instructions that the libraries are compiled for, beyond AVX2.
+// What the processor has of the instructions that the libraries are compiled for.
 
 #pragma once
 
 #include <cpuid.h>
 
 namespace {
+
+inline bool hasAvx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
 
 inline bool hasAvx512() {
   return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");

@@ -1,14 +1,13 @@
-// A training step of the ForgeLens head with matrix products in bfloat16 (AVX-512, or AMX where AMX_TILES is defined), for head_native.ts:
-// forward, back, AdamW.
+// A training step of the ForgeLens head for head_native.ts: forward, back, AdamW. Matrix products are in bfloat16 (AVX-512, or AMX where
+// AMX_TILES is defined), or in float32 (AVX2) where FLOAT32 is.
 //
-// The same mathematics and dropout masks as head_graph.ts. Factors of matrix products are rounded to bfloat16; their sums, the
+// The same mathematics and dropout masks as head_graph.ts. Factors of matrix products are rounded to their type; their sums, the
 // residual stream, softmax, layer norms, weights and moments are in float32. Weights change in the last phase alone, each tile of
 // a gradient going into AdamW as it is summed. No number depends on how many threads there are.
 // Shapes: B images, N tokens, R rows (all tokens of a batch), D width, H heads, K head width, F feed-forward width.
 
 #pragma once
 
-#include "cpu.h"
 #include "head_state.h"
 #include "philox.h"
 
@@ -84,18 +83,18 @@ class Head : public HeadState {
     const size_t stride = strideOf(D);
     const float* from = tokens + static_cast<size_t>(first) * D;
     float* x = rowsOf(x_, panel);
-    Half *narrow = desk.narrow.get(), *before = before_.get() + first * stride;
+    Number *narrow = desk.narrow.get(), *before = before_.get() + first * stride;
     for (int r = 0; r < rows; r++) roundRow(from + r * D, D, narrow + r * stride);
     keepInput(guidance0_, narrow, stride, panel, rows);
-    forward(guidance0_, narrow, stride, rows, intoHalves(before, stride));
+    forward(guidance0_, narrow, stride, rows, intoNumbers(before, stride));
     for (int r = 0; r < rows; r++) {
       for (int i = 0; i < D; i += LANES) store(narrow + r * stride + i, gelu(load(before + r * stride + i)));
     }
     keepInput(guidance2_, narrow, stride, panel, rows);
-    forward(guidance2_, narrow, stride, rows, [&](int r, int c, __m512 left, __m512 right) {
+    forward(guidance2_, narrow, stride, rows, [&](int r, int c, Floats left, Floats right) {
       const float* token = from + r * D + c;
-      _mm512_storeu_ps(x + r * D + c, _mm512_add_ps(left, load(token)));
-      _mm512_storeu_ps(x + r * D + c + LANES, _mm512_add_ps(right, load(token + LANES)));
+      store(x + r * D + c, left + load(token));
+      store(x + r * D + c + LANES, right + load(token + LANES));
     });
     norm(norm_, x, first, rows, D);
   }
@@ -105,22 +104,22 @@ class Head : public HeadState {
     const int D = s_.width;
     const size_t stride = strideOf(D), apart = strideOf(3 * D);
     const float* x = rowsOf(x_, panel);
-    Half *narrow = desk.narrow.get(), *qkv = p.qkv.get() + panel * PANEL * apart;
+    Number *narrow = desk.narrow.get(), *qkv = p.qkv.get() + panel * PANEL * apart;
     for (int r = 0; r < rows; r++) roundRow(x + r * D, D, narrow + r * stride);
     keepInput(p.inProj, narrow, stride, panel, rows);
-    forward(p.inProj, narrow, stride, rows, intoHalves(qkv, apart));
+    forward(p.inProj, narrow, stride, rows, intoNumbers(qkv, apart));
   }
 
   // What of a dropout's input is left, for a whole vector from `index` on.
-  __m512 drop(__m512 x, const Buffer<uint8_t>& mask, size_t index) const {
-    return _mm512_maskz_mul_ps(kept(mask.get(), index), x, _mm512_set1_ps(keepScale_));
+  Floats drop(Floats x, const Buffer<uint8_t>& mask, size_t index) const {
+    return only(kept(mask.get(), index), x * floats(keepScale_));
   }
 
   Attention attention(Layer& p, int item) const {
     const int N = s_.tokens, D = s_.width;
     const size_t apart = strideOf(3 * D), square = static_cast<size_t>(item) * N;
-    const Half* q = p.qkv.get() + headAt(item, apart);
-    Half* weights = p.weights.get() + square * roundUp(N, TILE_COLUMNS);
+    const Number* q = p.qkv.get() + headAt(item, apart);
+    Number* weights = p.weights.get() + square * roundUp(N, TILE_COLUMNS);
     return {N, D / s_.heads, q, q + D, q + 2 * D, apart, weights, p.masks[0].get(), square * N, keepScale_};
   }
 
@@ -135,14 +134,14 @@ class Head : public HeadState {
     const int D = s_.width, F = s_.hidden, first = panel * PANEL;
     const size_t stride = strideOf(D), apart = strideOf(F);
     float* x = rowsOf(x_, panel);
-    const Half* mixed = mixed_.get() + first * stride;
-    Half *narrow = desk.narrow.get(), *hidden = p.hidden.get() + first * apart;
+    const Number* mixed = mixed_.get() + first * stride;
+    Number *narrow = desk.narrow.get(), *hidden = p.hidden.get() + first * apart;
     const auto addDropped = [&](const Buffer<uint8_t>& mask) {
-      return [&, first](int r, int c, __m512 left, __m512 right) {
+      return [&, first](int r, int c, Floats left, Floats right) {
         float* to = x + r * D + c;
         const size_t index = static_cast<size_t>(first + r) * D + c;
-        _mm512_storeu_ps(to, _mm512_add_ps(load(to), drop(left, mask, index)));
-        _mm512_storeu_ps(to + LANES, _mm512_add_ps(load(to + LANES), drop(right, mask, index + LANES)));
+        store(to, load(to) + drop(left, mask, index));
+        store(to + LANES, load(to + LANES) + drop(right, mask, index + LANES));
       };
     };
     keepInput(p.outProj, mixed, stride, panel, rows);
@@ -150,9 +149,9 @@ class Head : public HeadState {
     norm(p.norm1, x, first, rows, D);
     for (int r = 0; r < rows; r++) roundRow(x + r * D, D, narrow + r * stride);
     keepInput(p.linear1, narrow, stride, panel, rows);
-    forward(p.linear1, narrow, stride, rows, [&](int r, int c, __m512 left, __m512 right) {
+    forward(p.linear1, narrow, stride, rows, [&](int r, int c, Floats left, Floats right) {
       const size_t index = static_cast<size_t>(first + r) * F + c;
-      const auto active = [&](__m512 y, size_t at) { return drop(_mm512_max_ps(y, _mm512_setzero_ps()), p.masks[2], at); };
+      const auto active = [&](Floats y, size_t at) { return drop(most(y, floats(0)), p.masks[2], at); };
       store(hidden + r * apart + c, active(left, index), active(right, index + LANES));
     });
     keepInput(p.linear2, hidden, apart, panel, rows);
@@ -193,10 +192,10 @@ class Head : public HeadState {
 
   // What adds to rows of the residual stream, or of its gradient.
   auto addTo(float* x) const {
-    return [x, D = s_.width](int r, int c, __m512 left, __m512 right) {
+    return [x, D = s_.width](int r, int c, Floats left, Floats right) {
       float* to = x + r * D + c;
-      _mm512_storeu_ps(to, _mm512_add_ps(load(to), left));
-      _mm512_storeu_ps(to + LANES, _mm512_add_ps(load(to + LANES), right));
+      store(to, load(to) + left);
+      store(to + LANES, load(to + LANES) + right);
     };
   }
 
@@ -205,8 +204,8 @@ class Head : public HeadState {
     const int D = s_.width, F = s_.hidden, first = panel * PANEL;
     const size_t stride = strideOf(D), apart = strideOf(F);
     float* dx = rowsOf(dx_, panel);
-    const Half* hidden = p.hidden.get() + first * apart;
-    Half *narrow = desk.narrow.get(), *wide = desk.wide.get(), *dMixed = mixed_.get() + first * stride;
+    const Number* hidden = p.hidden.get() + first * apart;
+    Number *narrow = desk.narrow.get(), *wide = desk.wide.get(), *dMixed = mixed_.get() + first * stride;
     const auto dropBack = [&](const Buffer<uint8_t>& mask) {
       for (int r = 0; r < rows; r++) {
         const size_t index = static_cast<size_t>(first + r) * D;
@@ -216,12 +215,10 @@ class Head : public HeadState {
     normBack(p.norm2, dx, panel, rows, D);
     dropBack(p.masks[3]);
     keepGradient(p.linear2, narrow, stride, panel, rows);
-    backward(p.linear2, narrow, stride, rows, [&](int r, int c, __m512 left, __m512 right) {
+    backward(p.linear2, narrow, stride, rows, [&](int r, int c, Floats left, Floats right) {
       // What was dropped is 0 too, so that ReLU's gradient is that of both.
-      const auto through = [&](__m512 d, const Half* y) {
-        return _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(load(y), _mm512_setzero_ps(), _CMP_GT_OQ), d, _mm512_set1_ps(keepScale_));
-      };
-      const Half* y = hidden + r * apart + c;
+      const auto through = [&](Floats d, const Number* y) { return whereAbove0(load(y), d * floats(keepScale_)); };
+      const Number* y = hidden + r * apart + c;
       store(wide + r * apart + c, through(left, y), through(right, y + LANES));
     });
     keepGradient(p.linear1, wide, apart, panel, rows);
@@ -229,21 +226,21 @@ class Head : public HeadState {
     normBack(p.norm1, dx, panel, rows, D);
     dropBack(p.masks[1]);
     keepGradient(p.outProj, narrow, stride, panel, rows);
-    backward(p.outProj, narrow, stride, rows, intoHalves(dMixed, stride));
+    backward(p.outProj, narrow, stride, rows, intoNumbers(dMixed, stride));
   }
 
   // The way back through `mix()`, from mixed_ to dQkv_.
   void mixBack(Layer& p, int item, Desk& desk) {
     const int D = s_.width;
     const size_t stride = strideOf(D);
-    Half* dQ = dQkv_.get() + headAt(item, strideOf(3 * D));
+    Number* dQ = dQkv_.get() + headAt(item, strideOf(3 * D));
     attendBack(attention(p, item), mixed_.get() + headAt(item, stride), stride, dQ, dQ + D, dQ + 2 * D, desk.attention);
   }
 
   // The way back through `enter()`.
   void enterBack(Layer& p, int panel, int rows) {
     const size_t apart = strideOf(3 * s_.width);
-    const Half* dQkv = dQkv_.get() + panel * PANEL * apart;
+    const Number* dQkv = dQkv_.get() + panel * PANEL * apart;
     keepGradient(p.inProj, dQkv, apart, panel, rows);
     backward(p.inProj, dQkv, apart, rows, addTo(rowsOf(dx_, panel)));
   }
@@ -253,19 +250,19 @@ class Head : public HeadState {
     const int D = s_.width;
     const size_t stride = strideOf(D);
     float* dx = rowsOf(dx_, panel);
-    const Half* before = before_.get() + panel * PANEL * stride;
-    Half *narrow = desk.narrow.get(), *through = desk.wide.get();
+    const Number* before = before_.get() + panel * PANEL * stride;
+    Number *narrow = desk.narrow.get(), *through = desk.wide.get();
     normBack(norm_, dx, panel, rows, D);
     for (int r = 0; r < rows; r++) roundRow(dx + r * D, D, narrow + r * stride);
     keepGradient(guidance2_, narrow, stride, panel, rows);
-    const __m512 height = _mm512_set1_ps(0.3989422804f);  // of the normal density, 1 / sqrt(2 pi)
-    backward(guidance2_, narrow, stride, rows, [&](int r, int c, __m512 left, __m512 right) {
-      const auto slope = [&](const Half* at) {
-        const __m512 x = load(at), fall = exponential(_mm512_mul_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(-0.5f)));
-        return _mm512_fmadd_ps(_mm512_mul_ps(x, height), fall, normalShare(x));
+    const Floats height = floats(0.3989422804f);  // of the normal density, 1 / sqrt(2 pi)
+    backward(guidance2_, narrow, stride, rows, [&](int r, int c, Floats left, Floats right) {
+      const auto slope = [&](const Number* at) {
+        const Floats x = load(at), fall = exponential(x * x * floats(-0.5f));
+        return fma(x * height, fall, normalShare(x));
       };
-      const Half* at = before + r * stride + c;
-      store(through + r * stride + c, _mm512_mul_ps(left, slope(at)), _mm512_mul_ps(right, slope(at + LANES)));
+      const Number* at = before + r * stride + c;
+      store(through + r * stride + c, left * slope(at), right * slope(at + LANES));
     });
     keepGradient(guidance0_, through, stride, panel, rows);
   }
@@ -304,7 +301,7 @@ class Head : public HeadState {
 
 extern "C" {
 
-int32_t head_supported() { return hasBfloat16() && tilesAllowed(); }
+int32_t head_supported() { return productsAllowed(); }
 
 Head* head_open(const Sizes* sizes) { return new Head(*sizes); }
 

@@ -1,57 +1,59 @@
-// The products of a linear layer, by AVX-512's pairs of bfloat16, or where AMX_TILES is defined by AMX's tiles: those of rows, forward and
-// back, and those that sum over a batch's rows, of which a weight's gradient is one. AMX sums even and odd places apart, so that its last
-// digits are others.
+// The products of a linear layer, by vectors, or where AMX_TILES is defined by AMX's tiles of bfloat16: those of rows, forward and back, and
+// those that sum over a batch's rows, of which a weight's gradient is one. AMX sums even and odd places apart, so that its last digits are
+// others.
 
 #pragma once
 
-#include "bfloat16.h"
+#include "cpu.h"
+#include "products.h"
 
 namespace {
 
 #ifndef AMX_TILES
 
-// Rows that go through a chain of layers together: whole tiles, and an even number, as sums over rows take them in pairs.
-constexpr int PANEL = 3 * TILE_ROWS;
-// Rows of a weight whose gradient is one item of work.
-constexpr int STRIP = 4 * TILE_ROWS;
+// Rows that go through a chain of layers together, and rows of a weight whose gradient is one item of work: whole tiles, and even numbers,
+// as sums over rows take them in cells. More in float32, as a weight of twice the bytes goes through the cache once for each.
+constexpr int PANEL = (DEEP == 1 ? 12 : 3) * ROWS, STRIP = (DEEP == 1 ? 16 : 4) * ROWS;
 // Rows that a product reads at a time, and to a multiple of what a batch's rows are filled up with zeros.
-constexpr int READ_ROWS = TILE_ROWS, BATCH_ROWS = 2;
+constexpr int READ_ROWS = ROWS, BATCH_ROWS = DEEP;
 
 // What a thread needs for its products.
 struct Tiles {
   Tiles() {}
 };
 
-inline bool tilesAllowed() { return true; }
+// Whether the CPU has what the products are made by.
+#ifdef FLOAT32
+inline bool productsAllowed() { return hasAvx2(); }
+#else
+inline bool productsAllowed() { return hasBfloat16(); }
+#endif
 
 // Puts a panel's rows of a gradient where the product over the batch's rows finds them.
-void keepTurned(const Half* dy, size_t stride, int rows, int width, Pair* to, size_t pairs, int first) {
-  layOut<TILE_ROWS>(dy, stride, rows, width, to, pairs, first / 2);
+void keepTurned(const Number* dy, size_t stride, int rows, int width, Cell* to, size_t cells, int first) {
+  layOut<ROWS>(dy, stride, rows, width, to, cells, first / DEEP);
 }
 
 // Rows of halves times columns.
 template <class Take>
-void multiplyPanel(const Half* a, size_t stride, const Pair* b, Shape shape, const Take& take) {
+void multiplyPanel(const Number* a, size_t stride, const Cell* b, Shape shape, const Take& take) {
   multiplyRows(a, stride, b, shape, take);
 }
 
 // What `keepTurned()` kept of some outputs, times columns of the same rows.
 template <class Take>
-void multiplyTurned(const Pair* a, const Pair* b, Shape shape, const Take& take) {
+void multiplyTurned(const Cell* a, const Cell* b, Shape shape, const Take& take) {
   multiply<true>(a, 0, b, shape, take);
 }
 
 // The sum over the batch's rows for some outputs.
-void sumTurned(const Pair* a, int count, int batchRows, float* sums) {
-  const int pairs = parts(batchRows, 2);
-  const __m512bh ones = (__m512bh)_mm512_set1_epi32(0x3f803f80);
-  for (int strip = 0; strip < count; strip += TILE_ROWS) {
-    __m512 sum = _mm512_setzero_ps();
-    const Pair* pair = a + static_cast<size_t>(strip) * pairs;
-    for (int k = 0; k < pairs; k++, pair += TILE_ROWS)
-      sum = _mm512_dpbf16_ps(sum, ones, (__m512bh)_mm512_maskz_loadu_epi32(0xfff, pair));
-    const int few = std::min(TILE_ROWS, count - strip);
-    _mm512_mask_storeu_ps(sums + strip, (1 << few) - 1, sum);
+void sumTurned(const Cell* a, int count, int batchRows, float* sums) {
+  const int cells = parts(batchRows, DEEP);
+  for (int strip = 0; strip < count; strip += ROWS) {
+    Floats sum = floats(0);
+    const Cell* cell = a + static_cast<size_t>(strip) * cells;
+    for (int k = 0; k < cells; k++, cell += ROWS) sum = addCells(sum, cell, firstOf(ROWS));
+    storeOnly(sums + strip, firstOf(std::min(ROWS, count - strip)), sum);
   }
 }
 
@@ -60,7 +62,6 @@ void sumTurned(const Pair* a, int count, int batchRows, float* sums) {
 }  // namespace
 
 #include "amx.h"
-#include "cpu.h"
 
 namespace {
 
@@ -77,10 +78,10 @@ class Tiles {
 };
 
 // Whether the CPU multiplies tiles of bfloat16, and this process may have it do so.
-inline bool tilesAllowed() { return hasBfloat16Tiles() && amxAllowed(); }
+inline bool productsAllowed() { return hasBfloat16() && hasBfloat16Tiles() && amxAllowed(); }
 
 // 32 rows times 32 columns, to [32, 32] sums; the axis is a multiple of 32.
-inline void multiplyTile32(const Half* a, size_t stride, const Pair* b, int axis, float* to) {
+inline void multiplyTile32(const Number* a, size_t stride, const Cell* b, int axis, float* to) {
   constexpr size_t ROW = TILE_COLUMNS * sizeof(float), HALF = 16;
   asm volatile("" ::: "memory");  // GCC does not know that loads of tiles read what was written before
   _tile_zero(0);
@@ -88,12 +89,12 @@ inline void multiplyTile32(const Half* a, size_t stride, const Pair* b, int axis
   _tile_zero(2);
   _tile_zero(3);
   for (int k = 0; k < axis; k += 32, a += 32, b += 16 * TILE_COLUMNS) {
-    _tile_loadd(4, a, stride * sizeof(Half));
+    _tile_loadd(4, a, stride * sizeof(Number));
     _tile_loadd(6, b, ROW);
     _tile_dpbf16ps(0, 4, 6);
     _tile_loadd(7, b + LANES, ROW);
     _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a + HALF * stride, stride * sizeof(Half));
+    _tile_loadd(5, a + HALF * stride, stride * sizeof(Number));
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
@@ -104,7 +105,7 @@ inline void multiplyTile32(const Half* a, size_t stride, const Pair* b, int axis
 }
 
 template <class Take>
-void multiplyPanel(const Half* a, size_t stride, const Pair* b, Shape shape, const Take& take) {
+void multiplyPanel(const Number* a, size_t stride, const Cell* b, Shape shape, const Take& take) {
   const int rows = shape.rows;
   alignas(64) float tile[AMX_ROWS * TILE_COLUMNS];
   for (int column = 0; column < shape.columns; column += TILE_COLUMNS) {
@@ -112,13 +113,13 @@ void multiplyPanel(const Half* a, size_t stride, const Pair* b, Shape shape, con
       multiplyTile32(a + row * stride, stride, b + static_cast<size_t>(column) * shape.axis / 2, shape.axis, tile);
       for (int r = row; r < std::min(row + AMX_ROWS, rows); r++) {
         const float* sums = tile + (r - row) * TILE_COLUMNS;
-        take(r, column, _mm512_load_ps(sums), _mm512_load_ps(sums + LANES));
+        take(r, column, load(sums), load(sums + LANES));
       }
     }
   }
 }
 
-// Turns 16 vectors of 16 pairs about the diagonal.
+// Turns 16 vectors of 16 cells about the diagonal.
 inline void transpose(__m512i (&x)[16]) {
   __m512i y[16];
   for (int i = 0; i < 16; i += 2) {
@@ -146,35 +147,34 @@ inline void transpose(__m512i (&x)[16]) {
   }
 }
 
-// To rows of outputs, [width, 2 * pairs]; a multiple of 32 rows is written.
-inline void keepTurned(const Half* dy, size_t stride, int rows, int width, Pair* to, size_t pairs, int first) {
+// To rows of outputs, [width, 2 * cells]; a multiple of 32 rows is written.
+inline void keepTurned(const Number* dy, size_t stride, int rows, int width, Cell* to, size_t cells, int first) {
   for (int r = 0; r < rows; r += 32) {
     for (int i = 0; i < width; i += LANES) {
       __m512i block[16];
       for (int k = 0; k < 16; k++) {
         const int row = r + 2 * k;
-        const Half* even = dy + row * stride + i;
+        const Number* even = dy + row * stride + i;
         block[k] = row >= rows ? _mm512_setzero_si512() : pairUp(even, row + 1 < rows ? even + stride : nullptr);
       }
       transpose(block);
-      for (int k = 0; k < 16; k++) _mm512_storeu_si512(to + (i + k) * pairs + (first + r) / 2, block[k]);
+      for (int k = 0; k < 16; k++) _mm512_storeu_si512(to + (i + k) * cells + (first + r) / 2, block[k]);
     }
   }
 }
 
 template <class Take>
-void multiplyTurned(const Pair* a, const Pair* b, Shape shape, const Take& take) {
+void multiplyTurned(const Cell* a, const Cell* b, Shape shape, const Take& take) {
   const int axis = roundUp(shape.axis, BATCH_ROWS);
-  multiplyPanel(reinterpret_cast<const Half*>(a), axis, b, {shape.rows, axis, shape.columns}, take);
+  multiplyPanel(reinterpret_cast<const Number*>(a), axis, b, {shape.rows, axis, shape.columns}, take);
 }
 
-inline void sumTurned(const Pair* a, int count, int batchRows, float* sums) {
-  const size_t pairs = roundUp(batchRows, BATCH_ROWS) / 2;
-  const __m512bh ones = (__m512bh)_mm512_set1_epi32(0x3f803f80);
-  for (int i = 0; i < count; i++, a += pairs) {
-    __m512 sum = _mm512_setzero_ps();
-    for (size_t k = 0; k < pairs; k += LANES) sum = _mm512_dpbf16_ps(sum, ones, (__m512bh)_mm512_loadu_si512(a + k));
-    sums[i] = _mm512_reduce_add_ps(sum);
+inline void sumTurned(const Cell* a, int count, int batchRows, float* sums) {
+  const size_t cells = roundUp(batchRows, BATCH_ROWS) / 2;
+  for (int i = 0; i < count; i++, a += cells) {
+    Floats sum = floats(0);
+    for (size_t k = 0; k < cells; k += LANES) sum = addCells(sum, a + k, firstOf(LANES));
+    sums[i] = sumOf(sum);
   }
 }
 

@@ -15,8 +15,8 @@ struct Sizes {
 struct Layer {
   Linear inProj, outProj, linear1, linear2;
   Norm norm1, norm2;
-  Buffer<Half> qkv, weights, hidden;  // [R, 3D], [B, H, N, N] and [R, F], with room between rows
-  Buffer<uint8_t> masks[4];           // a bit a number: attention, its output, hidden layer, feed-forward's output
+  Buffer<Number> qkv, weights, hidden;  // [R, 3D], [B, H, N, N] and [R, F], with room between rows
+  Buffer<uint8_t> masks[4];             // a bit a number: attention, its output, hidden layer, feed-forward's output
 
   explicit Layer(const Sizes& s)
       : inProj(s.width, 3 * s.width),
@@ -29,13 +29,13 @@ struct Layer {
 
 // What a thread works in.
 struct Desk {
-  Buffer<Half> narrow, wide;  // a panel's rows, of width D and of F or D
+  Buffer<Number> narrow, wide;  // a panel's rows, of width D and of F or D
   AttentionDesk attention;
   Tiles tiles;
 
   explicit Desk(const Sizes& s)
-      : narrow(allocate<Half>(PANEL * strideOf(s.width) + LANES)),
-        wide(allocate<Half>(PANEL * std::max(strideOf(s.hidden), strideOf(s.width)) + LANES)),
+      : narrow(allocate<Number>(PANEL * strideOf(s.width) + LANES)),
+        wide(allocate<Number>(PANEL * std::max(strideOf(s.hidden), strideOf(s.width)) + LANES)),
         attention(s.tokens, s.width / s.heads) {}
 };
 
@@ -68,7 +68,7 @@ class HeadState {
 
  protected:
   float* rowsOf(const Buffer<float>& x, int panel) const { return x.get() + static_cast<size_t>(panel) * PANEL * s_.width; }
-  int pairs() const { return roundUp(rows_, BATCH_ROWS) / 2; }
+  int cells() const { return roundUp(rows_, BATCH_ROWS) / DEEP; }
 
   // Memory for a batch, of which there is enough from the second one on.
   void makeRoom(int images) {
@@ -76,15 +76,15 @@ class HeadState {
     room_ = images;
     const size_t D = s_.width, N = s_.tokens, R = static_cast<size_t>(images) * N;
     // Products read whole tiles of rows, and layouts a vector behind a row.
-    const auto rows = [&](int width) { return allocate<Half>((R + std::max(READ_ROWS, TILE_ROWS)) * strideOf(width) + LANES); };
+    const auto rows = [&](int width) { return allocate<Number>((R + std::max(READ_ROWS, ROWS)) * strideOf(width) + LANES); };
     x_ = allocate<float>(R * D), dx_ = allocate<float>(R * D);
     before_ = rows(D), mixed_ = rows(D), dQkv_ = rows(3 * D);
     pooled_ = allocate<float>(images * D), dPooled_ = allocate<float>(images * D), dLogits_ = allocate<float>(2 * images);
     losses_ = allocate<float>(images);
     for (Linear* p : linears_) {
-      const size_t pairs = roundUp(R, BATCH_ROWS) / 2;
-      p->input = allocate<Pair>(pairs * p->in);
-      p->gradient = allocate<Pair>(pairs * roundUp(p->out, READ_ROWS));
+      const size_t cells = roundUp(R, BATCH_ROWS) / DEEP;
+      p->input = allocate<Cell>(cells * p->in);
+      p->gradient = allocate<Cell>(cells * roundUp(p->out, READ_ROWS));
     }
     for (Norm* p : norms_) {
       p->unit = allocate<float>(R * D), p->scale = allocate<float>(R);
@@ -92,7 +92,7 @@ class HeadState {
     }
     for (Layer& layer : layers_) {
       layer.qkv = rows(3 * D), layer.hidden = rows(s_.hidden);
-      layer.weights = allocate<Half>(images * s_.heads * N * roundUp(N, TILE_COLUMNS));
+      layer.weights = allocate<Number>(images * s_.heads * N * roundUp(N, TILE_COLUMNS));
       for (int i = 0; i < 4; i++) layer.masks[i] = allocate<uint8_t>(roundUp(maskSize(i, images), MASK_ITEM) / 8 + 8);
     }
   }
@@ -112,11 +112,11 @@ class HeadState {
   }
 
   // Puts the inputs of a layer, a panel's rows, where its weight's gradient finds them.
-  void keepInput(Linear& p, const Half* x, size_t stride, int panel, int rows) {
-    layOut<TILE_COLUMNS, BATCH_ROWS>(x, stride, rows, p.in, p.input.get(), pairs(), panel * PANEL / 2);
+  void keepInput(Linear& p, const Number* x, size_t stride, int panel, int rows) {
+    layOut<WIDE, BATCH_ROWS>(x, stride, rows, p.in, p.input.get(), cells(), panel * PANEL / DEEP);
   }
-  void keepGradient(Linear& p, const Half* dy, size_t stride, int panel, int rows) {
-    keepTurned(dy, stride, rows, p.out, p.gradient.get(), pairs(), panel * PANEL);
+  void keepGradient(Linear& p, const Number* dy, size_t stride, int panel, int rows) {
+    keepTurned(dy, stride, rows, p.out, p.gradient.get(), cells(), panel * PANEL);
   }
 
   // Where a head of an image begins in rows of its batch, `stride` apart.
@@ -137,7 +137,7 @@ class HeadState {
   int room_ = 0, images_ = 0, rows_ = 0;
   float keepScale_ = 1;
   Buffer<float> x_, dx_, pooled_, dPooled_, dLogits_, losses_;
-  Buffer<Half> before_, mixed_, dQkv_;
+  Buffer<Number> before_, mixed_, dQkv_;
 };
 
 }  // namespace

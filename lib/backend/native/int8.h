@@ -311,7 +311,7 @@ int32_t int8_supported() {
 #ifdef __AVX512VNNI__
   return hasVnni();
 #else
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  return hasAvx2();
 #endif
 }
 

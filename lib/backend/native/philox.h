@@ -9,10 +9,10 @@
 namespace {
 
 // The mask of 16 numbers from `index` on.
-__mmask16 kept(const uint8_t* mask, size_t index) {
+Which kept(const uint8_t* mask, size_t index) {
   uint32_t bits;
   std::memcpy(&bits, mask + index / 8, sizeof(bits));
-  return static_cast<__mmask16>(bits >> index % 8);
+  return static_cast<Which>(bits >> index % 8);
 }
 
 // Philox 4x32-10 (Salmon et al., SC 2011), as TensorFlow's stateless generators start it from a seed.
@@ -23,34 +23,33 @@ struct Philox {
 
   explicit Philox(int32_t seed) : key{0x3ec8f720, 0x02461e29}, counter{static_cast<uint32_t>(seed), seed < 0 ? ~0u : 0u, 0, 0} {
     uint32_t mixed[4][LANES];
-    draw(_mm512_set1_epi32(counter[0]), counter[1], mixed);
+    draw(ints(counter[0]), counter[1], mixed);
     key[0] = mixed[0][0], key[1] = mixed[1][0];
     counter[0] = counter[1] = 0;
     counter[2] = mixed[2][0], counter[3] = mixed[3][0];
   }
 
   // Both halves of the products of 32 bits by 32.
-  static void multiplyWide(__m512i x, uint32_t factor, __m512i& low, __m512i& high) {
-    const __m512i by = _mm512_set1_epi32(factor);
-    const __m512i even = _mm512_mul_epu32(x, by), odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), by);
-    low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
-    high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+  static void multiplyWide(Ints x, uint32_t factor, Ints& low, Ints& high) {
+    const Ints by = ints(factor), even = timesWide(x, by), odd = timesWide(toEven(x), by);
+    low = inTurn(even, toOdd(odd));
+    high = inTurn(toEven(even), odd);
   }
 
   // Ten rounds for 16 counters that differ in their first number.
-  void draw(__m512i first, uint32_t second, uint32_t (*to)[LANES]) const {
-    __m512i c[] = {first, _mm512_set1_epi32(second), _mm512_set1_epi32(counter[2]), _mm512_set1_epi32(counter[3])};
+  void draw(Ints first, uint32_t second, uint32_t (*to)[LANES]) const {
+    Ints c[] = {first, ints(second), ints(counter[2]), ints(counter[3])};
     uint32_t k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; round++, k0 += 0x9e3779b9, k1 += 0xbb67ae85) {
-      __m512i low0, high0, low1, high1;
+      Ints low0, high0, low1, high1;
       multiplyWide(c[0], 0xd2511f53, low0, high0);
       multiplyWide(c[2], 0xcd9e8d57, low1, high1);
-      c[0] = _mm512_xor_si512(_mm512_xor_si512(high1, c[1]), _mm512_set1_epi32(k0));
-      c[2] = _mm512_xor_si512(_mm512_xor_si512(high0, c[3]), _mm512_set1_epi32(k1));
+      c[0] = exclusiveOr(exclusiveOr(high1, c[1]), ints(k0));
+      c[2] = exclusiveOr(exclusiveOr(high0, c[3]), ints(k1));
       c[1] = low1;
       c[3] = low0;
     }
-    for (int i = 0; i < 4; i++) _mm512_storeu_si512(to[i], c[i]);
+    for (int i = 0; i < 4; i++) store(to[i], c[i]);
   }
 
   // The bits of 256 numbers, [32] bytes: whether byte 256·block + i is at least `least`.
@@ -58,15 +57,14 @@ struct Philox {
     // Four numbers make a group, of four bytes each; lane 4·L + q takes group 4·q + L, so that whole vectors come out in order.
     alignas(64) static const int32_t groups[] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     alignas(64) uint32_t words[4][LANES];
-    draw(_mm512_add_epi32(_mm512_set1_epi32(block * LANES), _mm512_load_si512(groups)), counter[1], words);
-    __m512i w[4];
-    for (int i = 0; i < 4; i++) w[i] = _mm512_load_si512(words[i]);
-    const __m512i low01 = _mm512_unpacklo_epi32(w[0], w[1]), low23 = _mm512_unpacklo_epi32(w[2], w[3]);
-    const __m512i high01 = _mm512_unpackhi_epi32(w[0], w[1]), high23 = _mm512_unpackhi_epi32(w[2], w[3]);
-    const __m512i bytes[] = {_mm512_unpacklo_epi64(low01, low23), _mm512_unpackhi_epi64(low01, low23),
-                             _mm512_unpacklo_epi64(high01, high23), _mm512_unpackhi_epi64(high01, high23)};
+    draw(add(ints(block * LANES), load(groups)), counter[1], words);
+    Ints w[4];
+    for (int i = 0; i < 4; i++) w[i] = load(reinterpret_cast<const int32_t*>(words[i]));
+    const Ints low01 = firstInTurn(w[0], w[1]), low23 = firstInTurn(w[2], w[3]);
+    const Ints high01 = lastInTurn(w[0], w[1]), high23 = lastInTurn(w[2], w[3]);
+    const Ints bytes[] = {firstPairs(low01, low23), lastPairs(low01, low23), firstPairs(high01, high23), lastPairs(high01, high23)};
     for (int i = 0; i < 4; i++) {
-      const uint64_t bits = _mm512_cmpge_epu8_mask(bytes[i], _mm512_set1_epi8(least));
+      const uint64_t bits = bytesFrom(bytes[i], least);
       std::memcpy(to + 8 * i, &bits, 8);
     }
   }

@@ -7,6 +7,17 @@
 #include <utility>
 
 #include "team.h"
+
+namespace {
+
+// Which of 16 numbers are meant, a bit for each.
+using Which = uint16_t;
+
+// The first `count`: none below 1, and all from 16 on.
+inline Which firstOf(int count) { return count >= 16 ? 0xffff : count > 0 ? (1 << count) - 1 : 0; }
+
+}  // namespace
+
 #ifdef __AVX512F__
 #include "vectors_avx512.h"
 #else

@@ -31,6 +31,10 @@ inline Floats fma(Floats a, Floats b, Floats c) {
 inline Floats fnma(Floats a, Floats b, Floats c) {
   return {_mm256_fnmadd_ps(a.left, b.left, c.left), _mm256_fnmadd_ps(a.right, b.right, c.right)};
 }
+inline Floats fms(Floats a, Floats b, Floats c) {
+  return {_mm256_fmsub_ps(a.left, b.left, c.left), _mm256_fmsub_ps(a.right, b.right, c.right)};
+}
+inline Floats squareRoot(Floats x) { return {_mm256_sqrt_ps(x.left), _mm256_sqrt_ps(x.right)}; }
 inline Floats least(Floats a, Floats b) { return {_mm256_min_ps(a.left, b.left), _mm256_min_ps(a.right, b.right)}; }
 inline Floats most(Floats a, Floats b) { return {_mm256_max_ps(a.left, b.left), _mm256_max_ps(a.right, b.right)}; }
 inline Floats positive(Floats x) {
@@ -46,6 +50,29 @@ inline Floats whereNegative(Floats x, Floats a, Floats b) {
     return _mm256_blendv_ps(a, b, _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GE_OQ));
   };
   return {one(x.left, a.left, b.left), one(x.right, a.right, b.right)};
+}
+inline Floats whereAbove0(Floats y, Floats x) {
+  const auto one = [](__m256 y, __m256 x) { return _mm256_and_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_GT_OQ), x); };
+  return {one(y.left, x.left), one(y.right, x.right)};
+}
+// All bits of a number for each of the first eight bits.
+inline __m256i wholeBits(int which) {
+  const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(which), bits), bits);
+}
+inline Floats only(Which which, Floats x) {
+  const auto one = [](int which, __m256 x) { return _mm256_and_ps(_mm256_castsi256_ps(wholeBits(which)), x); };
+  return {one(which, x.left), one(which >> 8, x.right)};
+}
+// Moves of some numbers alone are slow on some processors.
+inline Floats loadOnly(Which which, const float* x) {
+  if (which == 0xffff) return load(x);
+  return {_mm256_maskload_ps(x, wholeBits(which)), _mm256_maskload_ps(x + 8, wholeBits(which >> 8))};
+}
+inline void storeOnly(float* to, Which which, Floats x) {
+  if (which == 0xffff) return store(to, x);
+  _mm256_maskstore_ps(to, wholeBits(which), x.left);
+  _mm256_maskstore_ps(to + 8, wholeBits(which >> 8), x.right);
 }
 // For powers up to 127; below -126 next to nothing is taken for it.
 inline Floats timesPower(Floats x, Floats power) {
@@ -92,6 +119,32 @@ template <int n>
 inline Ints shiftLeft(Ints x) { return {_mm256_slli_epi32(x.left, n), _mm256_slli_epi32(x.right, n)}; }
 template <int n>
 inline Ints shiftRight(Ints x) { return {_mm256_srli_epi32(x.left, n), _mm256_srli_epi32(x.right, n)}; }
+inline Ints exclusiveOr(Ints a, Ints b) { return {_mm256_xor_si256(a.left, b.left), _mm256_xor_si256(a.right, b.right)}; }
+inline Ints timesWide(Ints a, Ints b) { return {_mm256_mul_epu32(a.left, b.left), _mm256_mul_epu32(a.right, b.right)}; }
+inline Ints toEven(Ints x) { return {_mm256_srli_epi64(x.left, 32), _mm256_srli_epi64(x.right, 32)}; }
+inline Ints toOdd(Ints x) { return {_mm256_slli_epi64(x.left, 32), _mm256_slli_epi64(x.right, 32)}; }
+inline Ints inTurn(Ints even, Ints odd) {
+  return {_mm256_blend_epi32(even.left, odd.left, 0xaa), _mm256_blend_epi32(even.right, odd.right, 0xaa)};
+}
+inline Ints firstInTurn(Ints a, Ints b) {
+  return {_mm256_unpacklo_epi32(a.left, b.left), _mm256_unpacklo_epi32(a.right, b.right)};
+}
+inline Ints lastInTurn(Ints a, Ints b) {
+  return {_mm256_unpackhi_epi32(a.left, b.left), _mm256_unpackhi_epi32(a.right, b.right)};
+}
+inline Ints firstPairs(Ints a, Ints b) {
+  return {_mm256_unpacklo_epi64(a.left, b.left), _mm256_unpacklo_epi64(a.right, b.right)};
+}
+inline Ints lastPairs(Ints a, Ints b) {
+  return {_mm256_unpackhi_epi64(a.left, b.left), _mm256_unpackhi_epi64(a.right, b.right)};
+}
+inline uint64_t bytesFrom(Ints x, uint8_t least) {
+  const __m256i from = _mm256_set1_epi8(least);
+  const auto one = [&](__m256i x) -> uint64_t {
+    return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(x, from), x)));
+  };
+  return one(x.left) | one(x.right) << 32;
+}
 inline int32_t sumOf(Ints x) {
   const __m256i eight = _mm256_add_epi32(x.left, x.right);
   const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));

@@ -44,7 +44,7 @@ const run = {
     "of matrix products where the head is trained; auto: the encoder's, or beside int8 the faster one, by measurement; on the demo bfloat16 where native code takes the steps",
   ),
   engine: z.enum(["auto", ...engineNames]).default("auto").describe(
-    "what takes the training steps: a TensorFlow graph, native code by AVX-512 or AMX, or op by op; auto: the fastest that takes the detector, by measurement",
+    "what takes the training steps: a TensorFlow graph, native code by AVX2, AVX-512 or AMX, or op by op; auto: the fastest that takes the detector, by measurement",
   ),
   backend: z.enum(["auto", ...backendNames]).default("auto").describe(
     `tensor backend; auto: ${backendTitles.join(" where it can be set up, else ")}`,

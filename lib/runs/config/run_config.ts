@@ -23,7 +23,7 @@ export type RunConfig = {
   precision: "auto" | "float32" | "bfloat16" | "int8";
   /** of matrix products where the head is trained; auto: the encoder's, or beside int8 the faster one, by measurement; on the demo bfloat16 where native code takes the steps (default: "auto") */
   headPrecision: "auto" | "float32" | "bfloat16";
-  /** what takes the training steps: a TensorFlow graph, native code by AVX-512 or AMX, or op by op; auto: the fastest that takes the detector, by measurement (default: "auto") */
+  /** what takes the training steps: a TensorFlow graph, native code by AVX2, AVX-512 or AMX, or op by op; auto: the fastest that takes the detector, by measurement (default: "auto") */
   engine: "auto" | "graph" | "native" | "native-amx" | "eager";
   /** tensor backend; auto: TensorFlow where it can be set up, else onnxruntime where it can be set up, else WebAssembly (default: "auto") */
   backend: "auto" | "tensorflow" | "onnx" | "wasm";

@@ -1,0 +1,104 @@
+// Numbers of matrix products in float32 (AVX2), for products.h.
+
+#pragma once
+
+#include <cstring>
+
+#include "vectors.h"
+
+namespace {
+
+using Number = float;
+using Cell = float;
+// Numbers a cell, rows of a product's tile, and columns that lie beside each other.
+constexpr int DEEP = 1, ROWS = 6, WIDE = LANES;
+// A product goes through rows, columns and axis by blocks of so many, so that what it reads again is still in the cache.
+constexpr int ROW_BLOCK = 96, COLUMN_BLOCK = 128, AXIS_BLOCK = 384;
+
+void store(Number* to, Floats left, Floats right) { store(to, left), store(to + LANES, right); }
+
+// The first `count` of 32 numbers, or all where it is more.
+void storeFirst(Number* to, int count, Floats left, Floats right) {
+  storeOnly(to, firstOf(count), left);
+  storeOnly(to + LANES, firstOf(count - LANES), right);
+}
+
+// Lays out [rows, width] for products that sum over rows: columns (`panel` 16) or strips (6) of `cells`, of which these rows become
+// those from `first` on. Reads up to a vector behind each row.
+template <int panel, int room = DEEP>
+void layOut(const Number* x, size_t stride, int rows, int width, Cell* to, size_t cells, int first) {
+  for (int r = 0; r < rows; r++, x += stride) {
+    Cell* out = to + (first + r) * static_cast<size_t>(panel);
+    for (int i = 0; i < width; i += panel, out += cells * panel) std::memcpy(out, x + i, panel * sizeof(Cell));
+  }
+}
+
+// Puts 32 weights of two outputs, an even one and the next, into columns of outputs, and each 16 into columns of inputs.
+void packTwo(Floats left, Floats right, Floats nextLeft, Floats nextRight, Cell* ofOutputs, Cell* const (&ofInputs)[2]) {
+  alignas(64) Number rows[2][TILE_COLUMNS];
+  store(ofInputs[0], left, nextLeft);
+  store(ofInputs[1], right, nextRight);
+  store(rows[0], left, right);
+  store(rows[1], nextLeft, nextRight);
+  for (int j = 0; j < TILE_COLUMNS; j++, ofOutputs += WIDE) ofOutputs[0] = rows[0][j], ofOutputs[1] = rows[1][j];
+}
+
+// Six rows times 16 columns, to rows of 32 sums: 12 vectors, which with the factors fill the 16 registers of AVX2. Sums begin at 0, or
+// where they are.
+template <bool strips, int... I>
+inline void multiplyTile(const Cell* a, size_t stride, const Cell* b, int cells, float* to, bool goesOn,
+                         std::integer_sequence<int, I...>) {
+  __m256 left[] = {(void(I), _mm256_setzero_ps())...}, right[] = {(void(I), _mm256_setzero_ps())...};
+  if (goesOn) {
+    ((left[I] = _mm256_load_ps(to + I * TILE_COLUMNS), right[I] = _mm256_load_ps(to + I * TILE_COLUMNS + LANES / 2)), ...);
+  }
+  for (int k = 0; k < cells; k++, a += strips ? ROWS : 1, b += WIDE) {
+    const __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + LANES / 2);
+    (
+        [&] {
+          const __m256 one = _mm256_broadcast_ss(a + (strips ? I : I * stride));
+          left[I] = _mm256_fmadd_ps(one, b0, left[I]);
+          right[I] = _mm256_fmadd_ps(one, b1, right[I]);
+        }(),
+        ...);
+  }
+  (_mm256_store_ps(to + I * TILE_COLUMNS, left[I]), ...);
+  (_mm256_store_ps(to + I * TILE_COLUMNS + LANES / 2, right[I]), ...);
+}
+
+// a * b, handed to `take(row, column, left, right)` by 32 columns of a row. Reads whole tiles of rows, even where there are
+// fewer. Each sum goes along the axis cell after cell, whatever the blocks.
+template <bool strips, class Take>
+void multiply(const Cell* a, size_t stride, const Cell* b, Shape shape, const Take& take) {
+  const int cells = shape.axis;
+  alignas(64) float sums[ROW_BLOCK * COLUMN_BLOCK];
+  for (int top = 0; top < shape.rows; top += ROW_BLOCK) {
+    const int bottom = std::min(top + ROW_BLOCK, shape.rows);
+    for (int near = 0; near < shape.columns; near += COLUMN_BLOCK) {
+      const int far = std::min(near + COLUMN_BLOCK, shape.columns);
+      for (int k = 0; k < cells; k += AXIS_BLOCK) {
+        const int depth = std::min(AXIS_BLOCK, cells - k);
+        for (int column = near; column < far; column += TILE_COLUMNS) {
+          float* const tile = sums + (column - near) * ROW_BLOCK;
+          for (int half = column; half < std::min(column + TILE_COLUMNS, far); half += WIDE) {
+            for (int row = top; row < bottom; row += ROWS) {
+              multiplyTile<strips>(a + row * (strips ? cells : stride) + k * (strips ? ROWS : 1), stride,
+                                   b + static_cast<size_t>(half) * cells + k * WIDE, depth,
+                                   tile + (row - top) * TILE_COLUMNS + half - column, k > 0, std::make_integer_sequence<int, ROWS>{});
+            }
+          }
+          if (k + depth < cells) continue;
+          for (int r = top; r < bottom; r++) {
+            const float* row = tile + (r - top) * TILE_COLUMNS;
+            take(r, column, load(row), load(row + LANES));
+          }
+        }
+      }
+    }
+  }
+}
+
+// A row of cells, each number of which is added to the sum at its place.
+Floats addCells(Floats sum, const Cell* cells, Which which) { return sum + loadOnly(which, cells); }
+
+}  // namespace
