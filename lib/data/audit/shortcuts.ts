@@ -176,14 +176,19 @@ function binning(
   column: readonly (string | number)[],
   inside: Int32Array,
 ): (value: string | number) => string | number {
-  const values = Array.from(inside, (i) => column[i]);
-  if (typeof column[0] === "string" || new Set(values).size <= BINS) return (value) => value;
-  const sorted = (values as number[]).toSorted((a, b) => a - b);
+  if (typeof column[0] === "string" || hasFew(column, inside)) return (value) => value;
+  const sorted = Float64Array.from(inside, (i) => column[i] as number).sort();
   const edges = Array.from(
     { length: BINS - 1 },
     (_, i) => sorted[Math.floor(((i + 1) * sorted.length) / BINS)],
   );
-  return (value) => edges.filter((edge) => (value as number) >= edge).length;
+  return (value) => edges.findLastIndex((edge) => (value as number) >= edge) + 1;
+}
+
+/** Whether there are no more different values than bins. */
+function hasFew(column: readonly (string | number)[], inside: Int32Array): boolean {
+  const different = new Set<string | number>();
+  return inside.every((i) => different.add(column[i]).size <= BINS);
 }
 
 function areaUnder(labels: readonly (0 | 1)[], scores: readonly number[]): number {
