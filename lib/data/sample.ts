@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { collectAfter } from "../base/collect.ts";
 import { InputError } from "../base/errors.ts";
 import { type ImageFacts, readAllFacts } from "../images/facts.ts";
 
@@ -99,6 +100,7 @@ export async function checkImages(
   } = {},
 ): Promise<SampleList> {
   const found = await readAllFacts(list.samples.map(({ path }) => path), options);
+  await collectAfter(found.length);
   const skipped = [...list.skipped];
   list.samples.forEach(({ path, set, split }, i) => {
     const { fault } = found[i];

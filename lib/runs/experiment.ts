@@ -12,6 +12,7 @@ import type { Sample, SkippedFile, TestSet } from "../data/sample.ts";
 import type { ImageFacts } from "../images/facts.ts";
 import { findLeaks, judgeLeaks, type Part } from "../data/audit/leaks.ts";
 import { takeBreath } from "../base/breath.ts";
+import { collectAfter } from "../base/collect.ts";
 import { InputError } from "../base/errors.ts";
 import { LEAST_GROUPS, tooFewGroups } from "../metrics/intervals/bootstrap.ts";
 import {
@@ -117,6 +118,8 @@ export async function loadExperiment(
   for (const { set, root } of demo ? [] : parts.sets) prepared.set(set, await readSettings(root));
   const digests = new Map<string, string>();
   for (const [path, { digest }] of facts) digests.set(path, digest);
+  facts.clear(); // this function holds them until it ends
+  await collectAfter(digests.size);
   return {
     demo,
     train: parts.train,

@@ -12,6 +12,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
+import { collectAfter } from "../../base/collect.ts";
 import { reasonOf } from "../../base/errors.ts";
 import { readAt, removeAbandoned } from "../../base/files.ts";
 import type { Fit } from "../../images/fits/mod.ts";
@@ -185,6 +186,7 @@ export async function openFeatureCache(
         places.set(key, place);
         used.add(place.shard);
       }
+      await collectAfter(written.size);
       // What came after this was opened is another's work in progress.
       if (await makeRoom(root, { limit, keeps: (path) => used.has(path) || !before.has(path) })) return;
       fault = `the token cache is full (${(limit / 1e9).toFixed(1)} GB)`;
