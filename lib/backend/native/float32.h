@@ -66,30 +66,37 @@ inline void multiplyTile(const Cell* a, size_t stride, const Cell* b, int cells,
   (_mm256_store_ps(to + I * TILE_COLUMNS + LANES / 2, right[I]), ...);
 }
 
+// Rows times 32 columns along some of the axis, `step` cells from row to row, to rows of 32 sums.
+template <bool strips>
+void multiplyBlock(const Cell* a, size_t step, const Cell* b, size_t nextColumns, Shape shape, float* to, bool goesOn) {
+  for (int half = 0; half < std::min(TILE_COLUMNS, shape.columns); half += WIDE, b += nextColumns) {
+    for (int row = 0; row < shape.rows; row += ROWS) {
+      multiplyTile<strips>(a + row * step, step, b, shape.axis, to + row * TILE_COLUMNS + half, goesOn,
+                           std::make_integer_sequence<int, ROWS>{});
+    }
+  }
+}
+
 // a * b, handed to `take(row, column, left, right)` by 32 columns of a row. Reads whole tiles of rows, even where there are
 // fewer. Each sum goes along the axis cell after cell, whatever the blocks.
 template <bool strips, class Take>
 void multiply(const Cell* a, size_t stride, const Cell* b, Shape shape, const Take& take) {
   const int cells = shape.axis;
+  const size_t step = strips ? cells : stride;
   alignas(64) float sums[ROW_BLOCK * COLUMN_BLOCK];
   for (int top = 0; top < shape.rows; top += ROW_BLOCK) {
     const int bottom = std::min(top + ROW_BLOCK, shape.rows);
     for (int near = 0; near < shape.columns; near += COLUMN_BLOCK) {
       const int far = std::min(near + COLUMN_BLOCK, shape.columns);
-      for (int k = 0; k < cells; k += AXIS_BLOCK) {
-        const int depth = std::min(AXIS_BLOCK, cells - k);
+      for (int first = 0; first < cells; first += AXIS_BLOCK) {
+        const int end = std::min(first + AXIS_BLOCK, cells);
         for (int column = near; column < far; column += TILE_COLUMNS) {
-          float* const tile = sums + (column - near) * ROW_BLOCK;
-          for (int half = column; half < std::min(column + TILE_COLUMNS, far); half += WIDE) {
-            for (int row = top; row < bottom; row += ROWS) {
-              multiplyTile<strips>(a + row * (strips ? cells : stride) + k * (strips ? ROWS : 1), stride,
-                                   b + static_cast<size_t>(half) * cells + k * WIDE, depth,
-                                   tile + (row - top) * TILE_COLUMNS + half - column, k > 0, std::make_integer_sequence<int, ROWS>{});
-            }
-          }
-          if (k + depth < cells) continue;
-          for (int r = top; r < bottom; r++) {
-            const float* row = tile + (r - top) * TILE_COLUMNS;
+          float* const block = sums + (column - near) * ROW_BLOCK;
+          const Cell* const columns = b + static_cast<size_t>(column) * cells + first * WIDE;
+          multiplyBlock<strips>(a + top * step + first * (strips ? ROWS : 1), step, columns, static_cast<size_t>(cells) * WIDE,
+                                {bottom - top, end - first, far - column}, block, first > 0);
+          for (int r = top; end == cells && r < bottom; r++) {
+            const float* row = block + (r - top) * TILE_COLUMNS;
             take(r, column, load(row), load(row + LANES));
           }
         }
