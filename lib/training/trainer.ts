@@ -17,7 +17,8 @@ import { onnxRuntime } from "../backend/onnx/runtime.ts";
 import { isOnGpu, isTensorFlow } from "../backend/raw.ts";
 import { dispose } from "../backend/tensors.ts";
 import type { Detector } from "../model/detectors/detector.ts";
-import { type ForgeLens, headOf } from "../model/detectors/notebook_head.ts";
+import type { ForgeLensConfig } from "../model/detectors/head_shapes.ts";
+import { createForgeLens, type ForgeLens, headOf } from "../model/detectors/notebook_head.ts";
 import type { Precision } from "../model/encoders/encoder.ts";
 import type { StateDict } from "../weights/state.ts";
 import { eagerEngine } from "./eager.ts";
@@ -266,7 +267,7 @@ async function acceleratorOf(
   }
   if (able.length === 1) return { ...head, engine: "graph" };
   if (engine === undefined) {
-    return { ...head, ...await chooseEngine(model, { ...head.options, able, signal }) };
+    return { ...head, ...await chooseEngine(model.config, { ...head.options, able, signal }) };
   }
   return { ...head, engine: able.find((name) => name === engine) ?? able[1] };
 }
@@ -278,10 +279,10 @@ const choiceSchema = z.object({
 
 /**
  * The engine for a head on this machine, measured once: of those that are able, each where three rounds of four are faster with it
- * than with the one that was chosen before it. Steps are not kept.
+ * than with the one that was chosen before it. Steps are those of another head: some engines take them in the weights themselves.
  */
 async function chooseEngine(
-  model: ForgeLens,
+  config: ForgeLensConfig,
   options: Omit<HeadOptions, "optimizer"> & {
     readonly able: readonly AcceleratorName[];
     readonly signal?: AbortSignal;
@@ -290,9 +291,10 @@ async function chooseEngine(
   const { precision, tokens, able, signal } = options;
   return await measuredOnce(async () => {
     const engines: Engine[] = [];
+    const model = createForgeLens(config, 0);
     const optimizer = adamW();
     const batch = {
-      input: tf.randomNormal([4, tokens, model.config.dim], 0, 1, "float32", 1),
+      input: tf.randomNormal([4, tokens, config.dim], 0, 1, "float32", 1),
       labels: [0, 1, 0, 1],
     };
     try {
@@ -312,11 +314,10 @@ async function chooseEngine(
       });
       return { engine: fastestOf(seconds, able), seconds };
     } finally {
-      batch.input.dispose();
-      dispose(optimizer.moments);
       for (const engine of engines) engine.close();
+      dispose([batch.input, optimizer.moments, model.weights]);
     }
-  }, { about: ["engine", VERSION, model.config, { precision, tokens, able }], schema: choiceSchema });
+  }, { about: ["engine", VERSION, config, { precision, tokens, able }], schema: choiceSchema });
 }
 
 /** The last of these that is faster than the one that was chosen before it. */
