@@ -60,7 +60,7 @@ export function ratioChart(
         title: null,
         sort: null,
         // minExtent: where Open Sans is not to be had, a wider font takes its place.
-        axis: { grid: false, ticks: false, domain: false, labelPadding: 8, labelLimit: 460, minExtent: 400 },
+        axis: { grid: false, ticks: false, domain: false, labelPadding: 8, labelLimit: 500, minExtent: 480 },
       },
     },
     layer: [
