@@ -138,7 +138,9 @@ Deno.test("trainRun() refuses a seed that was trained otherwise, and says what t
   const events = await train(config, { resume: true });
   const said = (await readNumerics(join(root, "runs/other")))!;
   assertEquals([said.engine, said.notes.length], ["eager", 1]);
-  assertStringIncludes(said.notes[0], "Seed 1 was trained with another engine than those before it: graph");
+  const note =
+    `Seed 1 was trained with another engine than those before it: ${numerics.engine} instead of eager`;
+  assertStringIncludes(said.notes[0], note);
   assertEquals(notes(events).filter((note) => note.endsWith("taken")).length, 2);
 });
 
