@@ -31,18 +31,23 @@ export async function headUseOf(
   },
 ): Promise<HeadUse> {
   const { tower: { isBuiltIn, sizes }, use: { kept, testing } = {}, faultOf = faultHere } = options;
-  const { headPrecision, precision, detector, attendAcross, engine, loss } = config;
+  const { headPrecision, precision, attendAcross, engine } = config;
   const isOpen = headPrecision === "auto" && precision === "auto" && !testing;
   const isDemoRun = isDemo(config) && isBuiltIn === true && attendAcross === "tokens";
-  const isForNative = detector === "notebook-head" && engine !== "graph" && engine !== "eager" &&
-    lossKind(loss).create(config) === crossEntropy;
+  const isForNative = isAccelerated(config) && engine !== "graph" && engine !== "eager";
   if (!isOpen || !isDemoRun || !isForNative || kept?.head === "float32") return { headPrecision };
   const headFault = await faultOf({ ...config, dim: sizes.width }, { precision: "bfloat16" });
   if (kept) return { headPrecision, headFault: isOnGpu() ? undefined : headFault }; // which has a fast bfloat16 of its own
   return { headPrecision: headFault === undefined ? "bfloat16" : headPrecision };
 }
 
-/** The same for this process, whose backend has to leave the steps to the CPU. */
+/** Whether engines beside automatic differentiation take what a run trains: the notebook's head, by cross-entropy. */
+export function isAccelerated(config: RunConfig): boolean {
+  const { detector, loss } = config;
+  return detector === "notebook-head" && lossKind(loss).create(config) === crossEntropy;
+}
+
+/** Why the C++ does not take a head in this process, whose backend has to leave the steps to the CPU. */
 async function faultHere(...head: Parameters<typeof nativeHeadFault>): Promise<string | undefined> {
   if (!isTensorFlow() || isOnGpu()) return "expected TensorFlow on a CPU but found another backend";
   return await nativeHeadFault(...head);

@@ -91,9 +91,10 @@ export async function nativeHeadFault(config: ForgeLensConfig, use: NativeUse): 
 }
 
 async function openLibrary(
-  { dim, heads, feedForward }: ForgeLensConfig,
+  { dim, heads, feedForward, depth }: ForgeLensConfig,
   { engine = "native", precision }: NativeUse,
 ) {
+  if (depth === 0) throw new Error("expected a FAFormer layer at least but found none");
   if (dim % TILE !== 0 || feedForward % TILE !== 0 || (dim / heads) % 2 !== 0) {
     throw new Error(
       `expected widths that are multiples of ${TILE}, and of 2 in heads, but found tokens of ${dim}, heads of ${

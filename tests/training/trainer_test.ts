@@ -270,12 +270,18 @@ tensorTest("an engine that cannot be had says why, and a trainer takes the next"
     Error,
     "Cannot train by native code: expected bfloat16 for the engine native-amx but found float32",
   );
+  const flat = createForgeLens({ ...small, dim: 96, feedForward: 32, depth: 0 }, 0);
+  await assertRejects(
+    () => nativeEngine(flat, { optimizer, precision: "float32", tokens: 5 }),
+    Error,
+    "Cannot train by native code: expected a FAFormer layer at least but found none",
+  );
   for (const engine of [undefined, "native"] as const) {
     const trainer = await open(model, { precision: "bfloat16", engine, tokens: 5 });
     assertEquals(trainer.engine, "graph");
     trainer.close();
   }
-  dispose([model.weights, wide.weights, optimizer.moments]);
+  dispose([model.weights, wide.weights, flat.weights, optimizer.moments]);
 });
 
 tensorTest(

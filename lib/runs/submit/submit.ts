@@ -11,6 +11,7 @@ import { checkWritable, exists } from "../../base/files.ts";
 import { ownFolder } from "../../base/owner.ts";
 import { isDemo, type RunConfig } from "../config/config.ts";
 import { checkRunFolder, readRunConfig } from "../folder/folder.ts";
+import { isAccelerated } from "../head_use.ts";
 import { needsOf } from "./needs.ts";
 import { type PartOptions, partsOf } from "./parts.ts";
 import { jobName, sbatchArguments, type SbatchOptions } from "./sbatch.ts";
@@ -116,17 +117,15 @@ function checkPinned(config: RunConfig, cannot: string): void {
  * @param begun the configuration of the run where it was begun already, whose choices stand
  */
 export function pinnedConfig<T extends RunConfig>(config: T, begun?: RunConfig): T {
-  const { precision, headPrecision, engine, detector } = config;
+  const { precision, headPrecision, engine } = config;
   const cacheFolder = config.cache ? resolve(config.cacheFolder ?? tokenFolder()) : undefined;
   const head = precision === "int8" ? "float32" : "auto"; // else the encoder's, without a measurement
-  const isMeasured = detector === "notebook-head" &&
-    (precision === "bfloat16" || headPrecision === "bfloat16");
   return {
     ...config,
     out: resolve(config.out),
     cacheFolder,
     headPrecision: headPrecision === "auto" ? begun?.headPrecision ?? head : headPrecision,
-    engine: engine === "auto" ? begun?.engine ?? (isMeasured ? "graph" : "auto") : engine,
+    engine: engine === "auto" ? begun?.engine ?? (isAccelerated(config) ? "graph" : "auto") : engine,
   };
 }
 

@@ -81,11 +81,12 @@ Deno.test("pinnedConfig() has all nodes take what each would measure for itself,
     );
     return [headPrecision, engine];
   };
-  assertEquals(pins({}), ["float32", "auto"]);
+  assertEquals(pins({}), ["float32", "graph"]);
   assertEquals(pins({ headPrecision: "bfloat16" }), ["bfloat16", "graph"]);
   assertEquals(pins({ headPrecision: "bfloat16", engine: "native" }), ["bfloat16", "native"]);
   assertEquals(pins({ precision: "bfloat16" }), ["auto", "graph"]);
-  assertEquals(pins({ precision: "float32" }), ["auto", "auto"]);
+  assertEquals(pins({ precision: "float32" }), ["auto", "graph"]);
+  assertEquals(pins({ precision: "bfloat16", loss: "focal" }), ["auto", "auto"]); // which the graph does not take
   assertEquals(pins({ precision: "bfloat16", detector: "ln-tuned" }), ["auto", "auto"]);
   assertEquals(pins({}, { precision: "int8" }), ["auto", "auto"]);
   assertEquals(pins({}, { precision: "int8", headPrecision: "float32" }), ["float32", "auto"]);
