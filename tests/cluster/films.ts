@@ -46,7 +46,7 @@ export async function openFilms(cluster: Cluster, { name }: World): Promise<Film
   };
   const other = `other=${join(cluster.root, "data")}`;
   // What `submit` has all nodes take, a single machine would measure.
-  const { world, prepare } = await open("films-alone", { headPrecision: "float32" });
+  const { world, prepare } = await open("films-alone", { headPrecision: "float32", engine: "graph" });
   const folder = join(world.out, world.name);
   const below = (part: string) => ["--out", join(folder, part), "--cache-folder", world.cache];
   for (
