@@ -142,6 +142,9 @@ export function train(
     "--jpeg-qualities",
     "50",
     "--allow-leak",
+    // Else each trial, whose cache is its own, would measure which engine is the fastest, and might find another one.
+    "--engine",
+    "graph",
   ];
   return command(["train", ...flags, ...smallRun, "--out", world.out, "--run", run], { world, ...options });
 }
