@@ -20,7 +20,7 @@ import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
 import { openTrainer } from "../lib/training/trainer.ts";
 import { clipModels, tokenCount } from "../lib/model/encoders/clip.ts";
 import { createForgeLens, headDetector } from "../lib/model/detectors/notebook_head.ts";
-import { nativeHeadFault } from "../lib/training/head_native.ts";
+import { nativeHeadFault } from "../lib/model/detectors/head_native.ts";
 import { choosePrecision } from "../lib/model/encoders/precision.ts";
 import { dispose } from "../lib/backend/tensors.ts";
 import { encoders } from "./bench_encoder.ts";

@@ -13,8 +13,8 @@ import { compilerFault, compilers, firstThatRuns, ignoreNotFound } from "./build
 /** A source that `buildNative()` compiles, without its `.cc`. */
 export type NativeSource = "cpu" | "int8_vnni" | "int8_avx2" | HeadSource | "resize" | "jpeg";
 
-/** Those of the notebook head's training step. */
-export type HeadSource = "head_float32" | "head_step" | "head_amx";
+/** Those of the notebook head. */
+export type HeadSource = "head_float32_avx2" | "head_float32_avx512" | "head_step" | "head_amx";
 
 const FOLDER = fileURLToPath(new URL("native/", import.meta.url));
 const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-shared", "-pthread", "-w"];
@@ -25,7 +25,8 @@ const INSTRUCTIONS: Readonly<Record<NativeSource, readonly string[]>> = {
   cpu: [],
   int8_vnni: [...AVX512, "-mavx512vnni"],
   int8_avx2: AVX2,
-  head_float32: AVX2,
+  head_float32_avx2: AVX2,
+  head_float32_avx512: AVX512,
   head_step: [...AVX512, "-mavx512bf16"],
   head_amx: [...AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
   resize: ["-mavx2"],

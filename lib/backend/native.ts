@@ -36,7 +36,8 @@ async function open<S extends Deno.ForeignLibraryInterface>(
 const yesOrNo = { parameters: [], result: "i32" } as const;
 const cpuSymbols = {
   cpu_runs_int8_vnni: yesOrNo,
-  cpu_runs_head_float32: yesOrNo,
+  cpu_runs_head_float32_avx2: yesOrNo,
+  cpu_runs_head_float32_avx512: yesOrNo,
   cpu_runs_head_step: yesOrNo,
   cpu_runs_head_amx: yesOrNo,
 } as const;

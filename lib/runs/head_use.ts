@@ -4,9 +4,9 @@
  * @module
  */
 import { isOnGpu, isTensorFlow } from "../backend/raw.ts";
+import { nativeHeadFault } from "../model/detectors/head_native.ts";
 import type { Tower } from "../model/encoders/encoder.ts";
 import type { EncoderUse } from "../model/encoders/precisions.ts";
-import { nativeHeadFault } from "../training/head_native.ts";
 import { crossEntropy } from "../training/losses/cross_entropy.ts";
 import { lossKind } from "../training/losses/mod.ts";
 import { isDemo, type RunConfig } from "./config/config.ts";

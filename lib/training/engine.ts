@@ -4,12 +4,13 @@
  * @module
  */
 import type * as tf from "@tensorflow/tfjs";
+import type { NativeName } from "../model/detectors/head_native.ts";
 import type { Precision } from "../model/encoders/encoder.ts";
 import type { Labels, Loss } from "./losses/loss.ts";
 import type { Optimizer } from "./optimizers.ts";
 
 /** A graph, by TensorFlow or onnxruntime, the project's C++ by AVX2, AVX-512 or AMX, or tfjs's ops one by one. */
-export type EngineName = "graph" | "native" | "native-amx" | "eager";
+export type EngineName = "graph" | NativeName | "eager";
 
 /** All of them. */
 export const engineNames = [
@@ -23,9 +24,6 @@ export const engineNames = [
 export function stepsText({ precision, engine }: { precision: Precision; engine: string }): string {
   return `${precision} (engine ${engine})`;
 }
-
-/** The engines of the project's C++. */
-export type NativeName = Extract<EngineName, `native${string}`>;
 
 /** One batch: features [B, ...shape] and labels [B]. */
 export type TrainBatch = {

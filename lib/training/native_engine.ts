@@ -4,10 +4,10 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { type NativeName, openNativeHead } from "../model/detectors/head_native.ts";
 import type { ForgeLens } from "../model/detectors/notebook_head.ts";
-import { checkBatch, type Engine, type NativeName, type TrainBatch } from "./engine.ts";
+import { checkBatch, type Engine, type TrainBatch } from "./engine.ts";
 import type { HeadOptions } from "./graph_engine.ts";
-import { openNativeHead } from "./head_native.ts";
 import { drawsOf, statesOf } from "./head_state.ts";
 
 /** Weights and moments live in the memory of `head.h`. */

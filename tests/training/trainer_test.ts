@@ -262,19 +262,19 @@ tensorTest("an engine that cannot be had says why, and a trainer takes the next"
   await assertRejects(
     () => nativeEngine(model, { optimizer, precision: "bfloat16", tokens: 5 }),
     Error,
-    "Cannot train by native code: expected widths that are multiples of 32, and of 2 in heads, but found tokens of 24, heads of 8 and a hidden layer of 40",
+    "Cannot open a head in native code: expected widths that are multiples of 32, and of 2 in heads, but found tokens of 24, heads of 8 and a hidden layer of 40",
   );
   const wide = createForgeLens({ ...small, dim: 96, feedForward: 32 }, 0);
   await assertRejects(
     () => nativeEngine(wide, { optimizer, precision: "float32", tokens: 5, engine: "native-amx" }),
     Error,
-    "Cannot train by native code: expected bfloat16 for the engine native-amx but found float32",
+    "Cannot open a head in native code: expected bfloat16 for the engine native-amx but found float32",
   );
   const flat = createForgeLens({ ...small, dim: 96, feedForward: 32, depth: 0 }, 0);
   await assertRejects(
     () => nativeEngine(flat, { optimizer, precision: "float32", tokens: 5 }),
     Error,
-    "Cannot train by native code: expected a FAFormer layer at least but found none",
+    "Cannot open a head in native code: expected a FAFormer layer at least but found none",
   );
   for (const engine of [undefined, "native"] as const) {
     const trainer = await open(model, { precision: "bfloat16", engine, tokens: 5 });

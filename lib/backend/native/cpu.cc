@@ -8,8 +8,9 @@ extern "C" {
 
 int32_t cpu_runs_int8_vnni() { return hasVnni(); }
 
-// Where there is AVX-512 TensorFlow uses it, and AVX2 is no match for that.
-int32_t cpu_runs_head_float32() { return hasAvx2() && !hasAvx512(); }
+int32_t cpu_runs_head_float32_avx2() { return hasAvx2(); }
+
+int32_t cpu_runs_head_float32_avx512() { return hasAvx512(); }
 
 int32_t cpu_runs_head_step() { return hasBfloat16(); }
 

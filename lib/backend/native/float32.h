@@ -1,4 +1,4 @@
-// Numbers of matrix products in float32 (AVX2), for products.h.
+// Numbers of matrix products in float32 (AVX-512 or AVX2, to the same bits), for products.h.
 
 #pragma once
 
@@ -10,8 +10,25 @@ namespace {
 
 using Number = float;
 using Cell = float;
-// Numbers a cell, rows of a product's tile, and columns that lie beside each other.
-constexpr int DEEP = 1, ROWS = 6, WIDE = LANES;
+
+// A tile of a product is rows of two registers, which with the factors fill the 32 of AVX-512 or the 16 of AVX2.
+#ifdef __AVX512F__
+using Register = __m512;
+constexpr int ROWS = TILE_ROWS;
+inline Register loadWhole(const float* x) { return _mm512_load_ps(x); }
+inline void storeWhole(float* to, Register x) { _mm512_store_ps(to, x); }
+inline Register everywhere(const float* x) { return _mm512_set1_ps(*x); }
+#else
+using Register = __m256;
+constexpr int ROWS = 6;
+inline Register loadWhole(const float* x) { return _mm256_load_ps(x); }
+inline void storeWhole(float* to, Register x) { _mm256_store_ps(to, x); }
+inline Register everywhere(const float* x) { return _mm256_broadcast_ss(x); }
+inline Register fma(Register a, Register b, Register c) { return _mm256_fmadd_ps(a, b, c); }
+#endif
+
+// Numbers a cell, numbers a register, and columns that lie beside each other.
+constexpr int DEEP = 1, ACROSS = sizeof(Register) / sizeof(float), WIDE = 2 * ACROSS;
 // A product goes through rows, columns and axis by blocks of so many, so that what it reads again is still in the cache.
 constexpr int ROW_BLOCK = 96, COLUMN_BLOCK = 128, AXIS_BLOCK = 384;
 
@@ -23,7 +40,7 @@ void storeFirst(Number* to, int count, Floats left, Floats right) {
   storeOnly(to + LANES, firstOf(count - LANES), right);
 }
 
-// Lays out [rows, width] for products that sum over rows: columns (`panel` 16) or strips (6) of `cells`, of which these rows become
+// Lays out [rows, width] for products that sum over rows: columns (`panel` WIDE) or strips (ROWS) of `cells`, of which these rows become
 // those from `first` on. Reads up to a vector behind each row.
 template <int panel, int room = DEEP>
 void layOut(const Number* x, size_t stride, int rows, int width, Cell* to, size_t cells, int first) {
@@ -36,34 +53,31 @@ void layOut(const Number* x, size_t stride, int rows, int width, Cell* to, size_
 // Puts 32 weights of two outputs, an even one and the next, into columns of outputs, and each 16 into columns of inputs.
 void packTwo(Floats left, Floats right, Floats nextLeft, Floats nextRight, Cell* ofOutputs, Cell* const (&ofInputs)[2]) {
   alignas(64) Number rows[2][TILE_COLUMNS];
-  store(ofInputs[0], left, nextLeft);
-  store(ofInputs[1], right, nextRight);
+  store(ofInputs[0], left), store(ofInputs[0] + WIDE, nextLeft);
+  store(ofInputs[1], right), store(ofInputs[1] + WIDE, nextRight);
   store(rows[0], left, right);
   store(rows[1], nextLeft, nextRight);
   for (int j = 0; j < TILE_COLUMNS; j++, ofOutputs += WIDE) ofOutputs[0] = rows[0][j], ofOutputs[1] = rows[1][j];
 }
 
-// Six rows times 16 columns, to rows of 32 sums: 12 vectors, which with the factors fill the 16 registers of AVX2. Sums begin at 0, or
-// where they are.
+// A tile, to rows of 32 sums, which begin at 0 or where they are.
 template <bool strips, int... I>
 inline void multiplyTile(const Cell* a, size_t stride, const Cell* b, int cells, float* to, bool goesOn,
                          std::integer_sequence<int, I...>) {
-  __m256 left[] = {(void(I), _mm256_setzero_ps())...}, right[] = {(void(I), _mm256_setzero_ps())...};
-  if (goesOn) {
-    ((left[I] = _mm256_load_ps(to + I * TILE_COLUMNS), right[I] = _mm256_load_ps(to + I * TILE_COLUMNS + LANES / 2)), ...);
-  }
+  Register left[] = {(void(I), Register{})...}, right[] = {(void(I), Register{})...};
+  if (goesOn) ((left[I] = loadWhole(to + I * TILE_COLUMNS), right[I] = loadWhole(to + I * TILE_COLUMNS + ACROSS)), ...);
   for (int k = 0; k < cells; k++, a += strips ? ROWS : 1, b += WIDE) {
-    const __m256 b0 = _mm256_load_ps(b), b1 = _mm256_load_ps(b + LANES / 2);
+    const Register b0 = loadWhole(b), b1 = loadWhole(b + ACROSS);
     (
         [&] {
-          const __m256 one = _mm256_broadcast_ss(a + (strips ? I : I * stride));
-          left[I] = _mm256_fmadd_ps(one, b0, left[I]);
-          right[I] = _mm256_fmadd_ps(one, b1, right[I]);
+          const Register one = everywhere(a + (strips ? I : I * stride));
+          left[I] = fma(one, b0, left[I]);
+          right[I] = fma(one, b1, right[I]);
         }(),
         ...);
   }
-  (_mm256_store_ps(to + I * TILE_COLUMNS, left[I]), ...);
-  (_mm256_store_ps(to + I * TILE_COLUMNS + LANES / 2, right[I]), ...);
+  (storeWhole(to + I * TILE_COLUMNS, left[I]), ...);
+  (storeWhole(to + I * TILE_COLUMNS + ACROSS, right[I]), ...);
 }
 
 // Rows times 32 columns along some of the axis, `step` cells from row to row, to rows of 32 sums.

@@ -1,5 +1,5 @@
 // A training step of the ForgeLens head for head_native.ts: forward, back, AdamW. Matrix products are in bfloat16 (AVX-512, or AMX where
-// AMX_TILES is defined), or in float32 (AVX2) where FLOAT32 is.
+// AMX_TILES is defined), or in float32 (AVX-512 or AVX2) where FLOAT32 is.
 //
 // The same mathematics and dropout masks as head_graph.ts. Factors of matrix products are rounded to their type; their sums, the
 // residual stream, softmax, layer norms, weights and moments are in float32. Weights change in the last phase alone, each tile of
@@ -8,52 +8,37 @@
 
 #pragma once
 
-#include "head_state.h"
-#include "philox.h"
+#include "head_forward.h"
 
 namespace {
 
 // The way through a head and back.
-class Head : public HeadState {
+class Head : public HeadForward {
  public:
-  using HeadState::HeadState;
+  using HeadForward::HeadForward;
 
   // The mean loss of tokens [B, N, D] and labels [B]; then the gradients, which become a step of AdamW if there is an update.
   float step(int images, const float* tokens, const int32_t* labels, const int32_t* seeds, const int32_t* least, float dropout,
              const Update* update) {
-    makeRoom(images);
-    images_ = images, rows_ = images * s_.tokens, keepScale_ = 1 / (1 - dropout);
-    const int panels = parts(rows_, PANEL);
+    begin(images, true);
+    keepScale_ = 1 / (1 - dropout);
     Phases phases(s_.threads);
     together(s_.threads, [&] {
       Desk desk(s_);
-      const auto eachPanel = [&](const auto& work) {
-        phases.each(panels, [&](int panel) { work(panel, std::min(PANEL, rows_ - panel * PANEL)); });
-      };
       phases.each(maskItems(images), [&](int item) {
         int i = 0;  // of the dropouts, to one of which the item belongs
         for (int here; item >= (here = parts(maskSize(i % 4, images), MASK_ITEM)); i++) item -= here;
         drawMask(i, item, seeds[i], least[i]);
       });
-      eachPanel([&](int panel, int rows) {
-        guide(tokens, panel, rows, desk);
-        enter(layers_[0], panel, rows, desk);
-      });
-      for (int i = 0; i < s_.depth; i++) {
-        phases.each(images * s_.heads, [&](int item) { mix(layers_[i], item, desk); });
-        eachPanel([&](int panel, int rows) {
-          finish(layers_[i], panel, rows, desk);
-          if (i + 1 < s_.depth) enter(layers_[i + 1], panel, rows, desk);
-        });
-      }
+      goForward(tokens, phases, desk);
       phases.each(images, [&](int image) { classify(image, labels[image]); });
-      eachPanel([&](int panel, int rows) {
+      eachPanel(phases, [&](int panel, int rows) {
         spread(panel, rows);
         finishBack(layers_[s_.depth - 1], panel, rows, desk);
       });
       for (int i = s_.depth - 1; i >= 0; i--) {
         phases.each(images * s_.heads, [&](int item) { mixBack(layers_[i], item, desk); });
-        eachPanel([&](int panel, int rows) {
+        eachPanel(phases, [&](int panel, int rows) {
           enterBack(layers_[i], panel, rows);
           if (i > 0) finishBack(layers_[i - 1], panel, rows, desk);
           else guideBack(panel, rows, desk);
@@ -77,105 +62,14 @@ class Head : public HeadState {
     }
   }
 
-  // WSGM: norm(x + linear(gelu(linear(x)))).
-  void guide(const float* tokens, int panel, int rows, Desk& desk) {
-    const int D = s_.width, first = panel * PANEL;
-    const size_t stride = strideOf(D);
-    const float* from = tokens + static_cast<size_t>(first) * D;
-    float* x = rowsOf(x_, panel);
-    Number *narrow = desk.narrow.get(), *before = before_.get() + first * stride;
-    for (int r = 0; r < rows; r++) roundRow(from + r * D, D, narrow + r * stride);
-    keepInput(guidance0_, narrow, stride, panel, rows);
-    forward(guidance0_, narrow, stride, rows, intoNumbers(before, stride));
-    for (int r = 0; r < rows; r++) {
-      for (int i = 0; i < D; i += LANES) store(narrow + r * stride + i, gelu(load(before + r * stride + i)));
-    }
-    keepInput(guidance2_, narrow, stride, panel, rows);
-    forward(guidance2_, narrow, stride, rows, [&](int r, int c, Floats left, Floats right) {
-      const float* token = from + r * D + c;
-      store(x + r * D + c, left + load(token));
-      store(x + r * D + c + LANES, right + load(token + LANES));
-    });
-    norm(norm_, x, first, rows, D);
-  }
-
-  // From the residual stream to queries, keys and values.
-  void enter(Layer& p, int panel, int rows, Desk& desk) {
-    const int D = s_.width;
-    const size_t stride = strideOf(D), apart = strideOf(3 * D);
-    const float* x = rowsOf(x_, panel);
-    Number *narrow = desk.narrow.get(), *qkv = p.qkv.get() + panel * PANEL * apart;
-    for (int r = 0; r < rows; r++) roundRow(x + r * D, D, narrow + r * stride);
-    keepInput(p.inProj, narrow, stride, panel, rows);
-    forward(p.inProj, narrow, stride, rows, intoNumbers(qkv, apart));
-  }
-
-  // What of a dropout's input is left, for a whole vector from `index` on.
-  Floats drop(Floats x, const Buffer<uint8_t>& mask, size_t index) const {
-    return only(kept(mask.get(), index), x * floats(keepScale_));
-  }
-
-  Attention attention(Layer& p, int item) const {
-    const int N = s_.tokens, D = s_.width;
-    const size_t apart = strideOf(3 * D), square = static_cast<size_t>(item) * N;
-    const Number* q = p.qkv.get() + headAt(item, apart);
-    Number* weights = p.weights.get() + square * roundUp(N, TILE_COLUMNS);
-    return {N, D / s_.heads, q, q + D, q + 2 * D, apart, weights, p.masks[0].get(), square * N, keepScale_};
-  }
-
-  // One head of one image, to its part of mixed_.
-  void mix(Layer& p, int item, Desk& desk) {
-    const size_t stride = strideOf(s_.width);
-    attend(attention(p, item), mixed_.get() + headAt(item, stride), stride, desk.attention);
-  }
-
-  // From attention's output to the end of the layer.
-  void finish(Layer& p, int panel, int rows, Desk& desk) {
-    const int D = s_.width, F = s_.hidden, first = panel * PANEL;
-    const size_t stride = strideOf(D), apart = strideOf(F);
-    float* x = rowsOf(x_, panel);
-    const Number* mixed = mixed_.get() + first * stride;
-    Number *narrow = desk.narrow.get(), *hidden = p.hidden.get() + first * apart;
-    const auto addDropped = [&](const Buffer<uint8_t>& mask) {
-      return [&, first](int r, int c, Floats left, Floats right) {
-        float* to = x + r * D + c;
-        const size_t index = static_cast<size_t>(first + r) * D + c;
-        store(to, load(to) + drop(left, mask, index));
-        store(to + LANES, load(to + LANES) + drop(right, mask, index + LANES));
-      };
-    };
-    keepInput(p.outProj, mixed, stride, panel, rows);
-    forward(p.outProj, mixed, stride, rows, addDropped(p.masks[1]));
-    norm(p.norm1, x, first, rows, D);
-    for (int r = 0; r < rows; r++) roundRow(x + r * D, D, narrow + r * stride);
-    keepInput(p.linear1, narrow, stride, panel, rows);
-    forward(p.linear1, narrow, stride, rows, [&](int r, int c, Floats left, Floats right) {
-      const size_t index = static_cast<size_t>(first + r) * F + c;
-      const auto active = [&](Floats y, size_t at) { return drop(most(y, floats(0)), p.masks[2], at); };
-      store(hidden + r * apart + c, active(left, index), active(right, index + LANES));
-    });
-    keepInput(p.linear2, hidden, apart, panel, rows);
-    forward(p.linear2, hidden, apart, rows, addDropped(p.masks[3]));
-    norm(p.norm2, x, first, rows, D);
-  }
-
-  // Class token + mean of the patch tokens of one image, its logits, its loss and their gradients.
+  // One image's loss, and the gradients of its logits and of what they are of.
   void classify(int image, int label) {
-    const int D = s_.width, N = s_.tokens;
-    float *pooled = pooled_.get() + static_cast<size_t>(image) * D, *dPooled = dPooled_.get() + static_cast<size_t>(image) * D;
-    const float *x = x_.get() + static_cast<size_t>(image) * N * D, *weight = clsWeight_.value.get();
-    double logits[] = {clsBias_.value[0], clsBias_.value[1]};
-    for (int i = 0; i < D; i++) pooled[i] = 0;
-    for (int n = 1; n < N; n++) {
-      for (int i = 0; i < D; i++) pooled[i] += x[static_cast<size_t>(n) * D + i];
-    }
-    for (int i = 0; i < D; i++) {
-      pooled[i] = x[i] + pooled[i] / (N - 1);
-      for (int c : {0, 1}) logits[c] += static_cast<double>(pooled[i]) * weight[c * D + i];
-    }
+    const int D = s_.width;
+    const Logits logits = pool(image);
     const double most = std::max(logits[0], logits[1]), sum = std::exp(logits[0] - most) + std::exp(logits[1] - most);
     losses_[image] = static_cast<float>(most + std::log(sum) - logits[label]);
-    float* dLogits = dLogits_.get() + 2 * image;
+    float *dLogits = dLogits_.get() + 2 * image, *dPooled = dPooled_.get() + static_cast<size_t>(image) * D;
+    const float* weight = clsWeight_.value.get();
     for (int c : {0, 1}) dLogits[c] = static_cast<float>((std::exp(logits[c] - most) / sum - (c == label)) / images_);
     for (int i = 0; i < D; i++) dPooled[i] = dLogits[0] * weight[i] + dLogits[1] * weight[D + i];
   }
@@ -316,6 +210,9 @@ void head_copy(Head* head, int32_t index, int32_t slot, float* values, int32_t o
 
 // To be called when values were put in.
 void head_pack(Head* head) { head->pack(); }
+
+// The logits [images, 2] of tokens, without dropout.
+void head_logits(Head* head, int32_t images, const float* tokens, float* to) { head->logits(images, tokens, to); }
 
 float head_step(Head* head, int32_t images, const float* tokens, const int32_t* labels, const int32_t* seeds,
                 const int32_t* least, float dropout, const Update* update) {

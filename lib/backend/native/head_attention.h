@@ -12,8 +12,8 @@ struct Attention {
   int tokens, width;
   const Number *q, *k, *v;  // [N, K]
   size_t apart;
-  Number* weights;      // [N, N], with room between rows: what softmax gives
-  const uint8_t* mask;  // of dropout, from bit `index` on
+  Number* weights;      // [N, N], with room between rows: what softmax gives, kept for the way back
+  const uint8_t* mask;  // of dropout, from bit `index` on; none where nothing is trained
   size_t index;
   float keepScale;
 
@@ -62,8 +62,12 @@ void attend(const Attention& p, Number* mixed, size_t stride, AttentionDesk& des
   turn(p.k, p.apart, N, K, desk.turned.get());
   multiplyRows(p.q, p.apart, desk.turned.get(), {N, K, room}, intoFloats(likeness, room, p.scale()));
   for (int n = 0; n < N; n++, likeness += room) {
-    Number* weights = p.weights + n * room;
     softmaxRow(likeness, N);
+    if (!p.mask) {
+      roundRow(likeness, room, dropped + n * room);
+      continue;
+    }
+    Number* weights = p.weights + n * room;
     roundRow(likeness, room, weights);
     for (int i = 0; i < room; i += LANES) store(dropped + n * room + i, dropWeights(p, n, i, load(weights + i)));
   }

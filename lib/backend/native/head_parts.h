@@ -62,15 +62,15 @@ void backward(const Linear& p, const Number* dy, size_t stride, int rows, const 
   multiplyPanel(dy, stride, p.backward.get(), {rows, p.out, p.in}, take);
 }
 
-// Layer norm of rows from `first` on, in place.
-void norm(Norm& p, float* x, int first, int rows, int width) {
+// Layer norm of rows from `first` on, in place; `keeps` for the way back.
+void norm(Norm& p, float* x, int first, int rows, int width, bool keeps) {
   for (int r = first; r < first + rows; r++, x += width) {
     float* unit = p.unit.get() + static_cast<size_t>(r) * width;
     const Spread spread = spreadOf(x, width);
-    p.scale[r] = spread.scale;
+    if (keeps) p.scale[r] = spread.scale;
     for (int i = 0; i < width; i += LANES) {
       const Floats u = spread.unit(x + i);
-      store(unit + i, u);
+      if (keeps) store(unit + i, u);
       store(x + i, fma(u, load(p.weight.value.get() + i), load(p.bias.value.get() + i)));
     }
   }

@@ -13,7 +13,7 @@ namespace {
 
 // Rows that go through a chain of layers together, and rows of a weight whose gradient is one item of work: whole tiles, and even numbers,
 // as sums over rows take them in cells. More in float32, as a weight of twice the bytes goes through the cache once for each.
-constexpr int PANEL = (DEEP == 1 ? 12 : 3) * ROWS, STRIP = (DEEP == 1 ? 16 : 4) * ROWS;
+constexpr int PANEL = (DEEP == 1 ? 6 : 3) * TILE_ROWS, STRIP = (DEEP == 1 ? 8 : 4) * TILE_ROWS;
 // Rows that a product reads at a time, and to a multiple of what a batch's rows are filled up with zeros.
 constexpr int READ_ROWS = ROWS, BATCH_ROWS = DEEP;
 
@@ -23,10 +23,12 @@ struct Tiles {
 };
 
 // Whether the CPU has what the products are made by.
-#ifdef FLOAT32
-inline bool productsAllowed() { return hasAvx2(); }
-#else
+#if !defined(FLOAT32)
 inline bool productsAllowed() { return hasBfloat16(); }
+#elif defined(__AVX512F__)
+inline bool productsAllowed() { return hasAvx512(); }
+#else
+inline bool productsAllowed() { return hasAvx2(); }
 #endif
 
 // Puts a panel's rows of a gradient where the product over the batch's rows finds them.

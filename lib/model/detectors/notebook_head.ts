@@ -22,7 +22,6 @@ import {
   type Norm,
 } from "../layers.ts";
 import { withoutPrefix } from "../../weights/prefix.ts";
-import { onnxRuntime } from "../../backend/onnx/runtime.ts";
 import { dispose, stateOf, toVariable, variablesOf } from "../../backend/tensors.ts";
 import type { Encoder } from "../encoders/encoder.ts";
 import { type Detector, type DetectorKind, fakeProbability } from "./detector.ts";
@@ -79,9 +78,17 @@ export function headDetector(model: ForgeLens): NotebookHead {
   const forward: Detector["forward"] = (features, pass) => ({
     logits: logits(model, features as tf.Tensor3D, pass),
   });
-  /** By onnxruntime in one call, where it runs graphs. */
-  let graph: Promise<HeadLogits> | undefined;
-  const openGraph = async (N: number) => await (await import("./head_logits.ts")).openHeadLogits(model, N);
+  /** What takes them in one call, for as many tokens an image as came last. */
+  let opened: { readonly N: number; readonly head: Promise<HeadLogits | undefined> } | undefined;
+  const closeOpened = () => opened?.head.then((each) => each?.close(), () => {});
+  const open = async (N: number) => await (await import("./head_logits.ts")).openHeadLogits(model, N);
+  const openedFor = (N: number) => {
+    if (opened?.N !== N) {
+      closeOpened();
+      opened = { N, head: open(N) };
+    }
+    return opened.head;
+  };
   return {
     kind: "notebook-head",
     model,
@@ -89,18 +96,19 @@ export function headDetector(model: ForgeLens): NotebookHead {
     weights: model.weights,
     forward,
     async scores(features) {
-      if (!onnxRuntime()) return await fakeProbability(() => forward(features, { training: false }));
-      const logits = await (await (graph ??= openGraph(features.shape[1]!))).logits(features); // [B, 2]
-      try {
-        return await fakeProbability(() => ({ logits }));
-      } finally {
-        logits.dispose();
-      }
+      const whole = await openedFor(features.shape[1]!);
+      if (!whole) return await fakeProbability(() => forward(features, { training: false }));
+      const both = await whole.logits(features as tf.Tensor3D); // [B, 2]
+      // In double precision, as tf.softmax() gives a row other last digits beside other rows.
+      return Float64Array.from(
+        { length: both.length / 2 },
+        (_, i) => 1 / (1 + Math.exp(both[2 * i] - both[2 * i + 1])),
+      );
     },
     state: () => forgeLensState(model),
     close: () => {
       dispose(model.weights);
-      graph?.then((each) => each.close(), () => {});
+      closeOpened();
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   bindForgeLens,
   createForgeLens,
   forgeLensState,
+  headDetector,
   logits,
 } from "../../../lib/model/detectors/notebook_head.ts";
 import { dispose } from "../../../lib/backend/tensors.ts";
@@ -30,6 +31,31 @@ tensorTest("logits() matches PyTorch", () => {
   tokens.dispose();
   dispose(model.weights);
 });
+
+tensorTest(
+  "scores of the notebook's head are those of its logits, whatever its tokens and weights become",
+  async () => {
+    const model = createForgeLens({ dim: 32, heads: 2, depth: 1, feedForward: 64, dropout: 0.1 }, 0);
+    const detector = headDetector(model);
+    const check = async (shape: [number, number, number]) => {
+      const tokens = tf.randomNormal(shape, 0, 1, "float32", 1) as tf.Tensor3D;
+      const both = logits(model, tokens);
+      const wanted = tf.tidy(() => tf.slice(tf.softmax(both), [0, 1], [-1, 1]).dataSync());
+      // Sums in another order, where a graph or the C++ takes them in one call.
+      assertLess(worstDifference(await detector.scores(tokens), wanted), 1e-6);
+      dispose([tokens, both]);
+      return wanted;
+    };
+    const before = await check([3, 5, 32]);
+    await check([2, 7, 32]);
+    const weight = model.weights.get("cls_head.weight")!;
+    const other = tf.mul(weight, -3);
+    weight.assign(other);
+    other.dispose();
+    assertNotEquals(await check([3, 5, 32]), before);
+    detector.close();
+  },
+);
 
 tensorTest(
   "bindForgeLens() reads sizes from the weights, takes a whole checkpoint's head, and gives back its state",

@@ -1,6 +1,6 @@
 /**
- * The training step of the ForgeLens head by the project's C++: in bfloat16 on CPUs with AVX-512's products of it, or AMX's, and in float32
- * on those with AVX2 and no AVX-512.
+ * The ForgeLens head by the project's C++, its training step and its logits: in float32 on CPUs with AVX2, and in bfloat16 on those with
+ * AVX-512's products of it, or AMX's.
  *
  * What `head_graph.ts` computes, with the same dropout masks: `head.h` has the arithmetic, this file hands it
  * numbers. Weights and moments live there between steps.
@@ -8,12 +8,11 @@
  * @module
  */
 import type * as tf from "@tensorflow/tfjs";
-import { reasonOf } from "../base/errors.ts";
-import { mayRun, openNative, TILE, whileHeld } from "../backend/native.ts";
-import type { HeadSource } from "../backend/build_native.ts";
-import type { Precision } from "../model/encoders/encoder.ts";
-import { type ForgeLensConfig, forgeLensShapes } from "../model/detectors/head_shapes.ts";
-import type { NativeName } from "./engine.ts";
+import { reasonOf } from "../../base/errors.ts";
+import { mayRun, openNative, TILE, whileHeld } from "../../backend/native.ts";
+import type { HeadSource } from "../../backend/build_native.ts";
+import type { Precision } from "../encoders/encoder.ts";
+import { type ForgeLensConfig, forgeLensShapes } from "./head_shapes.ts";
 
 const symbols = {
   head_supported: { parameters: [], result: "i32" },
@@ -26,6 +25,7 @@ const symbols = {
     result: "f32",
     nonblocking: true,
   },
+  head_logits: { parameters: ["pointer", "i32", "buffer", "buffer"], result: "void", nonblocking: true },
 } as const;
 
 /** What a parameter has: itself, AdamW's moments, and the gradient of the last call. */
@@ -64,8 +64,13 @@ export type NativeHead = {
   get(key: string, slot: Slot): Float32Array<ArrayBuffer>;
   /** The mean loss of a batch; after it the parameters have taken a step, or without an update there are gradients to `get()`. */
   step(batch: HeadBatch, update?: HeadUpdate): Promise<number>;
+  /** The logits [B, 2] of tokens [B, N, D], without dropout; an image's depend on no other. */
+  logits(tokens: tf.Tensor3D): Promise<Float32Array<ArrayBuffer>>;
   close(): void;
 };
+
+/** Which of the C++ computes: by vectors, or by AMX's tiles. */
+export type NativeName = "native" | "native-amx";
 
 /** By what, and in what, products are computed. */
 export type NativeUse = {
@@ -74,15 +79,18 @@ export type NativeUse = {
   readonly precision: Precision;
 };
 
-/** The source for each, and what a CPU must have for it. */
+/** The sources for each, the fastest first, and what a CPU must have for one of them. */
 const sources: Readonly<
-  Record<NativeName, Partial<Record<Precision, { readonly source: HeadSource; readonly needs: string }>>>
+  Record<
+    NativeName,
+    Partial<Record<Precision, { readonly sources: readonly HeadSource[]; readonly needs: string }>>
+  >
 > = {
   native: {
-    float32: { source: "head_float32", needs: "AVX2 and no AVX-512" },
-    bfloat16: { source: "head_step", needs: "AVX-512 BF16" },
+    float32: { sources: ["head_float32_avx512", "head_float32_avx2"], needs: "AVX2" },
+    bfloat16: { sources: ["head_step"], needs: "AVX-512 BF16" },
   },
-  "native-amx": { bfloat16: { source: "head_amx", needs: "AVX-512 BF16 and AMX BF16" } },
+  "native-amx": { bfloat16: { sources: ["head_amx"], needs: "AVX-512 BF16 and AMX BF16" } },
 };
 
 /** Why this machine or a head's sizes are not those that an engine is written for; nothing if they are. */
@@ -104,10 +112,12 @@ async function openLibrary(
   }
   const found = sources[engine][precision];
   if (!found) throw new Error(`expected bfloat16 for the engine ${engine} but found ${precision}`);
-  const { source, needs } = found;
-  const library = await mayRun(source) ? await openNative(source, symbols) : undefined;
-  if (!library?.head_supported()) throw new Error(`expected a CPU with ${needs} but found one without`);
-  return library;
+  for (const source of found.sources) {
+    if (!(await mayRun(source))) continue;
+    const library = await openNative(source, symbols);
+    if (library.head_supported()) return library;
+  }
+  throw new Error(`expected a CPU with ${found.needs} but found one without`);
 }
 
 /**
@@ -126,7 +136,7 @@ export async function openNativeHead(
   try {
     library = await openLibrary(config, options);
   } catch (error) {
-    throw new Error(`Cannot train by native code: ${reasonOf(error)}`);
+    throw new Error(`Cannot open a head in native code: ${reasonOf(error)}`);
   }
   const { tokens: N, threads = navigator.hardwareConcurrency } = options;
   const head = library.head_open(Int32Array.of(N, D, H, F, depth, threads));
@@ -135,6 +145,15 @@ export async function openNativeHead(
   const copy = (key: string, slot: Slot, values: Float32Array<ArrayBuffer>, out: boolean) =>
     library.head_copy(head, places.indexOf(key), slots.indexOf(slot), values, Number(out));
   let packed = false;
+  const numbersOf = async (tokens: tf.Tensor3D, images: number) => {
+    const shape = [images, N, D];
+    if (`${tokens.shape}` !== `${shape}`) {
+      throw new Error(`Cannot take a batch: expected tokens [${shape}] but found [${tokens.shape}]`);
+    }
+    if (!packed) library.head_pack(head);
+    packed = true;
+    return await tokens.data() as Float32Array<ArrayBuffer>;
+  };
   return {
     put: (key, slot, values) => {
       copy(key, slot, new Float32Array(values), false);
@@ -146,16 +165,17 @@ export async function openNativeHead(
       return values;
     },
     step: async ({ tokens, labels, seeds, leastKept }, update) => {
-      const shape = [labels.length, N, D];
-      if (`${tokens.shape}` !== `${shape}`) {
-        throw new Error(`Cannot train on a batch: expected tokens [${shape}] but found [${tokens.shape}]`);
-      }
-      if (!packed) library.head_pack(head);
-      packed = true;
-      const values = await tokens.data() as Float32Array<ArrayBuffer>;
+      const values = await numbersOf(tokens, labels.length);
       const numbers = update && Float32Array.from(updateOrder, (name) => update[name]);
       const call = [head, labels.length, values, labels, seeds, leastKept, dropout, numbers ?? null] as const;
       return await whileHeld(call, library.head_step(...call));
+    },
+    logits: async (tokens) => {
+      const [B] = tokens.shape;
+      const both = new Float32Array(2 * B);
+      const call = [head, B, await numbersOf(tokens, B), both] as const;
+      await whileHeld(call, library.head_logits(...call));
+      return both;
     },
     close: () => library.head_close(head),
   };

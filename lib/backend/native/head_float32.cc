@@ -1,4 +1,0 @@
-// The step of head.h by AVX2's products of float32.
-
-#define FLOAT32
-#include "head.h"
