@@ -4,13 +4,12 @@
  * @module
  */
 import type * as tf from "@tensorflow/tfjs";
-import type { NativeName } from "../model/detectors/head_native.ts";
 import type { Precision } from "../model/encoders/encoder.ts";
 import type { Labels, Loss } from "./losses/loss.ts";
 import type { Optimizer } from "./optimizers.ts";
 
 /** A graph, by TensorFlow or onnxruntime, the project's C++ by AVX2, AVX-512 or AMX, or tfjs's ops one by one. */
-export type EngineName = "graph" | NativeName | "eager";
+export type EngineName = "graph" | "native" | "native-amx" | "eager";
 
 /** All of them. */
 export const engineNames = [
