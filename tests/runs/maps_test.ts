@@ -30,8 +30,8 @@ Deno.test("imageMaps() draws what adds up to the detector's own logit, whatever 
   const features = await encoder.trunk("tokens").features(images);
   const scores = await detector.scores(features);
   dispose(features);
-  const before = heldTensors();
   const maps = await imageMaps("gradient", images, { subject, encoder, batchSize: 2 });
+  const before = heldTensors(); // the weights among them, which TensorFlow holds from the first op on that takes them
   for (const [i, { patches, classToken, even, total }] of maps.entries()) {
     assertEquals(patches.length, 196);
     assertAlmostEquals(patches.reduce((a, b) => a + b, classToken + even), total, 1e-4); // float32 sums in another order
