@@ -141,7 +141,8 @@ class HeadForward : public HeadState {
     if (trains_) keepInput(p.linear1, narrow, stride, panel, rows);
     forward(p.linear1, narrow, stride, rows, [&](int r, int c, Floats left, Floats right) {
       const size_t index = static_cast<size_t>(first + r) * F + c;
-      const auto active = [&](Floats y, size_t at) { return drop(most(y, floats(0)), p.masks[2], at); };
+      // In this order of the two, what is no number stays so.
+      const auto active = [&](Floats y, size_t at) { return drop(most(floats(0), y), p.masks[2], at); };
       store(hidden + r * apart + c, active(left, index), active(right, index + LANES));
     });
     if (trains_) keepInput(p.linear2, hidden, apart, panel, rows);

@@ -51,9 +51,9 @@ inline Spread spreadOf(const float* x, int width) {
   return {mean, 1 / std::sqrt(sumOf(squares) / width + 1e-5f)};
 }
 
-// e to the x; the polynomial is that of the Cephes library.
+// e to the x; the polynomial is that of the Cephes library. What is no number stays so: `most()` gives its second number then.
 inline Floats exponential(Floats x) {
-  x = most(x, floats(-87));
+  x = most(floats(-87), x);
   const Floats power = rounded(x * floats(1.44269504f));
   Floats rest = fnma(power, floats(0.693359375f), x);
   rest = fnma(power, floats(-2.12194440e-4f), rest);

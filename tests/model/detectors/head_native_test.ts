@@ -44,6 +44,25 @@ for (const { engine, precision, missing } of natives) {
   );
 
   tensorTest(
+    `a native head's logits are no number where a weight is none (${engine}, ${precision})`,
+    async () => {
+      const tokens = tf.randomNormal([2, 23, config.dim], 0, 1, "float32", 1) as tf.Tensor3D;
+      const head = await openNativeHead(config, { tokens: 23, engine, precision });
+      for (const key of forgeLensShapes(config).keys()) {
+        fill(head);
+        const values = head.get(key, "weight");
+        values[0] = NaN; // a query's reaches the logits through softmax alone, a hidden number's through ReLU
+        head.put(key, "weight", values);
+        const both = await head.logits(tokens);
+        assertEquals(both.some(Number.isNaN), true, key);
+      }
+      head.close();
+      tokens.dispose();
+    },
+    { ignore: missing },
+  );
+
+  tensorTest(
     `openNativeHead() gives the same numbers with any number of threads, bit for bit (${engine}, ${precision})`,
     async () => {
       const tokens = tf.randomNormal([7, 23, config.dim], 0, 1, "float32", 1) as tf.Tensor3D;
