@@ -30,7 +30,7 @@ const INSTRUCTIONS: Readonly<Record<NativeSource, readonly string[]>> = {
   head_step: [...AVX512, "-mavx512bf16"],
   head_amx: [...AVX512, "-mavx512bf16", "-mamx-tile", "-mamx-bf16"],
   resize: ["-mavx2"],
-  jpeg: ["-mavx2"],
+  jpeg: ["-mavx2", "-mbmi2"],
 };
 
 /**

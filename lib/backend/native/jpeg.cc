@@ -286,7 +286,7 @@ class Decoder {
 
 extern "C" {
 
-int jpeg_supported() { return __builtin_cpu_supports("avx2"); }
+int jpeg_supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"); }
 
 // A JPEG's bytes to what the filters make of its picture; 0 where it is none that is read here, is of another size than `sizes` (height
 // and width) say, or is damaged.

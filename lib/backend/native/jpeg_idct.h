@@ -35,7 +35,7 @@ __m256i narrowed(Wide a) {
 
 // Along columns; factors are of 13 bits, as jidctint.c names them.
 template <int SHIFT>
-void transform(Block& x) {
+__attribute__((always_inline)) inline void transform(Block& x) {
   const Wide even3 = weighed(x[2], x[6], pair_of(4433 + 6270, 4433));
   const Wide even2 = weighed(x[2], x[6], pair_of(4433, 4433 - 15137));
   const Wide even0 = shifted(_mm256_add_epi16(x[0], x[4])), even1 = shifted(_mm256_sub_epi16(x[0], x[4]));
