@@ -41,15 +41,25 @@ export type Output = {
   readonly embedding?: tf.Tensor2D;
 };
 
-/** The probability of fake [B] that logits say: by a softmax of [B, 2], or a sigmoid of [B, 1]. */
+/** The probability of fake [B] that a detector's output says. */
 export async function fakeProbability(output: () => Output): Promise<Float64Array> {
-  const fake = tf.tidy(() => {
-    const { logits } = output();
-    return logits.shape[1] === 1 ? tf.sigmoid(logits) : tf.slice(tf.softmax(logits), [0, 1], [-1, 1]); // [B, 1]
+  const logits = tf.tidy(() => output().logits); // [B, C]
+  const values = await logits.data<"float32">();
+  logits.dispose();
+  return probabilityOf(values, logits.shape[1] as 1 | 2);
+}
+
+/**
+ * The probability of fake [B] that logits [B, C] say: by a softmax of two, real and fake, or a sigmoid of one.
+ *
+ * In double precision: in single, it is 1 for every difference of 17 and more, and `tf.softmax()` gives a row other last digits
+ * beside other rows.
+ */
+export function probabilityOf(logits: Float32Array, classes: 1 | 2): Float64Array {
+  return Float64Array.from({ length: logits.length / classes }, (_, i) => {
+    const margin = classes === 1 ? logits[i] : logits[2 * i + 1] - logits[2 * i];
+    return 1 / (1 + Math.exp(-margin));
   });
-  const scores = Float64Array.from(await fake.data());
-  fake.dispose();
-  return scores;
 }
 
 /** A scorer that gradients can train. */

@@ -24,7 +24,7 @@ import {
 import { withoutPrefix } from "../../weights/prefix.ts";
 import { dispose, stateOf, toVariable, variablesOf } from "../../backend/tensors.ts";
 import type { Encoder } from "../encoders/encoder.ts";
-import { type Detector, type DetectorKind, fakeProbability } from "./detector.ts";
+import { type Detector, type DetectorKind, fakeProbability, probabilityOf } from "./detector.ts";
 import type { HeadLogits } from "./head_logits.ts";
 import { type ForgeLensConfig, forgeLensShapes } from "./head_shapes.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
@@ -98,12 +98,7 @@ export function headDetector(model: ForgeLens): NotebookHead {
     async scores(features) {
       const whole = await openedFor(features.shape[1]!);
       if (!whole) return await fakeProbability(() => forward(features, { training: false }));
-      const both = await whole.logits(features as tf.Tensor3D); // [B, 2]
-      // In double precision, as tf.softmax() gives a row other last digits beside other rows.
-      return Float64Array.from(
-        { length: both.length / 2 },
-        (_, i) => 1 / (1 + Math.exp(both[2 * i] - both[2 * i + 1])),
-      );
+      return probabilityOf(await whole.logits(features as tf.Tensor3D), 2);
     },
     state: () => forgeLensState(model),
     close: () => {
