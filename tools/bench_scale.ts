@@ -21,6 +21,7 @@ import { openTower } from "../lib/model/encoders/open.ts";
 import { featureBatches } from "../lib/model/features/batches.ts";
 import { resolveConfig } from "../lib/runs/config/config.ts";
 import { loadExperiment } from "../lib/runs/experiment.ts";
+import { signed } from "../lib/report/tables/column.ts";
 import { duration } from "../lib/runs/screen.ts";
 import { crossEntropy } from "../lib/training/losses/cross_entropy.ts";
 import { openTrainer } from "../lib/training/trainer.ts";
@@ -38,13 +39,11 @@ type Costs = {
   readonly further: number;
 };
 
-/** The costs of one count of images, and the most memory of its processes in megabytes. */
-export type ScalePoint = {
-  readonly images: number;
-  readonly first: Costs;
-  readonly second: Costs;
-  readonly megabytes: number;
-};
+/** What one round found: the costs of a count's processes, and the most memory of them in megabytes. */
+type Round = { readonly first: Costs; readonly second: Costs; readonly megabytes: number };
+
+/** What all rounds found for one count of images. */
+export type ScalePoint = { readonly images: number; readonly rounds: readonly Round[] };
 
 const FRAMES = 10;
 /** Pixels across a picture, the coloured cells that it is made of, and pixels across the patch by which a frame differs from another. */
@@ -60,9 +59,8 @@ const head = { dim: sizes.width, heads: 4, depth: 1, feedForward: 64, dropout: 0
 const WARM = 1000;
 /** Further epochs are as many as visit so many images, so that few images are timed for as long. */
 const FURTHER = 4000;
-/** Rounds of which a count is the median; so many images are measured in the middle one alone, the others before and after them. */
+/** Rounds of all counts in turn: a machine's speed changes by more than what is looked for, between minutes. */
 const ROUNDS = 3;
-const MANY = 50_000;
 /** Images that cost as much as the start of the processes does. */
 const START = 3000;
 
@@ -77,32 +75,22 @@ export async function measureScale(
   const all = await writeImages(join(folder, "all"), { count: Math.max(most, WARM), log });
   await linkImages(all.slice(0, WARM), join(folder, "warm"));
   for (const count of counts) await linkImages(all.slice(0, count), join(folder, `${count}`));
-  const found = new Map(counts.map((images): [number, Omit<ScalePoint, "images">[]] => [images, []]));
-  const due = Array.from({ length: ROUNDS }, (_, round) => {
-    const some = counts.filter((images) => images < MANY || round === ROUNDS >> 1);
-    return some.map((images) => ({ images, round }));
-  }).flat();
+  const found = new Map(counts.map((images): [number, Round[]] => [images, []]));
   const costOf = (images: number) => images + START;
-  const sayLeft = timeLeft(due.reduce((sum, { images }) => sum + costOf(images), 0));
+  const sayLeft = timeLeft(ROUNDS * counts.reduce((sum, images) => sum + costOf(images), 0));
   let done = 0;
-  for (const { images, round } of due) {
-    log(`Round ${round + 1} of ${ROUNDS}: ${images.toLocaleString("en")} images${sayLeft(done)}`);
-    const kept = join(folder, `kept-${images}-${round}`);
-    const first = await inProcess(folder, { images, kept });
-    const second = await inProcess(folder, { images, kept });
-    await Deno.remove(kept, { recursive: true });
-    found.get(images)!.push({ first, second, megabytes: Math.max(first.megabytes, second.megabytes) });
-    done += costOf(images);
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const images of counts) {
+      log(`Round ${round} of ${ROUNDS}: ${images.toLocaleString("en")} images${sayLeft(done)}`);
+      const kept = join(folder, `kept-${images}-${round}`);
+      const first = await inProcess(folder, { images, kept });
+      const second = await inProcess(folder, { images, kept });
+      await Deno.remove(kept, { recursive: true });
+      found.get(images)!.push({ first, second, megabytes: Math.max(first.megabytes, second.megabytes) });
+      done += costOf(images);
+    }
   }
-  return [...found].map(([images, points]) => {
-    const costs = (process: "first" | "second"): Costs => ({
-      list: median(points.map((each) => each[process].list)),
-      epoch: median(points.map((each) => each[process].epoch)),
-      further: median(points.map((each) => each[process].further)),
-    });
-    const megabytes = median(points.map((each) => each.megabytes));
-    return { images, first: costs("first"), second: costs("second"), megabytes };
-  });
+  return [...found].map(([images, rounds]) => ({ images, rounds }));
 }
 
 /** Says how much longer `all` takes, once a part of it is done: `; about 3 min 5 s left`. */
@@ -112,28 +100,45 @@ function timeLeft(all: number): (done: number) => string {
     done === 0 ? "" : `; about ${duration((performance.now() - began) / 1000 * (all - done) / done)} left`;
 }
 
-/** A row for each count of images. */
+/** What is measured of a round, by its column. */
+const columns: readonly (readonly [string, (round: Round) => number])[] = [
+  ["list", ({ first }) => first.list],
+  ["encode, 1st epoch", ({ first }) => first.epoch],
+  ["further epoch", ({ first }) => first.further],
+  ["again: list", ({ second }) => second.list],
+  ["1st epoch", ({ second }) => second.epoch],
+  ["further epoch", ({ second }) => second.further],
+];
+
+/** A row of medians for each count of images, and a table of how the last count's costs differ from those of the one before. */
 export function scaleTable(points: readonly ScalePoint[]): string {
-  const header = [
-    "images",
-    "list",
-    "encode, 1st epoch",
-    "further epoch",
-    "again: list",
-    "1st epoch",
-    "further epoch",
-    "memory",
-  ];
-  return table(
-    header,
-    points.map(({ images, first, second, megabytes }) => [
-      images.toLocaleString("en"),
-      ...[first, second].flatMap(({ list, epoch, further }) =>
-        [list, epoch, further].map((each) => `${Math.round(each)} µs`)
-      ),
-      `${megabytes} MB`,
-    ]),
+  const names = columns.map(([name]) => name);
+  const rows = points.map(({ images, rounds }) => [
+    images.toLocaleString("en"),
+    ...columns.map(([, of]) => `${Math.round(median(rounds.map(of)))} µs`),
+    `${median(rounds.map(({ megabytes }) => megabytes))} MB`,
+  ]);
+  const medians = table(["images", ...names, "memory"], rows);
+  if (points.length === 1) return medians;
+  const [before, after] = points.slice(-2);
+  const change = `${before.images.toLocaleString("en")} to ${after.images.toLocaleString("en")}`;
+  return [medians, table([change, ...names], growth(before, after))].join("\n\n");
+}
+
+/** By how many percent costs differ between two counts, round by round. */
+function growth(before: ScalePoint, after: ScalePoint): string[][] {
+  const all = columns.map(([, of]) =>
+    after.rounds.map((round, i) => 100 * (of(round) / of(before.rounds[i]) - 1))
   );
+  const row = (name: string, of: (values: readonly number[]) => number) => [
+    name,
+    ...all.map((percents) => `${signed(of(percents), 0)} %`),
+  ];
+  return [
+    row("median", median),
+    row("least", (percents) => Math.min(...percents)),
+    row("most", (percents) => Math.max(...percents)),
+  ];
 }
 
 async function inProcess(
