@@ -63,8 +63,7 @@ export async function buildTensorFlow(
     // TensorFlow looks for CUDA in ../nvidia, as laid out by pip.
     if (variant === "cuda") await Deno.rename(join(site, "nvidia"), join(made, "nvidia"));
     await compile(compiler, {
-      made,
-      home,
+      ...{ made, home, work },
       include: join(site, "tensorflow", "include"),
       binding: tfjs.folder,
     });
@@ -139,27 +138,36 @@ async function cudaWheels(site: string): Promise<string[]> {
   return found.map((match) => match[1].replaceAll(" ", ""));
 }
 
-/** Compiles tfjs-node-gpu's unchanged sources against TensorFlow's headers and libraries. */
+/**
+ * Compiles tfjs-node-gpu's unchanged sources against TensorFlow's headers, and links empty libraries of its libraries' names: the
+ * linker reads all symbols of the real ones for a quarter of a minute. Loading the addon finds those that it needs, or fails.
+ */
 async function compile(
   compiler: string[],
-  { made, home, include, binding }: { made: string; home: string; include: string; binding: string },
+  { made, home, work, include, binding }: Record<"made" | "home" | "work" | "include" | "binding", string>,
 ): Promise<void> {
   const sources: string[] = [];
   for await (const { name } of Deno.readDir(join(binding, "binding"))) {
     if (name.endsWith(".cc")) sources.push(join(binding, "binding", name));
   }
-  const fault = await compilerFault([
-    ...compiler,
+  const build = async (...args: string[]) => {
+    const fault = await compilerFault([...compiler, ...args]);
+    if (fault !== undefined) throw new Error(`${compiler[0]} could not compile the addon: ${fault}`);
+  };
+  for (const name of LIBRARIES) {
+    await build("-shared", "-x", "c++", "/dev/null", `-Wl,-soname,${name}`, "-o", join(work, name));
+  }
+  await build(
     ...["-std=c++17", "-O2", "-fPIC", "-shared", "-w", "-DNAPI_VERSION=8"],
     ...[binding, include, dirname(nodeRequire.resolve("node-api-headers/include/node_api.h"))].map((dir) =>
       `-I${dir}`
     ),
     ...sources.sort(),
-    ...["-o", join(made, ADDON), `-L${join(made, "tensorflow")}`, ...LIBRARIES.map((name) => `-l:${name}`)],
+    ...["-o", join(made, ADDON), "-Wl,--no-as-needed", "-Wl,-z,now"],
+    ...[`-L${work}`, ...LIBRARIES.map((name) => `-l:${name}`)],
     // The first for the measurement before the rename, the second for the copies in node_modules.
     ...["-Wl,-rpath,$ORIGIN/tensorflow", `-Wl,-rpath,${join(home, "tensorflow")}`],
-  ]);
-  if (fault !== undefined) throw new Error(`${compiler[0]} could not compile the addon: ${fault}`);
+  );
 }
 
 /** Runs a compiler; resolves to the line that says what it found wrong, or undefined. */
