@@ -12,6 +12,7 @@ import { printable } from "../base/printable.ts";
 import { partIndex } from "../base/shard.ts";
 import { readMarker } from "../data/demo/folder.ts";
 import { drawDemo } from "../data/split/parts.ts";
+import { compileHeads } from "../model/detectors/head_native.ts";
 import { isDemo, resolveConfig, type RunConfig } from "../runs/config/config.ts";
 import { isSmallDemo, smallDemoOf, smallDemoWarning } from "../runs/config/small_demo.ts";
 import { evaluateRun } from "../runs/evaluate.ts";
@@ -24,6 +25,7 @@ import {
 } from "../runs/folder/folder.ts";
 import { readNumerics } from "../runs/folder/numerics.ts";
 import { seedRun, seedsOf, seedWeights } from "../runs/folder/seeds.ts";
+import { isAccelerated } from "../runs/head_use.ts";
 import { openSession, startBeside } from "../runs/session.ts";
 import { trainRun } from "../runs/train.ts";
 import { printCalibration } from "./calibrate.ts";
@@ -113,8 +115,8 @@ async function trainSeed(text: string, flags: Flags): Promise<number> {
 }
 
 /**
- * A new run's configuration, of which a demo is smaller where WebAssembly alone computes; the images, the same for either, are drawn
- * while that is found out.
+ * A new run's configuration, of which a demo is smaller where WebAssembly alone computes; while that is found out, the images, the same
+ * for either, are drawn, and what takes the head's steps is compiled.
  */
 async function forBackend(
   config: RunConfig,
@@ -124,8 +126,9 @@ async function forBackend(
   const log = (message: string) => screen.show({ type: "note", message });
   const starting = initBackend({ backend: config.backend, log });
   const draw = async (signal: AbortSignal) => {
-    if (await readMarker(config.demoRoot)) return; // what is there is looked at once, by whoever reads it
-    await drawDemo(config.demoRoot, { report: screen.show, signal });
+    // What is there is looked at once, by whoever reads it.
+    if (!await readMarker(config.demoRoot)) await drawDemo(config.demoRoot, { report: screen.show, signal });
+    if (isAccelerated(config)) compileHeads();
   };
   const [{ name }] = await startBeside(starting, draw, { signal });
   return name === "wasm" ? smallDemoOf(config) : config;

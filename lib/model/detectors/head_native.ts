@@ -79,13 +79,10 @@ export type NativeUse = {
   readonly precision: Precision;
 };
 
-/** The sources for each, the fastest first, and what a CPU must have for one of them. */
-const sources: Readonly<
-  Record<
-    NativeName,
-    Partial<Record<Precision, { readonly sources: readonly HeadSource[]; readonly needs: string }>>
-  >
-> = {
+/** Sources of one library, the fastest first, and what a CPU must have for one of them. */
+type Sources = { readonly sources: readonly HeadSource[]; readonly needs: string };
+
+const sources: Readonly<Record<NativeName, Partial<Record<Precision, Sources>>>> = {
   native: {
     float32: { sources: ["head_float32_avx512", "head_float32_avx2"], needs: "AVX2" },
     bfloat16: { sources: ["head_step"], needs: "AVX-512 BF16" },
@@ -96,6 +93,16 @@ const sources: Readonly<
 /** Why this machine or a head's sizes are not those that an engine is written for; nothing if they are. */
 export async function nativeHeadFault(config: ForgeLensConfig, use: NativeUse): Promise<string | undefined> {
   return await openLibrary(config, use).then(() => undefined, reasonOf);
+}
+
+/**
+ * Begins to compile what this CPU may run, which takes seconds: beside other work, before a head is opened. What is wrong with it is told
+ * to whoever opens one.
+ */
+export function compileHeads(): void {
+  for (const found of Object.values(sources).flatMap((each) => Object.values(each))) {
+    openFirst(found).catch(() => {}); // kept with the library
+  }
 }
 
 async function openLibrary(
@@ -112,12 +119,16 @@ async function openLibrary(
   }
   const found = sources[engine][precision];
   if (!found) throw new Error(`expected bfloat16 for the engine ${engine} but found ${precision}`);
-  for (const source of found.sources) {
+  return await openFirst(found);
+}
+
+async function openFirst({ sources, needs }: Sources) {
+  for (const source of sources) {
     if (!(await mayRun(source))) continue;
     const library = await openNative(source, symbols);
     if (library.head_supported()) return library;
   }
-  throw new Error(`expected a CPU with ${found.needs} but found one without`);
+  throw new Error(`expected a CPU with ${needs} but found one without`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { forgeLensShapes } from "../../../lib/model/detectors/head_shapes.ts";
 import { type NativeHead, openNativeHead } from "../../../lib/model/detectors/head_native.ts";
@@ -97,3 +97,24 @@ for (const { engine, precision, missing } of natives) {
     { ignore: missing },
   );
 }
+
+Deno.test("compileHeads() tells whoever opens a head what it could not compile, and ends no process", async () => {
+  const empty = await Deno.makeTempDir();
+  const home = new URL("../../../", import.meta.url);
+  const code = `
+    import { compileHeads, nativeHeadFault } from "./lib/model/detectors/head_native.ts";
+    compileHeads();
+    console.log(await nativeHeadFault(${JSON.stringify(config)}, { precision: "float32" }));
+  `;
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", code],
+    cwd: home,
+    env: { PATH: empty, XDG_CACHE_HOME: empty, CXX: "" },
+  }).output();
+  await Deno.remove(empty, { recursive: true });
+  assertEquals(success, true);
+  assertMatch(
+    new TextDecoder().decode(stdout),
+    /^expected (a C\+\+ compiler but found none|Linux on an x86-64 CPU)/,
+  );
+});
