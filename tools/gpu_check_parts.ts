@@ -183,7 +183,8 @@ function beside(
       check.measured[`batches of ${batch}`] = numbers;
       for (const [key, { name, least }] of Object.entries(ratiosWanted)) {
         const ratio = numbers.ratios[key];
-        if (ratio !== undefined) say(name, onGpu(check, { ratio, least, base: numbers.bases[key] }));
+        const measured = `${ratio?.toFixed(2)} (${numbers.bases[key]})`;
+        if (ratio !== undefined) say(name, onGpu(check, { measured, met: ratio >= least }));
       }
       const isCompiled = (name: string) => /^PyTorch encoder.*compiled$/.test(name);
       const [, rate] = Object.entries(numbers.rates).find(([name]) => isCompiled(name)) ?? [];
@@ -197,7 +198,8 @@ function beside(
           : { measured: `${Math.round(rate)} images/s`, met: true },
       );
       const attention = numbers.peers.find((peer) => /attends/.test(peer)) ?? "unknown";
-      say(names.attention, { measured: attention.replace(/^.* by /, ""), met: /flash/.test(attention) });
+      const measured = attention.replace(/^.* by /, "");
+      say(names.attention, onGpu(check, { measured, met: /flash/.test(attention) }));
     },
   };
 }
@@ -281,15 +283,12 @@ async function bench(
 
 const atLeast = (ratio: number) => `at least ${ratio.toFixed(2)}`;
 
-/** A ratio, which says nothing of a GPU when a CPU measured it. */
+/** What says nothing of a GPU when a CPU measured it. */
 function onGpu(
   { device }: Check,
-  { ratio, least, base }: { readonly ratio: number; readonly least: number; readonly base: string },
+  outcome: { readonly measured: string; readonly met: boolean },
 ): Outcome {
-  const measured = `${ratio.toFixed(2)} (${base})`;
-  return device === "cuda"
-    ? { measured, met: ratio >= least }
-    : { notMeasured: `needs a GPU; on this CPU ${measured}` };
+  return device === "cuda" ? outcome : { notMeasured: `needs a GPU; on this CPU ${outcome.measured}` };
 }
 
 /** All parts in their order, the set-up first; those beside PyTorch in batches of each of `batches` images. */
