@@ -6,6 +6,7 @@
 import { takeBreath } from "../base/breath.ts";
 import { csvRows } from "../base/csv.ts";
 import { InputError } from "../base/errors.ts";
+import { sigmoid } from "../base/sigmoid.ts";
 import { labelNamed } from "./layouts/vocabulary.ts";
 import { type ScoreColumns, scoreColumns } from "./score_columns.ts";
 import { createScoreTests, type ScoreTest, type ScoreTests } from "./score_tests.ts";
@@ -75,7 +76,7 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
     const score = scoreIn(values[columns.score], { line, logits, refuse });
     if (logits) {
       given.add(score);
-      made.add(probability(score));
+      made.add(sigmoid(score));
     }
     const [image, video] = [valueOf(columns.path), valueOf(columns.video)];
     if (image !== "") paths++;
@@ -89,7 +90,7 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
       perturbation: word(perturbationIn(valueOf(columns.perturbation))),
       seed: valueOf(columns.seed),
       label,
-      score: logits ? probability(score) : score,
+      score: logits ? sigmoid(score) : score,
       path: image,
       video: video === "" ? image : word(video),
       method: word(valueOf(columns.method)),
@@ -136,10 +137,6 @@ export async function readScores(path: string, options: ScoresFileOptions): Prom
         : []),
     ],
   };
-}
-
-function probability(logit: number): number {
-  return 1 / (1 + Math.exp(-logit));
 }
 
 /** What was done to a row's image: `none` for the words that say that nothing was. */

@@ -12,6 +12,7 @@
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
+import { sigmoid } from "../base/sigmoid.ts";
 import type { RgbImage } from "../images/resize.ts";
 import type { Face } from "./face.ts";
 import { type AreaSums, areaSums, writeResized } from "./mtcnn/area.ts";
@@ -81,7 +82,7 @@ function scalesOf({ width, height }: RgbImage, { leastSide }: MtcnnOptions): num
 
 /** Of two logits, none and face, the share of the second: the softmax. */
 function scoreOf(values: ArrayLike<number>, at: number): number {
-  return 1 / (1 + Math.exp(values[at] - values[at + 1]));
+  return sigmoid(values[at + 1] - values[at]);
 }
 
 function correctionIn(values: ArrayLike<number>, at: number): Correction {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sigmoid } from "../base/sigmoid.ts";
 import type { Pointing } from "../model/detectors/attribution.ts";
 import type { Trust } from "../model/maps/trust.ts";
 import { signed } from "./tables/column.ts";
@@ -89,7 +90,7 @@ export function sumText(
 ): string {
   const { classToken, even, total } = map;
   const patches = Array.from(map.patches).reduce((sum, share) => sum + share, 0);
-  const score = 1 / (1 + Math.exp(-total));
+  const score = sigmoid(total);
   return `logit ${signed(total, 2)} (score ${digits(score)}) = even image ${signed(even, 2)}, patches ${
     signed(patches, 2)
   }, class token ${signed(classToken, 2)}`;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sigmoid } from "../base/sigmoid.ts";
 import type { TaskOptions } from "../base/task.ts";
 import type { Sample, TestSet } from "../data/sample.ts";
 import type { Fit } from "../images/fits/mod.ts";
@@ -213,7 +214,7 @@ export async function mapsOf(
 export function mapTile({ image, patches: map, mask, classToken, even, total }: Mapped, label: 0 | 1): Tile {
   const patches = map.reduce((sum, share) => sum + share, 0);
   const caption = [
-    `logit ${signed(total, 2)} (${(1 / (1 + Math.exp(-total))).toFixed(3)})`,
+    `logit ${signed(total, 2)} (${sigmoid(total).toFixed(3)})`,
     `= even image ${signed(even, 2)}`,
     `+ patches ${signed(patches, 2)}`,
     `+ class token ${signed(classToken, 2)}`,

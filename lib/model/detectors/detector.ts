@@ -7,6 +7,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import type { z } from "zod";
+import { sigmoid } from "../../base/sigmoid.ts";
 import { checkState, type StateDict } from "../../weights/state.ts";
 import type { Blocks, BlocksOptions } from "../blocks.ts";
 import type { Encoder, TowerSettings } from "../encoders/encoder.ts";
@@ -56,10 +57,10 @@ export async function fakeProbability(output: () => Output): Promise<Float64Arra
  * beside other rows.
  */
 export function probabilityOf(logits: Float32Array, classes: 1 | 2): Float64Array {
-  return Float64Array.from({ length: logits.length / classes }, (_, i) => {
-    const margin = classes === 1 ? logits[i] : logits[2 * i + 1] - logits[2 * i];
-    return 1 / (1 + Math.exp(-margin));
-  });
+  return Float64Array.from(
+    { length: logits.length / classes },
+    (_, i) => sigmoid(classes === 1 ? logits[i] : logits[2 * i + 1] - logits[2 * i]),
+  );
 }
 
 /** A scorer that gradients can train. */
