@@ -67,16 +67,11 @@ class HeadForward : public HeadState {
     }
   }
 
-  // Rows of a batch: a panel and how many of its rows there are.
-  struct Rows {
-    int panel, count;
-  };
-
   // A linear map of a panel's rows, which are kept for its weight's gradient where a way back follows.
   template <class Into>
-  void apply(Linear& p, const Number* x, size_t stride, Rows rows, const Into& into) {
-    if (trains_) keepInput(p, x, stride, rows.panel, rows.count);
-    forward(p, x, stride, rows.count, into);
+  void apply(Linear& p, const Number* x, size_t stride, int panel, int rows, const Into& into) {
+    if (trains_) keepInput(p, x, stride, panel, rows);
+    forward(p, x, stride, rows, into);
   }
 
   // WSGM: norm(x + linear(gelu(linear(x)))).
@@ -87,11 +82,11 @@ class HeadForward : public HeadState {
     float* x = rowsOf(x_, panel);
     Number *narrow = desk.narrow.get(), *before = before_.get() + first * stride;
     for (int r = 0; r < rows; r++) roundRow(from + r * D, D, narrow + r * stride);
-    apply(guidance0_, narrow, stride, {panel, rows}, intoNumbers(before, stride));
+    apply(guidance0_, narrow, stride, panel, rows, intoNumbers(before, stride));
     for (int r = 0; r < rows; r++) {
       for (int i = 0; i < D; i += LANES) store(narrow + r * stride + i, gelu(load(before + r * stride + i)));
     }
-    apply(guidance2_, narrow, stride, {panel, rows}, [&](int r, int c, Floats left, Floats right) {
+    apply(guidance2_, narrow, stride, panel, rows, [&](int r, int c, Floats left, Floats right) {
       const float* token = from + r * D + c;
       store(x + r * D + c, left + load(token));
       store(x + r * D + c + LANES, right + load(token + LANES));
@@ -106,7 +101,7 @@ class HeadForward : public HeadState {
     const float* x = rowsOf(x_, panel);
     Number *narrow = desk.narrow.get(), *qkv = p.qkv.get() + panel * PANEL * apart;
     for (int r = 0; r < rows; r++) roundRow(x + r * D, D, narrow + r * stride);
-    apply(p.inProj, narrow, stride, {panel, rows}, intoNumbers(qkv, apart));
+    apply(p.inProj, narrow, stride, panel, rows, intoNumbers(qkv, apart));
   }
 
   // What of a dropout's input is left, for a whole vector from `index` on: all of it where nothing is trained.
@@ -143,16 +138,16 @@ class HeadForward : public HeadState {
         store(to + LANES, load(to + LANES) + drop(right, mask, index + LANES));
       };
     };
-    apply(p.outProj, mixed, stride, {panel, rows}, addDropped(p.masks[1]));
+    apply(p.outProj, mixed, stride, panel, rows, addDropped(p.masks[1]));
     norm(p.norm1, x, first, rows, D, trains_);
     for (int r = 0; r < rows; r++) roundRow(x + r * D, D, narrow + r * stride);
-    apply(p.linear1, narrow, stride, {panel, rows}, [&](int r, int c, Floats left, Floats right) {
+    apply(p.linear1, narrow, stride, panel, rows, [&](int r, int c, Floats left, Floats right) {
       const size_t index = static_cast<size_t>(first + r) * F + c;
       // In this order of the two, what is no number stays so.
       const auto active = [&](Floats y, size_t at) { return drop(most(floats(0), y), p.masks[2], at); };
       store(hidden + r * apart + c, active(left, index), active(right, index + LANES));
     });
-    apply(p.linear2, hidden, apart, {panel, rows}, addDropped(p.masks[3]));
+    apply(p.linear2, hidden, apart, panel, rows, addDropped(p.masks[3]));
     norm(p.norm2, x, first, rows, D, trains_);
   }
 
