@@ -75,22 +75,22 @@ export async function measureScale(
   const all = await writeImages(join(folder, "all"), { count: Math.max(most, WARM), log });
   await linkImages(all.slice(0, WARM), join(folder, "warm"));
   for (const count of counts) await linkImages(all.slice(0, count), join(folder, `${count}`));
-  const found = new Map(counts.map((images): [number, Round[]] => [images, []]));
+  const points = counts.map((images) => ({ images, rounds: [] as Round[] }));
   const costOf = (images: number) => images + START;
   const sayLeft = timeLeft(ROUNDS * counts.reduce((sum, images) => sum + costOf(images), 0));
   let done = 0;
   for (let round = 1; round <= ROUNDS; round++) {
-    for (const images of counts) {
+    for (const { images, rounds } of points) {
       log(`Round ${round} of ${ROUNDS}: ${images.toLocaleString("en")} images${sayLeft(done)}`);
       const kept = join(folder, `kept-${images}-${round}`);
       const first = await inProcess(folder, { images, kept });
       const second = await inProcess(folder, { images, kept });
       await Deno.remove(kept, { recursive: true });
-      found.get(images)!.push({ first, second, megabytes: Math.max(first.megabytes, second.megabytes) });
+      rounds.push({ first, second, megabytes: Math.max(first.megabytes, second.megabytes) });
       done += costOf(images);
     }
   }
-  return [...found].map(([images, rounds]) => ({ images, rounds }));
+  return points;
 }
 
 /** Says how much longer `all` takes, once a part of it is done: `; about 3 min 5 s left`. */

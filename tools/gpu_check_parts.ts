@@ -183,8 +183,9 @@ function beside(
       check.measured[`batches of ${batch}`] = numbers;
       for (const [key, { name, least }] of Object.entries(ratiosWanted)) {
         const ratio = numbers.ratios[key];
-        const measured = `${ratio?.toFixed(2)} (${numbers.bases[key]})`;
-        if (ratio !== undefined) say(name, onGpu(check, { measured, met: ratio >= least }));
+        if (ratio === undefined) continue;
+        const measured = `${ratio.toFixed(2)} (${numbers.bases[key]})`;
+        say(name, onGpu(check, { measured, met: ratio >= least }));
       }
       const isCompiled = (name: string) => /^PyTorch encoder.*compiled$/.test(name);
       const [, rate] = Object.entries(numbers.rates).find(([name]) => isCompiled(name)) ?? [];
